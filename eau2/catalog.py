@@ -1,0 +1,189 @@
+"""The shared nouns of stored data: schemas, chunks, statistics, frames, and the Catalog protocol.
+
+Owns: what a frame *is* for the binder, the planner and the store alike. Plain data.
+Does not know: SQL, Polars, files, the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from eau2.types import SqlType
+
+Plain = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSchema:
+    """A named, typed column of a frame."""
+
+    name: str
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSchema:
+    """The columns of a frame, in order. Names are unique when letter case is ignored."""
+
+    columns: tuple[ColumnSchema, ...]
+
+    def position(self, name: str) -> int | None:
+        """The index of the column called `name` (letter case ignored), or None."""
+        wanted = name.casefold()
+        for index, column in enumerate(self.columns):
+            if column.name.casefold() == wanted:
+                return index
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctSketch:
+    """The k smallest 64-bit hashes of a column's distinct values (K minimum values).
+
+    Merging keeps the k smallest of the union, so the result does not depend on how rows were cut
+    into chunks. Fewer than k hashes mean an exact count. Source: Bar-Yossef et al., "Counting
+    distinct elements in a data stream", RANDOM 2002. `hashing` names the hash function; sketches
+    of different hashings do not merge.
+    """
+
+    hashing: str
+    k: int
+    hashes: tuple[int, ...]
+
+    def estimate(self) -> int:
+        """The estimated number of distinct values."""
+        if len(self.hashes) < self.k:
+            return len(self.hashes)
+        return int((self.k - 1) * 2.0**64 / (self.hashes[-1] + 1))
+
+    def merge(self, other: DistinctSketch) -> DistinctSketch | None:
+        """The sketch of both columns' values together; None when the hashings differ."""
+        if (self.hashing, self.k) != (other.hashing, other.k):
+            return None
+        union = sorted(set(self.hashes) | set(other.hashes))
+        return DistinctSketch(self.hashing, self.k, tuple(union[: self.k]))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """What is known of a column's values in one chunk, or merged over a frame.
+
+    minimum, maximum: stored values (a decimal's scaled integer, a date's days since 1970-01-01,
+    a timestamp's microseconds since then, strings possibly only a bound: a prefix for the minimum,
+    None for the maximum when it would be long); None when unknown or all NULL; NaN counts as
+    unknown maximum. exponents: for floats, (lowest, highest) binary exponents of the finite
+    values that are not zero, as math.frexp gives them; None when unknown.
+    """
+
+    null_count: int
+    minimum: Plain | None = None
+    maximum: Plain | None = None
+    distinct: DistinctSketch | None = None
+    exponents: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkKey:
+    """Names a chunk: the id of the write that made it, and its number within that write."""
+
+    df_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    """A chunk as a manifest lists it. `locations` are the nodes that hold it, preferred first."""
+
+    key: ChunkKey
+    rows: int
+    bytes: int
+    checksum: str
+    statistics: tuple[ColumnStatistics, ...]
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One version of a dataframe: its schema, its chunks in row order, its merged statistics."""
+
+    name: str
+    df_id: str
+    version: int
+    schema: FrameSchema
+    chunks: tuple[ChunkRef, ...]
+    statistics: tuple[ColumnStatistics, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all chunks together."""
+        return sum(chunk.rows for chunk in self.chunks)
+
+
+class Catalog(Protocol):
+    """Where the binder and the planner look names up. The connection has one; tests make their own."""
+
+    def frame(self, name: str) -> Frame | None:
+        """The current version of the frame under `name`, or None."""
+
+    def file(self, path: str) -> Frame:
+        """A file (or a glob of files of one schema) as a frame. Raises InputFileError."""
+
+    def names(self) -> tuple[str, ...]:
+        """All frame names, sorted: for SHOW TABLES and for suggestions."""
+
+    def epoch(self) -> Hashable:
+        """A value that changes whenever a name means another frame: keys the plan cache."""
+
+
+def merge_statistics(first: ColumnStatistics, second: ColumnStatistics) -> ColumnStatistics:
+    """The statistics of two row sets together. Associative; unknown stays unknown.
+
+    A side whose minimum and maximum are None because all of its values are NULL must be skipped by
+    the caller (see merge_chunk_statistics), since None means "unknown" here.
+    """
+    sketch = None
+    if first.distinct is not None and second.distinct is not None:
+        sketch = first.distinct.merge(second.distinct)
+    exponents = None
+    if first.exponents is not None and second.exponents is not None:
+        exponents = (
+            min(first.exponents[0], second.exponents[0]),
+            max(first.exponents[1], second.exponents[1]),
+        )
+    low, high = None, None
+    if first.minimum is not None and second.minimum is not None:
+        low = min(first.minimum, second.minimum)  # type: ignore[type-var]
+    if first.maximum is not None and second.maximum is not None:
+        high = max(first.maximum, second.maximum)  # type: ignore[type-var]
+    return ColumnStatistics(first.null_count + second.null_count, low, high, sketch, exponents)
+
+
+def merge_chunk_statistics(
+    chunks: tuple[ChunkRef, ...], columns: int
+) -> tuple[ColumnStatistics, ...]:
+    """The statistics of each of `columns` columns over all chunks."""
+    merged: list[ColumnStatistics] = []
+    for index in range(columns):
+        total: ColumnStatistics | None = None
+        nulls = 0
+        for chunk in chunks:
+            part = chunk.statistics[index]
+            if part.null_count == chunk.rows:
+                nulls += part.null_count
+                continue
+            total = part if total is None else merge_statistics(total, part)
+        if total is None:
+            merged.append(ColumnStatistics(nulls))
+        else:
+            merged.append(
+                ColumnStatistics(
+                    total.null_count + nulls,
+                    total.minimum,
+                    total.maximum,
+                    total.distinct,
+                    total.exponents,
+                )
+            )
+    return tuple(merged)

@@ -1,0 +1,39 @@
+"""Every limit, size and timeout of eau2, in one place, units last in the names.
+
+Owns: the numbers. Comes in: nothing. Does not know: who obeys them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_CHUNK_ROWS = 1_048_576
+"""Rows of a chunk unless SET chunk_rows says otherwise: large, since a kernel call has fixed cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a statement, a file or a wait may take."""
+
+    statement_chars: int = 1_048_576
+    expression_depth: int = 250
+    identifier_chars: int = 200
+    chunk_rows_max: int = 16_777_216
+    kernel_call_rows: int = 8_388_608
+    """Rows one kernel call takes: about half a second of work, the grain of cancellation."""
+    kernel_call_bytes: int = 1 << 30
+    in_memory_engine_rows: int = 60_000
+    """Up to this many input rows the in-memory engine is quicker than the streaming one."""
+    unordered_result_rows: int = 100_000
+    """A larger result without ORDER BY that is not a plain scan has no promised row order."""
+    writer_wait_s: float = 5.0
+    fragment_bytes: int = 1_048_576
+    fragment_depth: int = 300
+    fragment_nodes: int = 200_000
+    plan_cache_entries: int = 256
+    schema_sample_rows: int = 500
+    """Rows of a .sor file that decide its column types."""
+    ingest_batch_rows: int = 65_536
+
+
+LIMITS = Limits()

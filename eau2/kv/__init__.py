@@ -1,0 +1,1 @@
+"""The key-value store: frames of immutable chunks under names."""

@@ -1,0 +1,72 @@
+"""The Operator protocol: plain data that says its output columns and lowers itself onto Polars.
+
+Owns: `Operator`, `Lowering` (what a fragment's leaves read), and how a tree is lowered.
+Does not know: where chunks come from, what a stage is, SQL.
+
+A fragment is a tree of operators; the whole tree is lowered to one LazyFrame and run in one call,
+so that the kernel engine can fuse it. In kernels a column is called by its `Column.label`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from eau2.operators.expr import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """What a fragment's leaves read, and how failures are reported.
+
+    chunks: the rows of the task's chunks under their schema names, in *stored* form (None when the
+    fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
+    lower checked computations so that a failure carries its message; slower, used to explain an
+    error after a run has failed.
+    """
+
+    chunks: pl.LazyFrame | None
+    stages: Mapping[int, pl.LazyFrame] = field(default_factory=dict)
+    diagnose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The base of all operators. Subclasses are frozen dataclasses of plain data."""
+
+    @property
+    def inputs(self) -> tuple[Operator, ...]:
+        """The operators this one reads, in order."""
+        return ()
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        """The columns it gives, in order."""
+        raise NotImplementedError
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        """The operator over its lowered inputs. The frame has exactly the output's labels."""
+        raise NotImplementedError
+
+    def with_inputs(self, inputs: tuple[Operator, ...]) -> Operator:
+        """The same operator over other inputs (as many as it has)."""
+        if not inputs:
+            return self
+        names = ("left", "right") if len(inputs) == 2 else ("input",)
+        return replace(self, **dict(zip(names, inputs, strict=True)))  # type: ignore[arg-type]
+
+
+def lower(root: Operator, lowering: Lowering) -> pl.LazyFrame:
+    """The whole tree as one LazyFrame."""
+    return root.lower(tuple(lower(node, lowering) for node in root.inputs), lowering)
+
+
+def transform(root: Operator, visit: Callable[[Operator], Operator]) -> Operator:
+    """Rewrite bottom-up: inputs first, then `visit` on the operator over its new inputs."""
+    if root.inputs:
+        new = tuple(transform(node, visit) for node in root.inputs)
+        if any(a is not b for a, b in zip(root.inputs, new, strict=True)):
+            root = root.with_inputs(new)
+    return visit(root)

@@ -1,0 +1,211 @@
+"""Bound expressions: names are columns, types are known, coercions are explicit. Plain data.
+
+Owns: the expression nodes shared by logical plans and operators, and how to walk and rewrite them.
+Does not know: SQL text, frames, how an expression is computed (lowering.py does).
+
+Every node has a `type`. Values in literals are *physical*: a decimal is its scaled integer, a date
+days since 1970-01-01, a timestamp microseconds since then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from eau2.types import BOOLEAN, SqlType
+
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a plan. `id` is unique within one statement; `name` is only for people."""
+
+    id: int
+    name: str
+    type: SqlType
+
+    @property
+    def label(self) -> str:
+        """Its name inside kernels, where it cannot collide with another column's."""
+        return f"c{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """The base of all bound expressions."""
+
+    type: SqlType
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """The direct sub-expressions, in order."""
+        return ()
+
+    def with_children(self, children: tuple[Expr, ...]) -> Expr:
+        """The same node over other children (as many as it has)."""
+        assert not children
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRef(Expr):
+    """The value of the column with this id."""
+
+    id: int
+
+    @property
+    def label(self) -> str:
+        """The column's name inside kernels."""
+        return f"c{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Expr):
+    """A constant; None is NULL."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expr):
+    """A scalar function or operator of the function tables, applied.
+
+    `checked` is False only where statistics prove that the result cannot leave its type.
+    """
+
+    function: str
+    args: tuple[Expr, ...]
+    checked: bool = True
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+    def with_children(self, children: tuple[Expr, ...]) -> Call:
+        return replace(self, args=children)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Expr):
+    """A conversion. With `safe` a value that does not convert gives NULL (TRY_CAST)."""
+
+    arg: Expr
+    safe: bool = False
+    checked: bool = True
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    def with_children(self, children: tuple[Expr, ...]) -> Cast:
+        return replace(self, arg=children[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Expr):
+    """The result of the first branch whose condition is true, else `otherwise`.
+
+    A branch that is not taken is not evaluated: its errors do not happen.
+    """
+
+    branches: tuple[tuple[Expr, Expr], ...]
+    otherwise: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(e for branch in self.branches for e in branch) + (self.otherwise,)
+
+    def with_children(self, children: tuple[Expr, ...]) -> Case:
+        pairs = tuple(zip(children[:-1:2], children[1::2], strict=True))
+        return replace(self, branches=pairs, otherwise=children[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class InList(Expr):
+    """`arg` IN a list of constants, all of arg's type and none NULL; type BOOLEAN.
+
+    With `has_null` the SQL list held a NULL too: what is not found is NULL, not false.
+    """
+
+    arg: Expr
+    values: tuple[bool | int | float | str, ...]
+    has_null: bool = False
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    def with_children(self, children: tuple[Expr, ...]) -> InList:
+        return replace(self, arg=children[0])
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateCall:
+    """An aggregate function applied to one argument (none for count(*)).
+
+    distinct: over the distinct values. wide: an integer or decimal sum is kept in 128 bits; False
+    only where statistics prove that 64 suffice. exponents: for float sums, the (lowest, highest)
+    binary exponents that the argument's finite, non-zero values can have, where statistics prove
+    them; None otherwise.
+    """
+
+    function: str
+    arg: Expr | None
+    type: SqlType
+    distinct: bool = False
+    wide: bool = True
+    exponents: tuple[int, int] | None = None
+
+
+def ref(column: Column) -> ColumnRef:
+    """A reference to `column`."""
+    return ColumnRef(column.type, column.id)
+
+
+def transform(expr: Expr, visit: Callable[[Expr], Expr]) -> Expr:
+    """Rewrite bottom-up: children first, then `visit` on the node over its new children."""
+    children = expr.children
+    if children:
+        new = tuple(transform(child, visit) for child in children)
+        if any(a is not b for a, b in zip(children, new, strict=True)):
+            expr = expr.with_children(new)
+    return visit(expr)
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """The node and everything below it, top down."""
+    yield expr
+    for child in expr.children:
+        yield from walk(child)
+
+
+def columns_of(expr: Expr) -> frozenset[int]:
+    """The ids of all columns the expression reads."""
+    return frozenset(node.id for node in walk(expr) if isinstance(node, ColumnRef))
+
+
+def substitute(expr: Expr, mapping: dict[int, Expr]) -> Expr:
+    """Replace references to the columns in `mapping` by its expressions."""
+
+    def visit(node: Expr) -> Expr:
+        if isinstance(node, ColumnRef):
+            return mapping.get(node.id, node)
+        return node
+
+    return transform(expr, visit)
+
+
+def conjuncts(expr: Expr) -> tuple[Expr, ...]:
+    """The parts of a conjunction, in order: `a AND (b AND c)` gives a, b, c."""
+    if isinstance(expr, Call) and expr.function == "and":
+        return tuple(part for arg in expr.args for part in conjuncts(arg))
+    return (expr,)
+
+
+def conjunction(parts: tuple[Expr, ...]) -> Expr:
+    """The parts joined by AND; TRUE for none."""
+    if not parts:
+        return Literal(BOOLEAN, True)
+    return reduce(lambda a, b: Call(BOOLEAN, "and", (a, b)), parts)

@@ -1,0 +1,1 @@
+"""Logical plans to stages, tasks and instructions: pure, no I/O."""

@@ -1,0 +1,1 @@
+"""The optimiser: one pure rule a file."""

@@ -1,0 +1,1 @@
+"""The language: text to ast, ast to logical plan."""

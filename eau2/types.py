@@ -1,0 +1,205 @@
+"""SQL types: their names, their Arrow forms at the edges and at rest, and how they combine.
+
+Owns: `SqlType`, the numeric and decimal rules of DuckDB 2.0, the map to and from Arrow.
+Does not know: expressions, Polars, SQL text. A *logical* Arrow type is what users see in results
+and hand in; a *stored* one is what a chunk holds (a decimal of up to 18 digits is its scaled
+int64; wider ones and HUGEINT are unscaled decimal128(38, 0)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from eau2.errors import NotSupportedError
+
+
+class Kind(StrEnum):
+    """The family of a type; DECIMAL alone has parameters."""
+
+    NULL = "NULL"
+    BOOLEAN = "BOOLEAN"
+    TINYINT = "TINYINT"
+    SMALLINT = "SMALLINT"
+    INTEGER = "INTEGER"
+    BIGINT = "BIGINT"
+    HUGEINT = "HUGEINT"
+    UTINYINT = "UTINYINT"
+    USMALLINT = "USMALLINT"
+    UINTEGER = "UINTEGER"
+    UBIGINT = "UBIGINT"
+    FLOAT = "FLOAT"
+    DOUBLE = "DOUBLE"
+    DECIMAL = "DECIMAL"
+    VARCHAR = "VARCHAR"
+    DATE = "DATE"
+    TIMESTAMP = "TIMESTAMP"
+    INTERVAL = "INTERVAL"
+
+
+MAX_DECIMAL_DIGITS = 38
+NARROW_DECIMAL_DIGITS = 18
+"""Decimals of up to this many digits are scaled int64 values; wider ones are scaled int128."""
+
+INTEGER_RANGES: dict[Kind, tuple[int, int]] = {
+    Kind.TINYINT: (-(2**7), 2**7 - 1),
+    Kind.SMALLINT: (-(2**15), 2**15 - 1),
+    Kind.INTEGER: (-(2**31), 2**31 - 1),
+    Kind.BIGINT: (-(2**63), 2**63 - 1),
+    Kind.HUGEINT: (-(2**127), 2**127 - 1),
+    Kind.UTINYINT: (0, 2**8 - 1),
+    Kind.USMALLINT: (0, 2**16 - 1),
+    Kind.UINTEGER: (0, 2**32 - 1),
+    Kind.UBIGINT: (0, 2**64 - 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqlType:
+    """One SQL type. `precision` and `scale` are digits, and zero unless the kind is DECIMAL."""
+
+    kind: Kind
+    precision: int = 0
+    scale: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind is Kind.DECIMAL:
+            if (
+                not 1 <= self.precision <= MAX_DECIMAL_DIGITS
+                or not 0 <= self.scale <= self.precision
+            ):
+                raise ValueError(f"DECIMAL({self.precision},{self.scale}) is not a type")
+        elif self.precision or self.scale:
+            raise ValueError(f"{self.kind} takes no parameters")
+
+    def __str__(self) -> str:
+        if self.kind is Kind.DECIMAL:
+            return f"DECIMAL({self.precision},{self.scale})"
+        return self.kind.value
+
+    @property
+    def is_integer(self) -> bool:
+        """A signed or unsigned integer, HUGEINT included."""
+        return self.kind in INTEGER_RANGES
+
+    @property
+    def is_float(self) -> bool:
+        """FLOAT or DOUBLE."""
+        return self.kind in (Kind.FLOAT, Kind.DOUBLE)
+
+    @property
+    def is_decimal(self) -> bool:
+        """DECIMAL of any precision."""
+        return self.kind is Kind.DECIMAL
+
+    @property
+    def is_numeric(self) -> bool:
+        """Integer, decimal or float (not BOOLEAN)."""
+        return self.is_integer or self.is_decimal or self.is_float
+
+    @property
+    def is_temporal(self) -> bool:
+        """DATE or TIMESTAMP."""
+        return self.kind in (Kind.DATE, Kind.TIMESTAMP)
+
+    @property
+    def is_wide(self) -> bool:
+        """Computed in 128 bits: HUGEINT and decimals of more than 18 digits."""
+        return self.kind is Kind.HUGEINT or (
+            self.is_decimal and self.precision > NARROW_DECIMAL_DIGITS
+        )
+
+
+NULL = SqlType(Kind.NULL)
+BOOLEAN = SqlType(Kind.BOOLEAN)
+TINYINT = SqlType(Kind.TINYINT)
+SMALLINT = SqlType(Kind.SMALLINT)
+INTEGER = SqlType(Kind.INTEGER)
+BIGINT = SqlType(Kind.BIGINT)
+HUGEINT = SqlType(Kind.HUGEINT)
+UTINYINT = SqlType(Kind.UTINYINT)
+USMALLINT = SqlType(Kind.USMALLINT)
+UINTEGER = SqlType(Kind.UINTEGER)
+UBIGINT = SqlType(Kind.UBIGINT)
+FLOAT = SqlType(Kind.FLOAT)
+DOUBLE = SqlType(Kind.DOUBLE)
+VARCHAR = SqlType(Kind.VARCHAR)
+DATE = SqlType(Kind.DATE)
+TIMESTAMP = SqlType(Kind.TIMESTAMP)
+INTERVAL = SqlType(Kind.INTERVAL)
+
+
+def decimal(precision: int, scale: int) -> SqlType:
+    """DECIMAL(precision, scale)."""
+    return SqlType(Kind.DECIMAL, precision, scale)
+
+
+_ARROW: dict[Kind, pa.DataType] = {
+    Kind.NULL: pa.int32(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.TINYINT: pa.int8(),
+    Kind.SMALLINT: pa.int16(),
+    Kind.INTEGER: pa.int32(),
+    Kind.BIGINT: pa.int64(),
+    Kind.HUGEINT: pa.decimal128(38, 0),
+    Kind.UTINYINT: pa.uint8(),
+    Kind.USMALLINT: pa.uint16(),
+    Kind.UINTEGER: pa.uint32(),
+    Kind.UBIGINT: pa.uint64(),
+    Kind.FLOAT: pa.float32(),
+    Kind.DOUBLE: pa.float64(),
+    Kind.VARCHAR: pa.string_view(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+}
+
+
+def logical_arrow(type_: SqlType) -> pa.DataType:
+    """The Arrow type of a result column. HUGEINT leaves as decimal128(38, 0), as from DuckDB."""
+    if type_.is_decimal:
+        return pa.decimal128(type_.precision, type_.scale)
+    if type_.kind is Kind.VARCHAR:
+        return pa.string()
+    return _ARROW[type_.kind]
+
+
+def stored_arrow(type_: SqlType) -> pa.DataType:
+    """The Arrow type of a column inside a chunk."""
+    if type_.is_decimal:
+        return pa.int64() if not type_.is_wide else pa.decimal128(38, 0)
+    return _ARROW[type_.kind]
+
+
+def from_arrow(arrow: pa.DataType, column: str) -> SqlType:
+    """The SQL type of a column of Arrow type `arrow`; dictionaries count as their values.
+
+    Raises NotSupportedError, naming `column`, for types that eau2 has not (lists, structs, time
+    zones, binary, ...).
+    """
+    if pa.types.is_dictionary(arrow):
+        return from_arrow(arrow.value_type, column)
+    if pa.types.is_decimal(arrow) and arrow.precision <= MAX_DECIMAL_DIGITS and 0 <= arrow.scale:
+        return decimal(max(arrow.precision, arrow.scale), arrow.scale)
+    if (
+        pa.types.is_string(arrow)
+        or pa.types.is_large_string(arrow)
+        or pa.types.is_string_view(arrow)
+    ):
+        return VARCHAR
+    if pa.types.is_date(arrow):
+        return DATE
+    if pa.types.is_timestamp(arrow) and arrow.tz is None:
+        return TIMESTAMP
+    if pa.types.is_null(arrow):
+        return INTEGER
+    if pa.types.is_float16(arrow):
+        return FLOAT
+    for kind, candidate in _ARROW.items():
+        if arrow == candidate and kind not in (Kind.NULL, Kind.HUGEINT):
+            return SqlType(kind)
+    raise NotSupportedError(
+        f'column "{column}" has the type {arrow}, which eau2 does not support',
+        hint="Leave the column out, or cast it to a number, VARCHAR, DATE or TIMESTAMP first.",
+    )
