@@ -122,7 +122,7 @@ class Frame:
 
 
 class Catalog(Protocol):
-    """Where the binder and the planner look names up. The connection has one; tests make their own."""
+    """Where binder and planner look names up. A connection has one; tests make their own."""
 
     def frame(self, name: str) -> Frame | None:
         """The current version of the frame under `name`, or None."""
@@ -154,9 +154,9 @@ def merge_statistics(first: ColumnStatistics, second: ColumnStatistics) -> Colum
         )
     low, high = None, None
     if first.minimum is not None and second.minimum is not None:
-        low = min(first.minimum, second.minimum)  # type: ignore[type-var]
+        low = min(first.minimum, second.minimum)
     if first.maximum is not None and second.maximum is not None:
-        high = max(first.maximum, second.maximum)  # type: ignore[type-var]
+        high = max(first.maximum, second.maximum)
     return ColumnStatistics(first.null_count + second.null_count, low, high, sketch, exponents)
 
 

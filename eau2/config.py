@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEFAULT_CHUNK_ROWS = 1_048_576
-"""Rows of a chunk unless SET chunk_rows says otherwise: large, since a kernel call has fixed cost."""
+"""Rows of a chunk unless SET chunk_rows says otherwise: a kernel call has a fixed cost."""
 
 
 @dataclass(frozen=True, slots=True)

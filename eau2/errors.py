@@ -1,4 +1,4 @@
-"""Every error eau2 raises, as one tree: whose fault it is, whether a retry can help, where it points.
+"""Every error eau2 raises, as one tree: whose fault it is, whether a retry helps, where it points.
 
 Owns: the exception classes and the way a statement error is drawn with its caret. The PEP 249
 names are the top of the tree, so a program that catches `eau2.Error` catches everything.
@@ -17,7 +17,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Warning(Exception):  # noqa: A001 - the name is PEP 249's
+class Warning(Exception):
     """PEP 249: important warnings. eau2 raises none."""
 
 
@@ -189,4 +189,5 @@ def caret(text: str, span: Span) -> str:
     lead = "..." if shift else ""
     prefix = f"line {line_number}: {lead}"
     column = len(prefix) + start - line_start - shift
-    return f"{prefix}{shown}\n{' ' * column}{'^' * min(width, max(1, 100 - (start - line_start - shift)))}"
+    carets = min(width, max(1, 100 - (start - line_start - shift)))
+    return f"{prefix}{shown}\n{' ' * column}{'^' * carets}"

@@ -180,7 +180,7 @@ def from_arrow(arrow: pa.DataType, column: str) -> SqlType:
     """
     if pa.types.is_dictionary(arrow):
         return from_arrow(arrow.value_type, column)
-    if pa.types.is_decimal(arrow) and arrow.precision <= MAX_DECIMAL_DIGITS and 0 <= arrow.scale:
+    if pa.types.is_decimal(arrow) and arrow.precision <= MAX_DECIMAL_DIGITS and arrow.scale >= 0:
         return decimal(max(arrow.precision, arrow.scale), arrow.scale)
     if (
         pa.types.is_string(arrow)

@@ -55,7 +55,7 @@ class Operator:
         if not inputs:
             return self
         names = ("left", "right") if len(inputs) == 2 else ("input",)
-        return replace(self, **dict(zip(names, inputs, strict=True)))  # type: ignore[arg-type]
+        return replace(self, **dict(zip(names, inputs, strict=True)))
 
 
 def lower(root: Operator, lowering: Lowering) -> pl.LazyFrame:

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Literal as OneOf
 
 from eau2.types import BOOLEAN, SqlType
 
 Value = bool | int | float | str | None
+JoinKind = OneOf["inner", "left", "right", "full", "cross", "semi", "anti"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Case(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
-        return tuple(e for branch in self.branches for e in branch) + (self.otherwise,)
+        return (*tuple(e for branch in self.branches for e in branch), self.otherwise)
 
     def with_children(self, children: tuple[Expr, ...]) -> Case:
         pairs = tuple(zip(children[:-1:2], children[1::2], strict=True))
@@ -157,6 +159,15 @@ class AggregateCall:
     distinct: bool = False
     wide: bool = True
     exponents: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One ORDER BY key."""
+
+    expr: Expr
+    descending: bool = False
+    nulls_last: bool = True
 
 
 def ref(column: Column) -> ColumnRef:

@@ -88,7 +88,10 @@ class Unary(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Expression):
-    """operator: + - * / // % ** || = <> < <= > >= and or 'is distinct from' 'is not distinct from'."""
+    """operator: + - * / // % ** || = <> < <= > >= and or, and the two below.
+
+    'is distinct from', 'is not distinct from'.
+    """
 
     operator: str
     left: Expression
@@ -164,7 +167,8 @@ class Extract(Expression):
 class FunctionCall(Expression):
     """name([DISTINCT] arguments). name is lower case; special forms come here too
     (POSITION(a IN b) is position(b, a); SUBSTRING(a FROM b FOR c) is substring(a, b, c);
-    TRIM([BOTH|LEADING|TRAILING] x FROM y) is trim/ltrim/rtrim(y, x))."""
+    TRIM([BOTH|LEADING|TRAILING] x FROM y) is trim/ltrim/rtrim(y, x)).
+    """
 
     name: str
     arguments: tuple[Expression, ...]
@@ -300,7 +304,7 @@ class ShowSetting(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Describe(Statement):
-    """DESCRIBE table | DESCRIBE 'file' | DESCRIBE SELECT ... (also DESC, and SHOW table columns)."""
+    """DESCRIBE table | DESCRIBE 'file' | DESCRIBE SELECT ... (also DESC)."""
 
     target: TableExpression | Select
 

@@ -11,21 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal as OneOf
 
 from eau2.catalog import Frame
-from eau2.operators.expr import AggregateCall, Column, Expr
-
-JoinKind = OneOf["inner", "left", "right", "full", "cross", "semi", "anti"]
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """One ORDER BY key."""
-
-    expr: Expr
-    descending: bool = False
-    nulls_last: bool = True
+from eau2.operators.expr import AggregateCall, Column, Expr, JoinKind, SortKey
 
 
 @dataclass(frozen=True, slots=True)
