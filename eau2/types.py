@@ -136,6 +136,84 @@ def decimal(precision: int, scale: int) -> SqlType:
     return SqlType(Kind.DECIMAL, precision, scale)
 
 
+INTEGER_DIGITS: dict[Kind, int] = {
+    Kind.TINYINT: 3,
+    Kind.SMALLINT: 5,
+    Kind.INTEGER: 10,
+    Kind.BIGINT: 19,
+    Kind.HUGEINT: 38,
+    Kind.UTINYINT: 3,
+    Kind.USMALLINT: 5,
+    Kind.UINTEGER: 10,
+    Kind.UBIGINT: 20,
+}
+"""Decimal digits that an integer type counts for beside a decimal."""
+
+
+def as_decimal(type_: SqlType) -> SqlType:
+    """The decimal type that an integer or decimal counts as beside a decimal."""
+    return type_ if type_.is_decimal else decimal(INTEGER_DIGITS[type_.kind], 0)
+
+
+def contains(outer: SqlType, inner: SqlType) -> bool:
+    """Whether every value of the integer type `inner` is one of the integer type `outer`."""
+    low, high = INTEGER_RANGES[outer.kind]
+    inner_low, inner_high = INTEGER_RANGES[inner.kind]
+    return low <= inner_low and inner_high <= high
+
+
+def common_integer(left: SqlType, right: SqlType) -> SqlType:
+    """The smallest integer type that holds the values of both."""
+    if contains(left, right):
+        return left
+    if contains(right, left):
+        return right
+    for wider in (SMALLINT, INTEGER, BIGINT):
+        if contains(wider, left) and contains(wider, right):
+            return wider
+    return HUGEINT
+
+
+def common_numeric(left: SqlType, right: SqlType) -> SqlType:
+    """The type in which two numbers meet in CASE, UNION and comparisons."""
+    if left.is_float or right.is_float:
+        return DOUBLE if DOUBLE in (left, right) else FLOAT
+    if left.is_integer and right.is_integer:
+        return common_integer(left, right)
+    one, two = as_decimal(left), as_decimal(right)
+    scale = max(one.scale, two.scale)
+    whole = max(one.precision - one.scale, two.precision - two.scale)
+    return decimal(min(whole + scale, MAX_DECIMAL_DIGITS), scale)
+
+
+def arithmetic_integer(left: SqlType, right: SqlType) -> SqlType:
+    """The type in which two integers are added, multiplied or divided."""
+    if contains(left, right):
+        return left
+    if contains(right, left):
+        return right
+    return HUGEINT if UBIGINT in (left, right) else BIGINT
+
+
+def sum_decimal(left: SqlType, right: SqlType) -> SqlType:
+    """The type of the sum or difference of two decimals: a digit more than their common type."""
+    common = common_numeric(left, right)
+    return decimal(min(common.precision + 1, MAX_DECIMAL_DIGITS), common.scale)
+
+
+def product_decimal(left: SqlType, right: SqlType) -> SqlType | None:
+    """The type of the product of two decimals; None if its scale would exceed 38 digits.
+
+    A product of two narrow decimals stays narrow (and may overflow).
+    """
+    precision, scale = left.precision + right.precision, left.scale + right.scale
+    if scale > MAX_DECIMAL_DIGITS:
+        return None
+    if precision > NARROW_DECIMAL_DIGITS and not (left.is_wide or right.is_wide):
+        precision = max(NARROW_DECIMAL_DIGITS, scale)
+    return decimal(min(precision, MAX_DECIMAL_DIGITS), scale)
+
+
 _ARROW: dict[Kind, pa.DataType] = {
     Kind.NULL: pa.int32(),
     Kind.BOOLEAN: pa.bool_(),

@@ -1,0 +1,209 @@
+"""The story of one statement on one page: parse, bind, optimise, plan, run.
+
+Owns: the order of the phases, and the plans that are kept for statements that come again.
+Comes in: text and parameters. Goes out: an `Answer`. Does not know: files, Polars, who shows it.
+
+    text      sql/parser           what was written
+    ast       sql/binder           what is meant: names are columns, types are known
+    logical   planner/optimizer    what is needed
+    stages    planner/physical     how: fragments of operators, cut at exchanges
+    tasks     planner/placement    where
+    rows      cluster, node        the answer, in order
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from eau2.catalog import Catalog
+from eau2.cluster import LocalCluster, Prepared
+from eau2.config import LIMITS
+from eau2.errors import (
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+    StatementError,
+    UnknownNameError,
+)
+from eau2.operators.expr import Column
+from eau2.operators.text import to_text
+from eau2.planner.optimizer import RULES, optimize
+from eau2.planner.physical import Plan
+from eau2.planner.physical import plan as cut
+from eau2.settings import Settings
+from eau2.sql import ast
+from eau2.sql.binder import Bound, bind
+from eau2.sql.logical import Logical
+from eau2.sql.parser import parse
+from eau2.types import VARCHAR
+
+Parameters = Mapping[int | str, object]
+
+_TELLS_TIME = re.compile(r"now|today|current_|localtime", re.IGNORECASE)
+
+
+class Frames(Catalog, Protocol):
+    """A catalogue that statements may also change."""
+
+    def drop(self, name: str) -> bool:
+        """Drop the frame under `name`; False when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a statement gives: rows in kernel form, and what their columns are."""
+
+    rows: pl.DataFrame
+    columns: tuple[Column, ...]
+    names: tuple[str, ...]
+
+
+class Engine:
+    """Runs statements against a catalogue, on a cluster."""
+
+    def __init__(self, frames: Frames, cluster: LocalCluster, settings: Settings) -> None:
+        self.settings = settings
+        self._frames = frames
+        self._cluster = cluster
+        self._prepared: dict[Hashable, Prepared] = {}
+
+    def run(self, text: str, parameters: Parameters | None = None) -> Answer:
+        """Run every statement in `text`, in order; the last one's answer is given.
+
+        Raises StatementError (with the place in the text), DataError, OperationalError.
+        """
+        key = self._key(text, parameters)
+        prepared = None if key is None else self._prepared.get(key)
+        if prepared is not None:
+            return self._answer(prepared)
+        try:
+            answer: Answer | None = None
+            statements = parse(text)
+            for statement in statements:
+                if isinstance(statement, ast.Select):
+                    plan = self.plan(statement, parameters)
+                    prepared = self._cluster.prepare(plan)
+                    if len(statements) == 1:
+                        self._keep(key, prepared)
+                    answer = self._answer(prepared)
+                else:
+                    answer = self._other(statement, parameters)
+        except StatementError as error:
+            raise error.with_text(text) from error.__cause__
+        if answer is None:
+            raise ProgrammingError("there is no statement to run")
+        return answer
+
+    def plan(self, select: ast.Select, parameters: Parameters | None = None) -> Plan:
+        """The stages of a query, without running them."""
+        bound = bind(select, self._frames, parameters)
+        return cut(self._optimized(bound), bound.names)
+
+    def _optimized(
+        self, bound: Bound, observe: Callable[[str, Logical], None] | None = None
+    ) -> Logical:
+        switches = {f"optimizer.{rule}": on for rule, on in self.settings.optimizer.items()}
+        return optimize(bound.plan, switches, observe)
+
+    def _answer(self, prepared: Prepared) -> Answer:
+        plan = prepared.plan
+        return Answer(self._cluster.run(prepared), plan.columns, plan.names)
+
+    def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
+        """What a kept plan depends on; None for statements whose plans are not kept."""
+        if _TELLS_TIME.search(text):
+            return None
+        values = () if parameters is None else tuple(parameters.items())
+        typed = tuple((name, type(value), value) for name, value in values)
+        switches = tuple(sorted(self.settings.optimizer.items()))
+        key = (text, typed, switches, self._frames.epoch())
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+    def _keep(self, key: Hashable | None, prepared: Prepared) -> None:
+        """Keep a plan for when the statement comes again; files may change, so theirs are not."""
+        sources = [stage.source for stage in prepared.plan.stages if stage.source is not None]
+        if key is None or any(source.frame.version == 0 for source in sources):
+            return
+        if len(self._prepared) >= LIMITS.plan_cache_entries:
+            self._prepared.clear()
+        self._prepared[key] = prepared
+
+    def _other(self, statement: ast.Statement, parameters: Parameters | None) -> Answer:
+        match statement:
+            case ast.Explain(span=span, query=query, analyze=analyze):
+                if analyze:
+                    raise NotSupportedError("EXPLAIN ANALYZE is not supported", span=span)
+                lines = explain(self.plan(query, parameters)).splitlines()
+                return _table({"plan": lines})
+            case ast.SetStatement(name=name, value=value):
+                text = None if value is None else value.text
+                self.settings = self.settings.changed(name, text, rule_names())
+                return _table({})
+            case ast.ShowTables():
+                return _table({"name": list(self._frames.names())})
+            case ast.ShowSetting(name=name):
+                return self._show(name)
+            case ast.Describe(target=target):
+                return self._describe(target, parameters)
+            case ast.Drop(name=name, if_exists=if_exists, span=span):
+                if not self._frames.drop(name) and not if_exists:
+                    raise UnknownNameError(f'there is no table "{name}" to drop', span=span)
+                return _table({})
+            case ast.UnsupportedStatement(what=what, span=span):
+                raise NotSupportedError(f"{what} is not supported", span=span)
+        raise InternalError(f"no way to run {type(statement).__name__}")
+
+    def _show(self, name: str) -> Answer:
+        values = self.settings.values()
+        if name.lower() == "all":
+            return _table({"name": list(values), "value": list(values.values())})
+        if name.lower() not in values:
+            self.settings.changed(name, None, rule_names())
+            return _table({name: ["on"]})
+        return _table({name: [values[name.lower()]]})
+
+    def _describe(
+        self, target: ast.TableExpression | ast.Select, parameters: Parameters | None
+    ) -> Answer:
+        if not isinstance(target, ast.Select):
+            star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
+            target = ast.Select(target.span, (star,), target)
+        bound = bind(target, self._frames, parameters)
+        types = [str(column.type) for column in bound.plan.output]
+        return _table({"column_name": list(bound.names), "column_type": types})
+
+
+def explain(plan: Plan) -> str:
+    """The stages of a plan as indented text, the last one first read last."""
+    parts = []
+    for stage in plan.stages:
+        if stage.source is None:
+            head = f"stage {stage.id}: once"
+        else:
+            frame = stage.source.frame
+            head = f"stage {stage.id}: at the {len(frame.chunks)} chunks of {frame.name}"
+        body = "\n".join("  " + line for line in to_text(stage.root).splitlines())
+        parts.append(f"{head}\n{body}")
+    return "\n".join(parts)
+
+
+def rule_names() -> tuple[str, ...]:
+    """The names of the optimiser's rules, as SET optimizer.<rule> takes them."""
+    return tuple(rule.name for rule in RULES)
+
+
+def _table(columns: dict[str, list[str]]) -> Answer:
+    """Text columns as an answer."""
+    described = tuple(Column(i, name, VARCHAR) for i, name in enumerate(columns))
+    data = {column.label: columns[column.name] for column in described}
+    schema = {column.label: pl.String() for column in described}
+    return Answer(pl.DataFrame(data, schema=schema), described, tuple(columns))

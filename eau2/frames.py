@@ -1,0 +1,91 @@
+"""What names mean on one connection: registered frames, stored frames, files by path.
+
+Owns: the order in which a name is looked up (registered before stored), and files that were read
+into memory because they are not Parquet. Comes in: names, paths, chunk keys. Goes out: frames, and
+the rows of their chunks. Does not know: SQL, Polars.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Hashable
+
+import pyarrow as pa
+
+from eau2.catalog import ChunkKey, Frame
+from eau2.kv import files, ingest
+from eau2.kv.store import Store
+
+
+class LocalFrames:
+    """The catalogue and the chunks of a connection that has no nodes but itself."""
+
+    def __init__(self, stored: Store) -> None:
+        self.stored = stored
+        self.registered = Store.open(None)
+        self._read: dict[tuple[str, ...], Frame] = {}
+        self._transient = Store.open(None)
+
+    def frame(self, name: str) -> Frame | None:
+        """The registered, else the stored frame under `name`."""
+        return self.registered.get(name) or self.stored.get(name)
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted({*self.registered.names(), *self.stored.names()}))
+
+    def epoch(self) -> Hashable:
+        """Changes whenever a name means another frame."""
+        return (self.registered.epoch(), self.stored.epoch())
+
+    def drop(self, name: str) -> bool:
+        """Drop the frame that `name` means; False when there is none."""
+        if self.registered.get(name) is not None:
+            return self.registered.drop(name)
+        return self.stored.drop(name)
+
+    def file(self, path: str) -> Frame:
+        """The frame of a file or a glob. Parquet is read in place, other formats into memory.
+
+        Raises InputFileError.
+        """
+        if ingest.format_of(path) == "parquet":
+            return files.parquet_frame(path)
+        found = sorted(glob.glob(path, recursive=True)) or [path]
+        key = tuple(_fingerprint(name) for name in found)
+        frame = self._read.get(key)
+        if frame is None:
+            schema, batches = ingest.open_files(found)
+            frame = self._transient.put(path_name(len(self._read)), schema, batches)
+            self._read[key] = frame
+        return frame
+
+    def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+        """See node.ChunkSource.read."""
+        if files.is_file_key(key):
+            return files.read(key, columns)
+        for store in (self.registered, self._transient):
+            if store.holds(key):
+                return store.read(key, columns)
+        return self.stored.read(key, columns)
+
+    def close(self) -> None:
+        """Close the store; registered frames are forgotten."""
+        self.registered.close()
+        self._transient.close()
+        self.stored.close()
+
+
+def path_name(number: int) -> str:
+    """The name under which the number-th file that was read into memory is kept."""
+    return f"file-{number}"
+
+
+def _fingerprint(path: str) -> str:
+    """Changes when the file does."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path
+    return f"{os.path.abspath(path)}:{status.st_mtime_ns}:{status.st_size}"

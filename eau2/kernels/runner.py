@@ -1,0 +1,102 @@
+"""A fragment over rows: lower it, choose the engine, run it, say what failed.
+
+Owns: the one call into Polars that computes. Comes in: a fragment, its inputs. Goes out: a
+DataFrame with the fragment's labels. Does not know: who asked, where the rows came from.
+
+Failures are explained by running again: the quick form of a checked computation only says that a
+value did not fit; `Lowering.diagnose` lowers it so that the failure carries its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.config import LIMITS
+from eau2.errors import DataError, Error, InternalError, OperationalError, OutOfRangeError
+from eau2.operators.base import Lowering, Operator, lower
+from eau2.operators.lowering import diagnosis
+
+_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError)
+
+
+def run_fragment(
+    fragment: Operator, chunks: pa.Table | None, stages: Mapping[int, pl.DataFrame]
+) -> pl.DataFrame:
+    """Run `fragment` in one kernel call; see KernelHost.run for the arguments and errors."""
+    scanned = None if chunks is None else _frame_of(chunks)
+    rows = sum(frame.height for frame in stages.values())
+    rows += 0 if scanned is None else scanned.height
+    try:
+        return _collect(fragment, scanned, stages, rows, diagnose=False)
+    except Error:
+        raise
+    except MemoryError as error:
+        raise OperationalError("the query ran out of memory") from error
+    except _FAILURES as error:
+        raise _explain(fragment, scanned, stages, rows, error) from error
+
+
+def _frame_of(table: pa.Table) -> pl.DataFrame:
+    """The table's columns without a copy; a frame of no columns keeps its height."""
+    if table.num_columns == 0:
+        return pl.DataFrame({"": pl.int_range(table.num_rows, eager=True)})
+    frame = pl.from_arrow(table, rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _collect(
+    fragment: Operator,
+    scanned: pl.DataFrame | None,
+    stages: Mapping[int, pl.DataFrame],
+    rows: int,
+    diagnose: bool,
+) -> pl.DataFrame:
+    lowering = Lowering(
+        None if scanned is None else scanned.lazy(),
+        {stage: frame.lazy() for stage, frame in stages.items()},
+        diagnose,
+    )
+    small = rows <= LIMITS.in_memory_engine_rows
+    return lower(fragment, lowering).collect(engine="in-memory" if small else "streaming")
+
+
+def _explain(
+    fragment: Operator,
+    scanned: pl.DataFrame | None,
+    stages: Mapping[int, pl.DataFrame],
+    rows: int,
+    cause: BaseException,
+) -> Error:
+    """The error to raise for `cause`: found by a run that carries messages, else a general one."""
+    found = _translate(cause)
+    if found is not None:
+        return found
+    try:
+        _collect(fragment, scanned, stages, rows, diagnose=True)
+    except Error as error:
+        return error
+    except _FAILURES as error:
+        found = _translate(error)
+        if found is not None:
+            return found
+        cause = error
+    text = str(cause)
+    if "conversion from" in text or "overflow" in text:
+        return OutOfRangeError(f"a value does not fit its type: {text.splitlines()[0]}")
+    if isinstance(cause, pl.exceptions.ComputeError | pl.exceptions.InvalidOperationError):
+        return DataError(f"the computation failed: {text.splitlines()[0]}")
+    return InternalError(f"a kernel failed: {type(cause).__name__}: {text.splitlines()[0]}")
+
+
+def _translate(error: BaseException) -> Error | None:
+    """An error of ours that travelled through Polars, or the message of a checked computation."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Error):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return diagnosis(str(error))

@@ -1,0 +1,76 @@
+"""A node: holds chunks, runs tasks over them. Here it is the one inside this process.
+
+Owns: how a task message becomes rows: decode the fragment, fetch the chunks, call the kernels.
+Comes in: an encoded fragment and chunk keys. Goes out: a DataFrame.
+Does not know: SQL, plans, who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.catalog import ChunkKey
+from eau2.kernels.host import KernelHost
+from eau2.net.message import decode_fragment
+from eau2.operators.base import Operator
+from eau2.operators.scan import ScanChunks
+from eau2.types import stored_arrow
+
+
+class ChunkSource(Protocol):
+    """Where a node finds the rows of a chunk."""
+
+    def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+        """The named columns of a chunk, in stored form. Raises CorruptChunkError."""
+
+
+class Node:
+    """Runs tasks over the chunks it holds."""
+
+    def __init__(self, name: str, chunks: ChunkSource, host: KernelHost) -> None:
+        self.name = name
+        self._chunks = chunks
+        self._host = host
+        self._decoded: dict[bytes, Operator] = {}
+
+    def run(
+        self, fragment: bytes, chunks: tuple[ChunkKey, ...], stages: Mapping[int, pl.DataFrame]
+    ) -> pl.DataFrame:
+        """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
+        root = self._decode(fragment)
+        scan = _scan_of(root)
+        table = None if scan is None else self._read(scan, chunks)
+        return self._host.run(root, table, stages)
+
+    def _decode(self, fragment: bytes) -> Operator:
+        """Fragments come again: for each run of chunks, and whenever a statement is repeated."""
+        root = self._decoded.get(fragment)
+        if root is None:
+            root = decode_fragment(fragment)
+            if len(self._decoded) >= 256:
+                self._decoded.clear()
+            self._decoded[fragment] = root
+        return root
+
+    def _read(self, scan: ScanChunks, keys: tuple[ChunkKey, ...]) -> pa.Table:
+        if not keys:
+            fields = zip(scan.names, scan.columns, strict=True)
+            schema = pa.schema([(name, stored_arrow(column.type)) for name, column in fields])
+            return schema.empty_table()
+        tables = [self._chunks.read(key, scan.names) for key in keys]
+        return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+
+
+def _scan_of(root: Operator) -> ScanChunks | None:
+    """The fragment's one chunk scan, if it has any."""
+    if isinstance(root, ScanChunks):
+        return root
+    for node in root.inputs:
+        scan = _scan_of(node)
+        if scan is not None:
+            return scan
+    return None

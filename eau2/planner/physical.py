@@ -1,0 +1,192 @@
+"""Logical plan to stages: what runs at the chunks, and what after which exchange.
+
+Owns: `Stage`, `Plan` and the cutting of a plan into fragments. Comes in: an optimised logical
+plan. Goes out: stages as plain data, the last of which gives the result.
+Does not know: which node holds a chunk, how tasks are sent, Polars.
+
+A fragment is a tree of operators over at most one frame scan (its *source*; a task runs it over
+some of the source's chunks) and any number of earlier stages, each read whole. The left side of
+a join stays with its source (the probe side); the right side becomes a stage of its own, whose
+result goes to every task. Where all rows must meet (final aggregation, order, limits, FULL
+joins) the fragment is cut: the tasks' results, joined in chunk order, are the next one's input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from eau2.catalog import Frame
+from eau2.errors import InternalError
+from eau2.operators.base import Operator
+from eau2.operators.expr import Column, Expr, conjunction, conjuncts
+from eau2.operators.filter import Filter
+from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.join import Join
+from eau2.operators.project import Project
+from eau2.operators.scan import ScanChunks, StageInput
+from eau2.operators.sort import Limit, Sort, TopK
+from eau2.operators.values import NoRows, OneRow
+from eau2.sql import logical
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The frame whose chunks drive a stage's tasks.
+
+    condition: what every row that matters fulfils, over the scan's columns; chunks whose statistics
+    contradict it are not read. positions: where each scanned column stands in the frame's schema.
+    """
+
+    frame: Frame
+    columns: tuple[Column, ...]
+    positions: tuple[int, ...]
+    condition: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One fragment and what it reads. A stage without a source runs once, where the query is led.
+
+    inputs: ids of the stages read whole. enough_rows: once this many rows have come from the
+    first chunks, the others need not be read.
+    """
+
+    id: int
+    root: Operator
+    source: Source | None
+    inputs: tuple[int, ...]
+    enough_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages in an order in which each comes after those it reads; the last is the result.
+
+    columns and names are the result's, in order.
+    """
+
+    stages: tuple[Stage, ...]
+    columns: tuple[Column, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipe:
+    """A fragment under construction."""
+
+    root: Operator
+    source: Source | None = None
+    inputs: tuple[int, ...] = ()
+    enough_rows: int | None = None
+
+
+@dataclass(slots=True)
+class _Cutter:
+    """Collects the stages that have been cut off so far."""
+
+    stages: list[Stage] = field(default_factory=list)
+
+    def cut(self, pipe: _Pipe, columns: tuple[Column, ...]) -> _Pipe:
+        """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
+        if isinstance(pipe.root, StageInput):
+            return pipe
+        stage = Stage(len(self.stages), pipe.root, pipe.source, pipe.inputs, pipe.enough_rows)
+        self.stages.append(stage)
+        return _Pipe(StageInput(stage.id, columns), None, (stage.id,))
+
+
+def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
+    """Cut an optimised logical plan into stages. Pure."""
+    cutter = _Cutter()
+    pipe = _build(root, cutter)
+    if not isinstance(pipe.root, StageInput):
+        cutter.cut(pipe, root.output)
+    return Plan(tuple(cutter.stages), root.output, names)
+
+
+def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
+    match node:
+        case logical.Scan(frame, columns, positions):
+            names = tuple(frame.schema.columns[p].name for p in positions)
+            source = Source(frame, columns, positions)
+            return _Pipe(ScanChunks(columns, names), source)
+        case logical.OneRow():
+            return _Pipe(OneRow())
+        case logical.Nothing(columns):
+            return _Pipe(NoRows(columns))
+        case logical.Filter(below, condition):
+            pipe = _build(below, cutter)
+            source = pipe.source
+            if source is not None and _only_filters(pipe.root):
+                known = () if source.condition is None else conjuncts(source.condition)
+                source = replace(source, condition=conjunction(known + conjuncts(condition)))
+            return replace(pipe, root=Filter(pipe.root, condition), source=source, enough_rows=None)
+        case logical.Project(below, items):
+            pipe = _build(below, cutter)
+            return replace(pipe, root=Project(pipe.root, items))
+        case logical.Aggregate():
+            return _aggregate(node, cutter)
+        case logical.Join():
+            return _join(node, cutter)
+        case logical.Limit(logical.Sort(below, keys, None), count, offset) if count is not None:
+            return _top_k(below, keys, count, offset, cutter)
+        case logical.Sort(below, keys, at_most_rows):
+            pipe = cutter.cut(_build(below, cutter), below.output)
+            return replace(pipe, root=Sort(pipe.root, keys, at_most_rows))
+        case logical.Limit(below, count, offset):
+            return _limit(below, count, offset, cutter)
+    raise InternalError(f"no physical form for {type(node).__name__}")
+
+
+def _only_filters(root: Operator) -> bool:
+    """Whether the fragment so far is a scan under nothing but filters."""
+    while isinstance(root, Filter):
+        root = root.input
+    return isinstance(root, ScanChunks)
+
+
+def _aggregate(node: logical.Aggregate, cutter: _Cutter) -> _Pipe:
+    pipe = _build(node.input, cutter)
+    partial = PartialAggregate(pipe.root, node.keys, node.aggregates)
+    keys = tuple(column for column, _ in node.keys)
+    pipe = replace(pipe, root=partial, enough_rows=None)
+    if pipe.source is not None:
+        pipe = cutter.cut(pipe, partial.output)
+    return replace(pipe, root=FinalAggregate(pipe.root, keys, node.aggregates))
+
+
+def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
+    kind, left, right, equalities = node.kind, node.left, node.right, node.equalities
+    if kind == "right":
+        kind, left, right = "left", right, left
+        equalities = tuple((b, a) for a, b in equalities)
+    probe = _build(left, cutter)
+    if kind == "full" or probe.enough_rows is not None:
+        probe = cutter.cut(probe, left.output)
+    build = cutter.cut(_build(right, cutter), right.output)
+    root = Join(kind, probe.root, build.root, equalities, node.condition, node.null_safe)
+    return _Pipe(root, probe.source, tuple(dict.fromkeys(probe.inputs + build.inputs)))
+
+
+def _top_k(
+    below: logical.Logical,
+    keys: tuple[logical.SortKey, ...],
+    count: int,
+    offset: int,
+    cutter: _Cutter,
+) -> _Pipe:
+    pipe = _build(below, cutter)
+    if pipe.source is not None:
+        pipe = replace(pipe, root=TopK(pipe.root, keys, count + offset, 0), enough_rows=None)
+        pipe = cutter.cut(pipe, below.output)
+    return replace(pipe, root=TopK(pipe.root, keys, count, offset), enough_rows=None)
+
+
+def _limit(below: logical.Logical, count: int | None, offset: int, cutter: _Cutter) -> _Pipe:
+    pipe = _build(below, cutter)
+    if pipe.source is not None:
+        if count is not None:
+            enough = count + offset
+            pipe = replace(pipe, root=Limit(pipe.root, enough, 0), enough_rows=enough)
+        pipe = cutter.cut(pipe, below.output)
+    return replace(pipe, root=Limit(pipe.root, count, offset))

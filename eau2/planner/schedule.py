@@ -1,0 +1,140 @@
+"""The schedule of one query: a state machine without I/O. Events in, instructions out.
+
+Owns: which tasks may run, which results are complete, when the query is over.
+Comes in: `TaskDone` and `TaskFailed`. Goes out: `RunTask`, `StageComplete`, `Finished`, `Failed`.
+Does not know: sockets, threads, the clock, what a result looks like.
+
+A stage's tasks may run once all stages it reads are complete. A result that comes twice counts
+once. After `Finished` or `Failed` nothing more is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eau2.planner.physical import Plan, Stage
+from eau2.planner.placement import Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """A task has ended well and gave so many rows."""
+
+    task: Task
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """A task has ended with an error that a retry would not change."""
+
+    task: Task
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """Send this task to its node."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class StageComplete:
+    """All that is needed of the stage has come, from its first `tasks` tasks."""
+
+    stage: int
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last stage is complete: its rows are the result."""
+
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The query is over, with this error."""
+
+    error: Exception
+
+
+Event = TaskDone | TaskFailed
+Instruction = RunTask | StageComplete | Finished | Failed
+
+
+class Schedule:
+    """The state of one running query. `window` bounds the tasks of a stage under way at once."""
+
+    def __init__(self, plan: Plan, tasks: Mapping[int, tuple[Task, ...]], window: int = 1) -> None:
+        self._stages: dict[int, Stage] = {stage.id: stage for stage in plan.stages}
+        self._tasks = tasks
+        self._window = window
+        self._last = plan.stages[-1].id
+        self._rows: dict[int, dict[int, int]] = {stage.id: {} for stage in plan.stages}
+        self._sent: dict[int, int] = {stage.id: 0 for stage in plan.stages}
+        self._complete: set[int] = set()
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """Whether Finished or Failed has been given."""
+        return self._over
+
+    def start(self) -> list[Instruction]:
+        """What to do first."""
+        return self._send()
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """What to do after `event`."""
+        if self._over:
+            return []
+        match event:
+            case TaskFailed(error=error):
+                self._over = True
+                return [Failed(error)]
+            case TaskDone(task, rows):
+                return self._done(task, rows)
+
+    def _done(self, task: Task, rows: int) -> list[Instruction]:
+        stage = task.stage
+        if stage in self._complete or task.number in self._rows[stage]:
+            return []
+        self._rows[stage][task.number] = rows
+        needed = self._needed(self._stages[stage])
+        if needed is None:
+            return self._send()
+        self._complete.add(stage)
+        instructions: list[Instruction] = [StageComplete(stage, needed)]
+        if stage == self._last:
+            self._over = True
+            return [*instructions, Finished(stage)]
+        return instructions + self._send()
+
+    def _needed(self, stage: Stage) -> int | None:
+        """How many of the stage's first tasks make it complete; None while it is not."""
+        done = self._rows[stage.id]
+        total = 0
+        for task in self._tasks[stage.id]:
+            if task.number not in done:
+                return None
+            total += done[task.number]
+            if stage.enough_rows is not None and total >= stage.enough_rows:
+                return task.number + 1
+        return len(self._tasks[stage.id])
+
+    def _send(self) -> list[Instruction]:
+        instructions: list[Instruction] = []
+        for stage in self._stages.values():
+            if stage.id in self._complete or not self._complete.issuperset(stage.inputs):
+                continue
+            tasks = self._tasks[stage.id]
+            under_way = self._sent[stage.id] - len(self._rows[stage.id])
+            while self._sent[stage.id] < len(tasks) and under_way < self._window:
+                instructions.append(RunTask(tasks[self._sent[stage.id]]))
+                self._sent[stage.id] += 1
+                under_way += 1
+        return instructions
