@@ -14,6 +14,9 @@ from eau2.types import SqlType
 
 Plain = bool | int | float | str
 
+NO_EXPONENTS = (2000, -2000)
+"""Exponents of a chunk whose floats are all zero, infinite or NaN: neutral when merged."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnSchema:
@@ -71,10 +74,12 @@ class ColumnStatistics:
     """What is known of a column's values in one chunk, or merged over a frame.
 
     minimum, maximum: stored values (a decimal's scaled integer, a date's days since 1970-01-01,
-    a timestamp's microseconds since then, strings possibly only a bound: a prefix for the minimum,
-    None for the maximum when it would be long); None when unknown or all NULL; NaN counts as
-    unknown maximum. exponents: for floats, (lowest, highest) binary exponents of the finite
-    values that are not zero, as math.frexp gives them; None when unknown.
+    a timestamp's microseconds since then; strings are possibly only bounds: a prefix for the
+    minimum, a prefix with its last character raised for the maximum); None when unknown or all
+    NULL; NaN counts as unknown maximum, and of NaN alone the minimum is infinity. exponents: for
+    floats, (lowest, highest) binary exponents of the finite values that are not zero, as
+    math.frexp gives them; None when unknown; a chunk without such values has NO_EXPONENTS, a
+    whole frame without them (0, 0).
     """
 
     null_count: int
@@ -183,7 +188,7 @@ def merge_chunk_statistics(
                     total.minimum,
                     total.maximum,
                     total.distinct,
-                    total.exponents,
+                    (0, 0) if total.exponents == NO_EXPONENTS else total.exponents,
                 )
             )
     return tuple(merged)

@@ -1,11 +1,14 @@
 """Every limit, size and timeout of eau2, in one place, units last in the names.
 
-Owns: the numbers. Comes in: nothing. Does not know: who obeys them.
+Owns: the numbers, and reading a number of bytes with its unit. Does not know: who obeys them.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from eau2.errors import UsageError
 
 DEFAULT_CHUNK_ROWS = 1_048_576
 """Rows of a chunk unless SET chunk_rows says otherwise: a kernel call has a fixed cost."""
@@ -37,3 +40,15 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def byte_count(text: str) -> int:
+    """The number of bytes that "512MB", "1.5 GiB" or "4096" says. Raises UsageError."""
+    units = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)(b?)", text.strip().lower())
+    if found is None or (found[3] and not found[2]):
+        raise UsageError(f"'{text}' is not a size", hint="Write it like 512MB, 1.5GB or 2GiB.")
+    count = int(float(found[1]) * (1024 if found[3] else 1000) ** units[found[2]])
+    if count < 1:
+        raise UsageError(f"'{text}' is not a size of at least one byte")
+    return count

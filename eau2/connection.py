@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from eau2.catalog import Frame
 from eau2.cluster import LocalCluster
+from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.engine import Answer, Engine, Parameters
-from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError
+from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
 from eau2.frames import LocalFrames
 from eau2.kernels.inline import InlineHost
 from eau2.kv import ingest
@@ -98,10 +99,9 @@ class Connection:
     ) -> None:
         """Open the store in folder `path` (None: in memory). See eau2.connect."""
         self._frames = LocalFrames(Store.open(path))
-        node = Node("local", self._frames, InlineHost(threads))
+        node = Node("local", self._frames, InlineHost(threads, memory_bytes))
         settings = Settings(threads=threads)
         self._engine: Engine | None = Engine(self._frames, LocalCluster(node), settings)
-        self._memory_bytes = memory_bytes
 
     def sql(self, text: str, params: Parameters | Sequence[object] | None = None) -> Result:
         """Run the statements in `text`; the last one's result.
@@ -204,6 +204,25 @@ class Connection:
     def _unknown(self, name: str) -> UnknownNameError:
         known = ", ".join(self._frames.names()) or "none"
         return UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+
+
+def connect(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    memory: int | str | None = None,
+) -> Connection:
+    """Open a store and an engine over it, in this process.
+
+    path: the store's folder, made when it is not there; None keeps everything in memory. threads: of
+    the kernels, fixed by their first use in the process; None takes all cores. memory: bytes (or
+    "512MB") beyond which the kernels spill to disk. Raises StoreError, InterfaceError.
+    """
+    memory_bytes = byte_count(memory) if isinstance(memory, str) else memory
+    for name, value in (("threads", threads), ("memory", memory_bytes)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+    return Connection(None if path is None else os.fspath(path), threads, memory_bytes)
 
 
 def _parameters(params: Parameters | Sequence[object] | None) -> Parameters | None:

@@ -1,9 +1,9 @@
 """Results as text and bytes: a box for people; csv, json and Arrow for programs.
 
-Owns: the four output formats. Comes in: an Arrow table in its logical types, and the SQL names of
-those types. Goes out: text, or bytes written to a sink. Does not know: connections, statements,
-where the sink leads. Only the box leaves anything out, and it says so; all formats but the
-box work on whole columns, never on single rows.
+Owns: the four output formats. Comes in: an Arrow table in its logical types, and its SQL types.
+Goes out: text, or bytes written to a sink. Does not know: connections, statements, where the sink
+leads. Only the box leaves anything out, and it says so; the other formats work on whole
+columns, never on single rows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import BinaryIO, Final
 import polars as pl
 import pyarrow as pa
 
-FORMATS: Final = ("box", "csv", "json", "arrow")
-"""The names of the output formats."""
+from eau2.types import SqlType
 
 BOX_ROWS: Final = 40
 """A box shows at most this many rows: the first half and the last half of them."""
@@ -31,21 +30,26 @@ ELLIPSIS: Final = "…"
 
 
 def box(
-    table: pa.Table, types: Sequence[str], *, rows: int = BOX_ROWS, width: int | None = None
+    table: pa.Table,
+    types: Sequence[SqlType],
+    *,
+    max_rows: int = BOX_ROWS,
+    width: int | None = None,
 ) -> str:
     """`table` drawn as a box with a line below it that counts the rows.
 
-    types: the SQL type of each column, shown under its name. rows: how many to show at most.
+    types: the SQL type of each column, shown under its name. max_rows: how many to show at most.
     width: terminal columns to stay within, None for no bound. Cells that do not fit end in an
     ellipsis; columns that do not fit at all are left out of the middle. A table without columns
     is the empty string.
     """
     if table.num_columns == 0:
         return ""
-    cells = _sample(table, rows)
-    shown_rows = min(rows, table.num_rows)
+    cells = _sample(table, max_rows)
+    shown_rows = min(max_rows, table.num_rows)
     heads = [
-        (_printable(name), type_) for name, type_ in zip(table.column_names, types, strict=True)
+        (_printable(name), str(type_))
+        for name, type_ in zip(table.column_names, types, strict=True)
     ]
     widths = [
         max(display_width(text) for text in (*head, *column))
@@ -63,7 +67,7 @@ def box(
     shown_columns = sum(index is not None for index in kept)
     if shown_columns < table.num_columns:
         footer += ", " + _count(shown_columns, table.num_columns, "column")
-    return _draw(columns) + footer + "\n"
+    return _draw(columns) + footer
 
 
 def write_csv(table: pa.Table, sink: BinaryIO) -> None:
@@ -159,12 +163,12 @@ def _json(name: str, type_: pl.DataType) -> pl.Expr:
     return text.fill_null("null")
 
 
-def _sample(table: pa.Table, rows: int) -> list[list[str]]:
+def _sample(table: pa.Table, max_rows: int) -> list[list[str]]:
     """The cells to show, by column: all, or the first and last rows around a row of ellipses."""
-    if table.num_rows <= rows:
+    if table.num_rows <= max_rows:
         return _cells(table)
-    tail = rows // 2
-    first = _cells(table.slice(0, rows - tail))
+    tail = max_rows // 2
+    first = _cells(table.slice(0, max_rows - tail))
     last = _cells(table.slice(table.num_rows - tail))
     return [[*head, ELLIPSIS, *rest] for head, rest in zip(first, last, strict=True)]
 

@@ -6,6 +6,7 @@ Does not know: chunks' files, tasks, the network.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import polars as pl
@@ -19,17 +20,23 @@ from eau2.operators.base import Operator
 class InlineHost:
     """Runs fragments on the caller's thread, with Polars' thread pool."""
 
-    def __init__(self, threads: int | None = None) -> None:
-        """Check that kernels run on `threads` threads (None: as many as there are).
+    def __init__(self, threads: int | None = None, memory_bytes: int | None = None) -> None:
+        """Fix the kernels' threads (None: as many as there are) and spill beyond `memory_bytes`.
 
-        Raises InterfaceError when Polars was first used with another number.
+        Both are the process's, not the host's: Polars has one pool and one budget. The budget is
+        soft, and None leaves spilling off. Raises InterfaceError when kernels already run on
+        another number of threads.
         """
+        if memory_bytes is not None:
+            os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] = str(max(1, memory_bytes >> 20))
+        if threads is not None:
+            os.environ["POLARS_MAX_THREADS"] = str(threads)
+        pl.Config.reload_env_vars()
         if threads is not None and pl.thread_pool_size() != threads:
             raise InterfaceError(
                 f"kernels already run on {pl.thread_pool_size()} threads in this process; "
                 f"{threads} cannot be set any more",
-                hint="Set POLARS_MAX_THREADS before polars is imported, or let eau2.connect(threads=n)"
-                " be the first use.",
+                hint="Let eau2.connect(threads=n) come before any other use of eau2 or polars.",
             )
 
     def run(

@@ -1,1 +1,1 @@
-"""The optimiser: one pure rule a file."""
+"""The optimiser's rules, one pure function a file, each named by what it does."""

@@ -1,0 +1,197 @@
+"""User data to stored form: which Arrow array a chunk holds for a column of each SQL type.
+
+Owns: the schema of handed-in data, and the conversion of its batches in two steps. *Staging*
+turns each small batch into compact arrays that are cheap to slice (strings have offsets);
+*finishing* joins the staged pieces of one chunk into one array a column in stored form.
+Does not know: files, names, SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from eau2.catalog import ColumnSchema, FrameSchema
+from eau2.config import LIMITS
+from eau2.errors import DataError
+from eau2.types import Kind, SqlType, from_arrow, stored_arrow
+
+_INLINE_BYTES = 12
+"""A string view of up to this many bytes holds the string itself."""
+
+_VIEW_BUFFER_BYTES = 1 << 30
+"""Strings are joined in runs of at most this size: a view's offset has 32 bits."""
+
+
+def frame_schema(schema: pa.Schema) -> FrameSchema:
+    """The frame schema of data with the Arrow schema `schema`.
+
+    Raises NotSupportedError for a type eau2 has not, DataError when there are no columns or two
+    of the same name (letter case ignored).
+    """
+    if len(schema) == 0:
+        raise DataError("the data has no columns", hint="A frame needs at least one column.")
+    _refuse_duplicates(schema)
+    return FrameSchema(
+        tuple(ColumnSchema(field.name, from_arrow(field.type, field.name)) for field in schema)
+    )
+
+
+def _refuse_duplicates(schema: pa.Schema) -> None:
+    seen: dict[str, str] = {}
+    for field in schema:
+        folded = field.name.casefold()
+        if folded in seen:
+            raise DataError(
+                f'two columns are called "{seen[folded]}" and "{field.name}"',
+                hint="Column names must differ by more than letter case; rename one of them.",
+            )
+        seen[folded] = field.name
+
+
+def stored_schema(schema: FrameSchema) -> pa.Schema:
+    """The Arrow schema of the frame's chunks."""
+    return pa.schema([(column.name, stored_arrow(column.type)) for column in schema.columns])
+
+
+def stage_batches(
+    batches: Iterable[pa.RecordBatch], schema: FrameSchema
+) -> Iterator[tuple[pa.Array, ...]]:
+    """Each batch as staged columns, in pieces of at most LIMITS.ingest_batch_rows rows."""
+    for batch in batches:
+        if batch.num_columns != len(schema.columns):
+            raise DataError(
+                f"a batch has {batch.num_columns} columns instead of {len(schema.columns)}"
+            )
+        for start in range(0, batch.num_rows, LIMITS.ingest_batch_rows):
+            piece = batch.slice(start, LIMITS.ingest_batch_rows)
+            yield tuple(
+                stage(array, column)
+                for array, column in zip(piece.columns, schema.columns, strict=True)
+            )
+
+
+def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
+    """A column of a batch as stored values, except that strings are `string` arrays.
+
+    Raises DataError naming the column when a value does not fit (a timestamp out of range).
+    """
+    try:
+        if column.type.kind is Kind.VARCHAR:
+            return _stage_strings(array)
+        if column.type.is_decimal:
+            return _stage_decimals(array, column.type)
+        if pa.types.is_dictionary(array.type):
+            array = array.cast(array.type.value_type)
+            return stage(array, column)
+        if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+            floored = pc.floor_temporal(array, unit="microsecond")
+            return floored.cast(pa.timestamp("us"))
+        target = stored_arrow(column.type)
+        return array if array.type == target else array.cast(target)
+    except pa.ArrowException as error:
+        raise DataError(f'column "{column.name}": {error}') from error
+
+
+def _stage_strings(array: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if pa.types.is_large_string(array.type):
+        array = array.cast(pa.string_view())
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
+def _stage_decimals(array: pa.Array, type_: SqlType) -> pa.Array:
+    """Unscaled values: int64, or decimal128(38, 0) for wide ones, without any arithmetic.
+
+    A decimal128 of scale s holds the scaled integer, so the same buffers read with scale zero are
+    the unscaled values, and the cast to int64 only narrows.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if not pa.types.is_decimal128(array.type):
+        array = array.cast(pa.decimal128(type_.precision, type_.scale))
+    unscaled = pa.Array.from_buffers(
+        pa.decimal128(38, 0), len(array), array.buffers(), array.null_count, array.offset
+    )
+    return unscaled if type_.is_wide else unscaled.cast(pa.int64())
+
+
+def finish(pieces: list[pa.Array], type_: SqlType) -> pa.Array:
+    """The staged pieces of one column as one stored array, which holds no bytes but its own."""
+    if type_.kind is Kind.VARCHAR:
+        return _string_view(pieces)
+    if not pieces:
+        return pa.array([], stored_arrow(type_))
+    return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces)
+
+
+def _string_view(pieces: list[pa.Array]) -> pa.Array:
+    runs: list[pa.Array] = []
+    run: list[pa.Array] = []
+    size = 0
+    for piece in pieces:
+        if size + piece.nbytes > _VIEW_BUFFER_BYTES and run:
+            runs.append(_view_of(run))
+            run, size = [], 0
+        run.append(piece)
+        size += piece.nbytes
+    runs.append(_view_of(run))
+    return runs[0] if len(runs) == 1 else pa.concat_arrays(runs)
+
+
+def _view_of(run: list[pa.Array]) -> pa.Array:
+    # Joining with an empty array makes even a single slice copy only the bytes it refers to.
+    joined = pa.concat_arrays([*run, pa.array([], pa.string())])
+    view = joined.cast(pa.string_view())
+    longest = pc.max(pc.binary_length(joined)).as_py()
+    if longest is None or longest <= _INLINE_BYTES:
+        return pa.Array.from_buffers(
+            pa.string_view(), len(view), view.buffers()[:2], view.null_count, view.offset
+        )
+    return view
+
+
+def chunked(
+    staged: Iterable[tuple[pa.Array, ...]], schema: FrameSchema, chunk_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Staged columns cut into stored batches of exactly `chunk_rows` rows, the last one shorter.
+
+    No rows at all give one empty batch, so that every frame has a chunk that shows its schema.
+    """
+    pending: list[list[pa.Array]] = [[] for _ in schema.columns]
+    held = 0
+    made = 0
+    for columns in staged:
+        rows = len(columns[0])
+        start = 0
+        while start < rows:
+            take = min(rows - start, chunk_rows - held)
+            for pieces, array in zip(pending, columns, strict=True):
+                pieces.append(array.slice(start, take))
+            start += take
+            held += take
+            if held == chunk_rows:
+                yield _finish_all(pending, schema)
+                held, made = 0, made + 1
+    if held or not made:
+        yield _finish_all(pending, schema)
+
+
+def _finish_all(pending: list[list[pa.Array]], schema: FrameSchema) -> pa.RecordBatch:
+    arrays = []
+    for pieces, column in zip(pending, schema.columns, strict=True):
+        arrays.append(finish(pieces, column.type))
+        pieces.clear()
+    return pa.RecordBatch.from_arrays(arrays, schema=stored_schema(schema))
+
+
+def to_stored(table: pa.Table, schema: FrameSchema) -> pa.Table:
+    """A table of user data in stored form, columns in the schema's order."""
+    arrays = []
+    for column in schema.columns:
+        pieces = [stage(piece, column) for piece in table.column(column.name).chunks]
+        arrays.append(finish(pieces, column.type))
+    return pa.Table.from_arrays(arrays, schema=stored_schema(schema))

@@ -1,0 +1,155 @@
+"""The manifest of one version of a frame: its schema, its chunks, their statistics, as bytes.
+
+Owns: the encoding (msgpack behind a magic and a checksum) and its checks. Chunks are garbage when
+no manifest that a name points to lists them. Does not know: where the bytes are kept.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from typing import Any
+
+import msgpack
+import xxhash
+
+from eau2.catalog import (
+    ChunkKey,
+    ChunkRef,
+    ColumnSchema,
+    ColumnStatistics,
+    DistinctSketch,
+    Frame,
+    FrameSchema,
+)
+from eau2.types import Kind, SqlType
+
+_MAGIC = b"eau2mf1\n"
+_DIGEST_BYTES = 16
+_INT64 = range(-(2**63), 2**64)
+
+
+class ManifestError(Exception):
+    """The bytes are not a manifest, or not the one that was written."""
+
+
+def checksum(data: bytes) -> str:
+    """The xxh3-128 of an encoded manifest, in hexadecimal."""
+    digest: str = xxhash.xxh3_128_hexdigest(data)
+    return digest
+
+
+def encode(frame: Frame) -> bytes:
+    """The manifest of `frame` as bytes; `decode` gives the same frame back."""
+    hashings = sorted(
+        {
+            part.distinct.hashing
+            for chunk in frame.chunks
+            for part in chunk.statistics
+            if part.distinct is not None
+        }
+    )
+    plain = {
+        "name": frame.name,
+        "df_id": frame.df_id,
+        "version": frame.version,
+        "schema": [
+            [column.name, column.type.kind.value, column.type.precision, column.type.scale]
+            for column in frame.schema.columns
+        ],
+        "hashings": hashings,
+        "chunks": [
+            [
+                chunk.key.df_id,
+                chunk.key.number,
+                chunk.rows,
+                chunk.bytes,
+                chunk.checksum,
+                list(chunk.locations),
+                [_statistics_to_plain(part, hashings) for part in chunk.statistics],
+            ]
+            for chunk in frame.chunks
+        ],
+        "statistics": [_statistics_to_plain(part, hashings) for part in frame.statistics],
+    }
+    body: bytes = msgpack.packb(plain)
+    return _MAGIC + xxhash.xxh3_128_digest(body) + body
+
+
+def decode(data: bytes) -> Frame:
+    """The frame an encoded manifest describes. Raises ManifestError."""
+    start = len(_MAGIC) + _DIGEST_BYTES
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < start:
+        raise ManifestError("it does not begin like a manifest of this version")
+    if xxhash.xxh3_128_digest(data[start:]) != data[len(_MAGIC) : start]:
+        raise ManifestError("its checksum differs from the one written")
+    try:
+        return _frame(msgpack.unpackb(data[start:]))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ManifestError(f"its content is not a manifest ({error})") from error
+
+
+def _frame(plain: dict[str, Any]) -> Frame:
+    hashings = plain["hashings"]
+    return Frame(
+        name=plain["name"],
+        df_id=plain["df_id"],
+        version=plain["version"],
+        schema=FrameSchema(
+            tuple(
+                ColumnSchema(name, SqlType(Kind(kind), precision, scale))
+                for name, kind, precision, scale in plain["schema"]
+            )
+        ),
+        chunks=tuple(
+            ChunkRef(
+                ChunkKey(df_id, number),
+                rows,
+                size,
+                digest,
+                tuple(_statistics_from_plain(part, hashings) for part in statistics),
+                tuple(locations),
+            )
+            for df_id, number, rows, size, digest, locations, statistics in plain["chunks"]
+        ),
+        statistics=tuple(_statistics_from_plain(part, hashings) for part in plain["statistics"]),
+    )
+
+
+def _statistics_to_plain(part: ColumnStatistics, hashings: list[str]) -> list[Any]:
+    sketch = None
+    if part.distinct is not None:
+        hashes = array.array("Q", part.distinct.hashes)
+        if sys.byteorder == "big":
+            hashes.byteswap()
+        sketch = [hashings.index(part.distinct.hashing), part.distinct.k, hashes.tobytes()]
+    exponents = None if part.exponents is None else list(part.exponents)
+    return [part.null_count, _wide(part.minimum), _wide(part.maximum), sketch, exponents]
+
+
+def _statistics_from_plain(plain: list[Any], hashings: list[str]) -> ColumnStatistics:
+    nulls, low, high, sketch, exponents = plain
+    distinct = None
+    if sketch is not None:
+        hashes = array.array("Q", sketch[2])
+        if sys.byteorder == "big":
+            hashes.byteswap()
+        distinct = DistinctSketch(hashings[sketch[0]], sketch[1], tuple(hashes))
+    return ColumnStatistics(
+        nulls,
+        _narrow(low),
+        _narrow(high),
+        distinct,
+        None if exponents is None else (exponents[0], exponents[1]),
+    )
+
+
+def _wide(value: Any) -> Any:
+    """Msgpack has 64-bit integers; a wider one travels as a list of its decimal digits."""
+    if isinstance(value, int) and value not in _INT64:
+        return [str(value)]
+    return value
+
+
+def _narrow(value: Any) -> Any:
+    return int(value[0]) if isinstance(value, list) else value

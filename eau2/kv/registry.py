@@ -1,0 +1,225 @@
+"""Which frame a name means: one compare-and-set register a name.
+
+Owns: the `Registry` protocol, what a register holds, and its twins in sqlite and in memory.
+A register goes from absent to PENDING (a put has begun) to LIVE (it is visible) to DROPPED (its
+chunks are about to be deleted); a LIVE one may carry the pending df_id of its successor. A df_id
+is never used twice, so a register that has left a state never returns to it.
+Does not know: chunks, files, who may write.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from eau2.errors import DiskFullError, OperationalError, StoreError
+
+
+class State(StrEnum):
+    """Where a name's register is on its way."""
+
+    PENDING = "PENDING"
+    LIVE = "LIVE"
+    DROPPED = "DROPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a register holds. `name` is as it was put; registers ignore letter case.
+
+    manifest: the checksum of the manifest of `df_id`, empty until LIVE. pending: the df_id of the
+    put that will replace a LIVE frame, or None.
+    """
+
+    name: str
+    state: State
+    df_id: str
+    version: int
+    manifest: str = ""
+    pending: str | None = None
+
+
+class Registry(Protocol):
+    """Compare-and-set registers by name. Every call is atomic; `cas` is durable when it returns."""
+
+    def read(self, name: str) -> Entry | None:
+        """What the register of `name` holds (letter case ignored), or None."""
+
+    def cas(self, name: str, expect: Entry | None, value: Entry | None) -> bool:
+        """Write `value` if the register holds exactly `expect`; says whether it did."""
+
+    def list(self) -> tuple[Entry, ...]:
+        """All registers that hold something, in the order of their folded names."""
+
+    def epoch(self) -> int:
+        """A number that changes whenever the LIVE frame of any name changes."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+def _live(entry: Entry | None) -> str | None:
+    return entry.df_id if entry is not None and entry.state is State.LIVE else None
+
+
+class MemoryRegistry:
+    """The registers of a store without a disk."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._epoch = 0
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> Entry | None:
+        return self._entries.get(name.lower())
+
+    def cas(self, name: str, expect: Entry | None, value: Entry | None) -> bool:
+        with self._lock:
+            if self._entries.get(name.lower()) != expect:
+                return False
+            if value is None:
+                self._entries.pop(name.lower(), None)
+            else:
+                self._entries[name.lower()] = value
+            if _live(expect) != _live(value):
+                self._epoch += 1
+            return True
+
+    def list(self) -> tuple[Entry, ...]:
+        with self._lock:
+            return tuple(self._entries[name] for name in sorted(self._entries))
+
+    def epoch(self) -> int:
+        return self._epoch
+
+    def close(self) -> None:
+        """Nothing is held outside of memory."""
+
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS register (
+    folded TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, df_id TEXT NOT NULL,
+    version INTEGER NOT NULL, manifest TEXT NOT NULL, pending TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counter (epoch INTEGER NOT NULL);
+INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter);
+"""
+_COLUMNS = "name, state, df_id, version, manifest, pending"
+
+
+class SqliteRegistry:
+    """The registers in one sqlite file, shared by all processes that open the store.
+
+    Write-ahead log, so that readers never wait for the writer; synchronous=FULL, so that a
+    register that was written survives the loss of power.
+    """
+
+    def __init__(self, path: Path, wait_s: float) -> None:
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=wait_s, isolation_level=None, check_same_thread=False
+            )
+            self._lock = threading.Lock()
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def read(self, name: str) -> Entry | None:
+        try:
+            with self._lock:
+                return self._read(name)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _read(self, name: str) -> Entry | None:
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM register WHERE folded = ?", (name.lower(),)
+        ).fetchall()
+        return _entry(rows[0]) if rows else None
+
+    def cas(self, name: str, expect: Entry | None, value: Entry | None) -> bool:
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    done = self._swap(name, expect, value)
+                    self._db.execute("COMMIT" if done else "ROLLBACK")
+                finally:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                return done
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _swap(self, name: str, expect: Entry | None, value: Entry | None) -> bool:
+        if self._read(name) != expect:
+            return False
+        if value is None:
+            self._db.execute("DELETE FROM register WHERE folded = ?", (name.lower(),))
+        else:
+            self._db.execute(
+                "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    name.lower(),
+                    value.name,
+                    value.state.value,
+                    value.df_id,
+                    value.version,
+                    value.manifest,
+                    value.pending,
+                ),
+            )
+        if _live(expect) != _live(value):
+            self._db.execute("UPDATE counter SET epoch = epoch + 1")
+        return True
+
+    def list(self) -> tuple[Entry, ...]:
+        try:
+            with self._lock:
+                rows = self._db.execute(
+                    f"SELECT {_COLUMNS} FROM register ORDER BY folded"
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+        return tuple(_entry(row) for row in rows)
+
+    def epoch(self) -> int:
+        try:
+            with self._lock:
+                number: int = self._db.execute("SELECT epoch FROM counter").fetchone()[0]
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+        return number
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _entry(row: tuple[str, str, str, int, str, str | None]) -> Entry:
+    name, state, df_id, version, manifest, pending = row
+    return Entry(name, State(state), df_id, version, manifest, pending)
+
+
+def _translated(error: sqlite3.Error) -> OperationalError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFullError("no room on the disk for the store's names; nothing was changed")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreError(
+            f"the store's list of names is damaged ({error})",
+            hint="Restore the store directory from a backup, or load its frames again.",
+        )
+    if code is not None and code & 0xFF in (
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    ):
+        return StoreError(f"the store's list of names cannot be opened ({error})")
+    return OperationalError(f"the store's list of names failed ({error})")

@@ -1,0 +1,319 @@
+"""The aggregate functions: their types, and each as (partial states, merge, final).
+
+Owns: the table of aggregates and `plan_states`. Comes in: bound AggregateCalls. Goes out: Polars
+expressions for the three steps. Does not know: grouping keys, tasks, how many partial frames
+there are. group.py applies the steps; exact_sum.py makes float sums exact.
+
+A partial frame has one row for each group of one task, the columns of its states, and for binned
+float sums a bin column, which is one more grouping key of the partial frame. States merge in any
+order and grouping, to the same bits. Calls share states: sum(x) and avg(x) add x up once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from eau2 import types
+from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
+from eau2.operators import exact_sum
+from eau2.operators.expr import AggregateCall, Column, Expr
+from eau2.operators.physical import kernel_dtype
+from eau2.types import Kind, SqlType
+
+_WRAPPED_UNIT = 2.0**-96
+_SHORT_INTEGERS = frozenset(
+    {
+        Kind.BOOLEAN,
+        Kind.TINYINT,
+        Kind.SMALLINT,
+        Kind.INTEGER,
+        Kind.UTINYINT,
+        Kind.USMALLINT,
+        Kind.UINTEGER,
+    }
+)
+"""Of these a task cannot hold enough rows for their sum to leave 64 bits."""
+
+
+def _sum_type(arg: SqlType) -> SqlType | None:
+    if arg.is_decimal:
+        return types.decimal(types.MAX_DECIMAL_DIGITS, arg.scale)
+    if arg.is_float:
+        return types.DOUBLE
+    return types.HUGEINT if arg.is_integer or arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
+
+
+def _average_type(arg: SqlType) -> SqlType | None:
+    if arg.is_temporal:
+        raise NotSupportedError(
+            f"avg of {arg} is not supported",
+            hint="Average a number taken from it, for example epoch(x).",
+        )
+    return types.DOUBLE if arg.is_numeric or arg.kind is Kind.NULL else None
+
+
+def _same_type(arg: SqlType) -> SqlType | None:
+    return None if arg.kind is Kind.INTERVAL else arg
+
+
+def _boolean_type(arg: SqlType) -> SqlType | None:
+    return types.BOOLEAN if arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
+
+
+def _boolean_count_type(arg: SqlType) -> SqlType | None:
+    return types.HUGEINT if arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
+
+
+_RESULT_TYPES: dict[str, Callable[[SqlType], SqlType | None]] = {
+    "any_value": _same_type,
+    "avg": _average_type,
+    "bool_and": _boolean_type,
+    "bool_or": _boolean_type,
+    "count": lambda _: types.BIGINT,
+    "count_if": _boolean_count_type,
+    "max": _same_type,
+    "min": _same_type,
+    "sum": _sum_type,
+}
+_SYNONYMS = {"mean": "avg", "countif": "count_if", "arbitrary": "any_value"}
+_WITHOUT_DISTINCT = frozenset({"any_value", "bool_and", "bool_or", "max", "min"})
+"""Functions whose result does not change when duplicates are dropped."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of all aggregate functions, sorted."""
+    return tuple(sorted({*_RESULT_TYPES, *_SYNONYMS, "count_star"}))
+
+
+def is_aggregate(name: str) -> bool:
+    """Whether `name` (letter case ignored) is an aggregate function."""
+    lowered = name.lower()
+    return lowered in _RESULT_TYPES or lowered in _SYNONYMS or lowered == "count_star"
+
+
+def bind(name: str, args: tuple[Expr, ...], distinct: bool = False) -> AggregateCall:
+    """The call of aggregate `name` with DuckDB's result type. count(*) has no arguments.
+
+    Raises TypeMismatchError when the function does not take these arguments, NotSupportedError
+    when DuckDB has it and eau2 has not. The caller adds the span.
+    """
+    function = name.lower()
+    function = _SYNONYMS.get(function, function)
+    if function in ("count", "count_star") and not args:
+        if distinct:
+            raise TypeMismatchError("DISTINCT is not applicable to count(*)")
+        return AggregateCall("count_star", None, types.BIGINT)
+    result = _RESULT_TYPES.get(function)
+    if result is None:
+        raise TypeMismatchError(f"{name} is not an aggregate of {len(args)} arguments")
+    if len(args) != 1:
+        raise TypeMismatchError(f"{name} takes one argument, not {len(args)}")
+    (arg,) = args
+    type_ = result(arg.type)
+    if type_ is None:
+        raise TypeMismatchError(f"{name} is not defined for {arg.type}")
+    return AggregateCall(function, arg, type_, distinct and function not in _WITHOUT_DISTINCT)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One column of a partial frame: how rows make it, and how rows of partial frames merge."""
+
+    label: str
+    dtype: pl.DataType
+    partial: pl.Expr
+    merge: pl.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A column that is true where a group's result does not fit its type, and what to say then."""
+
+    overflow: pl.Expr
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlan:
+    """The three steps of some aggregates together.
+
+    arguments: (label, expression) to compute per row first. prepared: columns over those. bins:
+    (bin label, sum label) of the binned float sums: the first is a further grouping key of the
+    partial frame, the second a state that is combined into one Float64 per group after merging.
+    results: over merged states, named by the aggregates' labels.
+    """
+
+    arguments: tuple[tuple[str, Expr], ...]
+    prepared: tuple[pl.Expr, ...]
+    bins: tuple[tuple[str, str], ...]
+    states: tuple[State, ...]
+    checks: tuple[Check, ...]
+    results: tuple[pl.Expr, ...]
+
+
+def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePlan:
+    """The states of `aggregates`. Equal input gives equal labels: both steps call this."""
+    book = _Book()
+    results = tuple(
+        _result(call, column.label, book).cast(kernel_dtype(column.type)).alias(column.label)
+        for column, call in aggregates
+    )
+    return StatePlan(
+        tuple((label, expr) for expr, label in book.arguments.items()),
+        tuple(book.prepared),
+        tuple(book.bins),
+        tuple(book.states.values()),
+        tuple(book.checks),
+        results,
+    )
+
+
+@dataclass(slots=True)
+class _Book:
+    """What has been asked for while planning, so that calls share it."""
+
+    arguments: dict[Expr, str] = field(default_factory=dict)
+    prepared: list[pl.Expr] = field(default_factory=list)
+    bins: list[tuple[str, str]] = field(default_factory=list)
+    states: dict[object, State] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+
+    def argument(self, expr: Expr) -> pl.Expr:
+        """The column of `expr`, computed once per row."""
+        return pl.col(self.arguments.setdefault(expr, f"arg_{len(self.arguments)}"))
+
+    def state(
+        self, key: object, label: str, dtype: pl.DataType, partial: pl.Expr, merge: str
+    ) -> pl.Expr:
+        """The column of a state, made once for each `key`. `merge` is the merging aggregation."""
+        if key not in self.states:
+            merged: pl.Expr = getattr(pl.col(label), merge)()
+            self.states[key] = State(label, dtype, partial.alias(label), merged.alias(label))
+        return pl.col(self.states[key].label)
+
+
+def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
+    """The final expression of one call; its states and checks are put into the book."""
+    if call.distinct:
+        raise InternalError(f"{call.function}(DISTINCT) reached the kernels")
+    if call.arg is None:
+        return book.state("rows", f"{label}_rows", pl.Int64(), pl.len().cast(pl.Int64), "sum")
+    arg = call.arg
+    match call.function:
+        case "count":
+            return _count(arg, label, book)
+        case "count_if" | "sum":
+            total = _float_sum(call, arg, label, book) if arg.type.is_float else None
+            if total is None:
+                total = _integer_sum(call, arg, label, book)
+            return pl.when(_count(arg, label, book) > 0).then(total)
+        case "avg":
+            return _average(call, arg, label, book)
+        case "min" | "bool_and" | "any_value":
+            return _minimum(arg, label, book)
+        case "max" | "bool_or":
+            return _maximum(arg, label, book)
+    raise InternalError(f"there is no aggregate {call.function}")
+
+
+def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:
+    value = book.argument(arg)
+    key = ("count", arg)
+    return book.state(key, f"{label}_count", pl.Int64(), value.count().cast(pl.Int64), "sum")
+
+
+def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
+    if arg.type.is_float:
+        total = _float_sum(call, arg, label, book)
+    else:
+        total = _integer_sum(call, arg, label, book).cast(pl.Float64)
+    count = _count(arg, label, book)
+    average = total / count.cast(pl.Float64)
+    if arg.type.scale:
+        average = average / 10.0**arg.type.scale
+    return pl.when(count > 0).then(average)
+
+
+def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """The least value; of floats NaN only if there is nothing else, and never -0.0."""
+    value = book.argument(arg)
+    least = book.state(
+        ("min", arg), f"{label}_min", kernel_dtype(arg.type), value.min(), "min"
+    )
+    return (least + 0.0).fill_nan(float("nan")) if arg.type.is_float else least
+
+
+def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """The greatest value; of floats NaN if there is one, and never -0.0."""
+    value = book.argument(arg)
+    dtype = kernel_dtype(arg.type)
+    greatest = book.state(("max", arg), f"{label}_max", dtype, value.max(), "max")
+    if not arg.type.is_float:
+        return greatest
+    any_nan = book.state(
+        ("nan", arg), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any"
+    )
+    return pl.when(any_nan).then(float("nan")).otherwise(greatest + 0.0)
+
+
+def _integer_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """The sum of integers, booleans or scaled decimals as an Int128."""
+    value = book.argument(arg)
+    narrow = arg.type.kind in _SHORT_INTEGERS or not call.wide
+    if narrow or arg.type.kind is Kind.NULL:
+        # Within one task; partial frames merge in 128 bits.
+        partial = value.cast(pl.Int64).sum().cast(pl.Int128)
+        return book.state(("sum", arg, "64"), f"{label}_sum", pl.Int128(), partial, "sum")
+    partial = value.cast(pl.Int128).sum()
+    total = book.state(("sum", arg, "128"), f"{label}_sum", pl.Int128(), partial, "sum")
+    if arg.type.is_wide:
+        _check_wide_sum(arg, total, label, book)
+    return total
+
+
+def _check_wide_sum(arg: Expr, total: pl.Expr, label: str, book: _Book) -> None:
+    """A sum of Int128 values wraps silently: watch it with a second, coarse sum.
+
+    The coarse sum counts 2**96, rounding each value toward zero, so it is off by less than one for
+    each row. If the exact sum has wrapped, the two are 2**32 or more apart, else less than the
+    number of rows; 2**31 tells them apart up to 2**31 rows.
+    """
+    key = ("coarse", arg)
+    if key in book.states:
+        return
+    value = book.argument(arg)
+    units = (value.cast(pl.Float64) * _WRAPPED_UNIT).cast(pl.Int64)
+    coarse = book.state(key, f"{label}_coarse", pl.Int64(), units.sum(), "sum")
+    count = _count(arg, label, book)
+    apart = (coarse.cast(pl.Float64) - total.cast(pl.Float64) * _WRAPPED_UNIT).abs()
+    overflow = (apart > 2.0**31) | (count >= 1 << 31)
+    digits = "HUGEINT"
+    if arg.type.is_decimal:
+        limit = 10**types.MAX_DECIMAL_DIGITS
+        overflow = overflow | (total >= limit) | (total <= -limit)
+        digits = str(types.decimal(types.MAX_DECIMAL_DIGITS, arg.type.scale))
+    book.checks.append(Check(overflow, f"the sum of {arg.type} values does not fit {digits}"))
+
+
+def _float_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """The exact sum of FLOAT or DOUBLE values, rounded once, as a Float64."""
+    value = book.argument(arg).cast(pl.Float64)
+    non_finite = book.state(
+        ("special", arg), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
+    )
+    exponents = call.exponents
+    if exponents is not None and exact_sum.fits(exponents):
+        partial = exact_sum.scaled_fixed(value, exponents).sum()
+        key = ("fixed", arg, exponents)
+        total = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
+        return exact_sum.finish_fixed(total, non_finite, exponents)
+    key_binned = ("binned", arg)
+    if key_binned not in book.states:
+        book.bins.append((f"{label}_bin", f"{label}_sum"))
+        book.prepared.append(exact_sum.bin_of(value).alias(f"{label}_bin"))
+    partial = exact_sum.scaled_in_bin(value).sum()
+    total = book.state(key_binned, f"{label}_sum", pl.Int128(), partial, "sum")
+    return exact_sum.with_special(total, non_finite)

@@ -1,0 +1,207 @@
+"""Which types meet where: explicit casts, implicit casts, common types, comparisons.
+
+Owns: the implicit casts of DuckDB 2.0 and how literals adapt. A bare integer literal takes the
+integer type beside it if it fits, a bare string literal takes whatever type stands beside it.
+Comes in: bound expressions. Goes out: bound expressions with casts made explicit.
+Does not know: functions, SQL text, how a cast is computed.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
+from eau2.operators.expr import Call, Cast, Expr, Literal
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    HUGEINT,
+    INTEGER,
+    INTEGER_RANGES,
+    NULL,
+    TIMESTAMP,
+    VARCHAR,
+    Kind,
+    SqlType,
+    common_numeric,
+    contains,
+)
+
+_TARGET_COSTS: dict[Kind, int] = {
+    Kind.BIGINT: 101,
+    Kind.INTEGER: 102,
+    Kind.DOUBLE: 103,
+    Kind.HUGEINT: 120,
+    Kind.TIMESTAMP: 120,
+    Kind.VARCHAR: 149,
+}
+
+
+def is_string_literal(expr: Expr) -> bool:
+    """A bare string constant, which takes the type of what stands beside it."""
+    return isinstance(expr, Literal) and expr.type == VARCHAR and expr.value is not None
+
+
+def is_integer_literal(expr: Expr) -> bool:
+    """A bare integer constant, which takes the integer type beside it if it fits."""
+    return (
+        isinstance(expr, Literal)
+        and expr.type in (INTEGER, BIGINT, HUGEINT)
+        and expr.value is not None
+    )
+
+
+def is_null(expr: Expr) -> bool:
+    """An expression of no type but NULL."""
+    return expr.type == NULL
+
+
+def fits(expr: Expr, type_: SqlType) -> bool:
+    """Whether an integer literal is a value of the integer type."""
+    low, high = INTEGER_RANGES[type_.kind]
+    return isinstance(expr, Literal) and isinstance(expr.value, int) and low <= expr.value <= high
+
+
+def castable(source: SqlType, target: SqlType) -> bool:
+    """Whether there is an explicit cast between the types."""
+    if Kind.INTERVAL in (source.kind, target.kind):
+        return source == target
+    if source.kind in (Kind.NULL, Kind.VARCHAR) or target.kind is Kind.VARCHAR:
+        return True
+    if source.is_temporal or target.is_temporal:
+        return source.is_temporal and target.is_temporal
+    return True
+
+
+def cast(expr: Expr, type_: SqlType, safe: bool = False) -> Expr:
+    """CAST, or TRY_CAST when `safe`. Raises TypeMismatchError when there is no such cast."""
+    if expr.type == type_:
+        return expr
+    if not castable(expr.type, type_):
+        raise TypeMismatchError(f"a {expr.type} cannot be cast to {type_}")
+    if is_null(expr):
+        return Literal(type_, None)
+    return Cast(type_, expr, safe)
+
+
+def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
+    """What the implicit cast of `expr` to the type costs; None when there is none."""
+    source = expr.type
+    if source == type_:
+        return 0
+    if is_null(expr):
+        return 0
+    if is_string_literal(expr):
+        return 20
+    if is_integer_literal(expr) and type_.is_integer:
+        return 1 if fits(expr, type_) else None
+    target_cost = _TARGET_COSTS.get(type_.kind, 110)
+    if source.is_integer:
+        wider = type_.is_integer and contains(type_, source)
+        return target_cost if wider or type_.is_float or type_.is_decimal else None
+    if source.is_decimal:
+        return target_cost if type_.is_float or type_.is_decimal else None
+    if source.kind is Kind.FLOAT:
+        return target_cost if type_.kind is Kind.DOUBLE else None
+    if source.kind is Kind.DATE:
+        return target_cost if type_ == TIMESTAMP else None
+    return None
+
+
+def coerce(expr: Expr, type_: SqlType) -> Expr:
+    """The implicit conversion to a type that was found to be common. Numeric literals convert here.
+
+    Raises TypeMismatchError when there is no cast at all.
+    """
+    if expr.type == type_:
+        return expr
+    if isinstance(expr, Literal):
+        if expr.value is None:
+            return Literal(type_, None)
+        converted = _convert_literal(expr, type_)
+        if converted is not None:
+            return converted
+    return cast(expr, type_)
+
+
+def _convert_literal(expr: Literal, type_: SqlType) -> Literal | None:
+    """A number literal in another numeric type, where that is exact or a plain float."""
+    value, source = expr.value, expr.type
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if source.is_integer and type_.is_integer and fits(expr, type_):
+        return Literal(type_, value)
+    if (source.is_integer or source.is_decimal) and type_.is_decimal:
+        shift = type_.scale - source.scale
+        scaled = value * 10 ** max(shift, 0)
+        if shift >= 0 and abs(scaled) < 10**type_.precision:
+            return Literal(type_, scaled)
+    if source.is_integer and type_.is_float:
+        return Literal(type_, _as_float(value, type_))
+    if source.is_decimal and type_.is_float and abs(value) < 2**53:
+        return Literal(type_, _as_float(value / 10**source.scale, type_))
+    return None
+
+
+def _as_float(value: float, type_: SqlType) -> float:
+    if type_.kind is Kind.FLOAT:
+        single: float = struct.unpack("f", struct.pack("f", value))[0]
+        return single
+    return float(value)
+
+
+def common_type(exprs: tuple[Expr, ...]) -> SqlType:
+    """The type in which expressions meet: CASE, COALESCE, IN, UNION, USING.
+
+    Raises TypeMismatchError when there is none.
+    """
+    typed = [e for e in exprs if not is_null(e) and not is_string_literal(e)]
+    plain = [e for e in typed if not is_integer_literal(e)]
+    literals = [e for e in typed if is_integer_literal(e)]
+    if not typed:
+        return VARCHAR if any(is_string_literal(e) for e in exprs) else NULL
+    first = (plain or literals)[0]
+    result = first.type
+    for expr in plain:
+        result = _common(result, expr.type)
+    for expr in literals:
+        if result.is_integer and fits(expr, result):
+            continue
+        result = _common(result, expr.type)
+    return result
+
+
+def _common(left: SqlType, right: SqlType) -> SqlType:
+    if left == right:
+        return left
+    if left.is_numeric and right.is_numeric:
+        return common_numeric(left, right)
+    for one, other in ((left, right), (right, left)):
+        if one == BOOLEAN and other.is_integer:
+            return other
+        if one.kind is Kind.NULL:
+            return other
+    if left.is_temporal and right.is_temporal:
+        return TIMESTAMP
+    raise TypeMismatchError(
+        f"{left} and {right} have no common type",
+        hint=f"Write an explicit cast, for example CAST(... AS {left}).",
+    )
+
+
+def compare(op: str, left: Expr, right: Expr) -> Expr:
+    """The comparison `op` (= <> < <= > >= is_distinct is_not_distinct) of two expressions."""
+    type_ = common_type((left, right))
+    if type_ == NULL:
+        type_ = INTEGER
+    if type_.kind is Kind.INTERVAL:
+        raise NotSupportedError("intervals cannot be compared")
+    return Call(BOOLEAN, op, (coerce(left, type_), coerce(right, type_)))
+
+
+def product_out_of_range(scale: int) -> OutOfRangeError:
+    """The error for a decimal product that would need more than 38 digits after the point."""
+    return OutOfRangeError(
+        f"the product needs {scale} digits after the point, and a DECIMAL has 38 at most",
+        hint="Cast a factor to DOUBLE or to a DECIMAL of smaller scale.",
+    )

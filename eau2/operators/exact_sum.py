@@ -1,0 +1,188 @@
+"""Float sums that are exact before their one rounding, whatever the order and the chunking.
+
+Owns: how doubles become integers that can be added without error, and how such sums become the
+nearest double. Comes in: Polars expressions over a Float64 column. Goes out: expressions for
+partial states, and `combine`, which finishes them. Does not know: aggregates, groups, SQL.
+
+A double is an integer of 53 bits times a power of two. Doubles of nearby exponents are integers
+over one common power, and 128-bit integers add without rounding and in any order. Two forms:
+
+fixed: where statistics bound the exponents, all values share one power of two (`fits`).
+
+binned: otherwise rows are grouped additionally by `bin_of`, the upper six bits of the exponent: 64
+bins of 32 powers of two. Within a bin a value takes 53 + 31 bits, which leaves room for 2**43 rows.
+At the end the bins of a group are digits in base 2**32; `combine` carries, takes the leading 65
+bits or more, keeps "something was below" as a sticky bit, and rounds once, to nearest even.
+
+NaN and infinities are no part of these integers: `special` adds them up as floats, where order does
+not matter (NaN wins, infinities of both signs make NaN). Source of the idea: U. Kulisch,
+"Computer Arithmetic and Validity"; binning as in Demmel and Nguyen, "Parallel Reproducible
+Summation", IEEE Trans. Computers 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+_FRACTION_BITS = 52
+_BIN_SHIFT = 57
+_BIN_MASK = 63 << _BIN_SHIFT
+_EXPONENT_MASK = 0x7FF << _FRACTION_BITS
+_BIAS = 1075
+"""A double with exponent field e > 0 is its 53-bit significand times 2**(e - 1075)."""
+_DIGIT_BITS = 32
+_DIGIT = 1 << _DIGIT_BITS
+_EXACT_BITS = 126
+_ROW_BITS = 42
+_SIGNIFICAND_BITS = 53
+
+
+def fits(exponents: tuple[int, int] | None) -> bool:
+    """Whether values of these binary exponents (as math.frexp gives them) can use the fixed form.
+
+    True when a sum of 2**42 such values fits 126 bits.
+    """
+    if exponents is None:
+        return False
+    low, high = exponents
+    return low <= high and _SIGNIFICAND_BITS + high - low + _ROW_BITS <= _EXACT_BITS
+
+
+def scaled_fixed(value: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
+    """`value` (Float64) as an Int128 count of 2**(low - 53); NULL for NaN and infinities."""
+    shift = _SIGNIFICAND_BITS - exponents[0]
+    return _scale(value, shift).cast(pl.Int128, strict=False)
+
+
+def finish_fixed(total: pl.Expr, special: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
+    """The nearest Float64 of a fixed sum, with what `special` gathered."""
+    rounded = _scale(total.cast(pl.Float64), exponents[0] - _SIGNIFICAND_BITS)
+    return with_special(rounded, special)
+
+
+def with_special(total: pl.Expr, special: pl.Expr) -> pl.Expr:
+    """NaN or an infinity where the summands held one, else the sum of the finite ones."""
+    return pl.when(special != 0.0).then(special.fill_nan(float("nan"))).otherwise(total)
+
+
+def special(value: pl.Expr) -> pl.Expr:
+    """The sum of the values that are NaN or infinite; 0.0 when all are finite. An aggregation."""
+    return pl.when(~value.is_finite()).then(value).sum()
+
+
+def bin_of(value: pl.Expr) -> pl.Expr:
+    """The bin of each value: Int64, the upper six exponent bits in place. NULLs are in bin 0."""
+    return (value.reinterpret(dtype=pl.Int64) & _BIN_MASK).fill_null(0)
+
+
+def scaled_in_bin(value: pl.Expr) -> pl.Expr:
+    """`value` (Float64) as an Int128 count of 2**(32 * bin - 1075); NULL for NaN and infinities.
+
+    Setting the bin's bits to those of 2**0 scaled by the bias multiplies by the right power of two
+    without a multiplication. Zero and subnormal numbers have no leading one, and are multiplied.
+    """
+    bits = value.reinterpret(dtype=pl.Int64)
+    moved = (bits & ~_BIN_MASK) + (_BIAS << _FRACTION_BITS)
+    exponent = bits & _EXPONENT_MASK
+    scaled = (
+        pl.when(exponent == 0)
+        .then(_scale(value, _BIAS))
+        .when(exponent != _EXPONENT_MASK)
+        .then(moved.reinterpret(dtype=pl.Float64))
+    )
+    return scaled.cast(pl.Int128)
+
+
+def bins_in(column: pl.Series) -> list[int]:
+    """The bin numbers (0 to 63) that occur in a column of `bin_of`, ascending."""
+    return sorted(value >> _BIN_SHIFT for value in column.unique().drop_nulls().to_list())
+
+
+def in_bin(column: pl.Expr, number: int) -> pl.Expr:
+    """Whether a value of `bin_of` is the bin of this number."""
+    return column == number << _BIN_SHIFT
+
+
+def combine(sums: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
+    """The nearest double of each row's exact sum.
+
+    sums: one Int128 column (no NULLs) for each of `bins`, which ascend; column i counts
+    2**(32 * bins[i] - 1075). Gives one Float64 for each row, rounded to nearest even; what exceeds
+    the doubles is infinite.
+    """
+    if not bins:
+        return pl.Series("sum", [0.0] * sums.height, dtype=pl.Float64)
+    digits = dict(zip(bins, sums.get_columns(), strict=True))
+    if len(bins) == 1:
+        return _as_double(digits[bins[0]], bins[0])
+    rest, _ = _carry(digits, bins[0], bins[-1])
+    sign = rest.to_frame("s").select(pl.when(pl.col("s") < 0).then(-1).otherwise(1)).to_series()
+    sign = sign.cast(pl.Int128)
+    rest, positions = _carry({b: d * sign for b, d in digits.items()}, bins[0], bins[-1])
+    return _round(rest, positions, bins[0], bins[-1]) * sign.cast(pl.Float64)
+
+
+def _carry(
+    digits: dict[int, pl.Series], first: int, last: int
+) -> tuple[pl.Series, dict[int, pl.Series]]:
+    """Bring the digits at `first` to `last` into 0 to 2**32 - 1; what is above them comes first."""
+    carry = digits[first] * 0
+    proper: dict[int, pl.Series] = {}
+    for position in range(first, last + 1):
+        total = carry + digits[position] if position in digits else carry
+        proper[position] = total & (_DIGIT - 1)
+        carry = (total - proper[position]) // _DIGIT
+    return carry, proper
+
+
+def _round(rest: pl.Series, digits: dict[int, pl.Series], first: int, last: int) -> pl.Series:
+    """The double nearest to rest * 2**(32 * (last + 1)) + the digits below it, all >= 0.
+
+    Digits are taken from the top until 65 bits or more are held; any that are left only matter as
+    "not zero", which the lowest held bit says from then on.
+    """
+    frame = pl.DataFrame(
+        {
+            "held": rest,
+            "lowest": pl.Series([last + 1], dtype=pl.Int64).new_from_index(0, len(rest)),
+            "sticky": pl.Series([False]).new_from_index(0, len(rest)),
+            **{str(position): digits[position] for position in range(first, last + 1)},
+        }
+    )
+    held, lowest, sticky = pl.col("held"), pl.col("lowest"), pl.col("sticky")
+    for position in range(last, first - 1, -1):
+        digit = pl.col(str(position))
+        room = held < 1 << 64
+        frame = frame.with_columns(
+            pl.when(room).then(held * _DIGIT + digit).otherwise(held).alias("held"),
+            pl.when(room).then(position).otherwise(lowest).alias("lowest"),
+            (sticky | (~room & (digit != 0))).alias("sticky"),
+        )
+    bits = frame.select(held | sticky.cast(pl.Int128)).to_series()
+    levels = frame.get_column("lowest")
+    result = pl.Series([0.0]).new_from_index(0, len(rest))
+    for position in levels.unique().to_list():
+        result = _as_double(bits, position).zip_with(levels == position, result)
+    return result
+
+
+def _as_double(total: pl.Series, position: int) -> pl.Series:
+    """total * 2**(32 * position - 1075), rounded once.
+
+    The cast rounds to nearest even. The scaling is exact: a sum of doubles is a multiple of the
+    smallest one, so a result among the subnormal numbers had few bits to begin with.
+    """
+    frame = total.to_frame("total")
+    exponent = _DIGIT_BITS * position - _BIAS
+    return frame.select(_scale(pl.col("total").cast(pl.Float64), exponent)).to_series()
+
+
+def _scale(value: pl.Expr, exponent: int) -> pl.Expr:
+    """value * 2**exponent, by factors that are doubles."""
+    while exponent:
+        step = max(-1000, min(1000, exponent))
+        value = value * 2.0**step
+        exponent -= step
+    return value

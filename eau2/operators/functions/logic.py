@@ -1,0 +1,107 @@
+"""Truth in three values: AND, OR, NOT, IS [NOT] NULL.
+
+Owns: Kleene's logic, and that the right side of AND and OR is guarded by the left: a failure there
+does not happen on rows that the left side has decided.
+Does not know: comparisons.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from eau2.operators.coercion import cast, is_null
+from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.fallible import can_fail
+from eau2.operators.functions.function import Function, mismatch, values
+from eau2.types import BOOLEAN, INTEGER
+
+
+def as_condition(expr: Expr) -> Expr:
+    """The expression as a BOOLEAN: numbers are true unless zero."""
+    if is_null(expr):
+        return Literal(BOOLEAN, None)
+    return cast(expr, BOOLEAN)
+
+
+def _bind_logic(name: str, args: tuple[Expr, ...]) -> Expr:
+    if (name == "not") != (len(args) == 1) or len(args) > 2:
+        raise mismatch(name, args, "AND and OR take two conditions, NOT takes one.")
+    return Call(BOOLEAN, name, tuple(as_condition(arg) for arg in args))
+
+
+def _bind_is_null(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 1:
+        raise mismatch(name, args, "It is written x IS NULL.")
+    (arg,) = args
+    return Call(BOOLEAN, name, (Literal(INTEGER, None) if is_null(arg) else arg,))
+
+
+def _lower_and(call: Call, scope: Scope) -> pl.Expr:
+    left = scope.lower(call.args[0])
+    inner = scope.within(left.fill_null(True)) if can_fail(call.args[1]) else scope
+    return left & inner.lower(call.args[1])
+
+
+def _lower_or(call: Call, scope: Scope) -> pl.Expr:
+    left = scope.lower(call.args[0])
+    inner = scope.within(~left.fill_null(False)) if can_fail(call.args[1]) else scope
+    return left | inner.lower(call.args[1])
+
+
+FUNCTIONS = (
+    Function(
+        "and",
+        "logic",
+        "a AND b",
+        "True when both are true, false when one is false.",
+        "true AND NULL IS NULL",
+        _bind_logic,
+        _lower_and,
+        operator=True,
+        null_rule="own",
+    ),
+    Function(
+        "or",
+        "logic",
+        "a OR b",
+        "True when one is true, false when both are false.",
+        "true OR NULL",
+        _bind_logic,
+        _lower_or,
+        operator=True,
+        null_rule="own",
+    ),
+    Function(
+        "not",
+        "logic",
+        "NOT a",
+        "The opposite; NULL stays NULL.",
+        "NOT false",
+        _bind_logic,
+        values(lambda a: ~a),
+        operator=True,
+    ),
+    Function(
+        "is_null",
+        "logic",
+        "x IS NULL",
+        "Whether there is no value.",
+        "NULL IS NULL",
+        _bind_is_null,
+        values(lambda x: x.is_null()),
+        operator=True,
+        null_rule="own",
+    ),
+    Function(
+        "is_not_null",
+        "logic",
+        "x IS NOT NULL",
+        "Whether there is a value.",
+        "1 IS NOT NULL",
+        _bind_is_null,
+        values(lambda x: x.is_not_null()),
+        operator=True,
+        null_rule="own",
+    ),
+)

@@ -1,0 +1,115 @@
+"""SQL types inside Polars: kernel dtypes, constants, and the ways in and out.
+
+Owns: the map from SQL types to kernel dtypes, `from_stored` (chunk form to kernel form), `literal`,
+and `to_logical` (kernel form to the Arrow table that users see).
+Does not know: expressions, operators, chunk files.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.errors import OutOfRangeError
+from eau2.operators.expr import Column, Value
+from eau2.types import Kind, SqlType, logical_arrow
+
+_DTYPES: dict[Kind, pl.DataType] = {
+    Kind.NULL: pl.Int32(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.TINYINT: pl.Int8(),
+    Kind.SMALLINT: pl.Int16(),
+    Kind.INTEGER: pl.Int32(),
+    Kind.BIGINT: pl.Int64(),
+    Kind.HUGEINT: pl.Int128(),
+    Kind.UTINYINT: pl.UInt8(),
+    Kind.USMALLINT: pl.UInt16(),
+    Kind.UINTEGER: pl.UInt32(),
+    Kind.UBIGINT: pl.UInt64(),
+    Kind.FLOAT: pl.Float32(),
+    Kind.DOUBLE: pl.Float64(),
+    Kind.VARCHAR: pl.String(),
+    Kind.DATE: pl.Date(),
+    Kind.TIMESTAMP: pl.Datetime("us"),
+}
+
+WIDEST_DECIMAL = 10**38 - 1
+"""The largest number that leaves as decimal128(38, 0)."""
+
+
+def kernel_dtype(type_: SqlType) -> pl.DataType:
+    """The Polars dtype of a column of this type inside kernels."""
+    if type_.is_decimal:
+        return pl.Int128() if type_.is_wide else pl.Int64()
+    return _DTYPES[type_.kind]
+
+
+def from_stored(expr: pl.Expr, type_: SqlType) -> pl.Expr:
+    """The kernel form of a column read from a chunk."""
+    if type_.is_wide:
+        return expr.cast(pl.Int128)
+    if type_.kind is Kind.VARCHAR:
+        return expr.cast(pl.String)
+    return expr
+
+
+def literal(value: Value, type_: SqlType) -> pl.Expr:
+    """A constant in kernel form. `value` is physical, as in `Literal`."""
+    dtype = kernel_dtype(type_)
+    if value is None:
+        return pl.lit(None, dtype)
+    if type_.kind is Kind.DATE:
+        return pl.lit(value, pl.Int32).cast(pl.Date)
+    if type_.kind is Kind.TIMESTAMP:
+        return pl.lit(value, pl.Int64).cast(pl.Datetime("us"))
+    if type_.is_float:
+        return pl.lit(float(value), dtype)
+    return pl.lit(value, dtype)
+
+
+def to_logical(
+    frame: pl.DataFrame, columns: tuple[Column, ...], names: tuple[str, ...]
+) -> pa.Table:
+    """The rows of a kernel result as users see them: one Arrow column per name.
+
+    Raises OutOfRangeError for a HUGEINT of 39 digits, which has no Arrow form.
+    """
+    arrays = [_logical_column(frame.get_column(c.label), c) for c in columns]
+    fields = [
+        pa.field(name, logical_arrow(column.type))
+        for name, column in zip(names, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _logical_column(series: pl.Series, column: Column) -> pa.Array:
+    target = logical_arrow(column.type)
+    if column.type.is_decimal and not column.type.is_wide:
+        return _widen_decimal(series.to_arrow(), target)
+    if column.type.is_wide:
+        return _wide_decimal(series, column, target)
+    array = series.to_arrow()
+    return array if array.type == target else array.cast(target)
+
+
+def _widen_decimal(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """A scaled int64 column as decimal128: the same digits under another scale."""
+    digits = array.cast(pa.decimal128(19, 0))
+    return pa.Array.from_buffers(
+        target, len(digits), digits.buffers(), digits.null_count, digits.offset
+    )
+
+
+def _wide_decimal(series: pl.Series, column: Column, target: pa.DataType) -> pa.Array:
+    """An int128 column as decimal128, through the unscaled decimal of 38 digits."""
+    digits = series.cast(pl.Decimal(38, 0), strict=False)
+    if digits.null_count() != series.null_count():
+        worst = series.filter(digits.is_null() & series.is_not_null()).item(0)
+        raise OutOfRangeError(
+            f'column "{column.name}" holds {worst}: a result column has 38 digits at most',
+            hint="Cast it to DOUBLE or VARCHAR.",
+        )
+    array = digits.to_arrow()
+    return pa.Array.from_buffers(
+        target, len(array), array.buffers(), array.null_count, array.offset
+    )

@@ -1,0 +1,54 @@
+"""Project: columns computed row by row, and `compute`, the way operators compute expressions.
+
+Owns: how expressions become columns of a frame without losing its height. Comes in: a frame and
+bound expressions. Goes out: exactly the new columns, rows in the same order.
+Does not know: how an expression is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from eau2.operators.base import Lowering, Operator
+from eau2.operators.expr import Column, Expr, columns_of
+from eau2.operators.lowering import lower_expr
+from eau2.operators.values import keep
+
+
+def compute(
+    frame: pl.LazyFrame, items: Sequence[tuple[str, Expr]], lowering: Lowering
+) -> pl.LazyFrame:
+    """Exactly the columns in `items` (label, expression), one value for each row of `frame`.
+
+    A select of nothing but constants would give a single row, so those are added to the frame
+    first, which keeps its height.
+    """
+    if not items:
+        return keep(frame, ())
+    lowered = [lower_expr(expr, lowering.diagnose).alias(label) for label, expr in items]
+    if any(columns_of(expr) for _, expr in items):
+        return frame.select(lowered)
+    return frame.with_columns(lowered).select([label for label, _ in items])
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Operator):
+    """New columns computed row by row; nothing else passes through."""
+
+    input: Operator
+    items: tuple[tuple[Column, Expr], ...]
+
+    @property
+    def inputs(self) -> tuple[Operator, ...]:
+        return (self.input,)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return tuple(column for column, _ in self.items)
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        items = [(column.label, expr) for column, expr in self.items]
+        return compute(inputs[0], items, lowering)

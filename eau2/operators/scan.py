@@ -1,0 +1,65 @@
+"""The leaves that read data: ScanChunks (rows of chunks) and StageInput (rows of a stage).
+
+Owns: how stored columns become kernel columns. Comes in: the frames in Lowering. Goes out: frames
+in kernel form, by label. Does not know: files, where a chunk or a stage's result lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from eau2.errors import InternalError
+from eau2.operators.base import Lowering, Operator
+from eau2.operators.expr import Column
+from eau2.operators.physical import from_stored
+from eau2.operators.values import keep
+
+
+@dataclass(frozen=True, slots=True)
+class ScanChunks(Operator):
+    """Some columns of the task's chunks, in frame order. `names` are their stored names."""
+
+    columns: tuple[Column, ...]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.columns) != len(self.names):
+            raise ValueError(f"{len(self.columns)} columns with {len(self.names)} names")
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        if lowering.chunks is None:
+            raise InternalError("a fragment scans chunks, and its task has none")
+        if not self.columns:
+            return keep(lowering.chunks, ())
+        return lowering.chunks.select(
+            from_stored(pl.col(name), column.type).alias(column.label)
+            for column, name in zip(self.columns, self.names, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageInput(Operator):
+    """The rows of an earlier stage, as they are.
+
+    `columns` are what that stage gives. Partial states of aggregates, which are no columns of the
+    plan, come along with them.
+    """
+
+    stage: int
+    columns: tuple[Column, ...]
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        frame = lowering.stages.get(self.stage)
+        if frame is None:
+            raise InternalError(f"a fragment reads stage {self.stage}, which its task has not got")
+        return frame

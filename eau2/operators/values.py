@@ -1,0 +1,57 @@
+"""Operators without input, OneRow and NoRows, and how rows without columns are carried.
+
+Owns: the two leaves and the height column. Goes out: LazyFrames of constant content.
+Does not know: chunks, stages, expressions.
+
+A Polars frame without columns has no height. So an operator whose output is empty gives a frame
+with the single column HEIGHT, which holds as many (false) values as there are rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from eau2.operators.base import Lowering, Operator
+from eau2.operators.expr import Column
+from eau2.operators.physical import kernel_dtype
+
+HEIGHT = "height"
+"""The column that stands for the rows of a frame without columns; no label looks like it."""
+
+
+def keep(frame: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:
+    """Exactly the labels of `columns`, with every row; only HEIGHT when there are none."""
+    if columns:
+        return frame.select([column.label for column in columns])
+    return frame.with_columns(pl.lit(False).alias(HEIGHT)).select(HEIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class OneRow(Operator):
+    """One row of no columns: what SELECT without FROM reads."""
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return ()
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        return pl.LazyFrame({HEIGHT: [False]})
+
+
+@dataclass(frozen=True, slots=True)
+class NoRows(Operator):
+    """No rows of these columns."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        if not self.columns:
+            return pl.LazyFrame(schema={HEIGHT: pl.Boolean})
+        return pl.LazyFrame(schema={c.label: kernel_dtype(c.type) for c in self.columns})

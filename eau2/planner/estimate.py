@@ -1,0 +1,322 @@
+"""Estimates: how many rows a plan gives, from merged statistics.
+
+Owns: `rows`, `profile` and the selectivity of conditions. Comes in: logical plans. Goes out: floats
+that only steer choices; no answer depends on them. Pure, and a function of merged statistics alone,
+so how rows were cut into chunks does not matter.
+Does not know: who asks.
+
+Source of the join and distinct formulas: Selinger et al., "Access path selection in a relational
+database management system", SIGMOD 1979; Yao, "Approximating block accesses in database
+organizations", CACM 1977.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from eau2.catalog import ColumnStatistics
+from eau2.operators.expr import (
+    Call,
+    Cast,
+    ColumnRef,
+    Expr,
+    InList,
+    Literal,
+    columns_of,
+    conjuncts,
+)
+from eau2.planner.facts import COMPARISONS, FLIPPED
+from eau2.sql.logical import (
+    Aggregate,
+    Filter,
+    Join,
+    Limit,
+    Logical,
+    Nothing,
+    OneRow,
+    Project,
+    Scan,
+    Sort,
+)
+from eau2.types import SqlType
+
+UNKNOWN_EQUAL = 0.1
+UNKNOWN_RANGE = 1 / 3
+UNKNOWN = 1 / 4
+LIKE = 0.1
+SMALLEST = 1e-6
+"""No condition is believed to be stricter: statistics do not see correlations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What is believed of a column: distinct values, bounds as numbers, fraction of NULLs."""
+
+    distinct: float
+    low: float | None = None
+    high: float | None = None
+    nulls: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is believed of a plan's rows."""
+
+    rows: float
+    columns: Mapping[int, ColumnProfile] = field(default_factory=dict)
+
+    def distinct(self, expr: Expr) -> float:
+        """The number of distinct values of an expression."""
+        match expr:
+            case ColumnRef(id=id_) if id_ in self.columns:
+                return max(1.0, min(self.columns[id_].distinct, self.rows))
+            case Cast(arg=arg):
+                return self.distinct(arg)
+            case Literal():
+                return 1.0
+            case Call(function="date_part", args=(Literal(value=part), arg)):
+                usual = {"year": 10.0, "month": 12.0, "quarter": 4.0, "day": 31.0}
+                return min(usual.get(str(part), 60.0), self.distinct(arg))
+        product = 1.0
+        for id_ in sorted(columns_of(expr)):
+            if id_ not in self.columns:
+                return max(1.0, self.rows**0.75)
+            product *= self.columns[id_].distinct
+        return max(1.0, min(product, self.rows))
+
+
+def rows(plan: Logical) -> float:
+    """The estimated number of rows that `plan` gives."""
+    return profile(plan).rows
+
+
+def profile(plan: Logical) -> Profile:
+    """The estimated rows of `plan` and what its columns look like."""
+    match plan:
+        case Scan():
+            return _scan(plan)
+        case OneRow():
+            return Profile(1.0)
+        case Nothing():
+            return Profile(0.0)
+        case Filter(input=below, condition=condition):
+            return filtered(profile(below), conjuncts(condition))
+        case Project(input=below, items=items):
+            inner = profile(below)
+            columns = {column.id: _of(expr, inner) for column, expr in items}
+            return Profile(inner.rows, columns)
+        case Aggregate():
+            return _aggregate(plan)
+        case Join():
+            return _join(plan)
+        case Sort(input=below):
+            return profile(below)
+        case Limit(input=below, count=count, offset=offset):
+            inner = profile(below)
+            left = max(0.0, inner.rows - offset)
+            return shrunk(inner, left if count is None else min(left, float(count)))
+    return Profile(1000.0)
+
+
+def _scan(plan: Scan) -> Profile:
+    total = float(plan.frame.rows)
+    columns = {}
+    for column, position in zip(plan.columns, plan.positions, strict=True):
+        known = plan.frame.statistics
+        statistics = known[position] if position < len(known) else ColumnStatistics(0)
+        columns[column.id] = _column(statistics, column.type, total)
+    return Profile(total, columns)
+
+
+def _column(statistics: ColumnStatistics, type_: SqlType, total: float) -> ColumnProfile:
+    low, high = _number(statistics.minimum), _number(statistics.maximum)
+    present = max(0.0, total - statistics.null_count)
+    distinct = present if type_.is_numeric or type_.is_temporal else present**0.75
+    if low is not None and high is not None and not type_.is_float:
+        distinct = min(distinct, high - low + 1)
+    if statistics.distinct is not None:
+        distinct = min(present, float(statistics.distinct.estimate()))
+    nulls = statistics.null_count / total if total else 0.0
+    return ColumnProfile(max(1.0, distinct), low, high, min(1.0, nulls))
+
+
+def _number(value: bool | int | float | str | None) -> float | None:
+    return None if value is None or isinstance(value, str) else float(value)
+
+
+def _of(expr: Expr, inner: Profile) -> ColumnProfile:
+    if isinstance(expr, ColumnRef) and expr.id in inner.columns:
+        return inner.columns[expr.id]
+    return ColumnProfile(inner.distinct(expr))
+
+
+def shrunk(before: Profile, count: float) -> Profile:
+    """The profile when `count` rows remain: each column keeps the distinct values still drawn."""
+    if count >= before.rows:
+        return before
+    kept = count / before.rows if before.rows else 0.0
+    columns = {}
+    for id_, column in before.columns.items():
+        each = before.rows / column.distinct
+        left = column.distinct * (1.0 - (1.0 - kept) ** each)
+        columns[id_] = replace(column, distinct=max(1.0, min(left, max(1.0, count))))
+    return Profile(count, columns)
+
+
+def filtered(before: Profile, parts: tuple[Expr, ...]) -> Profile:
+    """The profile of the rows for which all of `parts` are true."""
+    after = shrunk(before, before.rows * selectivity(parts, before))
+    columns = dict(after.columns)
+    for part in parts:
+        compared = _compared(part)
+        if compared is None:
+            continue
+        id_, operator, value = compared
+        column = columns.get(id_)
+        if column is None:
+            continue
+        if operator == "=":
+            columns[id_] = replace(column, distinct=1.0)
+        elif value is not None and operator in ("<", "<="):
+            high = value if column.high is None else min(value, column.high)
+            columns[id_] = replace(column, high=high)
+        elif value is not None and operator in (">", ">="):
+            low = value if column.low is None else max(value, column.low)
+            columns[id_] = replace(column, low=low)
+    return Profile(after.rows, columns)
+
+
+def selectivity(parts: tuple[Expr, ...], before: Profile) -> float:
+    """The fraction of rows for which all of `parts` are true.
+
+    Lower and upper bounds of one column are taken together; else independence is assumed.
+    """
+    product = 1.0
+    ranges: dict[int, tuple[float, float]] = {}
+    for part in parts:
+        compared = _compared(part)
+        column = None if compared is None else before.columns.get(compared[0])
+        if compared is not None and column is not None:
+            id_, operator, value = compared
+            below = _fraction_below(column, value)
+            if below is not None and operator in ("<", "<=", ">", ">="):
+                low, high = ranges.get(id_, (0.0, 1.0))
+                if operator in ("<", "<="):
+                    ranges[id_] = (low, min(high, below))
+                else:
+                    ranges[id_] = (max(low, below), high)
+                continue
+        product *= _selectivity(part, before)
+    for id_, (low, high) in sorted(ranges.items()):
+        column = before.columns[id_]
+        product *= max(high - low, 1.0 / column.distinct) * (1.0 - column.nulls)
+    return max(SMALLEST, min(1.0, product))
+
+
+def _compared(part: Expr) -> tuple[int, str, float | None] | None:
+    """(column, operator, number) of a comparison of a bare column with a constant."""
+    match part:
+        case Call(function=name, args=(ColumnRef(id=id_), Literal(value=value))):
+            if name in COMPARISONS:
+                return (id_, name, _number(value))
+        case Call(function=name, args=(Literal(value=value), ColumnRef(id=id_))):
+            if name in COMPARISONS:
+                return (id_, FLIPPED[name], _number(value))
+    return None
+
+
+def _fraction_below(column: ColumnProfile, value: float | None) -> float | None:
+    """The fraction of a column's values below `value`, as if they were spread evenly."""
+    if value is None or column.low is None or column.high is None:
+        return None
+    if column.high <= column.low:
+        return 1.0 if value > column.low else 0.0
+    return max(0.0, min(1.0, (value - column.low) / (column.high - column.low)))
+
+
+def _selectivity(part: Expr, before: Profile) -> float:
+    match part:
+        case Literal(value=value):
+            return 1.0 if value is True else 0.0
+        case Call(function="and", args=args):
+            return selectivity(tuple(p for arg in args for p in conjuncts(arg)), before)
+        case Call(function="or", args=args):
+            misses = 1.0
+            for arg in args:
+                misses *= 1.0 - _selectivity(arg, before)
+            return 1.0 - misses
+        case Call(function="not", args=(arg,)):
+            return 1.0 - _selectivity(arg, before)
+        case Call(function="is_null" | "is_not_null" as name, args=(arg,)):
+            nulls = 0.01
+            if isinstance(arg, ColumnRef) and arg.id in before.columns:
+                nulls = before.columns[arg.id].nulls
+            return nulls if name == "is_null" else 1.0 - nulls
+        case InList(arg=arg, values=values):
+            return min(1.0, len(values) / before.distinct(arg))
+        case Call(function="like" | "ilike"):
+            return LIKE
+        case Call(function=name, args=(left, right)) if name in COMPARISONS:
+            return _comparison(name, left, right, before)
+    return UNKNOWN
+
+
+def _comparison(name: str, left: Expr, right: Expr, before: Profile) -> float:
+    if name in ("=", "<>"):
+        equal = UNKNOWN_EQUAL
+        if before.columns:
+            equal = 1.0 / max(before.distinct(left), before.distinct(right))
+            compared = _compared(Call(left.type, name, (left, right)))
+            column = None if compared is None else before.columns.get(compared[0])
+            if compared is not None and column is not None and compared[2] is not None:
+                value = compared[2]
+                if column.low is not None and value < column.low:
+                    equal = 0.0
+                if column.high is not None and value > column.high:
+                    equal = 0.0
+        return equal if name == "=" else 1.0 - equal
+    return UNKNOWN_RANGE
+
+
+def _aggregate(plan: Aggregate) -> Profile:
+    inner = profile(plan.input)
+    if not plan.keys:
+        return Profile(1.0, {column.id: ColumnProfile(1.0) for column, _ in plan.aggregates})
+    groups = 1.0
+    for _, expr in plan.keys:
+        groups = min(inner.rows, groups * inner.distinct(expr))
+    columns = {column.id: _of(expr, inner) for column, expr in plan.keys}
+    columns |= {column.id: ColumnProfile(max(1.0, groups)) for column, _ in plan.aggregates}
+    return Profile(groups, columns)
+
+
+def _join(plan: Join) -> Profile:
+    left, right = profile(plan.left), profile(plan.right)
+    both = joined(left, right, plan.equalities)
+    if plan.condition is not None:
+        both = filtered(both, conjuncts(plan.condition))
+    match plan.kind:
+        case "left":
+            return Profile(max(both.rows, left.rows), both.columns)
+        case "right":
+            return Profile(max(both.rows, right.rows), both.columns)
+        case "full":
+            return Profile(max(both.rows, left.rows, right.rows), both.columns)
+        case "semi" | "anti":
+            kept = min(left.rows, both.rows)
+            kept = kept if plan.kind == "semi" else max(1.0, left.rows - kept)
+            return shrunk(left, kept)
+    return both
+
+
+def joined(
+    left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]
+) -> Profile:
+    """The profile of the inner join of two sides."""
+    count = left.rows * right.rows
+    for a, b in equalities:
+        count /= max(left.distinct(a), right.distinct(b), 1.0)
+    columns = dict(left.columns) | dict(right.columns)
+    merged = Profile(max(left.rows, right.rows, count), columns)
+    return shrunk(merged, count)

@@ -1,0 +1,262 @@
+"""Push filters: each condition as far down as it may go, and equalities into joins.
+
+Owns: where conditions are evaluated. Comes in: any plan. Goes out: the same rows from a plan whose
+filters stand as near to the scans as is sound, whose cross joins have become equi-joins where an
+equality connects their sides, and whose outer joins that a filter makes inner are inner.
+Does not know: sizes, the order of joins.
+
+A condition that can raise (see facts.can_raise) is never moved to where it would see rows that it
+did not see before: it passes projections and sorts, and stops above anything that drops rows. One
+exception, which DuckDB makes as well: an equality between two sides becomes a join key, and is then
+computed for every row of its side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eau2.operators.expr import (
+    Call,
+    ColumnRef,
+    Expr,
+    Literal,
+    columns_of,
+    conjunction,
+    conjuncts,
+    ref,
+    substitute,
+)
+from eau2.planner.facts import can_raise, follows_equality, never_true
+from eau2.planner.rules.split_disjunctions import factor, implied
+from eau2.sql.logical import (
+    Aggregate,
+    Filter,
+    Join,
+    Limit,
+    Logical,
+    Project,
+    Sort,
+)
+from eau2.types import BOOLEAN
+
+Parts = tuple[Expr, ...]
+Pairs = tuple[tuple[Expr, Expr], ...]
+
+
+def push_filters(plan: Logical) -> Logical:
+    """The rule."""
+    return _push(plan, ())
+
+
+def _push(plan: Logical, parts: Parts) -> Logical:
+    """A plan that means: the rows of `plan` for which all of `parts` are true."""
+    match plan:
+        case Filter(input=below, condition=condition):
+            own = tuple(piece for part in conjuncts(condition) for piece in factor(part))
+            return _push(below, _distinct(own + parts))
+        case Project(input=below, items=items):
+            mapping = {column.id: expr for column, expr in items}
+            through = tuple(substitute(part, mapping) for part in parts)
+            return replace(plan, input=_push(below, through))
+        case Sort(input=below):
+            return replace(plan, input=_push(below, parts))
+        case Aggregate(input=below):
+            through, rest = _through_keys(plan, parts)
+            return _filtered(replace(plan, input=_push(below, through)), rest)
+        case Join():
+            return _push_join(plan, parts)
+        case Limit(input=below):
+            return _filtered(replace(plan, input=_push(below, ())), parts)
+    if plan.inputs:
+        plan = plan.with_inputs(tuple(_push(below, ()) for below in plan.inputs))
+    return _filtered(plan, parts)
+
+
+def _filtered(plan: Logical, parts: Parts) -> Logical:
+    """`plan` under a filter of the parts; what can raise stands above what protects it."""
+    for group in (
+        tuple(part for part in parts if not can_raise(part)),
+        tuple(part for part in parts if can_raise(part)),
+    ):
+        if group:
+            plan = Filter(plan, conjunction(group))
+    return plan
+
+
+def _distinct(parts: Parts) -> Parts:
+    return tuple(p for p in dict.fromkeys(parts) if p != Literal(BOOLEAN, True))
+
+
+def _through_keys(plan: Aggregate, parts: Parts) -> tuple[Parts, Parts]:
+    """The parts that read group keys alone, over the aggregate's input; and the others.
+
+    Without keys there is one row even of no rows, so nothing passes.
+    """
+    mapping = {column.id: expr for column, expr in plan.keys}
+    through: list[Expr] = []
+    rest: list[Expr] = []
+    for part in parts:
+        below = substitute(part, mapping)
+        if mapping and columns_of(part) <= mapping.keys() and not can_raise(below):
+            through.append(below)
+        else:
+            rest.append(part)
+    return tuple(through), tuple(rest)
+
+
+def _push_join(join: Join, parts: Parts) -> Logical:
+    left, right = _ids(join.left), _ids(join.right)
+    match join.kind:
+        case "inner" | "cross":
+            return _push_inner(join, parts)
+        case "left":
+            if any(never_true(part, right) for part in parts):
+                return _push_inner(replace(join, kind="inner"), parts)
+            return _push_left(join, parts)
+        case "right":
+            if any(never_true(part, left) for part in parts):
+                return _push_inner(replace(join, kind="inner"), parts)
+            swapped = replace(
+                join,
+                kind="left",
+                left=join.right,
+                right=join.left,
+                equalities=tuple((b, a) for a, b in join.equalities),
+            )
+            return Project(_push_left(swapped, parts), tuple((c, ref(c)) for c in join.output))
+        case "full":
+            keeps_left = any(never_true(part, left) for part in parts)
+            keeps_right = any(never_true(part, right) for part in parts)
+            if keeps_left or keeps_right:
+                kept = "left" if keeps_left else "right"
+                narrowed = replace(join, kind="left" if kept == "left" else "right")
+                return _push_join(narrowed, parts)
+            below = replace(join, left=_push(join.left, ()), right=_push(join.right, ()))
+            return _filtered(below, parts)
+    return _push_semi(join, parts)
+
+
+def _push_inner(join: Join, parts: Parts) -> Logical:
+    """Everything that must hold, from above and from the join, goes where its columns are."""
+    left, right = _ids(join.left), _ids(join.right)
+    own = () if join.condition is None else conjuncts(join.condition)
+    own = tuple(piece for part in own for piece in factor(part))
+    equalities = list(join.equalities)
+    to_left: list[Expr] = []
+    to_right: list[Expr] = []
+    condition: list[Expr] = []
+    above: list[Expr] = []
+    for part in _distinct(own + parts):
+        pair = None if join.null_safe else equality_between(part, left, right)
+        ids = columns_of(part)
+        if pair is not None:
+            equalities.append(pair)
+        elif can_raise(part):
+            (condition if part in own else above).append(part)
+        elif ids and ids <= left:
+            to_left.append(part)
+        elif ids and ids <= right:
+            to_right.append(part)
+        else:
+            condition.append(part)
+            to_left.extend(implied(part, left))
+            to_right.extend(implied(part, right))
+    pairs = tuple(dict.fromkeys(equalities))
+    if not join.null_safe:
+        to_left.extend(_mirrored(to_right, tuple((b, a) for a, b in pairs)))
+        to_right.extend(_mirrored(to_left, pairs))
+    kind = join.kind if join.null_safe else "inner" if pairs or condition else "cross"
+    below = Join(
+        kind,
+        _push(join.left, _distinct(tuple(to_left))),
+        _push(join.right, _distinct(tuple(to_right))),
+        pairs,
+        conjunction(tuple(condition)) if condition else None,
+        join.null_safe,
+    )
+    return _filtered(below, tuple(above))
+
+
+def _push_left(join: Join, parts: Parts) -> Logical:
+    """Conditions on the kept side go down it; the join's own on the padded side go down that."""
+    left, right = _ids(join.left), _ids(join.right)
+    to_left: list[Expr] = []
+    above: list[Expr] = []
+    for part in parts:
+        ids = columns_of(part)
+        down = ids and ids <= left and not can_raise(part)
+        (to_left if down else above).append(part)
+        if not down and not can_raise(part):
+            to_left.extend(implied(part, left))
+    join, to_right = _own_to_right(join, right)
+    if not join.null_safe:
+        to_right = (*to_right, *_mirrored(to_left, join.equalities))
+    below = replace(
+        join,
+        left=_push(join.left, _distinct(tuple(to_left))),
+        right=_push(join.right, _distinct(to_right)),
+    )
+    return _filtered(below, tuple(above))
+
+
+def _push_semi(join: Join, parts: Parts) -> Logical:
+    """A semi or anti join gives left columns only: what cannot raise goes down the left side."""
+    down = tuple(p for p in parts if columns_of(p) and not can_raise(p))
+    above = tuple(p for p in parts if p not in down)
+    join, to_right = _own_to_right(join, _ids(join.right))
+    below = replace(join, left=_push(join.left, down), right=_push(join.right, to_right))
+    return _filtered(below, above)
+
+
+def _own_to_right(join: Join, right: frozenset[int]) -> tuple[Join, Parts]:
+    """Take from the join's own condition what reads the right side alone, and equalities."""
+    left = _ids(join.left)
+    equalities = list(join.equalities)
+    to_right: list[Expr] = []
+    rest: list[Expr] = []
+    for part in () if join.condition is None else conjuncts(join.condition):
+        for piece in factor(part):
+            pair = None if join.null_safe else equality_between(piece, left, right)
+            ids = columns_of(piece)
+            if pair is not None:
+                equalities.append(pair)
+            elif ids and ids <= right and not can_raise(piece):
+                to_right.append(piece)
+            else:
+                rest.append(piece)
+                if not can_raise(piece):
+                    to_right.extend(implied(piece, right))
+    condition = conjunction(tuple(rest)) if rest else None
+    pairs = tuple(dict.fromkeys(equalities))
+    return replace(join, equalities=pairs, condition=condition), tuple(to_right)
+
+
+def _mirrored(parts: list[Expr], pairs: Pairs) -> Parts:
+    """What conditions on the first column of an equal pair say about the second."""
+    found: list[Expr] = []
+    for first, second in pairs:
+        if isinstance(first, ColumnRef) and isinstance(second, ColumnRef):
+            found += [
+                substitute(part, {first.id: second})
+                for part in parts
+                if columns_of(part) == {first.id} and follows_equality(part)
+            ]
+    return tuple(found)
+
+
+def equality_between(
+    part: Expr, left: frozenset[int], right: frozenset[int]
+) -> tuple[Expr, Expr] | None:
+    """The two sides of an equality of which one reads `left` alone and one `right` alone."""
+    match part:
+        case Call(function="=", args=(a, b)):
+            ids_a, ids_b = columns_of(a), columns_of(b)
+            if ids_a and ids_b and ids_a <= left and ids_b <= right:
+                return (a, b)
+            if ids_a and ids_b and ids_a <= right and ids_b <= left:
+                return (b, a)
+    return None
+
+
+def _ids(plan: Logical) -> frozenset[int]:
+    return frozenset(column.id for column in plan.output)

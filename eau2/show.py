@@ -1,0 +1,111 @@
+"""What the command line and the shell print: results, the list of frames, what a frame holds.
+
+Owns: how a result leaves the process, and the two overviews as tables. Comes in: a connection or
+its results. Goes out: bytes to a sink. Does not know: options, prompts, how a table is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from eau2.connection import Connection
+from eau2.render import box, write_arrow, write_csv, write_json
+from eau2.types import BIGINT, VARCHAR, SqlType, logical_arrow
+
+_EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b", re.IGNORECASE | re.DOTALL)
+
+
+class Shown(Protocol):
+    """What can be printed: a Result, or an overview."""
+
+    @property
+    def types(self) -> tuple[SqlType, ...]:
+        """The column types."""
+
+    def to_arrow(self) -> pa.Table:
+        """The rows."""
+
+
+class Overview(NamedTuple):
+    """A table made here and not by a query."""
+
+    types: tuple[SqlType, ...]
+    table: pa.Table
+
+    def to_arrow(self) -> pa.Table:
+        """The rows."""
+        return self.table
+
+
+def write(shown: Shown, form: str, sink: BinaryIO, width: int | None = None) -> None:
+    """Write `shown` to `sink` in the format called `form`; nothing when it has no columns.
+
+    width: how many columns a box may take, None for any number.
+    """
+    table = shown.to_arrow()
+    if table.num_columns == 0:
+        return
+    match form:
+        case "csv":
+            write_csv(table, sink)
+        case "json":
+            write_json(table, sink)
+        case "arrow":
+            write_arrow(table, sink)
+        case _:
+            sink.write((box(table, shown.types, width=width) + "\n").encode())
+
+
+def write_lines(shown: Shown, sink: BinaryIO) -> None:
+    """Write the first column as plain lines: a plan is read whole, so no box may cut it."""
+    for value in shown.to_arrow().column(0).to_pylist():
+        sink.write(f"{value}\n".encode())
+
+
+def terminal_width() -> int | None:
+    """The terminal's width; None when stdout goes elsewhere, where no column may be cut."""
+    return os.get_terminal_size().columns or None if sys.stdout.isatty() else None
+
+
+def is_explain(statement: str) -> bool:
+    """Whether the statement is an EXPLAIN."""
+    return _EXPLAIN.match(statement) is not None
+
+
+def frames(connection: Connection) -> Overview:
+    """One row for each frame: its name, rows, columns, chunks and bytes."""
+    found = [connection.describe(name) for name in connection.tables()]
+    return _overview(
+        ("name", VARCHAR, [frame.name for frame in found]),
+        ("rows", BIGINT, [frame.rows for frame in found]),
+        ("columns", BIGINT, [len(frame.schema.columns) for frame in found]),
+        ("chunks", BIGINT, [len(frame.chunks) for frame in found]),
+        ("bytes", BIGINT, [sum(chunk.bytes for chunk in frame.chunks) for frame in found]),
+    )
+
+
+def columns(connection: Connection, name: str) -> Overview:
+    """One row for each column of a frame: its name, type, NULLs and distinct values, about.
+
+    Raises UnknownNameError.
+    """
+    frame = connection.describe(name)
+    sketches = [statistics.distinct for statistics in frame.statistics]
+    return _overview(
+        ("column_name", VARCHAR, [column.name for column in frame.schema.columns]),
+        ("column_type", VARCHAR, [str(column.type) for column in frame.schema.columns]),
+        ("nulls", BIGINT, [statistics.null_count for statistics in frame.statistics]),
+        ("about_distinct", BIGINT, [sketch and sketch.estimate() for sketch in sketches]),
+    )
+
+
+def _overview(*described: tuple[str, SqlType, Sequence[object]]) -> Overview:
+    arrays = [pa.array(values, logical_arrow(type_)) for _, type_, values in described]
+    table = pa.Table.from_arrays(arrays, names=[name for name, _, _ in described])
+    return Overview(tuple(type_ for _, type_, _ in described), table)

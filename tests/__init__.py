@@ -1,0 +1,1 @@
+"""The tests of eau2, and what they compare it with."""

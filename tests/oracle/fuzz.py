@@ -1,0 +1,257 @@
+"""The fuzzer: cases from a seed, verdicts, a tally, and minimised differences.
+
+Owns: `Case`, `Verdict`, `Tally`, `run_batches`, `minimise`. A batch is one set of tables and
+`BATCH_QUERIES` queries; batch n of seed s is the same for ever.
+
+An error on one side only is a difference, but for one class: whether an expression is evaluated
+at all may depend on the plan (a column of a derived table that nobody reads, a condition beside
+another one, a constant over no rows). Where DuckDB with its optimiser and DuckDB without it
+disagree about raising, either outcome is accepted; an answer is still compared with DuckDB's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pyarrow as pa
+
+from tests.oracle.compare import difference
+from tests.oracle.queries import random_query
+from tests.oracle.query import Query, smaller
+from tests.oracle.sides import Answer, DuckSide, EauSide, Refusal, Side
+from tests.oracle.tables import Table, random_tables
+
+BATCH_QUERIES = 50
+CHUNK_ROWS = (1, 2, 3, 7, None)
+
+MakeSide = Callable[[tuple[Table, ...], int | None], Side]
+
+
+def eau_side(tables: tuple[Table, ...], chunk_rows: int | None) -> Side:
+    """The engine under test."""
+    return EauSide(tables, chunk_rows)
+
+
+def duck_side(tables: tuple[Table, ...], chunk_rows: int | None) -> Side:
+    """DuckDB in its place: the fuzzer must then find nothing."""
+    return DuckSide(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A query over tables cut into chunks."""
+
+    tables: tuple[Table, ...]
+    chunk_rows: int | None
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What comparing came to. `kind` keeps a difference the same one while it is minimised."""
+
+    outcome: str
+    kind: str = ""
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of outcomes, reasons of refusals, and the differences found."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    differences: list[tuple[Case, Verdict]] = field(default_factory=list)
+
+    @property
+    def queries(self) -> int:
+        """How many queries were judged."""
+        return sum(self.outcomes.values())
+
+    def add(self, case: Case, verdict: Verdict) -> None:
+        """Count one verdict."""
+        self.outcomes[verdict.outcome] += 1
+        if verdict.outcome == "refused":
+            self.refusals[verdict.text.splitlines()[0][:100]] += 1
+        if verdict.outcome == "different":
+            self.differences.append((case, verdict))
+
+
+def judge(query: Query, tables: tuple[Table, ...], expected: Answer, actual: Answer) -> Verdict:
+    """Compare DuckDB's answer with the other's."""
+    if isinstance(actual, Refusal):
+        if actual.fault == "bug":
+            return Verdict("different", "bug", actual.message)
+        if actual.fault == "refused":
+            return Verdict("refused", "refused", actual.message)
+        if isinstance(expected, Refusal):
+            return Verdict("both raised")
+        if actual.fault == "data" and isinstance(unoptimized(query, tables), Refusal):
+            return Verdict("evaluation order")
+        return Verdict("different", f"only eau2 raised ({actual.fault})", actual.message)
+    if isinstance(expected, Refusal):
+        if expected.fault == "bug":
+            return Verdict("DuckDB failed")
+        again = unoptimized(query, tables) if expected.fault == "data" else expected
+        if isinstance(again, Refusal):
+            return Verdict("different", f"only DuckDB raised ({expected.fault})", expected.message)
+        expected = again
+    inexact = [n for n, item in enumerate(query.items) if not item.expr.exact]
+    words = difference(expected, actual, inexact, query.ordered_prefix)
+    if words is None:
+        return Verdict("equal")
+    return Verdict("different", words.split(" ")[0].split("_")[0], words)
+
+
+def unoptimized(query: Query, tables: tuple[Table, ...]) -> Answer:
+    """DuckDB's answer without its optimiser."""
+    side = DuckSide(tables, optimizer=False)
+    try:
+        return side.run(query.sql)
+    finally:
+        side.close()
+
+
+def cases(seed: int | str, batch: int, queries: int = BATCH_QUERIES) -> Iterator[Case]:
+    """The cases of one batch; all have the same tables."""
+    random = Random(f"{seed}/{batch}")
+    tables = random_tables(random)
+    chunk_rows = random.choice(CHUNK_ROWS)
+    for _ in range(queries):
+        yield Case(tables, chunk_rows, random_query(random, tables))
+
+
+def run_cases(batch: Iterable[Case], make: MakeSide = eau_side) -> Iterator[tuple[Case, Verdict]]:
+    """Judge the cases of one batch."""
+    duck: DuckSide | None = None
+    other: Side | None = None
+    for case in batch:
+        if duck is None or other is None:
+            duck, other = DuckSide(case.tables), make(case.tables, case.chunk_rows)
+        sql = case.query.sql
+        yield case, judge(case.query, case.tables, duck.run(sql), other.run(sql))
+    for side in (duck, other):
+        if side is not None:
+            side.close()
+
+
+def run_batches(
+    seed: int | str, batches: Iterable[int], make: MakeSide = eau_side, tally: Tally | None = None
+) -> Tally:
+    """Judge whole batches into a tally."""
+    tally = Tally() if tally is None else tally
+    for batch in batches:
+        for case, verdict in run_cases(cases(seed, batch), make):
+            tally.add(case, verdict)
+    return tally
+
+
+def judge_alone(case: Case, make: MakeSide) -> Verdict:
+    """Judge one case on fresh engines."""
+    ((_, verdict),) = run_cases([case], make)
+    return verdict
+
+
+def minimise(case: Case, verdict: Verdict, make: MakeSide = eau_side, steps: int = 1500) -> Case:
+    """A smaller case with the same kind of difference: first the query, then the rows."""
+    duck, other = DuckSide(case.tables), make(case.tables, case.chunk_rows)
+    query = case.query
+    improved = True
+    while improved and steps > 0:
+        improved = False
+        for candidate in smaller(query):
+            if len(candidate.sql) >= len(query.sql):
+                continue
+            steps -= 1
+            sql = candidate.sql
+            found = judge(candidate, case.tables, duck.run(sql), other.run(sql))
+            if (found.outcome, found.kind) == (verdict.outcome, verdict.kind):
+                query, improved = candidate, True
+                break
+            if steps <= 0:
+                break
+    duck.close()
+    other.close()
+    return minimise_rows(replace(case, query=query), verdict, make)
+
+
+def minimise_rows(case: Case, verdict: Verdict, make: MakeSide) -> Case:
+    """The same query over fewer tables, columns and rows."""
+
+    def still(candidate: Case) -> bool:
+        found = judge_alone(candidate, make)
+        return (found.outcome, found.kind) == (verdict.outcome, verdict.kind)
+
+    if case.chunk_rows is not None and still(replace(case, chunk_rows=None)):
+        case = replace(case, chunk_rows=None)
+    used = tuple(table for table in case.tables if f"{table.name} " in case.query.sql + " ")
+    if len(used) < len(case.tables) and still(replace(case, tables=used)):
+        case = replace(case, tables=used)
+    for at in range(len(case.tables)):
+        keep = len(case.tables[at].rows)
+        size = keep
+        while size >= 1:
+            start = 0
+            while start < len(case.tables[at].rows):
+                rows = case.tables[at].rows
+                candidate = with_table(
+                    case, at, replace(case.tables[at], rows=rows[:start] + rows[start + size :])
+                )
+                if still(candidate):
+                    case = candidate
+                else:
+                    start += size
+            size //= 2
+        case = drop_columns(case, at, still)
+    return case
+
+
+def drop_columns(case: Case, at: int, still: Callable[[Case], bool]) -> Case:
+    """The case without the columns of a table that the difference does not need."""
+    for column in case.tables[at].columns:
+        table = case.tables[at]
+        index = table.columns.index(column)
+        if len(table.columns) > 1 and column.name not in case.query.sql:
+            candidate = with_table(case, at, without_column(table, index))
+            if still(candidate):
+                case = candidate
+    return case
+
+
+def without_column(table: Table, index: int) -> Table:
+    """The table without a column."""
+    return replace(
+        table,
+        columns=table.columns[:index] + table.columns[index + 1 :],
+        rows=tuple(row[:index] + row[index + 1 :] for row in table.rows),
+    )
+
+
+def with_table(case: Case, at: int, table: Table) -> Case:
+    """The case with another table at a position."""
+    return replace(case, tables=(*case.tables[:at], table, *case.tables[at + 1 :]))
+
+
+def describe(case: Case, make: MakeSide = eau_side) -> str:
+    """A case for people: tables as SQL, the query, both answers."""
+    duck, other = DuckSide(case.tables), make(case.tables, case.chunk_rows)
+    parts = [f"-- chunk_rows: {case.chunk_rows or 'default'}"]
+    parts += [table.sql() for table in case.tables]
+    parts.append(case.query.sql + ";")
+    for name, side in (("DuckDB", duck), ("eau2", other)):
+        parts.append(f"-- {name}: {show_answer(side.run(case.query.sql))}")
+        side.close()
+    return "\n".join(parts)
+
+
+def show_answer(answer: Answer) -> str:
+    """An answer on a few lines."""
+    if isinstance(answer, Refusal):
+        return f"{answer.fault}: {answer.message[:300]}".replace("\n", "\n--   ")
+    table: pa.Table = answer
+    types = ", ".join(f"{f.name} {f.type}" for f in table.schema)
+    rows = "\n--   ".join(str(tuple(row.values())) for row in table.slice(0, 12).to_pylist())
+    return f"[{types}] {table.num_rows} rows\n--   {rows}"
