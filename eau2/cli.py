@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from eau2 import __version__, connect
+from eau2 import __version__
 from eau2.errors import Error, InternalError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
                 f"there is no store at {named}", hint="`eau2 load NAME FILE` makes a store."
             )
         path = None
+    from eau2.connection import connect
+
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
 

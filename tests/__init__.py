@@ -1,1 +1,1 @@
-"""The tests of eau2, and what they compare it with."""
+"""What eau2 is held to: `python -m tests.check` runs everything."""

@@ -79,10 +79,15 @@ class ByteSink:
         return False
 
 
+def is_full(error: OSError) -> bool:
+    """Whether the disk, the quota or the file size limit is used up."""
+    return error.errno in _FULL
+
+
 def disk_error(error: OSError, doing: str) -> OperationalError:
     """The OSError of a write as an error of eau2; `doing` completes "while ..."."""
     reason = error.strerror or str(error)
-    if error.errno in _FULL:
+    if is_full(error):
         return DiskFullError(
             f"no room on the disk while {doing} ({reason}); nothing was changed",
             hint="Free some space, or put the store on another disk.",

@@ -37,6 +37,9 @@ _DIGIT = 1 << _DIGIT_BITS
 _EXACT_BITS = 126
 _ROW_BITS = 42
 _SIGNIFICAND_BITS = 53
+_ZERO = pl.lit(0, dtype=pl.Int128)
+_ONE = pl.lit(1, dtype=pl.Int128)
+_MINUS = pl.lit(-1, dtype=pl.Int128)
 
 
 def fits(exponents: tuple[int, int] | None) -> bool:
@@ -112,57 +115,60 @@ def combine(sums: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
     2**(32 * bins[i] - 1075). Gives one Float64 for each row, rounded to nearest even; what exceeds
     the doubles is infinite.
     """
-    if not bins:
-        return pl.Series("sum", [0.0] * sums.height, dtype=pl.Float64)
-    digits = dict(zip(bins, sums.get_columns(), strict=True))
+    digits = sums.rename(dict(zip(sums.columns, map(_name, bins), strict=True)))
     if len(bins) == 1:
-        return _as_double(digits[bins[0]], bins[0])
-    rest, _ = _carry(digits, bins[0], bins[-1])
-    sign = rest.to_frame("s").select(pl.when(pl.col("s") < 0).then(-1).otherwise(1)).to_series()
-    sign = sign.cast(pl.Int128)
-    rest, positions = _carry({b: d * sign for b, d in digits.items()}, bins[0], bins[-1])
-    return _round(rest, positions, bins[0], bins[-1]) * sign.cast(pl.Float64)
+        return _as_double(digits.to_series(), bins[0])
+    sign = _carry(digits, bins).select(pl.when(pl.col("carry") < 0).then(_MINUS).otherwise(_ONE))
+    absolute = digits.with_columns(sign.to_series().alias("sign")).select(
+        pl.all().exclude("sign") * pl.col("sign")
+    )
+    total = _round(_carry(absolute, bins), bins)
+    return total * sign.to_series().cast(pl.Float64)
 
 
-def _carry(
-    digits: dict[int, pl.Series], first: int, last: int
-) -> tuple[pl.Series, dict[int, pl.Series]]:
-    """Bring the digits at `first` to `last` into 0 to 2**32 - 1; what is above them comes first."""
-    carry = digits[first] * 0
-    proper: dict[int, pl.Series] = {}
-    for position in range(first, last + 1):
-        total = carry + digits[position] if position in digits else carry
-        proper[position] = total & (_DIGIT - 1)
-        carry = (total - proper[position]) // _DIGIT
-    return carry, proper
+def _name(position: int) -> str:
+    return f"digit_{position}"
 
 
-def _round(rest: pl.Series, digits: dict[int, pl.Series], first: int, last: int) -> pl.Series:
-    """The double nearest to rest * 2**(32 * (last + 1)) + the digits below it, all >= 0.
+def _carry(digits: pl.DataFrame, bins: Sequence[int]) -> pl.DataFrame:
+    """Digits of 0 to 2**32 - 1 for all positions from the first bin to the last, by carrying.
+
+    What is above the last goes to the column "carry", which alone may be negative.
+    """
+    frame = digits.with_columns(_ZERO.alias("carry"))
+    for position in range(bins[0], bins[-1] + 1):
+        total = pl.col("carry")
+        if position in bins:
+            total = total + pl.col(_name(position))
+        digit = total & (_DIGIT - 1)
+        frame = frame.with_columns(
+            digit.alias(_name(position)), ((total - digit) // _DIGIT).alias("carry")
+        )
+    return frame
+
+
+def _round(digits: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
+    """The double nearest to each row of `_carry`, all digits being >= 0.
 
     Digits are taken from the top until 65 bits or more are held; any that are left only matter as
     "not zero", which the lowest held bit says from then on.
     """
-    frame = pl.DataFrame(
-        {
-            "held": rest,
-            "lowest": pl.Series([last + 1], dtype=pl.Int64).new_from_index(0, len(rest)),
-            "sticky": pl.Series([False]).new_from_index(0, len(rest)),
-            **{str(position): digits[position] for position in range(first, last + 1)},
-        }
+    first, last = bins[0], bins[-1]
+    held, lowest, below = pl.col("carry"), pl.col("lowest"), pl.col("below")
+    frame = digits.with_columns(
+        pl.lit(last + 1, dtype=pl.Int64).alias("lowest"), _ZERO.alias("below")
     )
-    held, lowest, sticky = pl.col("held"), pl.col("lowest"), pl.col("sticky")
     for position in range(last, first - 1, -1):
-        digit = pl.col(str(position))
+        digit = pl.col(_name(position))
         room = held < 1 << 64
         frame = frame.with_columns(
-            pl.when(room).then(held * _DIGIT + digit).otherwise(held).alias("held"),
+            pl.when(room).then(held * _DIGIT + digit).otherwise(held).alias("carry"),
             pl.when(room).then(position).otherwise(lowest).alias("lowest"),
-            (sticky | (~room & (digit != 0))).alias("sticky"),
+            pl.when(room).then(below).otherwise(below | digit).alias("below"),
         )
-    bits = frame.select(held | sticky.cast(pl.Int128)).to_series()
+    bits = frame.select(held | pl.when(below != 0).then(_ONE).otherwise(_ZERO)).to_series()
     levels = frame.get_column("lowest")
-    result = pl.Series([0.0]).new_from_index(0, len(rest))
+    result = levels.cast(pl.Float64)
     for position in levels.unique().to_list():
         result = _as_double(bits, position).zip_with(levels == position, result)
     return result

@@ -127,10 +127,57 @@ def _checked(frame: pl.LazyFrame, checks: Sequence[Check]) -> pl.LazyFrame:
                 raise OutOfRangeError(check.message)
         return groups
 
-    return _eager(frame, look)
+    return frame.map_batches(
+        look,
+        predicate_pushdown=False,
+        projection_pushdown=False,
+        slice_pushdown=False,
+        validate_output_schema=False,
+    )
 
 
 def _merge_binned(
     frame: pl.LazyFrame, keys: Sequence[Column], plan: StatePlan, merged: bool
 ) -> pl.LazyFrame:
     """Merge partial frames that are also grouped by bins; binned sums come out as Float64."""
+    labels = [key.label for key in keys]
+    binned = {sum_: bin_ for bin_, sum_ in plan.bins}
+    schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
+    schema |= {s.label: s.dtype for s in plan.states if s.label not in binned}
+    schema |= {sum_: pl.Float64() for sum_ in binned}
+
+    def merge(rows: pl.DataFrame) -> pl.DataFrame:
+        bins = {sum_: exact_sum.bins_in(rows.get_column(bin_)) for sum_, bin_ in binned.items()}
+        bins = {sum_: numbers or [0] for sum_, numbers in bins.items()}
+        single = all(len(numbers) == 1 for numbers in bins.values())
+        spread = [
+            pl.when(exact_sum.in_bin(pl.col(binned[sum_]), number))
+            .then(pl.col(sum_))
+            .otherwise(pl.lit(0, dtype=pl.Int128))
+            .alias(f"{sum_}_{number}")
+            for sum_, numbers in bins.items()
+            for number in numbers
+        ]
+        groups = rows.lazy().with_columns(spread)
+        if not (merged and single):
+            states = [state.merge for state in plan.states if state.label not in binned]
+            digits = [
+                pl.col(f"{sum_}_{number}").sum()
+                for sum_, numbers in bins.items()
+                for number in numbers
+            ]
+            groups = _group(groups, labels, states + digits)
+        done = groups.collect()
+        combined = {
+            sum_: exact_sum.combine(done.select(f"{sum_}_{n}" for n in numbers), numbers)
+            for sum_, numbers in bins.items()
+        }
+        return done.with_columns(**combined).select(list(schema))
+
+    return frame.map_batches(
+        merge,
+        predicate_pushdown=False,
+        projection_pushdown=False,
+        slice_pushdown=False,
+        schema=schema,
+    )

@@ -6,7 +6,7 @@ Most draws cannot fail; a few may overflow or divide by zero, since both engines
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from tests.oracle.query import Expr
@@ -30,11 +30,21 @@ def text_literal(value: str) -> str:
 
 
 class Expressions:
-    """Draws expressions whose columns come from `leaves`."""
+    """Draws expressions whose columns come from `leaves`.
 
-    def __init__(self, random: Random, leaves: Sequence[Expr], daring: float = 0.04) -> None:
+    samples: constants that occur in the tables. daring: the share of arithmetic that may overflow.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        leaves: Sequence[Expr],
+        samples: Mapping[Family, Sequence[str]] | None = None,
+        daring: float = 0.06,
+    ) -> None:
         self.random = random
         self.exact = [leaf for leaf in leaves if leaf.exact]
+        self.samples = samples or {}
         self.daring = daring
 
     def families(self) -> list[Family]:
@@ -46,6 +56,10 @@ class Expressions:
         if self.random.random() < 0.85:
             return self.random.choice(self.families())
         return self.random.choice(FAMILIES)
+
+    def pick(self, *families: Family) -> Family:
+        """One of the families."""
+        return self.random.choice(families)
 
     def leaf(self, family: Family, tame: bool = False) -> Expr:
         """A column of the family, or a constant when there is none."""
@@ -63,6 +77,9 @@ class Expressions:
             types = {"bool": "BOOLEAN", "int": "INTEGER", "dec": "DECIMAL(9,2)", "float": "DOUBLE"}
             types |= {"str": "VARCHAR", "date": "DATE", "ts": "TIMESTAMP"}
             return Expr(family, (f"CAST(NULL AS {types[family]})",))
+        known = self.samples.get(family)
+        if known and self.random.random() < 0.6:
+            return Expr(family, (draw(known),), narrow=family == "int")
         match family:
             case "bool":
                 text = draw(("true", "false"))
@@ -156,12 +173,12 @@ class Expressions:
             return Expr("int", ("(", a, self.random.choice((" // ", " % ")), b, ")"), tame=a.tame)
         match choice:
             case 7:
-                return Expr("int", ("-", self.steady(self.leaf("int", tame=True))))
+                return Expr("int", ("(- ", self.steady(self.leaf("int", tame=True)), ")"))
             case 8:
                 return Expr("int", ("abs(", self.leaf("int", tame=True), ")"), narrow=True)
             case 9:
                 part = self.random.choice(PARTS)
-                of = self.leaf(self.random.choice(("date", "ts")))
+                of = self.leaf(self.pick("date", "ts"))
                 if self.random.random() < 0.3:
                     part = self.random.choice(TIME_PARTS)
                     of = self.leaf("ts")
@@ -179,7 +196,7 @@ class Expressions:
     def cast_to_integer(self, depth: int) -> Expr:
         """CAST and TRY_CAST to an integer type."""
         type_ = self.random.choice(INT_TYPES)
-        family = self.random.choice(("int", "dec", "float", "str", "bool"))
+        family = self.pick("int", "dec", "float", "str", "bool")
         arg = self.expr(family, depth - 1, tame=True)
         word = "TRY_CAST" if family == "str" or self.random.random() < 0.5 else "CAST"
         if word == "CAST" and self.random.random() > self.daring:
@@ -192,14 +209,14 @@ class Expressions:
         a = self.expr("dec", depth - 1, tame=True)
         match self.random.randrange(9):
             case 0 | 1 | 2:
-                b = self.expr(self.random.choice(("dec", "dec", "int")), depth - 1, tame=True)
+                b = self.expr(self.pick("dec", "dec", "int"), depth - 1, tame=True)
                 word = self.random.choice((" + ", " - "))
                 return Expr("dec", ("(", a, word, b, ")"), tame=a.tame and b.tame)
             case 3:
-                b = self.leaf(self.random.choice(("dec", "int")), tame=True)
+                b = self.leaf(self.pick("dec", "int"), tame=True)
                 return Expr("dec", ("(", self.leaf("dec", tame=True), " * ", b, ")"), tame=False)
             case 4:
-                return Expr("dec", ("-", self.leaf("dec")))
+                return Expr("dec", ("(- ", self.leaf("dec"), ")"))
             case 5:
                 return Expr("dec", ("abs(", a, ")"), tame=a.tame)
             case 6:
@@ -209,7 +226,7 @@ class Expressions:
                 word = self.random.choice(("floor", "ceil"))
                 return Expr("dec", (f"{word}(", a, ")"), tame=a.tame)
             case _:
-                family = self.random.choice(("int", "dec", "float", "str"))
+                family = self.pick("int", "dec", "float", "str")
                 arg = self.expr(family, depth - 1, tame=True)
                 word = "TRY_CAST" if family == "str" or self.random.random() < 0.3 else "CAST"
                 type_ = self.random.choice(("DECIMAL(9,2)", "DECIMAL(18,4)", "DECIMAL(38,6)"))
@@ -233,7 +250,7 @@ class Expressions:
                 of = self.random.choice(numeric)
                 return Expr("float", ("sqrt(abs(", self.leaf(of, tame=True), "))"), tame=False)
             case 6:
-                return Expr("float", ("-", self.leaf("float")))
+                return Expr("float", ("(- ", self.leaf("float"), ")"))
             case 7:
                 word = self.random.choice(("floor", "ceil", "round", "abs"))
                 return Expr("float", (f"{word}(", self.leaf("float"), ")"), tame=False)
@@ -241,7 +258,7 @@ class Expressions:
                 arg = self.expr("str", depth - 1)
                 return Expr("float", ("TRY_CAST(", arg, " AS DOUBLE)"), tame=False)
             case _:
-                arg = self.expr(self.random.choice(("int", "dec", "float")), depth - 1, tame=True)
+                arg = self.expr(self.pick("int", "dec", "float"), depth - 1, tame=True)
                 type_ = self.random.choice(("DOUBLE", "DOUBLE", "FLOAT"))
                 return Expr("float", ("CAST(", arg, f" AS {type_})"), tame=arg.tame)
 
@@ -251,7 +268,7 @@ class Expressions:
         draw = self.random.choice
         match self.random.randrange(13):
             case 0 | 1:
-                b = self.expr(draw(("str", "str", "int")), depth - 1)
+                b = self.expr(self.pick("str", "str", "int"), depth - 1)
                 return Expr("str", ("(", a, " || ", b, ")"))
             case 2:
                 return Expr("str", (f"{draw(('upper', 'lower'))}(", a, ")"))
@@ -266,11 +283,11 @@ class Expressions:
             case 6:
                 return Expr("str", (f"{draw(('left', 'right'))}(", a, f", {draw((0, 1, 2, 9))})"))
             case 7:
-                return Expr("str", ("concat(", a, ", ", self.leaf(draw(("str", "int"))), ")"))
+                return Expr("str", ("concat(", a, ", ", self.leaf(self.pick("str", "int")), ")"))
             case 8:
                 return Expr("str", ("reverse(", self.leaf("str"), ")"))
             case _:
-                family = draw(("int", "dec", "bool", "date", "ts", "float", "str"))
+                family = self.pick("int", "dec", "bool", "date", "ts", "float", "str")
                 return Expr("str", ("CAST(", self.expr(family, depth - 1), " AS VARCHAR)"))
 
     def date(self, depth: int) -> Expr:
@@ -292,7 +309,7 @@ class Expressions:
 
     def timestamp(self, depth: int) -> Expr:
         """Timestamp arithmetic and conversions."""
-        a = self.expr(self.random.choice(("date", "ts")), depth - 1, tame=True)
+        a = self.expr(self.pick("date", "ts"), depth - 1, tame=True)
         match self.random.randrange(4):
             case 0 | 1:
                 sign = self.random.choice(("+", "-"))
@@ -317,14 +334,14 @@ class Expressions:
             return Expr("bool", ("(", a, self.random.choice((" AND ", " OR ")), b, ")"))
         if choice == 4:
             return Expr("bool", ("(NOT ", self.condition(depth - 1), ")"))
-        a = self.expr(family, depth - 1, tame=True)
+        a = self.expr(family, depth - 1)
         if choice <= 8:
             other = family
             if family in ("int", "dec", "float") and self.random.random() < 0.3:
-                other = self.random.choice(("int", "dec", "float"))
+                other = self.pick("int", "dec", "float")
             if family in ("date", "ts") and self.random.random() < 0.2:
-                other = self.random.choice(("date", "ts"))
-            b = self.expr(other, depth - 1, tame=True)
+                other = self.pick("date", "ts")
+            b = self.expr(other, depth - 1)
             return Expr("bool", ("(", a, f" {self.random.choice(COMPARISONS)} ", b, ")"))
         match choice:
             case 9:

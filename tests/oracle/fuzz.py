@@ -120,8 +120,9 @@ def cases(seed: int | str, batch: int, queries: int = BATCH_QUERIES) -> Iterator
     random = Random(f"{seed}/{batch}")
     tables = random_tables(random)
     chunk_rows = random.choice(CHUNK_ROWS)
+    daring = random.choice((0.02, 0.02, 0.05, 0.5))
     for _ in range(queries):
-        yield Case(tables, chunk_rows, random_query(random, tables))
+        yield Case(tables, chunk_rows, random_query(random, tables, daring))
 
 
 def run_cases(batch: Iterable[Case], make: MakeSide = eau_side) -> Iterator[tuple[Case, Verdict]]:

@@ -6,12 +6,13 @@ Does not know: what an engine answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from tests.oracle.expressions import Expressions
 from tests.oracle.query import Derived, Expr, Item, Joined, Named, Order, Query, Source
-from tests.oracle.tables import Column, Table
+from tests.oracle.tables import Column, Family, Table, literal
 
 MAX_PAIRS = 4000
 ORDER_SUFFIXES = ("", "", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST", " NULLS FIRST")
@@ -37,10 +38,16 @@ def column_leaf(column: Column, qualifier: str) -> Expr:
 class Queries:
     """Draws queries over `tables`."""
 
-    def __init__(self, random: Random, tables: tuple[Table, ...]) -> None:
+    def __init__(self, random: Random, tables: tuple[Table, ...], daring: float) -> None:
         self.random = random
         self.tables = tables
         self.aliases = 0
+        self.samples = samples(tables)
+        self.daring = daring
+
+    def over(self, leaves: Sequence[Expr]) -> Expressions:
+        """Expressions over these leaves."""
+        return Expressions(self.random, leaves, self.samples, self.daring)
 
     def query(self) -> Query:
         """One query."""
@@ -102,24 +109,30 @@ class Queries:
         if style in ("using", "natural") and shared:
             names = shared if style == "natural" else shared[: self.random.randint(1, len(shared))]
             merged = tuple(
-                column_leaf(column, "") for column in left.tables[0][1].columns if column.name in names
+                column_leaf(column, "")
+                for column in left.tables[0][1].columns
+                if column.name in names
             )
             word = f" NATURAL {kind} " if style == "natural" else f" {kind} "
             using = () if style == "natural" else tuple(names)
             source = Joined(left.source, word, right.source, using=using)
             return Scope(source, merged + merged + leaves, rows), None
         if style == "cross":
-            return Scope(Joined(left.source, " CROSS JOIN ", right.source), leaves, rows, tables), None
+            return Scope(
+                Joined(left.source, " CROSS JOIN ", right.source), leaves, rows, tables
+            ), None
         if style == "comma":
             where = self.equality(left, right) if self.random.random() < 0.9 else None
             return Scope(Joined(left.source, ", ", right.source), leaves, rows, tables), where
         on = self.equality(left, right)
         if self.random.random() < 0.3:
-            other = Expressions(self.random, leaves).condition(1)
+            other = self.over(leaves).condition(1)
             on = Expr("bool", ("(", on, " AND ", other, ")"))
         elif self.random.random() < 0.08:
-            on = Expressions(self.random, leaves).condition(2)
-        return Scope(Joined(left.source, f" {kind} ", right.source, on=on), leaves, rows, tables), None
+            on = self.over(leaves).condition(2)
+        return Scope(
+            Joined(left.source, f" {kind} ", right.source, on=on), leaves, rows, tables
+        ), None
 
     def shared_columns(self, left: Scope, right: Scope) -> list[str]:
         """The names that two plain tables have in common; NATURAL joins on all of them."""
@@ -139,13 +152,13 @@ class Queries:
         named = [leaf for leaf in fitting if leaf.sql.endswith(".k")]
         if named and self.random.random() < 0.7:
             fitting = named
-        b = self.random.choice(fitting or [Expressions(self.random, ()).constant(a.family)])
+        b = self.random.choice(fitting or [self.over(()).constant(a.family)])
         word = self.random.choices(("=", "IS NOT DISTINCT FROM", "<="), (90, 6, 4))[0]
         return Expr("bool", ("(", a, f" {word} ", b, ")"))
 
     def aggregate(self, leaves: tuple[Expr, ...]) -> Expr:
         """A call of an aggregate function over columns or expressions."""
-        draw = Expressions(self.random, leaves)
+        draw = self.over(leaves)
         distinct = "DISTINCT " if self.random.random() < 0.2 else ""
         match self.random.randrange(10):
             case 0:
@@ -154,14 +167,14 @@ class Queries:
                 arg = self.random.choice(leaves) if leaves else draw.constant("int")
                 return Expr("int", (f"count({distinct if arg.exact else ''}", arg, ")"), tame=False)
             case 2 | 3 | 4:
-                family = self.random.choice(("int", "int", "dec", "float"))
+                family = draw.pick("int", "int", "dec", "float")
                 if family == "float":
                     arg = self.dyadic(leaves)
                     return Expr("float", (f"sum({distinct}", arg, ")"), exact=False, tame=False)
                 arg = draw.expr(family, 1, tame=True)
                 return Expr(family, (f"sum({distinct}", arg, ")"), tame=False)
             case 5 | 6:
-                family = self.random.choice(("int", "dec", "float"))
+                family = draw.pick("int", "dec", "float")
                 arg = self.dyadic(leaves) if family == "float" else draw.expr(family, 1, tame=True)
                 return Expr("float", (f"avg({distinct}", arg, ")"), exact=False, tame=False)
             case _:
@@ -188,11 +201,11 @@ class Queries:
     def select(self, nested: int) -> Query:
         """A whole SELECT."""
         if self.random.random() < 0.02:
-            draw = Expressions(self.random, ())
+            draw = self.over(())
             items = [Item(draw.expr(draw.any_family(), 2), f"r{n}") for n in range(2)]
             return Query(tuple(items), None)
         scope, wheres = self.source(nested)
-        draw = Expressions(self.random, scope.leaves)
+        draw = self.over(scope.leaves)
         if self.random.random() < 0.45:
             wheres.append(draw.condition(self.random.choice((1, 1, 2, 3))))
         where = None
@@ -206,13 +219,14 @@ class Queries:
 
     def plain(self, scope: Scope, where: Expr | None) -> Query:
         """A query without aggregates."""
-        draw = Expressions(self.random, scope.leaves)
-        items = []
+        draw = self.over(scope.leaves)
+        items: list[Item] = []
         for number in range(self.random.randint(1, 5)):
             if self.random.random() < 0.4:
                 leaf = self.random.choice(scope.leaves)
                 bare = self.random.random() < 0.3 and not any(
-                    item.expr.sql.rpartition(".")[2] == leaf.sql.rpartition(".")[2] for item in items
+                    item.expr.sql.rpartition(".")[2] == leaf.sql.rpartition(".")[2]
+                    for item in items
                 )
                 items.append(Item(leaf, "" if bare else f"r{number}"))
             else:
@@ -223,16 +237,18 @@ class Queries:
 
     def grouped(self, scope: Scope, where: Expr | None) -> Query:
         """A query with GROUP BY, aggregates, or both."""
-        draw = Expressions(self.random, scope.leaves)
+        draw = self.over(scope.leaves)
         keys: list[Expr] = []
         for _ in range(self.random.choice((0, 1, 1, 1, 2, 2, 3))):
             depth = self.random.choice((0, 0, 0, 1))
             key = draw.expr(draw.any_family(), depth)
-            if key.sql not in [k.sql for k in keys] and any(leaf.sql in key.sql for leaf in draw.exact):
+            if key.sql not in [k.sql for k in keys] and any(
+                leaf.sql in key.sql for leaf in draw.exact
+            ):
                 keys.append(key)
         calls = [self.aggregate(scope.leaves) for _ in range(self.random.randint(1, 3))]
         items = [Item(key, f"g{n}") for n, key in enumerate(keys) if self.random.random() < 0.85]
-        over = Expressions(self.random, [*keys, *calls])
+        over = self.over([*keys, *calls])
         for number, call in enumerate(calls):
             if call.exact and self.random.random() < 0.2:
                 call = over.expr(call.family, 2)
@@ -259,13 +275,13 @@ class Queries:
             item = query.items[position]
             text = item.alias if item.alias and self.random.random() < 0.6 else str(position + 1)
             keys.append(Order(text, position, self.random.choice(ORDER_SUFFIXES)))
-        if not query.distinct and not query.group and self.random.random() < 0.2:
-            if not any("(" in item.expr.sql for item in query.items):
-                draw = Expressions(self.random, scope.leaves)
-                text = draw.expr(draw.any_family(), 1)
-                if text.children:
-                    suffix = self.random.choice(ORDER_SUFFIXES)
-                    keys.insert(self.random.randint(0, len(keys)), Order(text, None, suffix))
+        computed = any("(" in item.expr.sql for item in query.items)
+        if not (query.distinct or query.group or computed) and self.random.random() < 0.2:
+            draw = self.over(scope.leaves)
+            key = draw.expr(draw.any_family(), 1)
+            if key.children:
+                suffix = self.random.choice(ORDER_SUFFIXES)
+                keys.insert(self.random.randint(0, len(keys)), Order(key, None, suffix))
         if len(exact) == len(query.items) and self.random.random() < (0.5 if nested == 0 else 1):
             keys += [Order(str(n + 1), n, "") for n in exact if n not in [k.position for k in keys]]
             limit = self.random.choice((0, 1, 2, 3, 5, 8, 13, 100, None))
@@ -274,6 +290,18 @@ class Queries:
         return replace(query, order=tuple(keys))
 
 
-def random_query(random: Random, tables: tuple[Table, ...]) -> Query:
-    """One query over the tables."""
-    return Queries(random, tables).query()
+def samples(tables: tuple[Table, ...]) -> dict[Family, list[str]]:
+    """A few constants of each family that occur in the tables."""
+    found: dict[Family, list[str]] = {}
+    for table in tables:
+        for row in table.rows[:4]:
+            for value, column in zip(row, table.columns, strict=True):
+                if value is not None and column.tame:
+                    text = literal(value, column)
+                    found.setdefault(column.family, []).append(text)
+    return found
+
+
+def random_query(random: Random, tables: tuple[Table, ...], daring: float = 0.03) -> Query:
+    """One query over the tables; `daring` is the share of arithmetic that may overflow."""
+    return Queries(random, tables, daring).query()

@@ -178,7 +178,9 @@ def smaller_exprs(expr: Expr) -> Iterator[Expr]:
         if len(expr.sql) > 30:
             return
         yield from (
-            Expr(expr.family, (text,)) for text in CONSTANTS[expr.family] if len(text) < len(expr.sql)
+            Expr(expr.family, (text,))
+            for text in CONSTANTS[expr.family]
+            if len(text) < len(expr.sql)
         )
         return
     for text in CONSTANTS[expr.family]:

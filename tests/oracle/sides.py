@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -27,7 +27,7 @@ class Refusal:
     message: str
 
 
-Answer = pa.Table | Refusal
+Answer: TypeAlias = "pa.Table | Refusal"
 
 
 class Side(Protocol):
@@ -55,7 +55,8 @@ class DuckSide:
 
     def run(self, sql: str) -> Answer:
         try:
-            return self.connection.execute(sql).to_arrow_table()
+            table: pa.Table = self.connection.sql(sql).to_arrow_table()
+            return table
         except (
             duckdb.OutOfRangeException,
             duckdb.ConversionException,
@@ -91,7 +92,8 @@ class EauSide:
 
     def run(self, sql: str) -> Answer:
         try:
-            return self.connection.sql(sql).to_arrow()
+            table: pa.Table = self.connection.sql(sql).to_arrow()
+            return table
         except eau2.NotSupportedError as error:
             return Refusal("refused", str(error))
         except eau2.ProgrammingError as error:

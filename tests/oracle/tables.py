@@ -141,7 +141,7 @@ def random_value(random: Random, column: Column) -> Value:
                 unscaled += random.choice((0, 0, 1, 5)) * 10 ** max(0, scale - 3)
             else:
                 unscaled = random.choice((bound, -bound, 0, 1, -5, random.randint(-bound, bound)))
-            return Decimal(unscaled).scaleb(-scale) if abs(unscaled) <= bound else Decimal(0)
+            return Decimal(f"{unscaled}E-{scale}") if abs(unscaled) <= bound else Decimal(0)
         case "float":
             value = random.randint(-40, 40) / 4 if tame else random.choice(WILD_DOUBLES)
             if column.type == "FLOAT" and math.isfinite(value):
@@ -164,12 +164,27 @@ def random_value(random: Random, column: Column) -> Value:
 
 def random_column(random: Random, name: str, family: Family | None = None) -> Column:
     """A column of any type, or of any type of a family."""
-    if family is None:
-        family = random.choice(
-            ("bool", "int", "int", "int", "dec", "dec", "float", "float", "str", "str", "date", "ts")
+    drawn: Family = (
+        family
+        if family is not None
+        else random.choice(
+            (
+                "bool",
+                "int",
+                "int",
+                "int",
+                "dec",
+                "dec",
+                "float",
+                "float",
+                "str",
+                "str",
+                "date",
+                "ts",
+            )
         )
     tame = random.random() < 0.7
-    match family:
+    match drawn:
         case "int":
             type_ = random.choice((*INTEGERS, "INTEGER", "BIGINT"))
         case "dec":
@@ -179,8 +194,8 @@ def random_column(random: Random, name: str, family: Family | None = None) -> Co
             type_ = random.choice(("DOUBLE", "DOUBLE", "FLOAT"))
         case _:
             names = {"bool": "BOOLEAN", "str": "VARCHAR", "date": "DATE", "ts": "TIMESTAMP"}
-            type_ = names[family]
-    return Column(name, type_, family, tame)
+            type_ = names[drawn]
+    return Column(name, type_, drawn, tame)
 
 
 def random_values(random: Random, column: Column, count: int) -> list[Value]:

@@ -185,8 +185,7 @@ def _checked_integer(
 
 def _too_long(value: pl.Expr, digits: int) -> pl.Expr:
     """Whether an integer has more than so many digits."""
-    limit = pl.lit(10**digits, pl.Int128 if digits > 18 else pl.Int64)
-    return (value >= limit) | (value <= -limit if digits <= 18 else value <= 0 - limit)
+    return (value >= pl.lit(10**digits, pl.Int128)) | (value <= pl.lit(-(10**digits), pl.Int128))
 
 
 def _lower_product(call: Call, scope: Scope) -> pl.Expr:

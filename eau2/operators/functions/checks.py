@@ -42,10 +42,11 @@ class Scope:
 
     diagnose: failures shall carry their message. guard: true for the rows that count; on the
     others (NULL included) nothing may fail, and the value does not matter. recurse: lowers a
-    sub-expression.
+    sub-expression. can_fail: whether an expression raises on some rows.
     """
 
     recurse: Lower
+    can_fail: Callable[[Expr], bool]
     diagnose: bool = False
     guard: pl.Expr | None = None
 

@@ -12,7 +12,6 @@ import polars as pl
 from eau2.operators.coercion import cast, is_null
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
-from eau2.operators.functions.fallible import can_fail
 from eau2.operators.functions.function import Function, mismatch, values
 from eau2.types import BOOLEAN, INTEGER
 
@@ -39,13 +38,13 @@ def _bind_is_null(name: str, args: tuple[Expr, ...]) -> Expr:
 
 def _lower_and(call: Call, scope: Scope) -> pl.Expr:
     left = scope.lower(call.args[0])
-    inner = scope.within(left.fill_null(True)) if can_fail(call.args[1]) else scope
+    inner = scope.within(left.fill_null(True)) if scope.can_fail(call.args[1]) else scope
     return left & inner.lower(call.args[1])
 
 
 def _lower_or(call: Call, scope: Scope) -> pl.Expr:
     left = scope.lower(call.args[0])
-    inner = scope.within(~left.fill_null(False)) if can_fail(call.args[1]) else scope
+    inner = scope.within(~left.fill_null(False)) if scope.can_fail(call.args[1]) else scope
     return left | inner.lower(call.args[1])
 
 

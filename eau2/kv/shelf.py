@@ -1,0 +1,193 @@
+"""Where chunks and manifests lie: in a directory, or in memory.
+
+Owns: the `Shelf` protocol and its twins. A shelf has one place a df_id: chunks numbered from zero
+and, when the write is complete, its manifest. Does not know: names, registers, who may write.
+
+On disk: `chunks/<df_id>/<number>.arrow` and `chunks/<df_id>/manifest`. Files come to their names
+by rename after their content is durable.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from eau2.catalog import ChunkKey, ChunkRef
+from eau2.errors import OperationalError
+from eau2.kv import chunk
+from eau2.kv.lock import Pins, unpinned
+
+MANIFEST = "manifest"
+
+
+class Shelf(Protocol):
+    """Chunks and manifests by df_id."""
+
+    def begin(self, df_id: str) -> None:
+        """Make the place of a new write. Raises OSError."""
+
+    def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
+        """Store a chunk durably; its bytes and checksum. Raises OSError."""
+
+    def complete(self, df_id: str, manifest: bytes) -> None:
+        """Store the manifest; then all of the write is durable. Raises OSError."""
+
+    def manifest(self, df_id: str) -> bytes | None:
+        """The manifest of a complete write, or None. Raises OSError."""
+
+    def open(self, ref: ChunkRef) -> pa.RecordBatch:
+        """A chunk, verified when this process opens it first. Raises chunk.DamagedError."""
+
+    def path(self, key: ChunkKey) -> str:
+        """Where the chunk is, for messages."""
+
+    def pin(self, df_id: str) -> bool:
+        """Keep other processes from deleting a write while this one reads it; False if gone."""
+
+    def unpin(self, df_id: str) -> None:
+        """Let go of a write."""
+
+    def remove(self, df_id: str) -> None:
+        """Delete a write, unless another process has pinned it: `sweep` will find it later."""
+
+    def sweep(self, keep: Collection[str]) -> None:
+        """Delete what belongs to no df_id in `keep`. Only for the holder of the writer's lock."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class MemoryShelf:
+    """Chunks and manifests in this process's memory."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[str, dict[int, pa.RecordBatch]] = {}
+        self._manifests: dict[str, bytes] = {}
+
+    def begin(self, df_id: str) -> None:
+        self._chunks[df_id] = {}
+
+    def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
+        self._chunks[key.df_id][key.number] = batch
+        return chunk.measure(batch)
+
+    def complete(self, df_id: str, manifest: bytes) -> None:
+        self._manifests[df_id] = manifest
+
+    def manifest(self, df_id: str) -> bytes | None:
+        return self._manifests.get(df_id)
+
+    def open(self, ref: ChunkRef) -> pa.RecordBatch:
+        try:
+            return self._chunks[ref.key.df_id][ref.key.number]
+        except KeyError as error:
+            raise chunk.DamagedError("it is missing") from error
+
+    def path(self, key: ChunkKey) -> str:
+        return "memory"
+
+    def pin(self, df_id: str) -> bool:
+        return df_id in self._manifests
+
+    def unpin(self, df_id: str) -> None:
+        """Nobody else can delete it."""
+
+    def remove(self, df_id: str) -> None:
+        self._chunks.pop(df_id, None)
+        self._manifests.pop(df_id, None)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        for df_id in set(self._chunks) - set(keep):
+            self.remove(df_id)
+
+    def close(self) -> None:
+        self._chunks.clear()
+        self._manifests.clear()
+
+
+class DiskShelf:
+    """Chunks and manifests as files under the directory `root`, which exists."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._pins = Pins()
+        self._verified: dict[ChunkKey, tuple[int, int, int]] = {}
+
+    def _place(self, df_id: str) -> Path:
+        return self._root / df_id
+
+    def _file(self, key: ChunkKey) -> Path:
+        return self._root / key.df_id / f"{key.number}.arrow"
+
+    def begin(self, df_id: str) -> None:
+        self._place(df_id).mkdir()
+        chunk.sync_directory(self._root)
+
+    def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
+        return chunk.write(batch, self._file(key))
+
+    def complete(self, df_id: str, manifest: bytes) -> None:
+        place = self._place(df_id)
+        temporary = place / f"{MANIFEST}.tmp"
+        with temporary.open("xb", buffering=0) as file:
+            view = memoryview(manifest)
+            while len(view):
+                view = view[os.write(file.fileno(), view) :]
+            os.fsync(file.fileno())
+        temporary.rename(place / MANIFEST)
+        chunk.sync_directory(place)
+
+    def manifest(self, df_id: str) -> bytes | None:
+        try:
+            return (self._place(df_id) / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def open(self, ref: ChunkRef) -> pa.RecordBatch:
+        path = self._file(ref.key)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise chunk.DamagedError(f"it cannot be read ({error.strerror})") from error
+        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._verified.get(ref.key) != seen:
+            chunk.verify(path, ref.bytes, ref.checksum)
+            self._verified[ref.key] = seen
+        return chunk.open_chunk(path)
+
+    def path(self, key: ChunkKey) -> str:
+        return str(self._file(key))
+
+    def pin(self, df_id: str) -> bool:
+        return self._pins.take(self._place(df_id))
+
+    def unpin(self, df_id: str) -> None:
+        self._pins.release(self._place(df_id))
+
+    def remove(self, df_id: str) -> None:
+        self._pins.release(self._place(df_id))
+        place = self._place(df_id)
+        with unpinned(place) as free:
+            if free:
+                shutil.rmtree(place, ignore_errors=True)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        try:
+            for entry in list(os.scandir(self._root)):
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in keep:
+                        self.remove(entry.name)
+                else:
+                    Path(entry.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise OperationalError(
+                f"left-over files of the store cannot be deleted ({error})"
+            ) from error
+
+    def close(self) -> None:
+        self._pins.close()

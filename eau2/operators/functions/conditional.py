@@ -1,0 +1,143 @@
+"""Choices: COALESCE, IFNULL, NULLIF, IF, greatest, least.
+
+Owns: their common types, and that an argument that is not reached does not fail.
+Does not know: CASE itself, which is a node of its own (lowering.py).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import polars as pl
+
+from eau2.operators.coercion import coerce, common_type, compare
+from eau2.operators.expr import Call, Case, Expr, Literal
+from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.function import Function, mismatch
+from eau2.operators.functions.logic import as_condition
+from eau2.types import NULL
+
+
+def _bind_common(name: str, args: tuple[Expr, ...]) -> Expr:
+    if not args:
+        raise mismatch(name, args, f"{name} takes at least one argument.")
+    type_ = common_type(args)
+    if type_ == NULL:
+        return Literal(NULL, None)
+    return Call(type_, name, tuple(coerce(arg, type_) for arg in args))
+
+
+def _bind_ifnull(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 2:
+        raise mismatch(name, args, f"It is written {name}(x, otherwise).")
+    return _bind_common("coalesce", args)
+
+
+def _bind_nullif(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 2:
+        raise mismatch(name, args, "It is written nullif(a, b).")
+    value = args[0]
+    equal = compare("=", *args)
+    return Case(value.type, ((equal, Literal(value.type, None)),), value)
+
+
+def _bind_if(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 3:
+        raise mismatch(name, args, "It is written if(condition, then, otherwise).")
+    type_ = common_type(args[1:])
+    then, otherwise = (coerce(arg, type_) for arg in args[1:])
+    return Case(type_, ((as_condition(args[0]), then),), otherwise)
+
+
+def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
+    found: list[pl.Expr] = []
+    for arg in call.args:
+        inner = scope
+        if found and scope.can_fail(arg):
+            missing = reduce(lambda a, b: a & b, (value.is_null() for value in found))
+            inner = scope.within(missing)
+        found.append(inner.lower(arg))
+    return pl.coalesce(found) if len(found) > 1 else found[0]
+
+
+def _lower_greatest(call: Call, scope: Scope) -> pl.Expr:
+    values = [scope.lower(arg) for arg in call.args]
+    result = pl.max_horizontal(values)
+    if call.type.is_float:
+        # The greatest float is NaN, which Polars skips.
+        nan = reduce(lambda a, b: a | b, (v.is_nan().fill_null(False) for v in values))
+        return pl.when(nan).then(pl.lit(float("nan"), pl.Float64)).otherwise(result)
+    return result
+
+
+def _lower_least(call: Call, scope: Scope) -> pl.Expr:
+    return pl.min_horizontal([scope.lower(arg) for arg in call.args])
+
+
+def _unreached(call: Call, scope: Scope) -> pl.Expr:
+    raise AssertionError(f"{call.function} is bound to CASE")
+
+
+FUNCTIONS = (
+    Function(
+        "coalesce",
+        "conditional",
+        "coalesce(x, ...)",
+        "The first argument that is not NULL.",
+        "coalesce(NULL, 2, 3) = 2",
+        _bind_common,
+        _lower_coalesce,
+        null_rule="own",
+    ),
+    Function(
+        "ifnull",
+        "conditional",
+        "ifnull(x, otherwise)",
+        "x, or the other value if x is NULL.",
+        "ifnull(NULL, 2) = 2",
+        _bind_ifnull,
+        _unreached,
+        aliases=("nvl",),
+        null_rule="own",
+    ),
+    Function(
+        "nullif",
+        "conditional",
+        "nullif(a, b)",
+        "a, or NULL if both are equal.",
+        "nullif(1, 1) IS NULL",
+        _bind_nullif,
+        _unreached,
+        null_rule="own",
+    ),
+    Function(
+        "if",
+        "conditional",
+        "if(condition, then, otherwise)",
+        "The second argument if the condition is true, else the third.",
+        "if(1 < 2, 'yes', 'no') = 'yes'",
+        _bind_if,
+        _unreached,
+        null_rule="own",
+    ),
+    Function(
+        "greatest",
+        "conditional",
+        "greatest(x, ...)",
+        "The greatest argument; NULLs are ignored.",
+        "greatest(1, 3, 2) = 3",
+        _bind_common,
+        _lower_greatest,
+        null_rule="own",
+    ),
+    Function(
+        "least",
+        "conditional",
+        "least(x, ...)",
+        "The least argument; NULLs are ignored.",
+        "least(1, 3, 2) = 1",
+        _bind_common,
+        _lower_least,
+        null_rule="own",
+    ),
+)

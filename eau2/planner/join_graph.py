@@ -1,0 +1,220 @@
+"""The graph of a tree of inner joins: relations, what equals what, and which order costs least.
+
+Owns: estimating and ordering a set of relations. Comes in: relations with their profiles and the
+predicates between them. Goes out: an order, as nested pairs of (probe, build) relation numbers.
+Does not know: how the tree is cut out of a plan and put back (rules/order_joins does).
+
+Sets of relations are bit masks. Up to `EXHAUSTIVE` relations every order without cross products is
+compared (dynamic programming over connected subsets, Moerkotte and Neumann, "Analysis of two
+existing and one new dynamic programming algorithm", VLDB 2006); beyond, the pair of smallest
+result is joined again and again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+
+from eau2.operators.expr import Expr
+from eau2.planner.estimate import Profile
+
+Tree = int | tuple["Tree", "Tree"]
+
+EXHAUSTIVE = 8
+BUILD_COST = 2.0
+"""A row of the build side costs this many times a row of the probe side."""
+JOIN_COST = 1000.0
+"""What a join costs besides its rows, in rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """Expressions that are all equal: one for each relation that has any, by relation number."""
+
+    members: dict[int, Expr]
+
+    @property
+    def mask(self) -> int:
+        """The relations that have a member."""
+        return sum(1 << number for number in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition over several relations that is not a class; of its rows `fraction` pass.
+
+    pair: for an equality, its two sides with the relations that each reads.
+    """
+
+    expr: Expr
+    mask: int
+    fraction: float
+    pair: tuple[tuple[int, Expr], tuple[int, Expr]] | None = None
+
+    def splits(self, left: int, right: int) -> bool:
+        """Whether it is an equality with one side in `left` and the other in `right`."""
+        if self.pair is None:
+            return False
+        (a, _), (b, _) = self.pair
+        return (a & ~left == 0 and b & ~right == 0) or (a & ~right == 0 and b & ~left == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Relations (numbered as their profiles), classes and other predicates."""
+
+    profiles: tuple[Profile, ...]
+    classes: tuple[Class, ...]
+    predicates: tuple[Predicate, ...]
+    _sizes: dict[int, float] = field(default_factory=dict, compare=False)
+
+    def size(self, mask: int) -> float:
+        """The estimated rows of the join of a set of relations: the same in whichever order."""
+        known = self._sizes.get(mask)
+        if known is not None:
+            return known
+        size = 1.0
+        for number, profile in enumerate(self.profiles):
+            if mask >> number & 1:
+                size *= profile.rows
+        for class_ in self.classes:
+            distinct = sorted(
+                self.profiles[number].distinct(member)
+                for number, member in class_.members.items()
+                if mask >> number & 1
+            )
+            for values in distinct[1:]:
+                size /= max(1.0, values)
+        for predicate in self.predicates:
+            if predicate.mask & ~mask == 0:
+                size *= predicate.fraction
+        self._sizes[mask] = size
+        return size
+
+    def neighbours(self) -> list[int]:
+        """For each relation, those that an equality connects it with."""
+        found = [0] * len(self.profiles)
+        for class_ in self.classes:
+            for number in class_.members:
+                found[number] |= class_.mask & ~(1 << number)
+        for predicate in self.predicates:
+            if predicate.pair is not None:
+                a, b = predicate.pair[0][0], predicate.pair[1][0]
+                for first, second in ((a, b), (b, a)):
+                    if first.bit_count() == 1 and second.bit_count() == 1:
+                        found[first.bit_length() - 1] |= second
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    mask: int
+    cost: float
+    tree: Tree
+
+
+def best_order(graph: Graph) -> Tree:
+    """The order of least estimated cost. No cross product where a predicate connects."""
+    neighbours = graph.neighbours()
+    parts = []
+    for component in _components(neighbours):
+        if component.bit_count() <= EXHAUSTIVE:
+            parts.append(_exhaustive(graph, neighbours, component))
+        else:
+            singles = [_single(n) for n in range(len(neighbours)) if component >> n & 1]
+            parts.append(_greedy(graph, neighbours, singles))
+    return _greedy(graph, neighbours, parts).tree
+
+
+def _single(number: int) -> _Candidate:
+    return _Candidate(1 << number, 0.0, number)
+
+
+def _components(neighbours: list[int]) -> list[int]:
+    found: list[int] = []
+    seen = 0
+    for number in range(len(neighbours)):
+        if seen >> number & 1:
+            continue
+        component, edge = 0, 1 << number
+        while edge:
+            component |= edge
+            edge = _around(neighbours, component) & ~component
+        found.append(component)
+        seen |= component
+    return found
+
+
+def _around(neighbours: list[int], mask: int) -> int:
+    around = 0
+    while mask:
+        lowest = mask & -mask
+        around |= neighbours[lowest.bit_length() - 1]
+        mask ^= lowest
+    return around
+
+
+def _join(graph: Graph, first: _Candidate, second: _Candidate) -> _Candidate:
+    """The two joined; the larger is the probe side, on a tie the one with the lower relation."""
+    a, b = graph.size(first.mask), graph.size(second.mask)
+    if (b, -_lowest(second.mask)) > (a, -_lowest(first.mask)):
+        first, second, a, b = second, first, b, a
+    mask = first.mask | second.mask
+    own = a + BUILD_COST * b + graph.size(mask) + JOIN_COST
+    return _Candidate(mask, first.cost + second.cost + own, (first.tree, second.tree))
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length()
+
+
+def _exhaustive(graph: Graph, neighbours: list[int], component: int) -> _Candidate:
+    numbers = [n for n in range(len(neighbours)) if component >> n & 1]
+    best: dict[int, _Candidate] = {1 << n: _single(n) for n in numbers}
+    around = {1 << n: neighbours[n] for n in numbers}
+    for compact in range(1, 1 << len(numbers)):
+        mask = sum(1 << n for i, n in enumerate(numbers) if compact >> i & 1)
+        if mask in best:
+            continue
+        lowest = mask & -mask
+        found: _Candidate | None = None
+        part = (mask - 1) & mask
+        while part:
+            rest = mask ^ part
+            if part & lowest and part in best and rest in best and around[part] & rest:
+                candidate = _join(graph, best[part], best[rest])
+                if found is None or candidate.cost < found.cost:
+                    found = candidate
+            part = (part - 1) & mask
+        if found is not None:
+            best[mask] = found
+            around[mask] = _around(neighbours, mask)
+    return best[component]
+
+
+def _greedy(graph: Graph, neighbours: list[int], parts: list[_Candidate]) -> _Candidate:
+    """Join the two parts of smallest result until one is left; connected ones come first."""
+    parts = list(parts)
+    while len(parts) > 1:
+        chosen = (0, 1)
+        least = (inf, inf)
+        for i in range(len(parts)):
+            for j in range(i + 1, len(parts)):
+                a, b = parts[i].mask, parts[j].mask
+                rank = (_distance(graph, neighbours, a, b), graph.size(a | b))
+                if rank < least:
+                    chosen, least = (i, j), rank
+        second, first = parts.pop(chosen[1]), parts.pop(chosen[0])
+        parts.append(_join(graph, first, second))
+    return parts[0]
+
+
+def _distance(graph: Graph, neighbours: list[int], a: int, b: int) -> int:
+    """0 when an equality connects the two, 1 when another predicate does, 2 for a cross product."""
+    if _around(neighbours, a) & b or any(p.splits(a, b) for p in graph.predicates):
+        return 0
+    if any(
+        p.mask & a and p.mask & b and p.mask & ~(a | b) == 0 for p in graph.predicates
+    ):
+        return 1
+    return 2

@@ -1,0 +1,218 @@
+"""Order joins: trees of inner joins by estimated size, the largest input streaming past the others.
+
+Owns: cutting a tree of inner and cross joins out of a plan and putting it back in the best order.
+Comes in: a plan whose filters have been pushed. Goes out: the same rows and columns; in each join
+the left side is the probe side and the right one, estimated smaller, is the build side.
+Does not know: how an order is chosen (join_graph), how rows are estimated (estimate).
+
+Outer, semi and anti joins, aggregates, sorts and limits bound a tree. Equalities are taken
+transitively: with a = b and b = c, a and c may be joined first. A condition that can raise is
+evaluated last, above the whole tree, where it sees no row that it did not see before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eau2.operators.expr import (
+    Call,
+    ColumnRef,
+    Expr,
+    columns_of,
+    conjunction,
+    conjuncts,
+    ref,
+    substitute,
+)
+from eau2.planner.estimate import Profile, profile, selectivity
+from eau2.planner.facts import can_raise
+from eau2.planner.join_graph import Class, Graph, Predicate, Tree, best_order
+from eau2.sql.logical import Filter, Join, Logical, Project, Scan
+from eau2.types import BOOLEAN
+
+
+def order_joins(plan: Logical) -> Logical:
+    """The rule."""
+    if _is_inner(plan):
+        return _reordered(plan)
+    if plan.inputs:
+        return plan.with_inputs(tuple(order_joins(below) for below in plan.inputs))
+    return plan
+
+
+def _is_inner(plan: Logical) -> bool:
+    return isinstance(plan, Join) and plan.kind in ("inner", "cross") and not plan.null_safe
+
+
+@dataclass(slots=True)
+class _Tree:
+    """What a tree of inner joins is made of, while it is taken apart."""
+
+    relations: list[Logical] = field(default_factory=list)
+    parts: list[Expr] = field(default_factory=list)
+    renamed: dict[int, Expr] = field(default_factory=dict)
+
+    def take(self, plan: Logical) -> None:
+        """Add everything in `plan`: relations, predicates, and columns that are renamed."""
+        match plan:
+            case Join() if _is_inner(plan):
+                self.take(plan.left)
+                self.take(plan.right)
+                for a, b in plan.equalities:
+                    self._add(Call(BOOLEAN, "=", (a, b)))
+                if plan.condition is not None:
+                    self._add(plan.condition)
+            case Filter(input=below, condition=condition) if _holds_inner(below):
+                self.take(below)
+                self._add(condition)
+            case Project(input=below, items=items) if _holds_inner(plan):
+                self.take(below)
+                self.renamed |= {c.id: substitute(e, self.renamed) for c, e in items}
+            case _:
+                self.relations.append(order_joins(plan))
+
+    def _add(self, condition: Expr) -> None:
+        self.parts.extend(substitute(part, self.renamed) for part in conjuncts(condition))
+
+
+def _holds_inner(plan: Logical) -> bool:
+    """Whether under filters and renaming projections there is an inner join."""
+    while True:
+        match plan:
+            case Filter(input=below):
+                plan = below
+            case Project(input=below, items=items) if all(
+                isinstance(expr, ColumnRef) for _, expr in items
+            ):
+                plan = below
+            case _:
+                return _is_inner(plan)
+
+
+def _reordered(plan: Logical) -> Logical:
+    tree = _Tree()
+    tree.take(plan)
+    relations, profiles = _canonical(tree.relations)
+    owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
+    joined = tuple(dict.fromkeys(p for p in tree.parts if not can_raise(p) or _equality(p, owner)))
+    last = tuple(dict.fromkeys(p for p in tree.parts if p not in joined))
+    classes, rest, local = _classes(joined, owner)
+    for number, parts in local.items():
+        relations[number] = Filter(relations[number], conjunction(parts))
+    everything = Profile(
+        max(p.rows for p in profiles), {k: v for p in profiles for k, v in p.columns.items()}
+    )
+    predicates = []
+    for part in rest:
+        mask = _mask(part, owner)
+        if mask.bit_count() < 2:
+            last = (part, *last)
+        else:
+            fraction = selectivity((part,), everything)
+            predicates.append(Predicate(part, mask, fraction, _equality(part, owner)))
+    graph = Graph(tuple(profiles), classes, tuple(predicates))
+    result = _built(best_order(graph), relations, graph)[1]
+    if last:
+        result = Filter(result, conjunction(last))
+    if result.output != plan.output:
+        renamed = tree.renamed
+        result = Project(result, tuple((c, renamed.get(c.id, ref(c))) for c in plan.output))
+    return result
+
+
+def _canonical(relations: list[Logical]) -> tuple[list[Logical], list[Profile]]:
+    """The relations in an order that the statement's wording decides only between equals."""
+    known = [(relation, profile(relation)) for relation in relations]
+    known.sort(key=lambda pair: (-pair[1].rows, _names(pair[0])))
+    return [relation for relation, _ in known], [profile_ for _, profile_ in known]
+
+
+def _names(plan: Logical) -> tuple[str, ...]:
+    if isinstance(plan, Scan):
+        return (plan.frame.name,)
+    return tuple(name for below in plan.inputs for name in _names(below))
+
+
+def _mask(expr: Expr, owner: Mapping[int, int]) -> int:
+    mask = 0
+    for id_ in columns_of(expr):
+        mask |= 1 << owner[id_]
+    return mask
+
+
+def _equality(
+    part: Expr, owner: Mapping[int, int]
+) -> tuple[tuple[int, Expr], tuple[int, Expr]] | None:
+    """The sides of an equality between sets of relations that have none in common."""
+    match part:
+        case Call(function="=", args=(a, b)):
+            left, right = _mask(a, owner), _mask(b, owner)
+            if left and right and not left & right:
+                return ((left, a), (right, b))
+    return None
+
+
+def _classes(
+    parts: tuple[Expr, ...], owner: Mapping[int, int]
+) -> tuple[tuple[Class, ...], tuple[Expr, ...], dict[int, tuple[Expr, ...]]]:
+    """Equal expressions gathered; the other predicates; and what the classes mean within one
+    relation: where it has two members of a class, they are equal.
+    """
+    groups: list[list[Expr]] = []
+    rest: list[Expr] = []
+    local: dict[int, tuple[Expr, ...]] = {}
+    for part in parts:
+        pair = _equality(part, owner)
+        if pair is None or can_raise(part) or any(m.bit_count() > 1 for m, _ in pair):
+            mask = _mask(part, owner)
+            if mask.bit_count() == 1 and not can_raise(part):
+                number = mask.bit_length() - 1
+                local[number] = (*local.get(number, ()), part)
+            else:
+                rest.append(part)
+            continue
+        members = [pair[0][1], pair[1][1]]
+        touched = [group for group in groups if any(m in group for m in members)]
+        merged = [m for group in touched for m in group]
+        merged += [m for m in members if m not in merged]
+        groups = [group for group in groups if group not in touched] + [merged]
+    classes = []
+    for group in groups:
+        firsts: dict[int, Expr] = {}
+        for member in sorted(group, key=lambda m: (_mask(m, owner), min(columns_of(m)))):
+            number = _mask(member, owner).bit_length() - 1
+            if number in firsts:
+                equal = Call(BOOLEAN, "=", (firsts[number], member))
+                local[number] = (*local.get(number, ()), equal)
+            else:
+                firsts[number] = member
+        classes.append(Class(firsts))
+    return tuple(classes), tuple(rest), local
+
+
+def _built(tree: Tree, relations: list[Logical], graph: Graph) -> tuple[int, Logical]:
+    """The set of relations in `tree`, and their joins."""
+    if isinstance(tree, int):
+        return 1 << tree, relations[tree]
+    left, probe = _built(tree[0], relations, graph)
+    right, build = _built(tree[1], relations, graph)
+    both = left | right
+    equalities: list[tuple[Expr, Expr]] = []
+    condition: list[Expr] = []
+    for class_ in graph.classes:
+        mine = [m for n, m in class_.members.items() if left >> n & 1]
+        theirs = [m for n, m in class_.members.items() if right >> n & 1]
+        if mine and theirs:
+            equalities.append((mine[0], theirs[0]))
+    for predicate in graph.predicates:
+        if predicate.mask & ~both or not (predicate.mask & left and predicate.mask & right):
+            continue
+        if predicate.pair is not None and predicate.splits(left, right):
+            (a, first), (_, second) = predicate.pair
+            equalities.append((first, second) if a & left else (second, first))
+        else:
+            condition.append(predicate.expr)
+    kind = "inner" if equalities or condition else "cross"
+    on = conjunction(tuple(condition)) if condition else None
+    return both, Join(kind, probe, build, tuple(equalities), on)

@@ -1,0 +1,245 @@
+"""Constants of a statement as bound literals: numbers, dates, timestamps, parameters.
+
+Owns: which type a constant has, and the validation of its text.
+Comes in: ast constants and Python values. Goes out: Literal expressions with physical values.
+Does not know: columns, functions, the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from eau2 import types
+from eau2.errors import NotSupportedError, ProgrammingError, Span
+from eau2.operators.expr import Cast, Expr, Literal
+from eau2.sql import ast
+from eau2.types import INTEGER_RANGES, MAX_DECIMAL_DIGITS, Kind, SqlType, decimal
+
+_EPOCH = datetime(1970, 1, 1)
+_DATE = re.compile(r"\s*(\d{1,6})([-/\\ ])(\d{1,2})\2(\d{1,2})(?!\d)")
+_TIME = re.compile(r"(?:[ T]\s*)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?")
+_ZONE = re.compile(r"\s*(Z|UTC)?\s*\Z", re.IGNORECASE)
+_LITERAL_INTEGERS = (types.INTEGER, types.BIGINT, types.HUGEINT)
+_PARAMETER_INTEGERS = (types.INTEGER, types.BIGINT, types.UBIGINT, types.HUGEINT)
+
+
+def constant(node: ast.Constant) -> Literal:
+    """The literal that a constant means; a minus may stand at the start of a number's text."""
+    text = node.text.replace("_", "") if node.kind != "string" else node.text
+    match node.kind:
+        case "integer":
+            return _integer(int(text), node.span)
+        case "decimal":
+            return _decimal(text)
+        case "float":
+            return Literal(types.DOUBLE, float(text))
+        case "string":
+            return Literal(types.VARCHAR, text)
+        case "boolean":
+            return Literal(types.BOOLEAN, text.lower() == "true")
+    return Literal(types.NULL, None)
+
+
+def _integer(value: int, span: Span) -> Literal:
+    for type_ in _LITERAL_INTEGERS:
+        low, high = INTEGER_RANGES[type_.kind]
+        if low <= value <= high:
+            return Literal(type_, value)
+    raise NotSupportedError("an integer of more than 128 bits is not supported", span=span)
+
+
+def _decimal(text: str) -> Literal:
+    """An exact decimal: every digit counts, leading zeros too. DOUBLE beyond 38 digits."""
+    digits = text.lstrip("+-").replace(".", "")
+    if len(digits) > MAX_DECIMAL_DIGITS:
+        return Literal(types.DOUBLE, float(text))
+    scale = len(text) - text.index(".") - 1
+    value = int(digits)
+    return Literal(decimal(len(digits), scale), -value if text.startswith("-") else value)
+
+
+def pinned(expr: Expr) -> Expr:
+    """A constant whose type was stated, so that it no longer adapts to what stands beside it."""
+    return Cast(expr.type, expr) if isinstance(expr, Literal) and _adapts(expr) else expr
+
+
+def _adapts(expr: Literal) -> bool:
+    return expr.value is not None and expr.type in (*_LITERAL_INTEGERS, types.VARCHAR)
+
+
+def unpinned(expr: Expr) -> Expr:
+    """The bare constant of a pinned one."""
+    if isinstance(expr, Cast) and expr.arg.type == expr.type and isinstance(expr.arg, Literal):
+        return expr.arg
+    return expr
+
+
+def parameter(node: ast.Parameter, values: Mapping[int | str, object]) -> Expr:
+    """The literal of a parameter's value. A number's type is stated, a string adapts."""
+    if node.name not in values:
+        raise ProgrammingError(
+            f"no value was given for the parameter {_written(node.name)}", span=node.span
+        )
+    literal = from_python(values[node.name], node)
+    return literal if literal.type == types.VARCHAR else pinned(literal)
+
+
+def _written(name: str | int) -> str:
+    return f"${name}"
+
+
+def from_python(value: object, node: ast.Parameter) -> Literal:
+    """The literal of a Python value: None, bool, int, float, str, Decimal, date or datetime."""
+    match value:
+        case None:
+            return Literal(types.NULL, None)
+        case bool():
+            return Literal(types.BOOLEAN, value)
+        case int():
+            for type_ in _PARAMETER_INTEGERS:
+                low, high = INTEGER_RANGES[type_.kind]
+                if low <= value <= high:
+                    return Literal(type_, value)
+            raise NotSupportedError(
+                "an integer of more than 128 bits is not supported", span=node.span
+            )
+        case float():
+            return Literal(types.DOUBLE, value)
+        case str():
+            return Literal(types.VARCHAR, value)
+        case Decimal():
+            return _python_decimal(value, node)
+        case datetime() if value.tzinfo is None:
+            return timestamp_literal(value)
+        case date() if not isinstance(value, datetime):
+            return date_literal(value)
+    raise NotSupportedError(
+        f"the parameter {_written(node.name)} is a {type(value).__name__}, which is not supported",
+        span=node.span,
+        hint="Pass None, bool, int, float, str, Decimal, date or a datetime without time zone.",
+    )
+
+
+def _python_decimal(value: Decimal, node: ast.Parameter) -> Literal:
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise NotSupportedError(
+            f"the parameter {_written(node.name)} is not a finite number", span=node.span
+        )
+    scale = max(-exponent, 0)
+    scaled = int("".join(map(str, digits))) * 10 ** max(exponent, 0)
+    width = max(len(str(scaled)), scale + 1 if scale >= len(digits) else 1)
+    if width > MAX_DECIMAL_DIGITS:
+        raise NotSupportedError(
+            f"the parameter {_written(node.name)} has more than {MAX_DECIMAL_DIGITS} digits",
+            span=node.span,
+        )
+    return Literal(decimal(width, scale), -scaled if sign else scaled)
+
+
+def date_literal(value: date) -> Literal:
+    """A DATE literal: days since 1970-01-01."""
+    return Literal(types.DATE, value.toordinal() - _EPOCH.toordinal())
+
+
+def timestamp_literal(value: datetime) -> Literal:
+    """A TIMESTAMP literal: microseconds since 1970-01-01."""
+    return Literal(types.TIMESTAMP, (value - _EPOCH) // timedelta(microseconds=1))
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """A date with an optional time of day, as DuckDB reads it; None when it is neither.
+
+    Digits after the sixth of a second are cut off; 24:00:00 is the start of the next day.
+    """
+    found = _DATE.match(text)
+    if found is None:
+        return None
+    try:
+        day = datetime(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        return None
+    rest = text[found.end() :]
+    time = _TIME.match(rest)
+    if time is None:
+        return day if not rest.strip() else None
+    hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+    if _ZONE.match(rest[time.end() :]) is None or minute > 59 or second > 59:
+        return None
+    if hour > 24 or (hour == 24 and (minute or second)):
+        return None
+    micros = int((time[4] or "")[:6].ljust(6, "0"))
+    try:
+        return day + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
+    except OverflowError:
+        return None
+
+
+def temporal(text: str, type_: SqlType, span: Span) -> Literal:
+    """The DATE or TIMESTAMP that the text means. Raises ProgrammingError for another text."""
+    value = datetime(1970, 1, 1) if text.strip().lower() == "epoch" else parse_timestamp(text)
+    if value is None:
+        form = "YYYY-MM-DD" if type_.kind is Kind.DATE else "YYYY-MM-DD HH:MM:SS[.ffffff]"
+        raise ProgrammingError(
+            f"'{text}' is not a {type_}",
+            span=span,
+            hint=f"A {type_} is written '{form}', with a year from 1 to 9999.",
+        )
+    return date_literal(value) if type_.kind is Kind.DATE else timestamp_literal(value)
+
+
+def folded(expr: Expr, span: Span) -> Expr:
+    """A string constant that is cast to DATE or TIMESTAMP becomes that; else `expr` itself."""
+    if isinstance(expr, Cast) and not expr.safe and expr.type.is_temporal:
+        inner = unpinned(expr.arg)
+        if isinstance(inner, Literal) and isinstance(inner.value, str):
+            return temporal(inner.value, expr.type, span)
+    return expr
+
+
+def number(
+    node: ast.Expression, parameters: Mapping[int | str, object]
+) -> int | float | Decimal | str | None:
+    """The value of a constant expression: numbers, strings, parameters, signs and + - *.
+
+    For LIMIT, OFFSET and the amount of an INTERVAL. Raises ProgrammingError for anything else.
+    """
+    match node:
+        case ast.Constant(_, "integer", text):
+            return int(text.replace("_", ""))
+        case ast.Constant(_, "decimal" | "float", text):
+            return Decimal(text.replace("_", ""))
+        case ast.Constant(_, "string", text):
+            return text
+        case ast.Constant(_, "null", _):
+            return None
+        case ast.Parameter(span, name):
+            value = unpinned(parameter(node, parameters))
+            if isinstance(value, Literal) and value.type.kind is not Kind.BOOLEAN:
+                plain = value.value
+                if value.type.is_decimal and isinstance(plain, int):
+                    return Decimal(plain).scaleb(-value.type.scale)
+                if not value.type.is_temporal:
+                    return plain
+            raise ProgrammingError(f"{_written(name)} is not a number here", span=span)
+        case ast.Unary(_, "-" | "+" as sign, operand):
+            inner = _numeric(operand, parameters)
+            return -inner if sign == "-" else inner
+        case ast.Binary(_, "+" | "-" | "*" as operator, left, right):
+            one, other = _numeric(left, parameters), _numeric(right, parameters)
+            if operator == "*":
+                return one * other
+            return one + other if operator == "+" else one - other
+    raise ProgrammingError("only a constant can stand here", span=node.span)
+
+
+def _numeric(node: ast.Expression, parameters: Mapping[int | str, object]) -> int | Decimal:
+    value = number(node, parameters)
+    if isinstance(value, float):
+        value = Decimal(value)
+    if isinstance(value, int | Decimal):
+        return value
+    raise ProgrammingError("only a number can stand here", span=node.span)

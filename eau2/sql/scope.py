@@ -1,0 +1,185 @@
+"""Which column names are visible somewhere, and what each of them means.
+
+Owns: `Scope`, name resolution, the expansion of `*`, the merged columns of USING and NATURAL.
+Comes in: the tables of a FROM clause. Goes out: expressions over plan columns.
+Does not know: plans, aliases of a select list, functions.
+
+Names compare with letter case ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from eau2.errors import ProgrammingError, Span, UnknownNameError
+from eau2.operators.expr import Expr
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleColumn:
+    """A column's name and what it means."""
+
+    name: str
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleTable:
+    """A table under the name by which its columns can be qualified."""
+
+    name: str
+    columns: tuple[VisibleColumn, ...]
+
+    def find(self, column: str) -> VisibleColumn | None:
+        """The column called `column`, if there is one."""
+        wanted = column.casefold()
+        return next((c for c in self.columns if c.name.casefold() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedColumn:
+    """Columns of one name that USING or NATURAL made into one. `tables` are indices in the scope."""
+
+    name: str
+    expr: Expr
+    tables: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The tables of a FROM clause in order, and the merged columns over them."""
+
+    tables: tuple[VisibleTable, ...] = ()
+    merged: tuple[MergedColumn, ...] = ()
+
+    def beside(self, right: Scope, span: Span) -> Scope:
+        """Both scopes together. Raises ProgrammingError when a table name occurs twice."""
+        names = {table.name.casefold() for table in self.tables}
+        for table in right.tables:
+            if table.name.casefold() in names:
+                raise ProgrammingError(
+                    f'the table name "{table.name}" occurs twice in this FROM clause',
+                    span=span,
+                    hint=f"Give one of them another name: ... AS {table.name}_2.",
+                )
+        shift = len(self.tables)
+        moved = tuple(
+            replace(m, tables=frozenset(index + shift for index in m.tables)) for m in right.merged
+        )
+        return Scope(self.tables + right.tables, self.merged + moved)
+
+    def with_merged(self, merged: tuple[MergedColumn, ...]) -> Scope:
+        """The scope where `merged` take the place of older merged columns they cover."""
+        covered = {m.name.casefold() for m in merged}
+        kept = tuple(
+            old
+            for old in self.merged
+            if old.name.casefold() not in covered
+            or not any(
+                old.tables <= new.tables
+                for new in merged
+                if new.name.casefold() == old.name.casefold()
+            )
+        )
+        return Scope(self.tables, kept + merged)
+
+    def holders(self, column: str) -> tuple[tuple[VisibleColumn, frozenset[int]], ...]:
+        """What an unqualified name may mean, and which tables each meaning covers."""
+        wanted = column.casefold()
+        found: list[tuple[VisibleColumn, frozenset[int]]] = []
+        covered: frozenset[int] = frozenset()
+        for merged in self.merged:
+            if merged.name.casefold() == wanted:
+                found.append((VisibleColumn(merged.name, merged.expr), merged.tables))
+                covered |= merged.tables
+        for index, table in enumerate(self.tables):
+            if index not in covered:
+                visible = table.find(column)
+                if visible is not None:
+                    found.append((visible, frozenset((index,))))
+        return tuple(found)
+
+    def find(self, column: str, span: Span) -> VisibleColumn | None:
+        """What the unqualified name means; None if nothing. Raises when it is ambiguous."""
+        found = self.holders(column)
+        if len(found) > 1:
+            names = ", ".join(
+                f'"{self.tables[min(tables)].name}.{visible.name}"' for visible, tables in found
+            )
+            raise UnknownNameError(
+                f'the column name "{column}" is ambiguous', span=span, hint=f"Write one of {names}."
+            )
+        return found[0][0] if found else None
+
+    def table(self, name: str, span: Span) -> VisibleTable:
+        """The table that qualifies columns as `name`. Raises UnknownNameError."""
+        wanted = name.casefold()
+        for table in self.tables:
+            if table.name.casefold() == wanted:
+                return table
+        raise UnknownNameError(
+            f'there is no table "{name}" in this FROM clause',
+            span=span,
+            hint=suggestion(name, [table.name for table in self.tables], "Tables"),
+        )
+
+    def qualified(self, table: str, column: str, span: Span) -> VisibleColumn:
+        """The column `table.column`. Raises UnknownNameError."""
+        holder = self.table(table, span)
+        visible = holder.find(column)
+        if visible is None:
+            raise UnknownNameError(
+                f'the table "{holder.name}" has no column "{column}"',
+                span=span,
+                hint=suggestion(column, [c.name for c in holder.columns], "Columns"),
+            )
+        return visible
+
+    def unknown(self, column: str, span: Span, more: tuple[str, ...] = ()) -> UnknownNameError:
+        """The error for a name that means nothing here; `more` are names that would do as well."""
+        names = [c.name for table in self.tables for c in table.columns]
+        candidates = list(dict.fromkeys([*names, *more]))
+        return UnknownNameError(
+            f'there is no column "{column}"',
+            span=span,
+            hint=suggestion(column, candidates, "Columns"),
+        )
+
+    def star(self) -> tuple[VisibleColumn, ...]:
+        """All columns in order; a merged one once, where its first table has it."""
+        found: list[VisibleColumn] = []
+        seen: set[int] = set()
+        for index, table in enumerate(self.tables):
+            for column in table.columns:
+                position = self._merged_position(index, column.name)
+                if position is None:
+                    found.append(column)
+                elif position not in seen:
+                    seen.add(position)
+                    found.append(VisibleColumn(column.name, self.merged[position].expr))
+        return tuple(found)
+
+    def _merged_position(self, table: int, column: str) -> int | None:
+        wanted = column.casefold()
+        for position, merged in enumerate(self.merged):
+            if table in merged.tables and merged.name.casefold() == wanted:
+                return position
+        return None
+
+
+def nearest(name: str, candidates: list[str]) -> str | None:
+    """The candidate most like `name`, if any is."""
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = get_close_matches(name.casefold(), list(folded), 1, 0.6)
+    return folded[near[0]] if near else None
+
+
+def suggestion(name: str, candidates: list[str], what: str) -> str | None:
+    """A hint for a name that is unknown: the nearest candidate, and what there is."""
+    if not candidates:
+        return None
+    shown = ", ".join(candidates[:20]) + (", ..." if len(candidates) > 20 else "")
+    near = nearest(name, candidates)
+    listing = f"{what} here: {shown}."
+    return listing if near is None else f'Did you mean "{near}"? {listing}'

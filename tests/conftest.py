@@ -1,0 +1,69 @@
+"""What all tests share: the order of the groups, their seconds, and running the command line.
+
+A group is a folder of `tests/`. The quick groups come first, so that a mistake shows early.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_GROUPS = ("unit", "golden", "slt")
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+_seconds: defaultdict[str, float] = defaultdict(float)
+_counts: defaultdict[str, int] = defaultdict(int)
+
+
+def _group(path: str) -> str:
+    parts = Path(path).parts
+    return parts[1] if len(parts) > 2 else "other"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        group = _group(item.nodeid.partition("::")[0])
+        return FIRST_GROUPS.index(group) if group in FIRST_GROUPS else len(FIRST_GROUPS)
+
+    items.sort(key=place)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    group = _group(report.location[0])
+    _seconds[group] += report.duration
+    _counts[group] += report.when == "call"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("seconds by group")
+    for group, seconds in _seconds.items():
+        terminalreporter.line(f"{group:10} {_counts[group]:6} tests {seconds:8.1f} s")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `python -m eau2` with arguments, in an empty folder; keyword `stdin` is its input."""
+
+    def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("EAU2_")}
+        environment |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
+        return subprocess.run(
+            [sys.executable, "-m", "eau2", *arguments],
+            cwd=tmp_path,
+            env=environment | variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,1 @@
+"""Tests of single rooms, and of the rules that the sources and documents keep."""
