@@ -197,14 +197,16 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
 
 
 def _query(options: argparse.Namespace) -> int:
-    text = _statement_text(options)
-    _check_sink(options.format)
-    from eau2.show import is_explain, terminal_width, write, write_lines
     from eau2.sql.split import split
 
-    statements, rest = split(text)
+    _check_sink(options.format)
+    statements, rest = split(_statement_text(options))
+    if not statements and not rest:
+        raise UsageError("there is no statement to run", hint='Try: eau2 query "SELECT 1"')
+    from eau2.show import is_explain, terminal_width, write, write_lines
+
     with _open(options, make=False) as connection:
-        for statement in (*statements, rest) if rest or not statements else statements:
+        for statement in (*statements, rest) if rest else statements:
             start = time.perf_counter()
             result = connection.sql(statement)
             if options.format == "box" and is_explain(statement):
@@ -220,7 +222,7 @@ def _statement_text(options: argparse.Namespace) -> str:
     if options.sql not in (None, "-"):
         return str(options.sql)
     if options.sql is None and sys.stdin.isatty():
-        raise UsageError("there is no statement to run", hint='Try: eau2 query "SELECT 1"')
+        return ""
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:

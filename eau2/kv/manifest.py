@@ -73,7 +73,8 @@ def encode(frame: Frame) -> bytes:
         "statistics": [_statistics_to_plain(part, hashings) for part in frame.statistics],
     }
     body: bytes = msgpack.packb(plain)
-    return _MAGIC + xxhash.xxh3_128_digest(body) + body
+    digest: bytes = xxhash.xxh3_128_digest(body)
+    return _MAGIC + digest + body
 
 
 def decode(data: bytes) -> Frame:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from eau2.errors import DiskFullError, OperationalError, StoreError
+import xxhash
+
+from eau2.errors import DiskFullError, OperationalError, StoreBusyError, StoreError
 
 
 class State(StrEnum):
@@ -100,15 +102,16 @@ class MemoryRegistry:
         """Nothing is held outside of memory."""
 
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS register (
-    folded TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, df_id TEXT NOT NULL,
-    version INTEGER NOT NULL, manifest TEXT NOT NULL, pending TEXT
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counter (epoch INTEGER NOT NULL);
-INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter);
-"""
-_COLUMNS = "name, state, df_id, version, manifest, pending"
+_TABLES = (
+    "CREATE TABLE register (folded TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
+    " df_id TEXT NOT NULL, version INTEGER NOT NULL, manifest TEXT NOT NULL, pending TEXT,"
+    " digest TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE counter (epoch INTEGER NOT NULL)",
+    "INSERT INTO counter VALUES (0)",
+    "PRAGMA user_version = 1",
+)
+_COLUMNS = "name, state, df_id, version, manifest, pending, digest"
+_Row = tuple[str, str, str, int, str, str | None, str]
 
 
 class SqliteRegistry:
@@ -126,9 +129,18 @@ class SqliteRegistry:
             self._lock = threading.Lock()
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_TABLES)
+            self._make_tables()
         except sqlite3.Error as error:
             raise _translated(error) from error
+
+    def _make_tables(self) -> None:
+        if self._db.execute("PRAGMA user_version").fetchone()[0]:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        if not self._db.execute("PRAGMA user_version").fetchone()[0]:
+            for statement in _TABLES:
+                self._db.execute(statement)
+        self._db.execute("COMMIT")
 
     def read(self, name: str) -> Entry | None:
         try:
@@ -164,16 +176,8 @@ class SqliteRegistry:
             self._db.execute("DELETE FROM register WHERE folded = ?", (name.lower(),))
         else:
             self._db.execute(
-                "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    name.lower(),
-                    value.name,
-                    value.state.value,
-                    value.df_id,
-                    value.version,
-                    value.manifest,
-                    value.pending,
-                ),
+                "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (name.lower(), *_row(value)),
             )
         if _live(expect) != _live(value):
             self._db.execute("UPDATE counter SET epoch = epoch + 1")
@@ -202,15 +206,48 @@ class SqliteRegistry:
             self._db.close()
 
 
-def _entry(row: tuple[str, str, str, int, str, str | None]) -> Entry:
-    name, state, df_id, version, manifest, pending = row
-    return Entry(name, State(state), df_id, version, manifest, pending)
+def _row(entry: Entry) -> _Row:
+    return (
+        entry.name,
+        entry.state.value,
+        entry.df_id,
+        entry.version,
+        entry.manifest,
+        entry.pending,
+        _digest(entry),
+    )
+
+
+def _digest(entry: Entry) -> str:
+    """Guards a row against bits that flip in the file, which sqlite does not notice."""
+    parts = (entry.name, entry.state, entry.df_id, entry.version, entry.manifest, entry.pending)
+    digest: str = xxhash.xxh3_64_hexdigest(repr(tuple(map(str, parts))).encode())
+    return digest
+
+
+def _entry(row: _Row) -> Entry:
+    name, state, df_id, version, manifest, pending, digest = row
+    try:
+        entry = Entry(name, State(state), df_id, version, manifest, pending)
+    except ValueError:
+        entry = None
+    if entry is None or _digest(entry) != digest:
+        raise StoreError(
+            f"the store's entry for the frame {name!r} is damaged",
+            hint="Restore the store directory from a backup.",
+        )
+    return entry
 
 
 def _translated(error: sqlite3.Error) -> OperationalError:
     code = getattr(error, "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_FULL:
         return DiskFullError("no room on the disk for the store's names; nothing was changed")
+    if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusyError(
+            "another process is writing the store's list of names",
+            hint="Try again when it has finished.",
+        )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreError(
             f"the store's list of names is damaged ({error})",

@@ -41,6 +41,8 @@ from eau2.kv.shelf import DiskShelf, MemoryShelf, Shelf
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 _FORMAT = "eau2 store 1\n"
 _FORMAT_FILE = "FORMAT"
+_NAMES_FILE = "names.sqlite"
+_CHUNKS = "chunks"
 _OPEN_CHUNKS = 1024
 """Chunks kept open: each is a mapping, of which a process may have some ten thousands."""
 
@@ -48,12 +50,11 @@ _OPEN_CHUNKS = 1024
 class Store:
     """Frames under names. Names ignore letter case and keep the one they were put with."""
 
-    def __init__(self, registry: Registry, shelf: Shelf, lock: WriterLock, text: str) -> None:
+    def __init__(self, registry: Registry, shelf: Shelf, lock: WriterLock) -> None:
         """Use `open`."""
         self._registry = registry
         self._shelf = shelf
         self._writer = lock
-        self._text = text
         self._closed = False
         self._guard = threading.RLock()
         self._frames: dict[str, Frame] = {}
@@ -68,16 +69,15 @@ class Store:
         when the directory is not a store of this version or cannot be read.
         """
         if path is None:
-            return cls(MemoryRegistry(), MemoryShelf(), WriterLock(None), "memory")
+            return cls(MemoryRegistry(), MemoryShelf(), WriterLock(None))
         root = Path(path)
         try:
-            _prepare(root)
+            registry = _prepare(root)
         except OSError as error:
             if chunk.is_full(error):
                 raise chunk.disk_error(error, f"making the store {root}") from error
             raise StoreError(f"the store {root} cannot be opened: {error.strerror}") from error
-        registry = SqliteRegistry(root / "names.sqlite", LIMITS.writer_wait_s)
-        store = cls(registry, DiskShelf(root / "chunks"), WriterLock(root / "lock"), str(root))
+        store = cls(registry, DiskShelf(root / _CHUNKS), WriterLock(root / "lock"))
         try:
             store._collect()
         except BaseException:
@@ -351,39 +351,48 @@ def _reserved(name: str, before: Entry | None, df_id: str) -> Entry:
     return Entry(name, State.PENDING, df_id, 1)
 
 
-def _prepare(root: Path) -> None:
-    """Make `root` a store, or check that it is one. Raises StoreError and OSError.
+def _prepare(root: Path) -> Registry:
+    """Make `root` a store, or check that it is one; its registry. Raises StoreError and OSError.
 
-    The format file is written last, so a crash in between leaves a directory that is taken up.
+    The format file is written last, so a crash in between leaves a directory that is taken up. A
+    store whose list of names is gone is refused: with an empty list all chunks would be garbage.
     """
     root.mkdir(parents=True, exist_ok=True)
-    mark = root / _FORMAT_FILE
-    try:
-        found = mark.read_text("utf-8", "replace")
-    except FileNotFoundError:
-        found = None
-    if found is not None and found != _FORMAT:
+    mark, names = root / _FORMAT_FILE, root / _NAMES_FILE
+    found = mark.read_text("utf-8", "replace") if mark.exists() else None
+    if found is None:
+        _check_new(root)
+    elif found != _FORMAT:
         raise StoreError(
             f"the store {root} has the format {found.strip()[:40]!r}, which this eau2 cannot read",
             hint="Use the version of eau2 that made it.",
         )
+    elif not names.exists():
+        raise StoreError(
+            f"the store {root} is damaged: {_NAMES_FILE} is missing",
+            hint="Restore the directory from a backup.",
+        )
+    (root / _CHUNKS).mkdir(exist_ok=True)
+    registry = SqliteRegistry(names, LIMITS.writer_wait_s)
     if found is None:
-        strange = {entry.name for entry in root.iterdir()} - {
-            "chunks",
-            "lock",
-            f"{_FORMAT_FILE}.tmp",
-        }
-        if strange:
-            raise StoreError(
-                f"{root} is not a store: it holds {sorted(strange)[0]!r} and no {_FORMAT_FILE} file",
-                hint="Name an empty directory, or one that eau2 made.",
-            )
-    (root / "chunks").mkdir(exist_ok=True)
-    if found is None:
-        temporary = root / f"{_FORMAT_FILE}.tmp"
+        temporary = root / f"{_FORMAT_FILE}.{os.getpid()}"
         with temporary.open("w", encoding="utf-8") as file:
             file.write(_FORMAT)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(mark)
         chunk.sync_directory(root)
+    return registry
+
+
+def _check_new(root: Path) -> None:
+    """Refuse a directory that holds anything but a store whose making was cut short."""
+    ours = (_FORMAT_FILE, _NAMES_FILE, _CHUNKS, "lock")
+    strange = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(ours))
+    if not strange and (root / _CHUNKS).is_dir() and not (root / _NAMES_FILE).exists():
+        strange = sorted(f"{_CHUNKS}/{entry.name}" for entry in (root / _CHUNKS).iterdir())
+    if strange:
+        raise StoreError(
+            f"{root} is not a store: it holds {strange[0]!r} and no {_FORMAT_FILE} file",
+            hint="Name an empty directory, or one that eau2 made.",
+        )

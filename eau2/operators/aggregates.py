@@ -240,9 +240,7 @@ def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr
 def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The least value; of floats NaN only if there is nothing else, and never -0.0."""
     value = book.argument(arg)
-    least = book.state(
-        ("min", arg), f"{label}_min", kernel_dtype(arg.type), value.min(), "min"
-    )
+    least = book.state(("min", arg), f"{label}_min", kernel_dtype(arg.type), value.min(), "min")
     return (least + 0.0).fill_nan(float("nan")) if arg.type.is_float else least
 
 
@@ -253,9 +251,7 @@ def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     greatest = book.state(("max", arg), f"{label}_max", dtype, value.max(), "max")
     if not arg.type.is_float:
         return greatest
-    any_nan = book.state(
-        ("nan", arg), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any"
-    )
+    any_nan = book.state(("nan", arg), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
     return pl.when(any_nan).then(float("nan")).otherwise(greatest + 0.0)
 
 

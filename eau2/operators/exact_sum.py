@@ -175,7 +175,7 @@ def _round(digits: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
 
 
 def _as_double(total: pl.Series, position: int) -> pl.Series:
-    """total * 2**(32 * position - 1075), rounded once.
+    """Give total * 2**(32 * position - 1075), rounded once.
 
     The cast rounds to nearest even. The scaling is exact: a sum of doubles is a multiple of the
     smallest one, so a result among the subnormal numbers had few bits to begin with.
@@ -186,7 +186,7 @@ def _as_double(total: pl.Series, position: int) -> pl.Series:
 
 
 def _scale(value: pl.Expr, exponent: int) -> pl.Expr:
-    """value * 2**exponent, by factors that are doubles."""
+    """Give value * 2**exponent, by factors that are doubles."""
     while exponent:
         step = max(-1000, min(1000, exponent))
         value = value * 2.0**step

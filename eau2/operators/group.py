@@ -19,7 +19,7 @@ from eau2.errors import OutOfRangeError
 from eau2.operators import exact_sum
 from eau2.operators.aggregates import Check, StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.expr import AggregateCall, Column, Expr, ref
+from eau2.operators.expr import AggregateCall, Column, Expr
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute
 from eau2.operators.values import HEIGHT

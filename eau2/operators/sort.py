@@ -23,7 +23,9 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
     return (value == 0.0) & (1.0 / value < 0.0)
 
 
-def _order(frame: pl.LazyFrame, keys: Sequence[SortKey], stable: bool, diagnose: bool) -> pl.LazyFrame:
+def _order(
+    frame: pl.LazyFrame, keys: Sequence[SortKey], stable: bool, diagnose: bool
+) -> pl.LazyFrame:
     """The frame in the order of the keys.
 
     -0.0 and 0.0 are equal as keys but not as values, so a last key per float column puts the

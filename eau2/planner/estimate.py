@@ -310,9 +310,7 @@ def _join(plan: Join) -> Profile:
     return both
 
 
-def joined(
-    left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]
-) -> Profile:
+def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:
     """The profile of the inner join of two sides."""
     count = left.rows * right.rows
     for a, b in equalities:

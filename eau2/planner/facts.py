@@ -37,7 +37,9 @@ _NEVER_RAISE = COMPARISONS | {
     "is_distinct",
     "is_not_distinct",
     "coalesce",
-    "nullif",
+    "/",
+    "greatest",
+    "least",
     "lower",
     "upper",
     "length",
@@ -77,6 +79,8 @@ def _node_can_raise(node: Expr) -> bool:
                 return False
             if name in _CHECKED_ONLY:
                 return checked and not type_.is_float
+            if name in ("//", "%") and isinstance(node.children[1], Literal):
+                return node.children[1].value in (None, 0, -1)
             return True
     return True
 

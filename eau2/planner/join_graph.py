@@ -213,8 +213,6 @@ def _distance(graph: Graph, neighbours: list[int], a: int, b: int) -> int:
     """0 when an equality connects the two, 1 when another predicate does, 2 for a cross product."""
     if _around(neighbours, a) & b or any(p.splits(a, b) for p in graph.predicates):
         return 0
-    if any(
-        p.mask & a and p.mask & b and p.mask & ~(a | b) == 0 for p in graph.predicates
-    ):
+    if any(p.mask & a and p.mask & b and p.mask & ~(a | b) == 0 for p in graph.predicates):
         return 1
     return 2

@@ -121,7 +121,8 @@ def _fold(node: ast.Expression, parameters: Mapping[int | str, object]) -> Inter
             if isinstance(text, str):
                 return from_text(text, span)
             raise ProgrammingError(
-                "an INTERVAL without a unit is written as a text", span=span,
+                "an INTERVAL without a unit is written as a text",
+                span=span,
                 hint="For example INTERVAL '3 months', or INTERVAL 3 MONTH.",
             )
         case ast.IntervalConstant(span, amount, unit) if unit is not None:

@@ -187,9 +187,7 @@ def _test(node: ast.Expression) -> str:
             word = "IS DISTINCT FROM" if negated else "IS NOT DISTINCT FROM"
             return f"(CAST({inner} AS BOOLEAN) {word} {what})"
         case ast.Between(_, operand, low, high, negated):
-            text = " ".join(
-                (expression_text(operand), "BETWEEN", expression_text(low), "AND")
-            )
+            text = " ".join((expression_text(operand), "BETWEEN", expression_text(low), "AND"))
             return _negated(f"({text} {expression_text(high)})", negated)
         case ast.In(_, operand, items, negated):
             text = ", ".join(expression_text(item) for item in items)

@@ -72,9 +72,7 @@ def resolve(name: ast.TypeName) -> SqlType:
     if name.parameters and type_ == types.FLOAT and len(name.parameters) == 1:
         return types.FLOAT if name.parameters[0] <= 24 else types.DOUBLE
     if name.parameters and type_ != types.VARCHAR:
-        raise NotSupportedError(
-            f"the type {name.name.upper()} takes no parameters", span=name.span
-        )
+        raise NotSupportedError(f"the type {name.name.upper()} takes no parameters", span=name.span)
     return type_
 
 

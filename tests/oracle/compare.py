@@ -40,9 +40,19 @@ def cell(value: object) -> Cell:
     return (1, value)
 
 
+def plain_values(column: pa.ChunkedArray) -> list[object]:
+    """The column's values; days and microseconds as integers, since Python's calendar is short."""
+    if pa.types.is_date32(column.type):
+        column = column.cast(pa.int32())
+    elif pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    values: list[object] = column.to_pylist()
+    return values
+
+
 def rows_of(table: pa.Table) -> list[tuple[Cell, ...]]:
     """The table's rows as cells."""
-    columns = [[cell(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[cell(value) for value in plain_values(column)] for column in table.columns]
     return list(zip(*columns, strict=True))
 
 

@@ -18,7 +18,7 @@ from random import Random
 
 import pyarrow as pa
 
-from tests.oracle.compare import difference
+from tests.oracle.compare import difference, rows_of, show
 from tests.oracle.queries import random_query
 from tests.oracle.query import Query, smaller
 from tests.oracle.sides import Answer, DuckSide, EauSide, Refusal, Side
@@ -254,5 +254,5 @@ def show_answer(answer: Answer) -> str:
         return f"{answer.fault}: {answer.message[:300]}".replace("\n", "\n--   ")
     table: pa.Table = answer
     types = ", ".join(f"{f.name} {f.type}" for f in table.schema)
-    rows = "\n--   ".join(str(tuple(row.values())) for row in table.slice(0, 12).to_pylist())
+    rows = "\n--   ".join(show(row) for row in rows_of(table.slice(0, 12)))
     return f"[{types}] {table.num_rows} rows\n--   {rows}"

@@ -30,6 +30,10 @@ INTEGERS = {
 }
 DECIMALS = ((4, 1), (9, 2), (15, 2), (18, 4), (18, 0), (19, 3), (25, 6), (38, 10), (38, 0))
 
+COLUMN_FAMILIES: tuple[Family, ...] = (
+    *("bool", "int", "int", "int", "dec", "dec", "float", "float", "str", "str", "date", "ts"),
+)
+
 STRINGS = (
     *("", "a", "b", "ab", "abc", "A", "Aa", "é", "É", "ß", "日本", "😀x", "e\u0301", "a b", " a "),
     *("%", "_", "a%b", "a_b", "\\", "it's", "10", "-3", "2.5", " 7 ", "true", "1e3", "2020-02-29"),
@@ -164,25 +168,7 @@ def random_value(random: Random, column: Column) -> Value:
 
 def random_column(random: Random, name: str, family: Family | None = None) -> Column:
     """A column of any type, or of any type of a family."""
-    drawn: Family = (
-        family
-        if family is not None
-        else random.choice(
-            (
-                "bool",
-                "int",
-                "int",
-                "int",
-                "dec",
-                "dec",
-                "float",
-                "float",
-                "str",
-                "str",
-                "date",
-                "ts",
-            )
-        )
+    drawn = random.choice(COLUMN_FAMILIES) if family is None else family
     tame = random.random() < 0.7
     match drawn:
         case "int":
@@ -210,11 +196,12 @@ def random_values(random: Random, column: Column, count: int) -> list[Value]:
 
 def random_tables(random: Random) -> tuple[Table, ...]:
     """Three tables that share a key column `k`, and sometimes a string column `s`."""
-    key = random.choice(("int", "int", "int", "str", "date", "dec"))
+    keys: tuple[Family, ...] = ("int", "int", "int", "str", "date", "dec")
+    key = random.choice(keys)
     shared_string = random.random() < 0.4
     tables = []
     for letter in "abc":
-        columns = [replace(random_column(random, "k", key), tame=True)]  # type: ignore[arg-type]
+        columns = [replace(random_column(random, "k", key), tame=True)]
         if shared_string:
             columns.append(random_column(random, "s", "str"))
         wanted: tuple[Family, ...] = ("int", "dec", "float", "str", "date", "ts", "bool")

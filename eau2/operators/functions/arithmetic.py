@@ -26,6 +26,7 @@ from eau2.operators.coercion import (
 )
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Problem, Scope, narrow, problem, raise_where
+from eau2.operators.functions.dates import bind_plus
 from eau2.operators.functions.decimals import decimal_text
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.physical import kernel_dtype, literal
@@ -80,6 +81,10 @@ def _integer_type(left: Expr, right: Expr) -> SqlType:
         if is_integer_literal(one) and not is_integer_literal(other) and fits(one, other.type):
             return other.type
     return arithmetic_integer(left.type, right.type)
+
+
+def _bind_additive(name: str, args: tuple[Expr, ...]) -> Expr:
+    return bind_plus(name, args) or _bind_binary(name, args)
 
 
 def _bind_binary(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -340,7 +345,7 @@ def _operator(name: str, summary: str, example: str) -> Function:
         f"a {name} b",
         summary,
         example,
-        _bind_binary,
+        _bind_additive if name in "+-" else _bind_binary,
         lowers.get(name) or partial(_lower_additive, name),
         aliases={"%": ("mod", "fmod"), "//": ("divide",)}.get(name, ()),
         operator=True,

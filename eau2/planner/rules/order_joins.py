@@ -95,8 +95,9 @@ def _reordered(plan: Logical) -> Logical:
     tree.take(plan)
     relations, profiles = _canonical(tree.relations)
     owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
-    joined = tuple(dict.fromkeys(p for p in tree.parts if not can_raise(p) or _equality(p, owner)))
-    last = tuple(dict.fromkeys(p for p in tree.parts if p not in joined))
+    parts = tuple(dict.fromkeys(tree.parts))
+    joined = tuple(part for part in parts if not can_raise(part) or _is_key(part, owner))
+    last = tuple(part for part in parts if part not in joined)
     classes, rest, local = _classes(joined, owner)
     for number, parts in local.items():
         relations[number] = Filter(relations[number], conjunction(parts))
@@ -153,6 +154,12 @@ def _equality(
     return None
 
 
+def _is_key(part: Expr, owner: Mapping[int, int]) -> bool:
+    """Whether it equates one relation with another, so that it will be a key of some join."""
+    pair = _equality(part, owner)
+    return pair is not None and all(mask.bit_count() == 1 for mask, _ in pair)
+
+
 def _classes(
     parts: tuple[Expr, ...], owner: Mapping[int, int]
 ) -> tuple[tuple[Class, ...], tuple[Expr, ...], dict[int, tuple[Expr, ...]]]:
@@ -164,7 +171,7 @@ def _classes(
     local: dict[int, tuple[Expr, ...]] = {}
     for part in parts:
         pair = _equality(part, owner)
-        if pair is None or can_raise(part) or any(m.bit_count() > 1 for m, _ in pair):
+        if pair is None or can_raise(part) or not _is_key(part, owner):
             mask = _mask(part, owner)
             if mask.bit_count() == 1 and not can_raise(part):
                 number = mask.bit_length() - 1

@@ -73,14 +73,10 @@ def _push(plan: Logical, parts: Parts) -> Logical:
 
 
 def _filtered(plan: Logical, parts: Parts) -> Logical:
-    """`plan` under a filter of the parts; what can raise stands above what protects it."""
-    for group in (
-        tuple(part for part in parts if not can_raise(part)),
-        tuple(part for part in parts if can_raise(part)),
-    ):
-        if group:
-            plan = Filter(plan, conjunction(group))
-    return plan
+    """`plan` under one filter of the parts. What can raise comes last: AND protects it."""
+    if not parts:
+        return plan
+    return Filter(plan, conjunction(tuple(sorted(parts, key=can_raise))))
 
 
 def _distinct(parts: Parts) -> Parts:

@@ -1,0 +1,199 @@
+"""Parquet files read in place: a file, or a glob of them, as a frame whose chunks are row groups.
+
+Owns: what a file's metadata says as schema, chunks and statistics, and reading columns of row
+groups in stored form. Comes in: paths and chunk keys; goes out: Frames and rows.
+Does not know: names, SQL, other formats.
+
+A chunk is a run of row groups of about a million rows. Its key has the df_id
+`parquet:<absolute path>:<mtime in ns>:<bytes>` and the number of its first row group, so a file
+that changes is another frame, and whoever can open the path can read the chunk.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, merge_chunk_statistics
+from eau2.config import DEFAULT_CHUNK_ROWS
+from eau2.errors import DataError, InputFileError, NotSupportedError
+from eau2.kv.chunk import LOCAL
+from eau2.kv.encoding import frame_schema, to_stored
+from eau2.kv.parquet_statistics import row_groups_statistics
+
+_PREFIX = "parquet:"
+_OPEN_FILES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An open Parquet file: its identity, schema, and where each run of row groups begins."""
+
+    df_id: str
+    path: str
+    file: pq.ParquetFile
+    schema: FrameSchema
+    runs: dict[int, tuple[int, ...]]
+    lock: threading.Lock
+
+
+_files: OrderedDict[str, _File] = OrderedDict()
+_files_lock = threading.Lock()
+
+
+def is_file_key(key: ChunkKey) -> bool:
+    """Whether a chunk is part of a file read in place."""
+    return key.df_id.startswith(_PREFIX)
+
+
+def expand(path: str) -> tuple[str, ...]:
+    """The sorted files of a glob, or the path itself. Raises InputFileError when there is none."""
+    if os.path.exists(path):
+        return (path,)
+    if not glob.has_magic(path):
+        raise InputFileError(f"there is no file {path}", hint="Check the path.")
+    found = tuple(sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name)))
+    if not found:
+        raise InputFileError(f"no file matches {path}", hint="Check the pattern.")
+    return found
+
+
+def parquet_frame(path: str) -> Frame:
+    """The Parquet file `path`, or all files of a glob in the order of their paths, as a frame.
+
+    Raises InputFileError for a file that is missing, not Parquet, damaged, or of another schema
+    than the first; NotSupportedError for a column type eau2 has not.
+    """
+    files = [_open(name, _df_id(name)) for name in expand(path)]
+    first = files[0]
+    for other in files[1:]:
+        _check_same(first, other)
+    chunks = tuple(ref for file in files for ref in _chunks(file))
+    df_id = first.df_id
+    if len(files) > 1:
+        df_id = "files:" + xxhash.xxh3_128_hexdigest("\n".join(file.df_id for file in files))
+    merged = merge_chunk_statistics(chunks, len(first.schema.columns))
+    return Frame(path, df_id, 1, first.schema, chunks, merged)
+
+
+def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+    """Columns of a chunk in stored form. Raises InputFileError when the file has changed."""
+    path = key.df_id[len(_PREFIX) :].rsplit(":", 2)[0]
+    if _df_id(path) != key.df_id:
+        raise InputFileError(
+            f"the file {path} has changed while it was being read", hint="Run it again."
+        )
+    file = _open(path, key.df_id)
+    names = [file.file.schema_arrow.names[file.schema.position(name) or 0] for name in columns]
+    schema = FrameSchema(
+        tuple(column for name in names for column in file.schema.columns if column.name == name)
+    )
+    try:
+        with file.lock:
+            table = file.file.read_row_groups(list(file.runs[key.number]), columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    if not names:
+        return table
+    return to_stored(table, schema)
+
+
+def _df_id(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputFileError(f"{path} cannot be read: {error.strerror}") from error
+    return f"{_PREFIX}{os.path.abspath(path)}:{status.st_mtime_ns}:{status.st_size}"
+
+
+def _open(path: str, df_id: str) -> _File:
+    with _files_lock:
+        known = _files.get(df_id)
+        if known is not None:
+            _files.move_to_end(df_id)
+            return known
+    if os.path.isdir(path):
+        raise InputFileError(
+            f"{path} is a directory", hint=f"Name its files with a pattern: {path}/*.parquet"
+        )
+    if df_id.endswith(":0"):
+        raise InputFileError(f"{path} is empty", hint="Check how it was written.")
+    try:
+        file = pq.ParquetFile(path, pre_buffer=True)
+        schema = frame_schema(file.schema_arrow)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    except (DataError, NotSupportedError) as error:
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
+    opened = _File(df_id, path, file, schema, _runs(file.metadata), threading.Lock())
+    with _files_lock:
+        _files[df_id] = opened
+        if len(_files) > _OPEN_FILES:
+            _files.popitem(last=False)
+    return opened
+
+
+def _unreadable(path: str, error: Exception) -> InputFileError:
+    reason = str(error).splitlines()[0].rstrip(".")
+    return InputFileError(
+        f"{path} cannot be read as Parquet: {reason}",
+        hint="The file is damaged, cut short or of another format; get it again.",
+    )
+
+
+def _runs(metadata: pq.FileMetaData) -> dict[int, tuple[int, ...]]:
+    """Row groups joined into runs of at most DEFAULT_CHUNK_ROWS rows, by their first one."""
+    runs: dict[int, tuple[int, ...]] = {}
+    start, rows = 0, 0
+    for group in range(metadata.num_row_groups):
+        count = metadata.row_group(group).num_rows
+        if group > start and rows + count > DEFAULT_CHUNK_ROWS:
+            runs[start] = tuple(range(start, group))
+            start, rows = group, 0
+        rows += count
+    runs[start] = tuple(range(start, metadata.num_row_groups))
+    return runs
+
+
+def _chunks(file: _File) -> list[ChunkRef]:
+    metadata = file.file.metadata
+    refs = []
+    for first, run in file.runs.items():
+        groups = [metadata.row_group(number) for number in run]
+        refs.append(
+            ChunkRef(
+                ChunkKey(file.df_id, first),
+                sum(group.num_rows for group in groups),
+                sum(group.total_byte_size for group in groups),
+                "",
+                row_groups_statistics(groups, file.schema, file.file.schema_arrow),
+                (LOCAL,),
+            )
+        )
+    return refs
+
+
+def _check_same(first: _File, other: _File) -> None:
+    if first.schema == other.schema:
+        return
+    ours = {column.name: str(column.type) for column in first.schema.columns}
+    theirs = {column.name: str(column.type) for column in other.schema.columns}
+    detail = "the columns are in another order"
+    for name in [*ours, *theirs]:
+        if ours.get(name) != theirs.get(name):
+            detail = (
+                f'column "{name}" is {theirs.get(name, "missing")}'
+                f" instead of {ours.get(name, 'missing')}"
+            )
+            break
+    raise InputFileError(
+        f"{other.path} has another schema than {first.path}: {detail}",
+        hint="Files read together must have the same columns, types and order.",
+    )

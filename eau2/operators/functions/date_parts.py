@@ -1,0 +1,290 @@
+"""Parts of dates and timestamps: date_part, date_trunc, date_diff, year, month and so on.
+
+Owns: the names of the parts, what each is, and where its borders lie.
+Does not know: how EXTRACT is written (the binder makes it a date_part).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from eau2.errors import NotSupportedError, TypeMismatchError
+from eau2.operators.coercion import coerce, is_null, is_string_literal
+from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
+from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.function import Function, mismatch
+from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
+
+_Part = Callable[[pl.Expr], pl.Expr]
+
+
+def as_int64(value: pl.Expr) -> pl.Expr:
+    return value.cast(pl.Int64)
+
+
+def _micros_of_minute(x: pl.Expr) -> pl.Expr:
+    return as_int64(x.dt.second()) * MICROS_PER_SECOND + as_int64(x.dt.microsecond())
+
+
+def _century(x: pl.Expr, years: int) -> pl.Expr:
+    year = as_int64(x.dt.year())
+    return pl.when(year > 0).then((year - 1) // years + 1).otherwise(-((0 - year) // years + 1))
+
+
+_PARTS: dict[str, _Part] = {
+    "year": lambda x: as_int64(x.dt.year()),
+    "month": lambda x: as_int64(x.dt.month()),
+    "day": lambda x: as_int64(x.dt.day()),
+    "quarter": lambda x: as_int64(x.dt.quarter()),
+    "week": lambda x: as_int64(x.dt.week()),
+    "isoyear": lambda x: as_int64(x.dt.iso_year()),
+    "dayofweek": lambda x: as_int64(x.dt.weekday()) % 7,
+    "isodow": lambda x: as_int64(x.dt.weekday()),
+    "dayofyear": lambda x: as_int64(x.dt.ordinal_day()),
+    "hour": lambda x: as_int64(x.dt.hour()),
+    "minute": lambda x: as_int64(x.dt.minute()),
+    "second": lambda x: as_int64(x.dt.second()),
+    "millisecond": lambda x: _micros_of_minute(x) // 1000,
+    "microsecond": _micros_of_minute,
+    "decade": lambda x: as_int64(x.dt.year()) // 10,
+    "century": lambda x: _century(x, 100),
+    "millennium": lambda x: _century(x, 1000),
+    "yearweek": lambda x: as_int64(x.dt.iso_year()) * 100 + as_int64(x.dt.week()),
+    "era": lambda x: as_int64(x.dt.year() > 0),
+    "epoch": lambda x: x.dt.epoch("us") / 1e6,
+    "julian": lambda x: x.dt.epoch("us") / 8.64e10 + 2440588,
+}
+_PART_NAMES: dict[str, str] = {
+    **{name: name for name in _PARTS},
+    **{f"{name}s": name for name in ("year", "month", "day", "quarter", "week", "hour", "minute")},
+    **{f"{name}s": name for name in ("second", "millisecond", "microsecond", "decade")},
+    "y": "year",
+    "yr": "year",
+    "yrs": "year",
+    "mon": "month",
+    "mons": "month",
+    "d": "day",
+    "dayofmonth": "day",
+    "w": "week",
+    "weekofyear": "week",
+    "dow": "dayofweek",
+    "weekday": "dayofweek",
+    "doy": "dayofyear",
+    "h": "hour",
+    "hr": "hour",
+    "hrs": "hour",
+    "m": "minute",
+    "min": "minute",
+    "mins": "minute",
+    "s": "second",
+    "sec": "second",
+    "secs": "second",
+    "ms": "millisecond",
+    "msec": "millisecond",
+    "msecs": "millisecond",
+    "us": "microsecond",
+    "usec": "microsecond",
+    "usecs": "microsecond",
+    "centuries": "century",
+    "cent": "century",
+    "c": "century",
+    "millennia": "millennium",
+    "mil": "millennium",
+    "dec": "decade",
+    "decs": "decade",
+}
+_TIME_PARTS = ("hour", "minute", "second", "millisecond", "microsecond")
+_UNITS = {
+    "year": "1y",
+    "quarter": "1q",
+    "month": "1mo",
+    "week": "1w",
+    "day": "1d",
+    "hour": "1h",
+    "minute": "1m",
+    "second": "1s",
+    "millisecond": "1ms",
+    "microsecond": "1us",
+}
+_UNIT_MICROS = {
+    "hour": 3600 * MICROS_PER_SECOND,
+    "minute": 60 * MICROS_PER_SECOND,
+    "second": MICROS_PER_SECOND,
+    "millisecond": 1000,
+    "microsecond": 1,
+}
+
+
+def _part_name(name: str, arg: Expr) -> str:
+    if not isinstance(arg, Literal) or not isinstance(arg.value, str):
+        raise NotSupportedError(f"the part of {name} must be a string constant")
+    part = _PART_NAMES.get(arg.value.lower())
+    if part is None:
+        raise TypeMismatchError(
+            f"{arg.value!r} is no part of a date", hint=f"Parts are {', '.join(_PARTS)}."
+        )
+    return part
+
+
+def moment(name: str, arg: Expr) -> Expr:
+    """The argument as a DATE or TIMESTAMP."""
+    if is_null(arg) or is_string_literal(arg):
+        return coerce(arg, TIMESTAMP)
+    if not arg.type.is_temporal:
+        raise mismatch(name, (arg,), "Cast it to DATE or TIMESTAMP.")
+    return arg
+
+
+def _bind_part(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 2:
+        raise mismatch(name, args, f"It is written {name}('year', x).")
+    part = _part_name(name, args[0])
+    result = DOUBLE if part in ("epoch", "julian") else BIGINT
+    return Call(result, name, (Literal(VARCHAR, part), moment(name, args[1])))
+
+
+def _bind_named_part(part: str) -> Callable[[str, tuple[Expr, ...]], Expr]:
+    def bind(name: str, args: tuple[Expr, ...]) -> Expr:
+        if len(args) != 1:
+            raise mismatch(name, args, f"It is written {name}(x).")
+        return _bind_part("date_part", (Literal(VARCHAR, part), *args))
+
+    return bind
+
+
+def _lower_part(call: Call, scope: Scope) -> pl.Expr:
+    name, arg = call.args
+    assert isinstance(name, Literal)
+    value = scope.lower(arg)
+    part = str(name.value)
+    if arg.type == DATE and part in (*_TIME_PARTS, "epoch", "julian"):
+        value = value.cast(pl.Datetime("us"))
+    return _PARTS[part](value)
+
+
+def _bind_trunc(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 2:
+        raise mismatch(name, args, f"It is written {name}('month', x).")
+    part = _part_name(name, args[0])
+    arg = moment(name, args[1])
+    units = (*_UNITS, "decade", "century", "millennium", "isoyear", "dayofweek", "yearweek")
+    if part not in units or part == "dayofweek":
+        raise NotSupportedError(f"{name} to {part} is not supported")
+    type_ = arg.type if arg.type == DATE and part not in _TIME_PARTS else TIMESTAMP
+    return Call(type_, name, (Literal(VARCHAR, part), arg))
+
+
+def _lower_trunc(call: Call, scope: Scope) -> pl.Expr:
+    name, arg = call.args
+    assert isinstance(name, Literal)
+    value, part = scope.lower(arg), str(name.value)
+    if arg.type == DATE and call.type == TIMESTAMP:
+        return value.cast(pl.Datetime("us"))
+    if part in _UNITS:
+        return value.dt.truncate(_UNITS[part])
+    if part == "isoyear":
+        # The fourth of January is always in the first ISO week.
+        fourth = days_from_civil(as_int64(value.dt.iso_year()), pl.lit(1), pl.lit(4))
+        days = fourth.cast(pl.Int32).cast(pl.Date).dt.truncate("1w")
+        return days.cast(pl.Date if call.type == DATE else pl.Datetime("us"))
+    if part == "yearweek":
+        return value.dt.truncate("1w")
+    span = {"decade": 10, "century": 100, "millennium": 1000}[part]
+    year = as_int64(value.dt.year())
+    days = days_from_civil(year.abs() // span * span * year.sign(), pl.lit(1), pl.lit(1))
+    dates = days.cast(pl.Int32).cast(pl.Date)
+    return dates if call.type == DATE else dates.cast(pl.Datetime("us"))
+
+
+def _bind_diff(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 3:
+        raise mismatch(name, args, f"It is written {name}('day', from, to).")
+    part = _part_name(name, args[0])
+    one, two = (moment(name, arg) for arg in args[1:])
+    allowed = (*_UNITS, "decade", "century", "millennium", "isoyear", "yearweek")
+    if part not in allowed:
+        raise NotSupportedError(f"{name} in {part} is not supported")
+    type_ = DATE if one.type == two.type == DATE else TIMESTAMP
+    return Call(BIGINT, name, (Literal(VARCHAR, part), coerce(one, type_), coerce(two, type_)))
+
+
+def _lower_diff(call: Call, scope: Scope) -> pl.Expr:
+    name, one, two = call.args
+    assert isinstance(name, Literal)
+    part = str(name.value)
+    count = _ordinal(part, one.type)
+    return count(scope.lower(two)) - count(scope.lower(one))
+
+
+def _ordinal(part: str, type_: SqlType) -> _Part:
+    """Numbers the units of a part, so that the difference counts the borders crossed."""
+    if part in _UNIT_MICROS:
+        size = _UNIT_MICROS[part]
+        return lambda x: x.cast(pl.Datetime("us")).dt.epoch("us") // size
+
+    def days(x: pl.Expr) -> pl.Expr:
+        return as_int64(x.cast(pl.Date).cast(pl.Int32))
+
+    match part:
+        case "day":
+            return days
+        case "week" | "yearweek":
+            return lambda x: (days(x) + 3) // 7
+        case "month":
+            return lambda x: as_int64(x.dt.year()) * 12 + as_int64(x.dt.month())
+        case "quarter":
+            return lambda x: as_int64(x.dt.year()) * 4 + as_int64(x.dt.quarter())
+        case _:
+            return _PARTS[part]
+
+
+def _part_function(part: str) -> Function:
+    aliases = {"day": ("dayofmonth",), "dayofweek": ("weekday",), "week": ("weekofyear",)}
+    return Function(
+        part,
+        "date",
+        f"{part}(x)",
+        f"The {part} of a date or timestamp; the same as date_part('{part}', x).",
+        f"{part}(DATE '2024-02-29')",
+        _bind_named_part(part),
+        _lower_part,
+        aliases=aliases.get(part, ()),
+    )
+
+
+FUNCTIONS = (
+    Function(
+        "date_part",
+        "date",
+        "date_part(part, x)",
+        "A part of a date or timestamp, such as its year; also written EXTRACT(part FROM x).",
+        "date_part('year', DATE '2024-02-29') = 2024",
+        _bind_part,
+        _lower_part,
+        aliases=("datepart",),
+    ),
+    Function(
+        "date_trunc",
+        "date",
+        "date_trunc(part, x)",
+        "The start of the year, month, day, hour and so on in which x lies.",
+        "date_trunc('month', DATE '2024-02-29') = DATE '2024-02-01'",
+        _bind_trunc,
+        _lower_trunc,
+        aliases=("datetrunc",),
+    ),
+    Function(
+        "date_diff",
+        "date",
+        "date_diff(part, from, to)",
+        "How many starts of the part lie between two moments.",
+        "date_diff('day', DATE '2024-02-28', DATE '2024-03-01') = 2",
+        _bind_diff,
+        _lower_diff,
+        aliases=("datediff",),
+    ),
+    *(_part_function(part) for part in _PARTS),
+)

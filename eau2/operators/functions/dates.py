@@ -1,0 +1,236 @@
+"""Calendar arithmetic: dates plus days, moments plus intervals, making and naming dates.
+
+Owns: what + and - mean on dates. A date plus an interval is a timestamp, as in DuckDB 2.0.
+Does not know: how intervals are written (the binder splits them into months, days and
+microseconds), the clock, the parts of dates (date_parts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from eau2.errors import NotSupportedError
+from eau2.operators.coercion import coerce, coercion_cost, is_string_literal
+from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil, valid_civil
+from eau2.operators.functions.checks import Scope, narrow, problem, raise_where
+from eau2.operators.functions.date_parts import as_int64
+from eau2.operators.functions.date_parts import moment as moment_of
+from eau2.operators.functions.function import Function, Signature, mismatch, overloads
+from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP, VARCHAR
+
+_DAYS_MAX = 95_000_000
+"""Dates farther than this from 1970 have no form in the kernels' calendar."""
+
+
+def _bind_add_interval(name: str, args: tuple[Expr, ...]) -> Expr:
+    start = coerce(moment_of(name, args[0]), TIMESTAMP)
+    return Call(TIMESTAMP, name, (start, *args[1:]))
+
+
+def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
+    moment, *amounts = call.args
+    value = scope.guarded(scope.lower(moment))
+    numbers = []
+    for amount in amounts:
+        assert isinstance(amount, Literal) and isinstance(amount.value, int)
+        numbers.append(amount.value)
+    months, days, micros = numbers
+    if months:
+        value = value.dt.offset_by(f"{months}mo")
+    rest = days * MICROS_PER_DAY + micros
+    if not rest:
+        return value
+    raw = value.cast(pl.Int64).cast(pl.Int128) + pl.lit(rest, pl.Int128)
+    what = problem("range", "timestamp out of range")
+    return narrow(raw, pl.Int64(), what, scope).cast(pl.Datetime("us"))
+
+
+def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
+    """+ and - on dates and timestamps; None when neither operand is one."""
+    if len(args) != 2 or not any(arg.type.is_temporal for arg in args):
+        return None
+    left, right = args
+    if name == "+" and right.type == DATE and not left.type.is_temporal:
+        left, right = right, left
+    if left.type == DATE and coercion_cost(right, INTEGER) is not None:
+        if not is_string_literal(right):
+            return Call(DATE, "add_days" if name == "+" else "subtract_days", (
+                left, coerce(right, INTEGER)))
+    if name == "-" and left.type == right.type == DATE:
+        return Call(BIGINT, "days_between", (left, right))
+    if name == "-" and left.type.is_temporal and right.type.is_temporal:
+        raise NotSupportedError(
+            "the difference of two timestamps is an INTERVAL, which is not supported",
+            hint="Use date_diff('second', from, to).",
+        )
+    raise mismatch(name, args, "To a date add a number of days, or an INTERVAL.")
+
+
+def _shift_days(sign: int) -> Callable[[Call, Scope], pl.Expr]:
+    def lower(call: Call, scope: Scope) -> pl.Expr:
+        date, days = (scope.lower(arg) for arg in call.args)
+        moved = as_int64(date.cast(pl.Int32)) + as_int64(days) * sign
+        bad = moved.abs() > _DAYS_MAX
+        kept = pl.when(~bad).then(moved).cast(pl.Int32).cast(pl.Date)
+        return raise_where(kept, bad, problem("range", "date out of range"), scope)
+
+    return lower
+
+
+def _lower_days_between(call: Call, scope: Scope) -> pl.Expr:
+    left, right = (as_int64(scope.lower(arg).cast(pl.Int32)) for arg in call.args)
+    return left - right
+
+
+def _lower_make_date(call: Call, scope: Scope) -> pl.Expr:
+    year, month, day = (scope.lower(arg) for arg in call.args)
+    valid = valid_civil(year, month, day)
+    days = pl.when(valid).then(days_from_civil(year, month, day))
+    what = problem("conversion", "date out of range: ", year, "-", month, "-", day)
+    return raise_where(days.cast(pl.Int32).cast(pl.Date), ~valid, what, scope)
+
+
+def _text_part(pattern: str) -> Callable[[Call, Scope], pl.Expr]:
+    return lambda call, scope: scope.lower(call.args[0]).dt.strftime(pattern)
+
+
+def _lower_last_day(call: Call, scope: Scope) -> pl.Expr:
+    return scope.lower(call.args[0]).cast(pl.Date).dt.month_end()
+
+
+_STRFTIME = {
+    "a": "%a", "A": "%A", "b": "%b", "B": "%B", "d": "%d", "H": "%H", "I": "%I", "j": "%j",
+    "m": "%m", "M": "%M", "p": "%p", "S": "%S", "y": "%y", "Y": "%Y", "f": "%6f", "%": "%%",
+    "u": "%u", "w": "%w", "U": "%U", "W": "%W", "V": "%V", "G": "%G", "-d": "%-d", "-m": "%-m",
+    "-H": "%-H", "-I": "%-I", "-M": "%-M", "-S": "%-S", "-j": "%-j", "g": "%3f",
+}  # fmt: skip
+
+
+def _bind_strftime(name: str, args: tuple[Expr, ...]) -> Expr:
+    if len(args) != 2:
+        raise mismatch(name, args, "It is written strftime(x, '%Y-%m-%d').")
+    moment, pattern = args
+    if is_string_literal(moment) and pattern.type.is_temporal:
+        moment, pattern = pattern, moment
+    if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+        raise NotSupportedError("the format of strftime must be a string constant")
+    _chrono_format(pattern.value)
+    return Call(VARCHAR, name, (coerce(moment_of(name, moment), TIMESTAMP), pattern))
+
+
+def _chrono_format(pattern: str) -> str:
+    """The format in the kernels' language; raises NotSupportedError for what it has not."""
+    written, rest = [], pattern
+    while rest:
+        if rest[0] != "%":
+            written.append(rest[0])
+            rest = rest[1:]
+            continue
+        code = rest[1:3] if rest[1:2] == "-" else rest[1:2]
+        if code not in _STRFTIME:
+            raise NotSupportedError(f"the format %{code} of strftime is not supported")
+        written.append(_STRFTIME[code])
+        rest = rest[1 + len(code) :]
+    return "".join(written)
+
+
+def _lower_strftime(call: Call, scope: Scope) -> pl.Expr:
+    moment, pattern = call.args
+    assert isinstance(pattern, Literal)
+    return scope.lower(moment).dt.strftime(_chrono_format(str(pattern.value)))
+
+
+FUNCTIONS = (
+    Function(
+        "add_interval",
+        "date",
+        "x + INTERVAL n unit",
+        "The moment later by an interval; months keep the day where it exists.",
+        "DATE '2024-01-31' + INTERVAL 1 MONTH = TIMESTAMP '2024-02-29'",
+        _bind_add_interval,
+        _lower_add_interval,
+        operator=True,
+        fails=True,
+    ),
+    Function(
+        "add_days",
+        "date",
+        "date + n",
+        "The date n days later.",
+        "DATE '2024-02-28' + 2 = DATE '2024-03-01'",
+        overloads("date + n", Signature((DATE, INTEGER), DATE)),
+        _shift_days(1),
+        operator=True,
+        fails=True,
+    ),
+    Function(
+        "subtract_days",
+        "date",
+        "date - n",
+        "The date n days earlier.",
+        "DATE '2024-03-01' - 2 = DATE '2024-02-28'",
+        overloads("date - n", Signature((DATE, INTEGER), DATE)),
+        _shift_days(-1),
+        operator=True,
+        fails=True,
+    ),
+    Function(
+        "days_between",
+        "date",
+        "date - date",
+        "The number of days from the second date to the first.",
+        "DATE '2024-03-01' - DATE '2024-02-28' = 2",
+        overloads("date - date", Signature((DATE, DATE), BIGINT)),
+        _lower_days_between,
+        operator=True,
+    ),
+    Function(
+        "make_date",
+        "date",
+        "make_date(year, month, day)",
+        "The date of that year, month and day.",
+        "make_date(2024, 2, 29) = DATE '2024-02-29'",
+        overloads("make_date(year, month, day)", Signature((BIGINT, BIGINT, BIGINT), DATE)),
+        _lower_make_date,
+        fails=True,
+    ),
+    Function(
+        "last_day",
+        "date",
+        "last_day(x)",
+        "The last day of the month.",
+        "last_day(DATE '2024-02-10') = DATE '2024-02-29'",
+        overloads("last_day(x)", Signature((DATE,), DATE), Signature((TIMESTAMP,), DATE)),
+        _lower_last_day,
+    ),
+    Function(
+        "monthname",
+        "date",
+        "monthname(x)",
+        "The English name of the month.",
+        "monthname(DATE '2024-02-29') = 'February'",
+        overloads("monthname(x)", Signature((TIMESTAMP,), VARCHAR)),
+        _text_part("%B"),
+    ),
+    Function(
+        "dayname",
+        "date",
+        "dayname(x)",
+        "The English name of the day of the week.",
+        "dayname(DATE '2024-02-29') = 'Thursday'",
+        overloads("dayname(x)", Signature((TIMESTAMP,), VARCHAR)),
+        _text_part("%A"),
+    ),
+    Function(
+        "strftime",
+        "date",
+        "strftime(x, format)",
+        "The moment as text in a format of % codes.",
+        "strftime(DATE '2024-02-29', '%d.%m.%Y') = '29.02.2024'",
+        _bind_strftime,
+        _lower_strftime,
+    ),
+)

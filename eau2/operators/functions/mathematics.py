@@ -1,0 +1,2 @@
+"""Mathematical functions."""
+FUNCTIONS = ()

@@ -1,0 +1,76 @@
+"""The table of scalar functions and operators: every one is an entry of its family's file.
+
+Owns: names and aliases, `bind` (a name and arguments to an expression), the documentation.
+Does not know: how a function is computed, aggregates.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from eau2.errors import UnknownNameError
+from eau2.operators.expr import Expr
+from eau2.operators.functions import (
+    arithmetic,
+    comparison,
+    conditional,
+    date_parts,
+    dates,
+    logic,
+    mathematics,
+    patterns,
+    strings,
+)
+from eau2.operators.functions.function import Function
+
+FUNCTIONS: tuple[Function, ...] = (
+    *arithmetic.FUNCTIONS,
+    *comparison.FUNCTIONS,
+    *logic.FUNCTIONS,
+    *conditional.FUNCTIONS,
+    *mathematics.FUNCTIONS,
+    *strings.FUNCTIONS,
+    *patterns.FUNCTIONS,
+    *date_parts.FUNCTIONS,
+    *dates.FUNCTIONS,
+)
+_BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
+_BY_ALIAS: dict[str, Function] = {
+    alias: function for function in FUNCTIONS for alias in function.aliases
+}
+
+
+def lookup(name: str) -> Function:
+    """The entry that a Call names. Raises KeyError for a name that no Call can have."""
+    return _BY_NAME[name]
+
+
+def find(name: str) -> Function | None:
+    """The entry of a function or operator by its name or one of its other names."""
+    lowered = name.lower()
+    return _BY_NAME.get(lowered) or _BY_ALIAS.get(lowered)
+
+
+def bind(name: str, args: tuple[Expr, ...]) -> Expr:
+    """The call of a function with its implicit casts and result type made explicit.
+
+    Raises UnknownNameError for a name that is no function, TypeMismatchError for arguments that it
+    does not take, NotSupportedError for uses of it that eau2 has not; all without a span.
+    """
+    function = find(name)
+    if function is None:
+        near = get_close_matches(name.lower(), names(), n=3, cutoff=0.6)
+        hint = f"Did you mean {' or '.join(near)}?" if near else None
+        raise UnknownNameError(f'there is no function "{name}"', hint=hint)
+    return function.bind(function.name, args)
+
+
+def names() -> tuple[str, ...]:
+    """All names that can be called like a function, sorted."""
+    plain = [function.name for function in FUNCTIONS if not function.operator]
+    return tuple(sorted([*plain, *_BY_ALIAS]))
+
+
+def documentation() -> tuple[Function, ...]:
+    """Every entry, by family and name, for the reference and the shell."""
+    return tuple(sorted(FUNCTIONS, key=lambda function: (function.family, function.name)))

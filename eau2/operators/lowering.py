@@ -1,0 +1,101 @@
+"""Bound expressions to Polars expressions.
+
+Owns: how each node is lowered, that a branch which is not taken cannot fail, and the way back from
+a kernel exception to the error of the statement (`diagnosis`).
+Comes in: an expression whose types and casts are explicit. Goes out: a Polars expression over the
+kernel columns. Does not know: frames, plans, names.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+
+import polars as pl
+
+from eau2.errors import Error
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal
+from eau2.operators.functions import checks
+from eau2.operators.functions.casts import lower_cast, may_fail
+from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.table import lookup
+from eau2.operators.physical import kernel_dtype, literal
+
+_SHORT_LIST = 3
+"""Lists of up to this many values compare one by one, which is quicker than a hash set."""
+
+
+def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None) -> pl.Expr:
+    """The expression in Polars, over columns called by their labels.
+
+    A value that must not be (an overflow, a cast that fails, a division by zero) makes the kernel
+    call raise; with `diagnose` the exception's text carries the message that `diagnosis` finds.
+    Rows for which `guard` is not true never raise, and their values do not matter.
+    """
+    scope = Scope(lower_expr, can_fail, diagnose, guard)
+    match expr:
+        case ColumnRef():
+            return pl.col(expr.label)
+        case Literal():
+            return literal(expr.value, expr.type)
+        case Call():
+            return lookup(expr.function).lower(expr, scope)
+        case Cast():
+            return lower_cast(scope.lower(expr.arg), expr.arg.type, expr.type, expr.safe, scope)
+        case Case():
+            return _lower_case(expr, scope)
+        case InList():
+            return _lower_in(expr, scope)
+        case _:
+            raise AssertionError(f"{type(expr).__name__} is no bound scalar expression")
+
+
+def diagnosis(text: str) -> Error | None:
+    """The error that the text of a kernel exception carries, after a run with `diagnose`."""
+    return checks.diagnosis(text)
+
+
+def can_fail(expr: Expr) -> bool:
+    """Whether the expression can raise on some row."""
+    if isinstance(expr, Call) and expr.checked and lookup(expr.function).fails:
+        return True
+    if isinstance(expr, Cast) and not expr.safe and may_fail(expr.arg.type, expr.type):
+        return True
+    return any(can_fail(child) for child in expr.children)
+
+
+def _lower_case(case: Case, scope: Scope) -> pl.Expr:
+    """CASE as when/then. What can fail is computed only for the rows that reach it."""
+    guarded = any(can_fail(child) for child in case.children)
+    dtype = kernel_dtype(case.type)
+    inner = scope
+    chain = None
+    for condition, result in case.branches:
+        test = inner.lower(condition)
+        value = (inner.within(test) if guarded else inner).lower(result)
+        chain = (pl if chain is None else chain).when(test).then(value)
+        if guarded:
+            inner = inner.within(~test.fill_null(False))
+    assert chain is not None
+    return chain.otherwise(inner.lower(case.otherwise)).cast(dtype)
+
+
+@lru_cache(maxsize=64)
+def _set_of(values: tuple[bool | int | float | str, ...], dtype: pl.DataType) -> pl.Series:
+    return pl.Series("values", values, dtype=dtype)
+
+
+def _lower_in(expr: InList, scope: Scope) -> pl.Expr:
+    value = scope.lower(expr.arg)
+    type_ = expr.arg.type
+    if not expr.values:
+        found = pl.when(value.is_not_null()).then(pl.lit(False))
+    elif len(expr.values) <= _SHORT_LIST:
+        equal = [value == literal(v, type_) for v in expr.values]
+        found = reduce(lambda a, b: a | b, equal)
+    else:
+        if type_.is_temporal:
+            value = value.to_physical()
+        dtype = kernel_dtype(type_)
+        stored = {"DATE": pl.Int32(), "TIMESTAMP": pl.Int64()}.get(type_.kind.value, dtype)
+        found = value.is_in(_set_of(expr.values, stored).implode())
+    return found | pl.lit(None, pl.Boolean) if expr.has_null else found

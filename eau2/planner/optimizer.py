@@ -1,0 +1,113 @@
+"""The optimiser: rules over logical plans, in order, each checked.
+
+Owns: the list of rules and the driver. Comes in: the plan the binder made. Goes out: a plan with
+the same output columns and rows that reads and computes less. A function of the plan (and so of
+statistics) and the settings: never of chunks, nodes, threads or time.
+Does not know: stages, operators, how anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from eau2.errors import InternalError
+from eau2.planner.rules.fold_constants import fold_constants
+from eau2.planner.rules.merge_projections import merge_projections
+from eau2.planner.rules.order_joins import order_joins
+from eau2.planner.rules.prove_ranges import prove_ranges
+from eau2.planner.rules.prune_columns import prune_columns
+from eau2.planner.rules.push_filters import push_filters
+from eau2.planner.rules.push_limits import push_limits
+from eau2.planner.rules.split_distinct import split_distinct
+from eau2.planner.rules.trim_sorts import trim_sorts
+from eau2.sql.logical import Logical
+
+Observer = Callable[[str, Logical], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: its name (as in SET optimizer.<name>), what it does, and why it stands where it does."""
+
+    name: str
+    apply: Callable[[Logical], Logical]
+    reason: str
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "fold_constants",
+        fold_constants,
+        "First: what is constant or bare after it is easier for every other rule to see.",
+    ),
+    Rule(
+        "prove_ranges",
+        prove_ranges,
+        "Before filters move: what provably cannot overflow cannot raise, and may move further.",
+    ),
+    Rule(
+        "push_filters",
+        push_filters,
+        "Before joins are ordered: sizes are estimated after the filters on each relation.",
+    ),
+    Rule(
+        "order_joins",
+        order_joins,
+        "Needs filters at the relations and equalities at the joins.",
+    ),
+    Rule(
+        "split_distinct",
+        split_distinct,
+        "Repeats its input, which by now is filtered and ordered, so that is done once.",
+    ),
+    Rule(
+        "merge_projections",
+        merge_projections,
+        "Before limits and sorts: projections between them would hide one from the other.",
+    ),
+    Rule(
+        "push_limits",
+        push_limits,
+        "Brings limits to their sorts, where the physical plan makes a top-k of them.",
+    ),
+    Rule(
+        "trim_sorts",
+        trim_sorts,
+        "After limits have found their places: only then is it known which orders are seen.",
+    ),
+    Rule(
+        "prune_columns",
+        prune_columns,
+        "Last: every rule before may make a column superfluous.",
+    ),
+)
+"""The rules in order. Each runs once; each reaches its own fixpoint where that takes repetition."""
+
+
+def optimize(
+    plan: Logical,
+    settings: Mapping[str, object] | None = None,
+    observe: Observer | None = None,
+) -> Logical:
+    """Apply the rules in order. `{"optimizer.<rule>": False}` in `settings` leaves a rule out.
+
+    `observe` is called with the name of each rule that changed the plan, and the plan it made.
+    Raises InternalError when a rule changes the output columns.
+    """
+    switches = settings or {}
+    shape = _shape(plan)
+    for rule in RULES:
+        if switches.get(f"optimizer.{rule.name}", True) is False:
+            continue
+        changed = rule.apply(plan)
+        if _shape(changed) != shape:
+            raise InternalError(f"the rule {rule.name} changed the columns of the result")
+        if observe is not None and changed != plan:
+            observe(rule.name, changed)
+        plan = changed
+    return plan
+
+
+def _shape(plan: Logical) -> tuple[tuple[int, object], ...]:
+    return tuple((column.id, column.type) for column in plan.output)

@@ -1,0 +1,158 @@
+"""Prove ranges: where statistics show that nothing can overflow, computations go unchecked.
+
+Owns: carrying what frames' statistics say up a plan. Comes in: any plan. Goes out: the same plan
+with `checked`, `wide` and `exponents` set as far as they are proven.
+Does not know: interval arithmetic itself (planner/ranges.py), how kernels use the proofs.
+
+Bounds are rounded out to powers of two (exponents to multiples of four), so that an append seldom
+changes a fragment, and with it the results that are kept for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eau2.catalog import ColumnStatistics
+from eau2.operators.expr import AggregateCall, Column, Expr, SortKey
+from eau2.planner.ranges import (
+    NO_EXPONENTS,
+    Known,
+    exponents_of,
+    proven,
+    round_out,
+)
+from eau2.sql.logical import (
+    Aggregate,
+    Filter,
+    Join,
+    Limit,
+    Logical,
+    Nothing,
+    OneRow,
+    Project,
+    Scan,
+    Sort,
+    transform,
+)
+
+_EXPONENT_GRID = 4
+_INT64_MAX = 2**63 - 1
+
+
+def prove_ranges(plan: Logical) -> Logical:
+    """The rule."""
+    known = Known()
+
+    def of(expr: Expr) -> Expr:
+        return proven(expr, known)[0]
+
+    def visit(node: Logical) -> Logical:
+        match node:
+            case Scan():
+                _learn_scan(node, known)
+            case Filter(condition=condition):
+                return replace(node, condition=of(condition))
+            case Project(items=items):
+                items = tuple((column, of(expr)) for column, expr in items)
+                for column, expr in items:
+                    _learn(column, expr, known)
+                return replace(node, items=items)
+            case Aggregate():
+                return _aggregate(node, known)
+            case Join(equalities=equalities, condition=condition):
+                return replace(
+                    node,
+                    equalities=tuple((of(a), of(b)) for a, b in equalities),
+                    condition=None if condition is None else of(condition),
+                )
+            case Sort(keys=keys):
+                sorted_by = tuple(
+                    SortKey(of(key.expr), key.descending, key.nulls_last) for key in keys
+                )
+                return replace(node, keys=sorted_by)
+        return node
+
+    return transform(plan, visit)
+
+
+def _learn_scan(scan: Scan, known: Known) -> None:
+    statistics = scan.frame.statistics
+    for column, position in zip(scan.columns, scan.positions, strict=True):
+        if position < len(statistics):
+            _learn_column(column, statistics[position], known)
+
+
+def _learn_column(column: Column, statistics: ColumnStatistics, known: Known) -> None:
+    if column.type.is_float:
+        if statistics.exponents is not None:
+            low, high = statistics.exponents
+            grid = _EXPONENT_GRID
+            known.exponents[column.id] = (low // grid * grid, -(-high // grid) * grid)
+        return
+    low, high = statistics.minimum, statistics.maximum
+    if isinstance(low, int) and isinstance(high, int):
+        known.intervals[column.id] = round_out((low, high))
+
+
+def _learn(column: Column, expr: Expr, known: Known) -> None:
+    if column.type.is_float:
+        exponents = exponents_of(expr, known)
+        if exponents is not None:
+            known.exponents[column.id] = exponents
+        return
+    interval = proven(expr, known)[1]
+    if interval is not None:
+        known.intervals[column.id] = interval
+
+
+def _aggregate(node: Aggregate, known: Known) -> Aggregate:
+    rows = most_rows(node.input)
+    keys = tuple((column, proven(expr, known)[0]) for column, expr in node.keys)
+    aggregates = tuple(
+        (column, _proven_call(call, rows, known)) for column, call in node.aggregates
+    )
+    for column, expr in keys:
+        _learn(column, expr, known)
+    for column, call in aggregates:
+        if call.function in ("min", "max", "any_value") and call.arg is not None:
+            _learn(column, call.arg, known)
+        if call.function in ("count", "count_star"):
+            known.intervals[column.id] = (0, rows)
+    return replace(node, keys=keys, aggregates=aggregates)
+
+
+def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
+    if call.arg is None:
+        return call
+    arg, interval = proven(call.arg, known)
+    call = replace(call, arg=arg)
+    if call.function not in ("sum", "avg"):
+        return call
+    if arg.type.is_float:
+        exponents = exponents_of(arg, known)
+        return call if exponents in (None, NO_EXPONENTS) else replace(call, exponents=exponents)
+    if interval is not None and rows * max(abs(interval[0]), abs(interval[1])) <= _INT64_MAX:
+        return replace(call, wide=False)
+    return call
+
+
+def most_rows(plan: Logical) -> int:
+    """More rows than this the plan cannot give, by the rows of its frames rounded up."""
+    match plan:
+        case Scan(frame=frame):
+            return 1 << frame.rows.bit_length()
+        case OneRow():
+            return 1
+        case Nothing():
+            return 0
+        case Aggregate(input=below, keys=keys):
+            return most_rows(below) if keys else 1
+        case Limit(input=below, count=count):
+            rows = most_rows(below)
+            return rows if count is None else min(rows, count)
+        case Join(kind=kind, left=left, right=right):
+            a, b = most_rows(left), most_rows(right)
+            if kind in ("semi", "anti"):
+                return a
+            return a * b if kind in ("inner", "cross") else a * b + a + b
+    return max((most_rows(below) for below in plan.inputs), default=0)

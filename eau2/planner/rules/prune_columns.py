@@ -1,0 +1,137 @@
+"""Prune columns: nothing is read, computed or carried that nobody asks for.
+
+Owns: which columns each node gives. Comes in: any plan. Goes out: the same output columns; the
+number of rows never changes, so a node of which nobody needs a column keeps its cheapest.
+Does not know: what columns cost to store.
+
+Where rows are gathered (the inputs of joins and sorts) a projection drops columns that only a
+filter or join below needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from eau2.operators.expr import Column, ColumnRef, Expr, Literal, columns_of, ref
+from eau2.sql.logical import (
+    Aggregate,
+    Filter,
+    Join,
+    Limit,
+    Logical,
+    Nothing,
+    Project,
+    Scan,
+    Sort,
+)
+from eau2.types import Kind
+
+Ids = frozenset[int]
+
+_WIDTHS = {
+    Kind.BOOLEAN: 1,
+    Kind.TINYINT: 1,
+    Kind.UTINYINT: 1,
+    Kind.SMALLINT: 2,
+    Kind.USMALLINT: 2,
+    Kind.INTEGER: 4,
+    Kind.UINTEGER: 4,
+    Kind.FLOAT: 4,
+    Kind.DATE: 4,
+    Kind.HUGEINT: 16,
+    Kind.VARCHAR: 20,
+}
+
+
+def prune_columns(plan: Logical) -> Logical:
+    """The rule."""
+    return _prune(plan, frozenset(column.id for column in plan.output))
+
+
+def _prune(plan: Logical, needed: Ids) -> Logical:
+    """`plan` giving at least the needed columns, and few others."""
+    match plan:
+        case Scan(columns=columns, positions=positions):
+            kept = _kept(columns, needed)
+            pairs = [p for p in zip(columns, positions, strict=True) if p[0].id in kept]
+            return replace(
+                plan, columns=tuple(c for c, _ in pairs), positions=tuple(p for _, p in pairs)
+            )
+        case Nothing(columns=columns):
+            kept = _kept(columns, needed)
+            return replace(plan, columns=tuple(c for c in columns if c.id in kept))
+        case Filter(input=below, condition=condition):
+            return replace(plan, input=_prune(below, needed | columns_of(condition)))
+        case Project():
+            return _prune_project(plan, needed)
+        case Aggregate():
+            return _prune_aggregate(plan, needed)
+        case Join():
+            return _prune_join(plan, needed)
+        case Sort(input=below, keys=keys):
+            wanted = needed | _read(key.expr for key in keys)
+            return replace(plan, input=_narrow(_prune(below, wanted), wanted))
+        case Limit(input=below):
+            return replace(plan, input=_prune(below, needed))
+    if plan.inputs:
+        inputs = tuple(_prune(i, frozenset(c.id for c in i.output)) for i in plan.inputs)
+        return plan.with_inputs(inputs)
+    return plan
+
+
+def _prune_project(plan: Project, needed: Ids) -> Logical:
+    items = tuple(item for item in plan.items if item[0].id in needed)
+    if not items:
+        items = (min(plan.items, key=lambda item: (_rank(item[1]), _width(item[0]))),)
+    wanted = _read(expr for _, expr in items)
+    return replace(plan, input=_prune(plan.input, wanted), items=items)
+
+
+def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:
+    """Keys decide the rows and stay; without keys some aggregate has to."""
+    aggregates = tuple(item for item in plan.aggregates if item[0].id in needed)
+    if not aggregates and not plan.keys:
+        aggregates = plan.aggregates[:1]
+    wanted = _read(expr for _, expr in plan.keys)
+    wanted |= _read(call.arg for _, call in aggregates if call.arg is not None)
+    return replace(plan, input=_prune(plan.input, wanted), aggregates=aggregates)
+
+
+def _prune_join(plan: Join, needed: Ids) -> Logical:
+    wanted = needed | _read(expr for pair in plan.equalities for expr in pair)
+    if plan.condition is not None:
+        wanted |= columns_of(plan.condition)
+    return replace(
+        plan,
+        left=_narrow(_prune(plan.left, wanted), wanted),
+        right=_narrow(_prune(plan.right, wanted), wanted),
+    )
+
+
+def _narrow(plan: Logical, wanted: Ids) -> Logical:
+    """`plan` without columns that are not wanted, but with at least one."""
+    kept = _kept(plan.output, wanted)
+    if len(kept) == len(plan.output):
+        return plan
+    return Project(plan, tuple((c, ref(c)) for c in plan.output if c.id in kept))
+
+
+def _kept(columns: tuple[Column, ...], needed: Ids) -> Ids:
+    """The needed ones of `columns`; the narrowest when none is."""
+    kept = frozenset(c.id for c in columns if c.id in needed)
+    if kept or not columns:
+        return kept
+    return frozenset({min(columns, key=_width).id})
+
+
+def _width(column: Column) -> int:
+    return 16 if column.type.is_wide else _WIDTHS.get(column.type.kind, 8)
+
+
+def _rank(expr: Expr) -> int:
+    return 0 if isinstance(expr, Literal) else 1 if isinstance(expr, ColumnRef) else 2
+
+
+def _read(exprs: Iterable[Expr]) -> Ids:
+    return frozenset(id_ for expr in exprs for id_ in columns_of(expr))

@@ -1,0 +1,485 @@
+"""Expressions: names to columns, operators and functions to calls, casts made explicit.
+
+Owns: `bind_expr`, and `Environment`, which says what an expression may refer to at its place.
+Comes in: ast expressions. Goes out: bound expressions. Aggregate calls are collected on the way
+and replaced by references to the columns they will be.
+Does not know: clauses and their order, plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from eau2 import types
+from eau2.catalog import Catalog
+from eau2.config import LIMITS
+from eau2.errors import (
+    NotSupportedError,
+    ProgrammingError,
+    Span,
+    StatementError,
+    TypeMismatchError,
+    UnknownNameError,
+)
+from eau2.operators import aggregates, coercion
+from eau2.operators.expr import Call, Case, Column, Expr, InList, Literal, ref
+from eau2.operators.functions import table
+from eau2.sql import ast, intervals, literals, type_names
+from eau2.sql.naming import chain, folded_minus
+from eau2.sql.scope import Scope, suggestion
+from eau2.sql.shapes import Shapes
+from eau2.types import BOOLEAN, SqlType
+
+_Result = TypeVar("_Result")
+
+_CLOCK_NAMES = ("current_date", "current_timestamp", "localtimestamp")
+_CLOCK_DATES = ("current_date", "today")
+_CLOCK_FUNCTIONS = (*_CLOCK_NAMES, "today", "now", "get_current_timestamp", "transaction_timestamp")
+
+_COMPARISONS = {
+    **{sign: sign for sign in ("=", "<>", "<", "<=", ">", ">=")},
+    "is distinct from": "is_distinct",
+    "is not distinct from": "is_not_distinct",
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """What holds for a whole statement. `spent` counts the nodes bound for the sake of aliases."""
+
+    catalog: Catalog
+    parameters: Mapping[int | str, object]
+    now: datetime | None
+    ids: Iterator[int]
+    spent: int = 0
+
+    def column(self, name: str, type_: SqlType) -> Column:
+        """A new column of the plan."""
+        return Column(next(self.ids), name, type_)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that a select list gives, with what it names and where it stands in the list."""
+
+    position: int
+    name: str
+    expression: ast.Expression
+
+
+@dataclass(slots=True)
+class Aggregates:
+    """The aggregate calls met so far and the columns they will be; equal calls share one."""
+
+    context: Context
+    shapes: Shapes
+    calls: list[tuple[Column, aggregates.AggregateCall]] = field(default_factory=list)
+    known: dict[tuple[str, bool, int | None], Column] = field(default_factory=dict)
+
+    def column(self, call: aggregates.AggregateCall, name: str) -> Column:
+        """The column that holds the result of `call`."""
+        shape = None if call.arg is None else self.shapes.of(call.arg)
+        key = (call.function, call.distinct, shape)
+        column = self.known.get(key)
+        if column is None:
+            column = self.context.column(name, call.type)
+            self.known[key] = column
+            self.calls.append((column, call))
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A column that was named, and where."""
+
+    name: str
+    span: Span
+    columns: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What an expression may refer to.
+
+    aliases: of the select list, by case-folded name, those before position `visible`. With
+    `aliases_first` they go before columns. aggregates collects aggregate calls; when it is None
+    they are an error, worded by `refusal`. uses collects the columns that were named.
+    """
+
+    context: Context
+    scope: Scope
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    visible: int = 0
+    aliases_first: bool = False
+    aggregates: Aggregates | None = None
+    refusal: str = "aggregate functions are not allowed here"
+    uses: list[Use] | None = None
+    inside_alias: bool = False
+
+
+def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
+    """The bound form of `node`. Raises statement errors with spans."""
+    if depth > LIMITS.expression_depth:
+        raise NotSupportedError(
+            f"an expression is nested more than {LIMITS.expression_depth} levels deep",
+            span=node.span,
+        )
+    if env.inside_alias:
+        env.context.spent += 1
+        if env.context.spent > LIMITS.fragment_nodes:
+            raise NotSupportedError("the aliases of this statement expand too far", span=node.span)
+    match node:
+        case ast.Name():
+            return _name(node, env, depth)
+        case ast.Constant():
+            return literals.constant(node)
+        case ast.Binary():
+            return _binary(node, env, depth + 1)
+        case ast.FunctionCall():
+            return _function(node, env, depth + 1)
+        case ast.Unary():
+            return _unary(node, env, depth + 1)
+        case ast.CaseWhen():
+            return _case(node, env, depth + 1)
+        case ast.In():
+            return _in(node, env, depth + 1)
+        case ast.CastTo():
+            return _cast(node, env, depth + 1)
+        case ast.Between() | ast.Like() | ast.IsTest() | ast.Extract():
+            return _test(node, env, depth + 1)
+        case ast.TypedConstant():
+            return _typed_constant(node)
+        case ast.Parameter():
+            return literals.parameter(node, env.context.parameters)
+        case ast.IntervalConstant(span):
+            raise NotSupportedError(
+                "an INTERVAL can only be added to or subtracted from a date or a timestamp",
+                span=span,
+            )
+        case ast.Star(span):
+            raise ProgrammingError("* can only stand in a select list or in count(*)", span=span)
+        case ast.Unsupported(span, what):
+            raise NotSupportedError(f"{what} is not supported", span=span)
+    raise NotSupportedError("this expression is not supported", span=node.span)
+
+
+def as_condition(expr: Expr, span: Span) -> Expr:
+    """`expr` as a BOOLEAN: what WHERE, ON, HAVING, WHEN, AND and OR test."""
+    if expr.type == BOOLEAN:
+        return expr
+    if expr.type == types.NULL:
+        return Literal(BOOLEAN, None)
+    return at(span, coercion.cast, expr, BOOLEAN)
+
+
+def bind_condition(node: ast.Expression, env: Environment) -> Expr:
+    """A bound expression of type BOOLEAN."""
+    return as_condition(bind_expr(node, env), node.span)
+
+
+def at(span: Span, function: Callable[..., _Result], *args: object) -> _Result:
+    """`function(*args)`; a statement error without a span gets this one."""
+    try:
+        return function(*args)
+    except StatementError as error:
+        if error.span is None:
+            error.span = span
+        raise
+
+
+def _call(span: Span, name: str, *args: Expr) -> Expr:
+    return at(span, table.bind, name, args)
+
+
+def _name(node: ast.Name, env: Environment, depth: int) -> Expr:
+    parts, span = node.parts, node.span
+    if len(parts) > 2:
+        raise NotSupportedError("names of schemas and databases are not supported", span=span)
+    if len(parts) == 2:
+        return _used(node, env.scope.qualified(parts[0], parts[1], span).expr, env)
+    (name,) = parts
+    alias = env.aliases.get(name.casefold())
+    if alias is not None and env.aliases_first and alias.position < env.visible:
+        return _alias(alias, env, depth)
+    found = env.scope.find(name, span)
+    if found is not None:
+        return _used(node, found.expr, env)
+    if alias is not None and alias.position < env.visible:
+        return _alias(alias, env, depth)
+    if alias is not None and env.visible:
+        raise UnknownNameError(
+            f'the alias "{name}" cannot be used before the place where it is given', span=span
+        )
+    if name.casefold() in _CLOCK_NAMES:
+        return _clock(name.casefold(), span, env)
+    if any(held.name.casefold() == name.casefold() for held in env.scope.tables):
+        raise NotSupportedError(
+            f'"{name}" is a table; a whole row as a value is not supported',
+            span=span,
+            hint=f"Write the columns, or {name}.* in the select list.",
+        )
+    raise env.scope.unknown(name, span, tuple(a.name for a in env.aliases.values()))
+
+
+def _used(node: ast.Name, expr: Expr, env: Environment) -> Expr:
+    if env.uses is not None:
+        env.uses.append(Use(".".join(node.parts), node.span, Shapes.columns(expr)))
+    return expr
+
+
+def _alias(alias: Alias, env: Environment, depth: int) -> Expr:
+    """What the alias names, bound at this place. It sees the aliases before its own."""
+    inner = replace(env, visible=alias.position, aliases_first=False, inside_alias=True)
+    return bind_expr(alias.expression, inner, depth + 1)
+
+
+def _clock(name: str, span: Span, env: Environment) -> Expr:
+    """The time at which the statement was bound, the same everywhere in it."""
+    now = env.context.now
+    if now is None:
+        raise NotSupportedError(f"{name} is not known here", span=span)
+    if name in _CLOCK_DATES:
+        return literals.date_literal(now.date())
+    return literals.timestamp_literal(now.replace(tzinfo=None))
+
+
+def _unary(node: ast.Unary, env: Environment, depth: int) -> Expr:
+    if node.operator == "not":
+        operand = bind_expr(node.operand, env, depth)
+        return _call(node.span, "not", as_condition(operand, node.operand.span))
+    number = folded_minus(node)
+    if isinstance(number, ast.Constant):
+        return literals.constant(number)
+    _refuse_interval(node)
+    operand = bind_expr(node.operand, env, depth)
+    if node.operator == "-":
+        return _call(node.span, "negate", operand)
+    if operand.type.is_numeric or operand.type == types.NULL:
+        return operand
+    raise TypeMismatchError(f"+ is not defined for {operand.type}", span=node.span)
+
+
+def _refuse_interval(node: ast.Expression) -> None:
+    if intervals.is_interval(node):
+        raise NotSupportedError(
+            "an INTERVAL can only be added to or subtracted from a date or a timestamp",
+            span=node.span,
+        )
+
+
+def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
+    operator, span = node.operator, node.span
+    if operator in ("and", "or"):
+        parts = [as_condition(bind_expr(part, env, depth), part.span) for part in chain(node)]
+        return balanced(operator, parts)
+    if operator in ("+", "-") and (
+        intervals.is_interval(node.right) or intervals.is_interval(node.left)
+    ):
+        return _add_interval(node, env, depth)
+    left = bind_expr(node.left, env, depth)
+    right = bind_expr(node.right, env, depth)
+    if operator in _COMPARISONS:
+        return compare(_COMPARISONS[operator], left, right, span)
+    if operator == "-" and types.TIMESTAMP in (left.type, right.type):
+        if left.type.is_temporal and right.type.is_temporal:
+            raise NotSupportedError(
+                "the difference of timestamps is an INTERVAL, which is not supported",
+                span=span,
+                hint="date_diff('day', a, b) counts days; date_part('epoch', x) gives seconds.",
+            )
+    return _call(span, operator, left, right)
+
+
+def balanced(operator: str, parts: list[Expr]) -> Expr:
+    """A chain of AND or OR as a tree of small depth; the order of the parts stays."""
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        joined: list[Expr] = [Call(BOOLEAN, operator, pair) for pair in pairs]
+        parts = joined + parts[len(joined) * 2 :]
+    return parts[0]
+
+
+def compare(operator: str, left: Expr, right: Expr, span: Span) -> Expr:
+    """A comparison; a string constant beside a date or a timestamp is read at once."""
+    call = at(span, coercion.compare, operator, left, right)
+    if any(side.type.is_temporal for side in call.children):
+        return call.with_children(tuple(literals.folded(side, span) for side in call.children))
+    return call
+
+
+def _add_interval(node: ast.Binary, env: Environment, depth: int) -> Expr:
+    parameters = env.context.parameters
+    if intervals.is_interval(node.right) and not intervals.is_interval(node.left):
+        interval = intervals.fold(node.right, parameters)
+        if node.operator == "-":
+            interval = -interval
+        operand = bind_expr(node.left, env, depth)
+    elif node.operator == "+" and not intervals.is_interval(node.right):
+        interval = intervals.fold(node.left, parameters)
+        operand = bind_expr(node.right, env, depth)
+    else:
+        raise NotSupportedError(
+            "an INTERVAL can only be added to or subtracted from a date or a timestamp",
+            span=node.span,
+        )
+    if not (operand.type.is_temporal or operand.type == types.NULL):
+        raise TypeMismatchError(
+            f"an INTERVAL cannot be added to {operand.type}",
+            span=node.span,
+            hint="A date as a text needs its type: DATE '2020-01-31' + INTERVAL 1 DAY.",
+        )
+    amounts = (
+        Literal(types.INTEGER, interval.months),
+        Literal(types.INTEGER, interval.days),
+        Literal(types.BIGINT, interval.micros),
+    )
+    return _call(node.span, "add_interval", operand, *amounts)
+
+
+def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
+    name, span = node.name, node.span
+    if name in _CLOCK_FUNCTIONS and not node.arguments:
+        return _clock(name, span, env)
+    if aggregates.is_aggregate(name):
+        return _aggregate(node, env, depth)
+    if node.distinct:
+        raise ProgrammingError(f"DISTINCT is for aggregate functions; {name} is none", span=span)
+    args = tuple(bind_expr(argument, env, depth) for argument in node.arguments)
+    try:
+        return at(span, table.bind, name, args)
+    except UnknownNameError as error:
+        known = [*table.names(), *aggregates.names()]
+        raise UnknownNameError(
+            f'there is no function "{name}"',
+            span=error.span,
+            hint=suggestion(name, known, "") if error.hint is None else error.hint,
+        ) from error
+
+
+def _aggregate(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
+    if env.aggregates is None:
+        raise ProgrammingError(env.refusal, span=node.span)
+    arguments = node.arguments
+    if node.name == "count" and any(isinstance(item, ast.Star) for item in arguments):
+        if len(arguments) != 1 or node.distinct:
+            raise ProgrammingError("* can only stand alone in count(*)", span=node.span)
+        arguments = ()
+    inner = replace(
+        env,
+        aggregates=None,
+        refusal="aggregate functions cannot be nested",
+        aliases={} if env.aliases_first else env.aliases,
+        uses=None,
+    )
+    args = tuple(bind_expr(argument, inner, depth) for argument in arguments)
+    call = at(node.span, aggregates.bind, node.name, args, node.distinct)
+    return ref(env.aggregates.column(call, node.name))
+
+
+def _case(node: ast.CaseWhen, env: Environment, depth: int) -> Expr:
+    operand = None if node.operand is None else bind_expr(node.operand, env, depth)
+    tests: list[Expr] = []
+    for when, _ in node.branches:
+        test = bind_expr(when, env, depth)
+        if operand is None:
+            tests.append(as_condition(test, when.span))
+        else:
+            tests.append(compare("=", operand, test, when.span))
+    results = [bind_expr(then, env, depth) for _, then in node.branches]
+    if node.otherwise is None:
+        results.append(Literal(types.NULL, None))
+    else:
+        results.append(bind_expr(node.otherwise, env, depth))
+    type_ = at(node.span, coercion.common_type, tuple(results))
+    results = [
+        literals.folded(at(node.span, coercion.coerce, result, type_), node.span)
+        for result in results
+    ]
+    return Case(type_, tuple(zip(tests, results, strict=False)), results[-1])
+
+
+def _cast(node: ast.CastTo, env: Environment, depth: int) -> Expr:
+    if node.type.name == "interval":
+        _refuse_interval(node)
+    type_ = type_names.resolve(node.type)
+    operand = bind_expr(node.operand, env, depth)
+    result = at(node.span, partial(coercion.cast, safe=node.safe), operand, type_)
+    return literals.pinned(literals.folded(result, node.span))
+
+
+def _typed_constant(node: ast.TypedConstant) -> Expr:
+    _refuse_interval(node)
+    type_ = type_names.resolve(node.type)
+    if type_.is_temporal:
+        return literals.temporal(node.text, type_, node.span)
+    text = Literal(types.VARCHAR, node.text)
+    return literals.pinned(at(node.span, coercion.cast, text, type_))
+
+
+def _in(node: ast.In, env: Environment, depth: int) -> Expr:
+    operand = bind_expr(node.operand, env, depth)
+    items = [
+        literals.constant(item) if isinstance(item, ast.Constant) else bind_expr(item, env, depth)
+        for item in node.items
+    ]
+    type_ = at(node.span, coercion.common_type, (operand, *items))
+    arg = at(node.span, coercion.coerce, operand, type_)
+    values: list[bool | int | float | str] = []
+    others: list[Expr] = []
+    has_null = False
+    for item, written in zip(items, node.items, strict=True):
+        coerced = literals.folded(at(written.span, coercion.coerce, item, type_), written.span)
+        bare = literals.unpinned(coerced)
+        if not isinstance(bare, Literal):
+            others.append(at(written.span, coercion.compare, "=", arg, coerced))
+        elif bare.value is None:
+            has_null = True
+        else:
+            values.append(bare.value)
+    parts = others
+    if values:
+        parts = [InList(BOOLEAN, arg, tuple(values), has_null), *others]
+    elif has_null:
+        parts = [Literal(BOOLEAN, None), *others]
+    found = balanced("or", parts)
+    return _call(node.span, "not", found) if node.negated else found
+
+
+def _test(
+    node: ast.Between | ast.Like | ast.IsTest | ast.Extract, env: Environment, depth: int
+) -> Expr:
+    span = node.span
+    operand = bind_expr(node.operand, env, depth)
+    match node:
+        case ast.Between(_, _, low, high, negated):
+            bounds = (bind_expr(low, env, depth), bind_expr(high, env, depth))
+            result = _between(operand, bounds, span)
+        case ast.Like(_, _, pattern, escape, ignore_case, negated):
+            args = [operand, bind_expr(pattern, env, depth)]
+            if escape is not None:
+                args.append(bind_expr(escape, env, depth))
+            result = _call(span, "ilike" if ignore_case else "like", *args)
+        case ast.IsTest(_, _, "null" | "unknown", negated):
+            return _call(span, "is_not_null" if negated else "is_null", operand)
+        case ast.IsTest(_, _, what, negated):
+            operator = "is_distinct" if negated else "is_not_distinct"
+            truth = Literal(BOOLEAN, what == "true")
+            return compare(operator, as_condition(operand, span), truth, span)
+        case ast.Extract(_, part, _):
+            return _call(span, "date_part", Literal(types.VARCHAR, part), operand)
+    return _call(span, "not", result) if negated else result
+
+
+def _between(operand: Expr, bounds: tuple[Expr, Expr], span: Span) -> Expr:
+    """`operand >= low AND operand <= high`, all three in their common type."""
+    type_ = at(span, coercion.common_type, (operand, *bounds))
+    if type_ == types.NULL:
+        return Literal(BOOLEAN, None)
+    arg, low, high = (
+        literals.folded(at(span, coercion.coerce, expr, type_), span) for expr in (operand, *bounds)
+    )
+    return balanced("and", [compare(">=", arg, low, span), compare("<=", arg, high, span)])

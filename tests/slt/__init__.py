@@ -1,0 +1,1 @@
+"""sqllogictest files by feature, and what runs and rewrites them."""

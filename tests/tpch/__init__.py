@@ -1,0 +1,1 @@
+"""TPC-H: its data, eight of its queries, and their answers compared with DuckDB."""
