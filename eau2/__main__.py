@@ -5,9 +5,7 @@ Does not know: anything but where the command line starts.
 
 from __future__ import annotations
 
-import sys
-
-from eau2.cli import main
+from eau2.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

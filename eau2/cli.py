@@ -11,6 +11,7 @@ interrupted, 141 the reader of stdout went away.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -39,12 +40,22 @@ examples:
 The store is --store DIR, else $EAU2_STORE, else ./.eau2."""
 
 
+def run() -> NoReturn:
+    """The process that `eau2` starts: run one command and end.
+
+    Collecting garbage while modules load and taking the interpreter apart at the end would each
+    cost more than a small query; what must be closed has been closed by then.
+    """
+    gc.disable()
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. Nothing but SystemExit is raised, by --help and --version."""
+    """Run one command; the exit code."""
     try:
-        options = _parse(sys.argv[1:] if argv is None else list(argv))
-        run: Callable[[argparse.Namespace], int] = options.run
-        code = run(options)
+        code = _command(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -59,6 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(message(error), file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
+
+
+def _command(arguments: list[str]) -> int:
+    try:
+        options = _parse(arguments)
+    except SystemExit as done:
+        # argparse has printed the help or the version.
+        return int(done.code or 0)
+    command: Callable[[argparse.Namespace], int] = options.run
+    return command(options)
 
 
 def message(error: Exception) -> str:
@@ -192,6 +213,8 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
         path = None
     from eau2.connection import connect
 
+    gc.freeze()
+    gc.enable()
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
 

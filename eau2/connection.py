@@ -22,7 +22,7 @@ from eau2.engine import Answer, Engine, Parameters
 from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
 from eau2.frames import LocalFrames
 from eau2.kernels.inline import InlineHost
-from eau2.kv import ingest
+from eau2.kv.ingest.source import from_arrow, open_files
 from eau2.kv.store import Store
 from eau2.node import Node
 from eau2.operators.physical import to_logical
@@ -123,7 +123,7 @@ class Connection:
         table: a pyarrow Table, RecordBatch or reader, or anything with `__arrow_c_stream__`.
         """
         engine = self._open()
-        schema, batches = ingest.from_arrow(table)
+        schema, batches = from_arrow(table)
         rows = engine.settings.chunk_rows
         self._frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
 
@@ -237,10 +237,10 @@ def _parameters(params: Parameters | Sequence[object] | None) -> Parameters | No
 def _source(source: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Anything that can be put, as a schema and batches of it."""
     if isinstance(source, str | os.PathLike):
-        return ingest.open_files([os.fspath(source)])
+        return open_files([os.fspath(source)])
     if isinstance(source, list | tuple):
-        return ingest.open_files([os.fspath(path) for path in source])
-    return ingest.from_arrow(source)
+        return open_files([os.fspath(path) for path in source])
+    return from_arrow(source)
 
 
 def _quoted(name: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -101,7 +102,7 @@ class Engine:
 
     def plan(self, select: ast.Select, parameters: Parameters | None = None) -> Plan:
         """The stages of a query, without running them."""
-        bound = bind(select, self._frames, parameters)
+        bound = bind(select, self._frames, parameters, datetime.now())
         return cut(self._optimized(bound), bound.names)
 
     def _optimized(
@@ -177,7 +178,7 @@ class Engine:
         if not isinstance(target, ast.Select):
             star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
             target = ast.Select(target.span, (star,), target)
-        bound = bind(target, self._frames, parameters)
+        bound = bind(target, self._frames, parameters, datetime.now())
         types = [str(column.type) for column in bound.plan.output]
         return _table({"column_name": list(bound.names), "column_type": types})
 

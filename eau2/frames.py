@@ -14,7 +14,8 @@ from collections.abc import Hashable
 import pyarrow as pa
 
 from eau2.catalog import ChunkKey, Frame
-from eau2.kv import files, ingest
+from eau2.kv import files
+from eau2.kv.ingest.source import format_of, open_files
 from eau2.kv.store import Store
 
 
@@ -50,13 +51,13 @@ class LocalFrames:
 
         Raises InputFileError.
         """
-        if ingest.format_of(path) == "parquet":
+        if format_of(path) == "parquet":
             return files.parquet_frame(path)
         found = sorted(glob.glob(path, recursive=True)) or [path]
         key = tuple(_fingerprint(name) for name in found)
         frame = self._read.get(key)
         if frame is None:
-            schema, batches = ingest.open_files(found)
+            schema, batches = open_files(found)
             frame = self._transient.put(path_name(len(self._read)), schema, batches)
             self._read[key] = frame
         return frame

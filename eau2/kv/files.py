@@ -26,7 +26,7 @@ from eau2.config import DEFAULT_CHUNK_ROWS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
 from eau2.kv.encoding import frame_schema, to_stored
-from eau2.kv.parquet_statistics import row_groups_statistics
+from eau2.kv.parquet_statistics import run_statistics
 
 _PREFIX = "parquet:"
 _OPEN_FILES = 64
@@ -91,18 +91,15 @@ def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
             f"the file {path} has changed while it was being read", hint="Run it again."
         )
     file = _open(path, key.df_id)
-    names = [file.file.schema_arrow.names[file.schema.position(name) or 0] for name in columns]
-    schema = FrameSchema(
-        tuple(column for name in names for column in file.schema.columns if column.name == name)
-    )
+    by_name = {column.name: column for column in file.schema.columns}
     try:
         with file.lock:
-            table = file.file.read_row_groups(list(file.runs[key.number]), columns=names)
+            table = file.file.read_row_groups(list(file.runs[key.number]), columns=list(columns))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
-    if not names:
+    if not columns:
         return table
-    return to_stored(table, schema)
+    return to_stored(table, FrameSchema(tuple(by_name[name] for name in columns)))
 
 
 def _df_id(path: str) -> str:
@@ -164,19 +161,22 @@ def _runs(metadata: pq.FileMetaData) -> dict[int, tuple[int, ...]]:
 
 def _chunks(file: _File) -> list[ChunkRef]:
     metadata = file.file.metadata
+
+    def count_nulls(group: int, column: str) -> int:
+        try:
+            with file.lock:
+                nulls: int = file.file.read_row_group(group, columns=[column])[0].null_count
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(file.path, error) from error
+        return nulls
+
     refs = []
     for first, run in file.runs.items():
         groups = [metadata.row_group(number) for number in run]
-        refs.append(
-            ChunkRef(
-                ChunkKey(file.df_id, first),
-                sum(group.num_rows for group in groups),
-                sum(group.total_byte_size for group in groups),
-                "",
-                row_groups_statistics(groups, file.schema, file.file.schema_arrow),
-                (LOCAL,),
-            )
-        )
+        rows = sum(group.num_rows for group in groups)
+        size = sum(group.total_byte_size for group in groups)
+        statistics = run_statistics(metadata, run, file.schema, count_nulls)
+        refs.append(ChunkRef(ChunkKey(file.df_id, first), rows, size, "", statistics, (LOCAL,)))
     return refs
 
 

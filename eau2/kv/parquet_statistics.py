@@ -1,7 +1,8 @@
 """The statistics of Parquet row groups as ColumnStatistics, as far as they can be trusted.
 
 Owns: the conversion of what Parquet metadata says into stored values. Whatever is missing,
-deprecated, inexact or of a type whose order differs from SQL's stays unknown.
+inexact or of a type whose order differs from SQL's (floats: NaN) stays unknown; NULLs are counted
+by reading where the metadata does not say.
 Does not know: files, frames.
 """
 
@@ -9,72 +10,77 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import math
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eau2.catalog import ColumnStatistics, FrameSchema, Plain, merge_statistics
-from eau2.types import Kind, SqlType
+from eau2.kv.statistics import lower_bound, upper_bound
+from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 _EPOCH_DAY = datetime.date(1970, 1, 1)
 _EPOCH = datetime.datetime(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_BOUND_CHARACTERS = 32
 
 
-def row_groups_statistics(
-    groups: list[pq.RowGroupMetaData], schema: FrameSchema, arrow: pa.Schema
+CountNulls = Callable[[int, str], int]
+"""Counts the NULLs of a column in a row group by reading it: (group number, column name)."""
+
+
+def run_statistics(
+    metadata: pq.FileMetaData,
+    run: tuple[int, ...],
+    schema: FrameSchema,
+    count_nulls: CountNulls,
 ) -> tuple[ColumnStatistics, ...]:
-    """The statistics of each column over `groups`, which are one chunk."""
-    rows = sum(group.num_rows for group in groups)
-    if not groups:
+    """The statistics of each column over the row groups in `run`, which are one chunk."""
+    if not run:
         return tuple(ColumnStatistics(0) for _ in schema.columns)
-    positions = {
-        groups[0].column(index).path_in_schema: index for index in range(groups[0].num_columns)
-    }
+    first = metadata.row_group(run[0])
+    positions = {first.column(i).path_in_schema: i for i in range(first.num_columns)}
     result = []
-    for column, field in zip(schema.columns, arrow, strict=True):
-        parts = [_column(group, positions.get(field.name), column.type) for group in groups]
-        result.append(_joined(parts, rows))
+    for column in schema.columns:
+        parts = []
+        for number in run:
+            group = metadata.row_group(number)
+            found = group.column(positions[column.name]).statistics
+            part = _group_statistics(found, column.type)
+            if part is None:
+                part = ColumnStatistics(count_nulls(number, column.name))
+            parts.append((group.num_rows, part))
+        result.append(_joined(parts))
     return tuple(result)
 
 
-def _joined(parts: list[tuple[int, ColumnStatistics | None]], rows: int) -> ColumnStatistics:
-    """Row groups that hold only NULLs have no bounds and do not make the others unknown."""
-    if any(part is None for _, part in parts):
-        # An unknown null count may not read as "no NULLs" nor as "all NULL".
-        return ColumnStatistics(rows - 1) if rows > 1 else ColumnStatistics(0)
-    total: ColumnStatistics | None = None
-    nulls = 0
-    for count, part in parts:
-        assert part is not None
-        if part.null_count == count:
-            nulls += count
-        else:
-            total = part if total is None else merge_statistics(total, part)
-    if total is None:
+def _joined(parts: list[tuple[int, ColumnStatistics]]) -> ColumnStatistics:
+    """Row groups that hold only NULLs have no bounds and do not make the others' unknown."""
+    nulls = sum(part.null_count for rows, part in parts if part.null_count == rows)
+    others = [part for rows, part in parts if part.null_count != rows]
+    if not others:
         return ColumnStatistics(nulls)
+    total = reduce(merge_statistics, others)
     return ColumnStatistics(total.null_count + nulls, total.minimum, total.maximum)
 
 
-def _column(
-    group: pq.RowGroupMetaData, position: int | None, type_: SqlType
-) -> tuple[int, ColumnStatistics | None]:
-    if position is None:
-        return group.num_rows, None
-    found = group.column(position).statistics
+def _group_statistics(found: pq.Statistics | None, type_: SqlType) -> ColumnStatistics | None:
+    """The statistics of a row group, None when it does not even count NULLs."""
     if found is None or not found.has_null_count:
-        return group.num_rows, None
-    low = high = None
-    if found.has_min_max:
+        return None
+    if not found.has_min_max:
+        return ColumnStatistics(found.null_count)
+    try:
         low, high = _stored(found.min, type_), _stored(found.max, type_)
-        if type_.kind is Kind.VARCHAR:
-            low, high = _string_bounds(low, high)
-        if low is None or high is None:
-            low = high = None
-    return group.num_rows, ColumnStatistics(found.null_count, low, high)
+    except (ValueError, OverflowError, ArithmeticError, pa.ArrowException):
+        # A bound that Python has no value for, like a date after the year 9999.
+        return ColumnStatistics(found.null_count)
+    if low is None or high is None:
+        return ColumnStatistics(found.null_count)
+    if isinstance(low, str) and isinstance(high, str):
+        return ColumnStatistics(found.null_count, lower_bound(low), upper_bound(high))
+    return ColumnStatistics(found.null_count, low, high)
 
 
 def _stored(value: Any, type_: SqlType) -> Plain | None:
@@ -83,7 +89,8 @@ def _stored(value: Any, type_: SqlType) -> Plain | None:
         case bool() if type_.kind is Kind.BOOLEAN:
             return value
         case int() if type_.is_integer:
-            return value
+            low, high = INTEGER_RANGES[type_.kind]
+            return value if low <= value <= high else None
         case decimal.Decimal() if type_.is_decimal:
             scaled = value.scaleb(type_.scale, decimal.Context(prec=60))
             return int(scaled) if scaled == scaled.to_integral_value() else None
@@ -95,7 +102,3 @@ def _stored(value: Any, type_: SqlType) -> Plain | None:
             return value
         case _:
             return None
-
-
-def _string_bounds(low: Plain | None, high: Plain | None) -> tuple[Plain | None, Plain | None]:
-    return low, high

@@ -42,8 +42,9 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
         low, high = _float_bounds(series)
         return ColumnStatistics(nulls, low, high, sketch, _exponents(series))
     if type_.kind is Kind.VARCHAR:
-        low, high = _string_bounds(series)
-        return ColumnStatistics(nulls, low, high, sketch)
+        least: str = series.min()  # type: ignore[assignment]
+        most: str = series.max()  # type: ignore[assignment]
+        return ColumnStatistics(nulls, lower_bound(least), upper_bound(most), sketch)
     if type_.is_temporal:
         series = series.to_physical()
     return ColumnStatistics(nulls, series.min(), series.max(), sketch)  # type: ignore[arg-type]
@@ -89,13 +90,12 @@ def _exponents(series: pl.Series) -> tuple[int, int]:
     return math.frexp(low)[1], math.frexp(high)[1]
 
 
-def _string_bounds(series: pl.Series) -> tuple[str, str | None]:
-    low: str = series.min()  # type: ignore[assignment]
-    high: str = series.max()  # type: ignore[assignment]
-    return low[:BOUND_CHARACTERS], _upper_bound(high)
+def lower_bound(text: str) -> str:
+    """`text`, cut: a prefix sorts before what it is a prefix of."""
+    return text[:BOUND_CHARACTERS]
 
 
-def _upper_bound(text: str) -> str | None:
+def upper_bound(text: str) -> str | None:
     """The least string of at most BOUND_CHARACTERS that is not below `text`, None without one.
 
     It is monotone in `text`, so the largest bound of chunks is the bound of all their rows.

@@ -19,7 +19,7 @@ import polars as pl
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
 from eau2.operators import exact_sum
-from eau2.operators.expr import AggregateCall, Column, Expr
+from eau2.operators.expr import AggregateCall, Column, Expr, Literal, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -162,7 +162,7 @@ def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePl
         for column, call in aggregates
     )
     return StatePlan(
-        tuple((label, expr) for expr, label in book.arguments.items()),
+        tuple(book.arguments.values()),
         tuple(book.prepared),
         tuple(book.bins),
         tuple(book.states.values()),
@@ -175,15 +175,24 @@ def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePl
 class _Book:
     """What has been asked for while planning, so that calls share it."""
 
-    arguments: dict[Expr, str] = field(default_factory=dict)
+    arguments: dict[object, tuple[str, Expr]] = field(default_factory=dict)
     prepared: list[pl.Expr] = field(default_factory=list)
     bins: list[tuple[str, str]] = field(default_factory=list)
     states: dict[object, State] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
 
-    def argument(self, expr: Expr) -> pl.Expr:
-        """The column of `expr`, computed once per row."""
-        return pl.col(self.arguments.setdefault(expr, f"arg_{len(self.arguments)}"))
+    def argument(self, expr: Expr) -> str:
+        """The label of `expr`, which is computed once per row.
+
+        0.0 and -0.0 are equal constants, but 1 / x tells them apart: their signs are in the key.
+        """
+        zeros = tuple(
+            str(node.value)
+            for node in walk(expr)
+            if isinstance(node, Literal) and node.value == 0 and isinstance(node.value, float)
+        )
+        label = f"arg_{len(self.arguments)}"
+        return self.arguments.setdefault((expr, zeros), (label, expr))[0]
 
     def state(
         self, key: object, label: str, dtype: pl.DataType, partial: pl.Expr, merge: str
@@ -220,8 +229,9 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
 
 
 def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:
-    value = book.argument(arg)
-    key = ("count", arg)
+    name = book.argument(arg)
+    value = pl.col(name)
+    key = ("count", name)
     return book.state(key, f"{label}_count", pl.Int64(), value.count().cast(pl.Int64), "sum")
 
 
@@ -239,32 +249,35 @@ def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr
 
 def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The least value; of floats NaN only if there is nothing else, and never -0.0."""
-    value = book.argument(arg)
-    least = book.state(("min", arg), f"{label}_min", kernel_dtype(arg.type), value.min(), "min")
+    name = book.argument(arg)
+    value = pl.col(name)
+    least = book.state(("min", name), f"{label}_min", kernel_dtype(arg.type), value.min(), "min")
     return (least + 0.0).fill_nan(float("nan")) if arg.type.is_float else least
 
 
 def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The greatest value; of floats NaN if there is one, and never -0.0."""
-    value = book.argument(arg)
+    name = book.argument(arg)
+    value = pl.col(name)
     dtype = kernel_dtype(arg.type)
-    greatest = book.state(("max", arg), f"{label}_max", dtype, value.max(), "max")
+    greatest = book.state(("max", name), f"{label}_max", dtype, value.max(), "max")
     if not arg.type.is_float:
         return greatest
-    any_nan = book.state(("nan", arg), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
+    any_nan = book.state(("nan", name), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
     return pl.when(any_nan).then(float("nan")).otherwise(greatest + 0.0)
 
 
 def _integer_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The sum of integers, booleans or scaled decimals as an Int128."""
-    value = book.argument(arg)
+    name = book.argument(arg)
+    value = pl.col(name)
     narrow = arg.type.kind in _SHORT_INTEGERS or not call.wide
     if narrow or arg.type.kind is Kind.NULL:
         # Within one task; partial frames merge in 128 bits.
         partial = value.cast(pl.Int64).sum().cast(pl.Int128)
-        return book.state(("sum", arg, "64"), f"{label}_sum", pl.Int128(), partial, "sum")
+        return book.state(("sum", name, "64"), f"{label}_sum", pl.Int128(), partial, "sum")
     partial = value.cast(pl.Int128).sum()
-    total = book.state(("sum", arg, "128"), f"{label}_sum", pl.Int128(), partial, "sum")
+    total = book.state(("sum", name, "128"), f"{label}_sum", pl.Int128(), partial, "sum")
     if arg.type.is_wide:
         _check_wide_sum(arg, total, label, book)
     return total
@@ -277,10 +290,11 @@ def _check_wide_sum(arg: Expr, total: pl.Expr, label: str, book: _Book) -> None:
     each row. If the exact sum has wrapped, the two are 2**32 or more apart, else less than the
     number of rows; 2**31 tells them apart up to 2**31 rows.
     """
-    key = ("coarse", arg)
+    name = book.argument(arg)
+    key = ("coarse", name)
     if key in book.states:
         return
-    value = book.argument(arg)
+    value = pl.col(name)
     units = (value.cast(pl.Float64) * _WRAPPED_UNIT).cast(pl.Int64)
     coarse = book.state(key, f"{label}_coarse", pl.Int64(), units.sum(), "sum")
     count = _count(arg, label, book)
@@ -296,17 +310,18 @@ def _check_wide_sum(arg: Expr, total: pl.Expr, label: str, book: _Book) -> None:
 
 def _float_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The exact sum of FLOAT or DOUBLE values, rounded once, as a Float64."""
-    value = book.argument(arg).cast(pl.Float64)
+    name = book.argument(arg)
+    value = pl.col(name).cast(pl.Float64)
     non_finite = book.state(
-        ("special", arg), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
+        ("special", name), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
     )
     exponents = call.exponents
     if exponents is not None and exact_sum.fits(exponents):
         partial = exact_sum.scaled_fixed(value, exponents).sum()
-        key = ("fixed", arg, exponents)
+        key = ("fixed", name, exponents)
         total = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
         return exact_sum.finish_fixed(total, non_finite, exponents)
-    key_binned = ("binned", arg)
+    key_binned = ("binned", name)
     if key_binned not in book.states:
         book.bins.append((f"{label}_bin", f"{label}_sum"))
         book.prepared.append(exact_sum.bin_of(value).alias(f"{label}_bin"))

@@ -81,9 +81,14 @@ class Profile:
         product = 1.0
         for id_ in sorted(columns_of(expr)):
             if id_ not in self.columns:
-                return max(1.0, self.rows**0.75)
+                return max(1.0, _power(self.rows))
             product *= self.columns[id_].distinct
         return max(1.0, min(product, self.rows))
+
+
+def _power(count: float) -> float:
+    """Distinct values to expect of so many rows when nothing else is known."""
+    return float(count**0.75)
 
 
 def rows(plan: Logical) -> float:
@@ -132,7 +137,7 @@ def _scan(plan: Scan) -> Profile:
 def _column(statistics: ColumnStatistics, type_: SqlType, total: float) -> ColumnProfile:
     low, high = _number(statistics.minimum), _number(statistics.maximum)
     present = max(0.0, total - statistics.null_count)
-    distinct = present if type_.is_numeric or type_.is_temporal else present**0.75
+    distinct = present if type_.is_numeric or type_.is_temporal else _power(present)
     if low is not None and high is not None and not type_.is_float:
         distinct = min(distinct, high - low + 1)
     if statistics.distinct is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from eau2.operators.expr import (
     Call,
-    Case,
     Cast,
     ColumnRef,
     Expr,
@@ -18,6 +17,8 @@ from eau2.operators.expr import (
     columns_of,
     walk,
 )
+from eau2.operators.functions.casts import may_fail
+from eau2.operators.functions.table import lookup
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
@@ -28,37 +29,8 @@ FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 NEGATED = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 """What a comparison is called under NOT. The order is total, NaN included."""
 
-_NEVER_RAISE = COMPARISONS | {
-    "and",
-    "or",
-    "not",
-    "is_null",
-    "is_not_null",
-    "is_distinct",
-    "is_not_distinct",
-    "coalesce",
-    "/",
-    "greatest",
-    "least",
-    "lower",
-    "upper",
-    "length",
-    "starts_with",
-    "ends_with",
-    "contains",
-    "date_part",
-}
-
-_CHECKED_ONLY = frozenset({"+", "-", "*", "negate"})
-"""Arithmetic that raises on overflow alone, so not where it is known to be unchecked."""
-
-_STRICT = (
-    COMPARISONS
-    | _CHECKED_ONLY
-    | {"/", "//", "%", "not", "like", "ilike", "date_part", "add_interval", "abs", "||"}
-    | {"lower", "upper", "length", "starts_with", "ends_with", "contains"}
-)
-"""Functions that give NULL as soon as one argument is NULL."""
+_OVERFLOWS = frozenset({"+", "-", "*", "negate"})
+"""Arithmetic that raises on overflow alone: not on floats, nor where it is proven unchecked."""
 
 
 def can_raise(expr: Expr) -> bool:
@@ -68,21 +40,15 @@ def can_raise(expr: Expr) -> bool:
 
 def _node_can_raise(node: Expr) -> bool:
     match node:
-        case ColumnRef() | Literal() | InList() | Case():
-            return False
         case Cast(type=type_, arg=arg, safe=safe, checked=checked):
-            return checked and not safe and not cast_is_lossless(arg.type, type_)
-        case Call(function="like" | "ilike", args=args):
-            return not all(isinstance(arg, Literal) for arg in args[1:])
-        case Call(function=name, type=type_, checked=checked):
-            if name in _NEVER_RAISE:
-                return False
-            if name in _CHECKED_ONLY:
-                return checked and not type_.is_float
-            if name in ("//", "%") and isinstance(node.children[1], Literal):
-                return node.children[1].value in (None, 0, -1)
-            return True
-    return True
+            return checked and not safe and may_fail(arg.type, type_)
+        case Call(function="//" | "%", args=(_, Literal(value=divisor))):
+            return bool(divisor is None or divisor in (0, -1))
+        case Call(function=name, type=type_, checked=checked) if name in _OVERFLOWS:
+            return checked and not type_.is_float
+        case Call(function=name):
+            return lookup(name).fails
+    return False
 
 
 def cast_is_lossless(source: SqlType, target: SqlType) -> bool:
@@ -116,10 +82,10 @@ def always_null(expr: Expr, padded: frozenset[int]) -> bool:
             return value is None
         case Cast(arg=arg) | InList(arg=arg):
             return always_null(arg, padded)
-        case Call(function=name, args=args) if name in _STRICT:
-            return any(always_null(arg, padded) for arg in args)
         case Call(function="and" | "or" | "coalesce", args=args):
             return all(always_null(arg, padded) for arg in args)
+        case Call(function=name, args=args) if lookup(name).null_rule == "strict":
+            return any(always_null(arg, padded) for arg in args)
     return False
 
 

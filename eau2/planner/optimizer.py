@@ -28,7 +28,7 @@ Observer = Callable[[str, Logical], None]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its name (as in SET optimizer.<name>), what it does, and why it stands where it does."""
+    """A rule: its name (as in SET optimizer.<name>), what it does, why it stands where it does."""
 
     name: str
     apply: Callable[[Logical], Logical]

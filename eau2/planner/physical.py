@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from eau2.catalog import Frame
 from eau2.errors import InternalError
 from eau2.operators.base import Operator
-from eau2.operators.expr import Column, Expr, conjunction, conjuncts
+from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
@@ -108,8 +108,7 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
     match node:
         case logical.Scan(frame, columns, positions):
             names = tuple(frame.schema.columns[p].name for p in positions)
-            source = Source(frame, columns, positions)
-            return _Pipe(ScanChunks(columns, names), source)
+            return _Pipe(ScanChunks(columns, names), Source(frame, columns, positions))
         case logical.OneRow():
             return _Pipe(OneRow())
         case logical.Nothing(columns):
@@ -170,7 +169,7 @@ def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
 
 def _top_k(
     below: logical.Logical,
-    keys: tuple[logical.SortKey, ...],
+    keys: tuple[SortKey, ...],
     count: int,
     offset: int,
     cutter: _Cutter,

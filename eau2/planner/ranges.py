@@ -145,7 +145,7 @@ def _cast(source: SqlType, target: SqlType, below: Interval | None) -> Interval 
 
 
 def _rounded(value: int, unit: int) -> int:
-    """value / unit, rounded half away from zero."""
+    """The quotient rounded half away from zero."""
     magnitude = (abs(value) + unit // 2) // unit
     return magnitude if value >= 0 else -magnitude
 
@@ -202,7 +202,7 @@ def _date_part(call: Call, of: Interval | None) -> Interval | None:
     if part.value == "year" and of is not None:
         unit = 1 if call.args[1].type.kind is Kind.DATE else _MICROSECONDS_A_DAY
         first, last = of[0] // unit, of[1] // unit
-        if _FIRST_DAY <= first and last <= _LAST_DAY:
+        if first >= _FIRST_DAY and last <= _LAST_DAY:
             epoch = datetime.date(1970, 1, 1).toordinal()
             years = [datetime.date.fromordinal(epoch + day).year for day in (first, last)]
             return (years[0], years[1])

@@ -1,21 +1,18 @@
 """Expressions: names to columns, operators and functions to calls, casts made explicit.
 
-Owns: `bind_expr`, and `Environment`, which says what an expression may refer to at its place.
-Comes in: ast expressions. Goes out: bound expressions. Aggregate calls are collected on the way
-and replaced by references to the columns they will be.
+Owns: `bind_expr`. Comes in: ast expressions and an Environment. Goes out: bound expressions.
+Aggregate calls are collected on the way and replaced by references to the columns they will be.
 Does not know: clauses and their order, plans.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from eau2 import types
-from eau2.catalog import Catalog
 from eau2.config import LIMITS
 from eau2.errors import (
     NotSupportedError,
@@ -26,13 +23,14 @@ from eau2.errors import (
     UnknownNameError,
 )
 from eau2.operators import aggregates, coercion
-from eau2.operators.expr import Call, Case, Column, Expr, InList, Literal, ref
+from eau2.operators.expr import Call, Case, Expr, InList, Literal, ref
 from eau2.operators.functions import table
 from eau2.sql import ast, intervals, literals, type_names
+from eau2.sql.environment import Alias, Environment, Use
 from eau2.sql.naming import chain, folded_minus
-from eau2.sql.scope import Scope, suggestion
+from eau2.sql.scope import nearest
 from eau2.sql.shapes import Shapes
-from eau2.types import BOOLEAN, SqlType
+from eau2.types import BOOLEAN
 
 _Result = TypeVar("_Result")
 
@@ -40,85 +38,13 @@ _CLOCK_NAMES = ("current_date", "current_timestamp", "localtimestamp")
 _CLOCK_DATES = ("current_date", "today")
 _CLOCK_FUNCTIONS = (*_CLOCK_NAMES, "today", "now", "get_current_timestamp", "transaction_timestamp")
 
+_FUNCTIONS = frozenset(table.names())
+
 _COMPARISONS = {
     **{sign: sign for sign in ("=", "<>", "<", "<=", ">", ">=")},
     "is distinct from": "is_distinct",
     "is not distinct from": "is_not_distinct",
 }
-
-
-@dataclass(slots=True)
-class Context:
-    """What holds for a whole statement. `spent` counts the nodes bound for the sake of aliases."""
-
-    catalog: Catalog
-    parameters: Mapping[int | str, object]
-    now: datetime | None
-    ids: Iterator[int]
-    spent: int = 0
-
-    def column(self, name: str, type_: SqlType) -> Column:
-        """A new column of the plan."""
-        return Column(next(self.ids), name, type_)
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """A name that a select list gives, with what it names and where it stands in the list."""
-
-    position: int
-    name: str
-    expression: ast.Expression
-
-
-@dataclass(slots=True)
-class Aggregates:
-    """The aggregate calls met so far and the columns they will be; equal calls share one."""
-
-    context: Context
-    shapes: Shapes
-    calls: list[tuple[Column, aggregates.AggregateCall]] = field(default_factory=list)
-    known: dict[tuple[str, bool, int | None], Column] = field(default_factory=dict)
-
-    def column(self, call: aggregates.AggregateCall, name: str) -> Column:
-        """The column that holds the result of `call`."""
-        shape = None if call.arg is None else self.shapes.of(call.arg)
-        key = (call.function, call.distinct, shape)
-        column = self.known.get(key)
-        if column is None:
-            column = self.context.column(name, call.type)
-            self.known[key] = column
-            self.calls.append((column, call))
-        return column
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A column that was named, and where."""
-
-    name: str
-    span: Span
-    columns: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What an expression may refer to.
-
-    aliases: of the select list, by case-folded name, those before position `visible`. With
-    `aliases_first` they go before columns. aggregates collects aggregate calls; when it is None
-    they are an error, worded by `refusal`. uses collects the columns that were named.
-    """
-
-    context: Context
-    scope: Scope
-    aliases: Mapping[str, Alias] = field(default_factory=dict)
-    visible: int = 0
-    aliases_first: bool = False
-    aggregates: Aggregates | None = None
-    refusal: str = "aggregate functions are not allowed here"
-    uses: list[Use] | None = None
-    inside_alias: bool = False
 
 
 def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
@@ -284,13 +210,13 @@ def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
     right = bind_expr(node.right, env, depth)
     if operator in _COMPARISONS:
         return compare(_COMPARISONS[operator], left, right, span)
-    if operator == "-" and types.TIMESTAMP in (left.type, right.type):
-        if left.type.is_temporal and right.type.is_temporal:
-            raise NotSupportedError(
-                "the difference of timestamps is an INTERVAL, which is not supported",
-                span=span,
-                hint="date_diff('day', a, b) counts days; date_part('epoch', x) gives seconds.",
-            )
+    sides = (left.type, right.type)
+    if operator == "-" and types.TIMESTAMP in sides and all(side.is_temporal for side in sides):
+        raise NotSupportedError(
+            "the difference of timestamps is an INTERVAL, which is not supported",
+            span=span,
+            hint="date_diff('day', a, b) counts days; date_part('epoch', x) gives seconds.",
+        )
     return _call(span, operator, left, right)
 
 
@@ -348,16 +274,12 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
         return _aggregate(node, env, depth)
     if node.distinct:
         raise ProgrammingError(f"DISTINCT is for aggregate functions; {name} is none", span=span)
+    if name not in _FUNCTIONS:
+        near = nearest(name, [*_FUNCTIONS, *aggregates.names()])
+        hint = None if near is None else f'Did you mean "{near}"?'
+        raise UnknownNameError(f'there is no function "{name}"', span=span, hint=hint)
     args = tuple(bind_expr(argument, env, depth) for argument in node.arguments)
-    try:
-        return at(span, table.bind, name, args)
-    except UnknownNameError as error:
-        known = [*table.names(), *aggregates.names()]
-        raise UnknownNameError(
-            f'there is no function "{name}"',
-            span=error.span,
-            hint=suggestion(name, known, "") if error.hint is None else error.hint,
-        ) from error
+    return at(span, table.bind, name, args)
 
 
 def _aggregate(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:

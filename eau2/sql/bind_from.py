@@ -16,7 +16,8 @@ from eau2.operators import coercion
 from eau2.operators.expr import Call, Expr, JoinKind, conjuncts, ref
 from eau2.operators.functions import table
 from eau2.sql import ast
-from eau2.sql.bind_expr import Context, Environment, at, balanced, bind_condition
+from eau2.sql.bind_expr import at, balanced, bind_condition
+from eau2.sql.environment import Context, Environment
 from eau2.sql.logical import Filter, Join, Logical, OneRow, Project, Scan, Sort
 from eau2.sql.scope import MergedColumn, Scope, VisibleColumn, VisibleTable, suggestion
 from eau2.sql.shapes import Shapes

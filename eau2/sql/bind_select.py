@@ -12,19 +12,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from eau2.errors import NotSupportedError, ProgrammingError, Span
-from eau2.operators.expr import Column, ColumnRef, Expr, Literal, SortKey, ref
+from eau2.operators.expr import Column, ColumnRef, Expr, SortKey, ref
 from eau2.sql import ast, literals
-from eau2.sql.bind_expr import (
-    Aggregates,
-    Alias,
-    Context,
-    Environment,
-    Use,
-    as_condition,
-    bind_condition,
-    bind_expr,
-)
+from eau2.sql.bind_expr import as_condition, bind_condition, bind_expr
 from eau2.sql.bind_from import Query, Source, bind_from, without_order
+from eau2.sql.environment import Aggregates, Alias, Context, Environment, Use
 from eau2.sql.logical import Aggregate, Filter, Limit, Logical, Project, Sort
 from eau2.sql.naming import expression_name, folded_minus
 from eau2.sql.shapes import Shapes
@@ -338,9 +330,9 @@ def _projected(
     hidden: list[tuple[Column, Expr]] = []
     keys: list[SortKey] = []
     for key in order:
-        column = _key_column(select, key, columns, known, hidden)
-        if column is not None:
-            keys.append(_sort_key(key.item, column))
+        key_column = _key_column(select, key, columns, known, hidden)
+        if key_column is not None:
+            keys.append(_sort_key(key.item, key_column))
     if order:
         plan = without_order(plan)
     visible = [(column, item.expr) for column, item in zip(columns, items, strict=True)]

@@ -18,8 +18,8 @@ from itertools import count
 from eau2.catalog import Catalog
 from eau2.config import LIMITS
 from eau2.sql import ast
-from eau2.sql.bind_expr import Context
 from eau2.sql.bind_select import bind_select, total_order
+from eau2.sql.environment import Context
 from eau2.sql.logical import Logical, Sort
 
 

@@ -39,7 +39,7 @@ class VisibleTable:
 
 @dataclass(frozen=True, slots=True)
 class MergedColumn:
-    """Columns of one name that USING or NATURAL made into one. `tables` are indices in the scope."""
+    """Columns of one name made one by USING or NATURAL. `tables` are indices in the scope."""
 
     name: str
     expr: Expr

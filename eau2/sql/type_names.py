@@ -38,18 +38,18 @@ _NAMES: dict[str, SqlType] = {
 _DECIMALS = ("decimal", "numeric", "dec")
 _DEFAULT_DECIMAL = (18, 3)
 
-_KNOWN_ELSEWHERE = frozenset(
-    """
-    array bignum binary bit bitstring blob bytea enum geometry guid hugeint interval json list map
-    null row struct time timestamp_ms timestamp_ns timestamp_s timestamptz timetz uhugeint uint128
-    union uuid varbinary varint variant
-    """.split()
-) | {
+_REFUSED_TEXT = """
+array bignum binary bit bitstring blob bytea enum geometry guid interval json list map null row
+struct time timestamp_ms timestamp_ns timestamp_s timestamptz timetz uhugeint uint128 union uuid
+varbinary varint variant
+"""
+_REFUSED = frozenset(_REFUSED_TEXT.split()) | {
     "time with time zone",
     "timestamp with time zone",
     "timestamp without time zone",
     "time without time zone",
 }
+"""Types of DuckDB that eau2 has not."""
 
 
 def resolve(name: ast.TypeName) -> SqlType:
@@ -62,7 +62,7 @@ def resolve(name: ast.TypeName) -> SqlType:
         return _decimal(name)
     type_ = _NAMES.get(name.name)
     if type_ is None:
-        if name.name in _KNOWN_ELSEWHERE:
+        if name.name in _REFUSED:
             raise NotSupportedError(
                 f"the type {name.name.upper()} is not supported", span=name.span
             )

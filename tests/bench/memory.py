@@ -32,9 +32,7 @@ import json, sys, time
 import eau2
 store, source, budget, sql = sys.argv[1:5]
 started = time.perf_counter()
-connection = eau2.connect(store)
-if int(budget):
-    connection.execute(f"SET memory_mb = {int(budget)}")
+connection = eau2.connect(store, memory=f"{budget}MB" if int(budget) else None)
 connection.put("big", source)
 put_s = time.perf_counter() - started
 rows = connection.sql(sql).fetchall() if sql else []

@@ -88,7 +88,10 @@ class EauSide:
         for setting in settings:
             self.connection.execute(setting)
         for table in tables:
-            self.connection.register(table.name, table.arrow())
+            if store is None:
+                self.connection.register(table.name, table.arrow())
+            else:
+                self.connection.put(table.name, table.arrow(), replace=True)
 
     def run(self, sql: str) -> Answer:
         try:

@@ -101,6 +101,8 @@ def _to_decimal(
     shift = target.scale - scale
     if source.kind is Kind.BOOLEAN:
         value = value.cast(pl.Int8)
+    if shift == 0 and not may_fail(source, target):
+        return value.cast(dtype)
     if shift >= 0:
         bad = None
         if may_fail(source, target):

@@ -1,9 +1,116 @@
-"""Fold constants: placeholder."""
+"""Fold constants: expressions are simplified, and what can have no rows becomes Nothing.
+
+Owns: applying simplify.py to every expression of a plan, and the consequences for nodes.
+Comes in: any plan. Goes out: the same rows and columns.
+Does not know: how an expression is simplified.
+"""
 
 from __future__ import annotations
-from eau2.sql.logical import Logical
+
+from dataclasses import replace
+
+from eau2.operators.expr import Expr, Literal, SortKey, ref
+from eau2.planner.simplify import FALSE, TRUE, as_filter, simplified
+from eau2.sql.logical import (
+    Aggregate,
+    Filter,
+    Join,
+    Limit,
+    Logical,
+    Nothing,
+    Project,
+    Sort,
+    transform,
+)
 
 
 def fold_constants(plan: Logical) -> Logical:
     """The rule."""
-    return plan
+    return transform(plan, _visit)
+
+
+def _visit(node: Logical) -> Logical:
+    node = _expressions(node)
+    match node:
+        case Filter(input=below, condition=condition):
+            if condition == TRUE:
+                return below
+            if condition == FALSE or isinstance(below, Nothing):
+                return Nothing(node.output)
+        case Project(input=Nothing()) | Sort(input=Nothing()) | Limit(input=Nothing()):
+            return Nothing(node.output)
+        case Limit(count=0):
+            return Nothing(node.output)
+        case Aggregate(input=Nothing(), keys=keys) if keys:
+            return Nothing(node.output)
+        case Join():
+            return _join(node)
+    return node
+
+
+def _expressions(node: Logical) -> Logical:
+    """The node over simplified expressions."""
+    match node:
+        case Filter(condition=condition):
+            return replace(node, condition=as_filter(condition))
+        case Project(items=items):
+            return replace(node, items=tuple((column, simplified(e)) for column, e in items))
+        case Sort(keys=keys):
+            return replace(
+                node,
+                keys=tuple(SortKey(simplified(k.expr), k.descending, k.nulls_last) for k in keys),
+            )
+        case Aggregate(keys=keys, aggregates=aggregates):
+            return replace(
+                node,
+                keys=tuple((column, simplified(expr)) for column, expr in keys),
+                aggregates=tuple(
+                    (column, call if call.arg is None else replace(call, arg=simplified(call.arg)))
+                    for column, call in aggregates
+                ),
+            )
+        case Join(equalities=equalities, condition=condition):
+            return replace(
+                node,
+                equalities=tuple((simplified(a), simplified(b)) for a, b in equalities),
+                condition=_unless_true(condition),
+            )
+    return node
+
+
+def _unless_true(condition: Expr | None) -> Expr | None:
+    if condition is None:
+        return None
+    simpler = as_filter(condition)
+    return None if simpler == TRUE else simpler
+
+
+def _join(node: Join) -> Logical:
+    """A join without one of its inputs, or without any pair."""
+    apart = node.condition == FALSE
+    no_left, no_right = isinstance(node.left, Nothing), isinstance(node.right, Nothing)
+    if not (apart or no_left or no_right):
+        return node
+    match node.kind:
+        case "inner" | "cross" | "semi":
+            return Nothing(node.output)
+        case "left":
+            return Nothing(node.output) if no_left else _padded(node, node.left)
+        case "right":
+            return Nothing(node.output) if no_right else _padded(node, node.right)
+        case "anti":
+            return Nothing(node.output) if no_left else node.left
+    if no_left and no_right:
+        return Nothing(node.output)
+    if no_left or no_right:
+        return _padded(node, node.right if no_left else node.left)
+    return node
+
+
+def _padded(node: Join, kept: Logical) -> Logical:
+    """One side's rows, with NULLs for the other's columns."""
+    ids = {column.id for column in kept.output}
+    return Project(
+        kept,
+        tuple((c, ref(c) if c.id in ids else Literal(c.type, None)) for c in node.output),
+    )

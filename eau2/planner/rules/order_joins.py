@@ -19,6 +19,7 @@ from eau2.operators.expr import (
     Call,
     ColumnRef,
     Expr,
+    JoinKind,
     columns_of,
     conjunction,
     conjuncts,
@@ -220,6 +221,6 @@ def _built(tree: Tree, relations: list[Logical], graph: Graph) -> tuple[int, Log
             equalities.append((first, second) if a & left else (second, first))
         else:
             condition.append(predicate.expr)
-    kind = "inner" if equalities or condition else "cross"
+    kind: JoinKind = "inner" if equalities or condition else "cross"
     on = conjunction(tuple(condition)) if condition else None
     return both, Join(kind, probe, build, tuple(equalities), on)

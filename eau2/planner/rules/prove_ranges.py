@@ -85,9 +85,9 @@ def _learn_scan(scan: Scan, known: Known) -> None:
 def _learn_column(column: Column, statistics: ColumnStatistics, known: Known) -> None:
     if column.type.is_float:
         if statistics.exponents is not None:
-            low, high = statistics.exponents
+            lowest, highest = statistics.exponents
             grid = _EXPONENT_GRID
-            known.exponents[column.id] = (low // grid * grid, -(-high // grid) * grid)
+            known.exponents[column.id] = (lowest // grid * grid, -(-highest // grid) * grid)
         return
     low, high = statistics.minimum, statistics.maximum
     if isinstance(low, int) and isinstance(high, int):

@@ -26,8 +26,8 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
+from eau2.planner.disjunction import factor, implied
 from eau2.planner.facts import can_raise, follows_equality, never_true
-from eau2.planner.rules.split_disjunctions import factor, implied
 from eau2.sql.logical import (
     Aggregate,
     Filter,

@@ -1,6 +1,6 @@
-"""Split disjunctions: what an OR of ANDs says in every branch, and about one side alone.
+"""Disjunctions: what an OR of ANDs says in every branch, and about one side alone.
 
-Owns: taking ORs apart for push_filters. Pure functions on expressions.
+Owns: taking ORs apart and putting them together. Pure functions on expressions.
 Does not know: plans.
 """
 

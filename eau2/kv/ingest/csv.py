@@ -1,0 +1,223 @@
+"""CSV and TSV files as batches: header line, types that fit every row.
+
+Owns: finding the separator and the column types, and streaming with pyarrow's reader.
+Comes in: paths; goes out: (schema, batches). Does not know: stored form, names.
+
+The files are read twice: once to find types that all their rows fit, starting from what the first
+block looks like and widening where a later value does not fit; once to hand out the rows. So a
+value never fails to convert, and the types do not depend on where it stands. As in DuckDB: empty
+is NULL (quoted too), columns without values are VARCHAR, whole numbers beyond 64 bits stay exact,
+numbers with leading zeros are text (if one stands in the first block), times and time zones are
+text. The first line is always the header.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from eau2.errors import InputFileError
+from eau2.kv.ingest.text import DAMAGE, check_readable, damaged, open_bytes
+
+_BLOCK_BYTES = 1 << 23
+_SEPARATORS = (",", "\t", ";", "|")
+_TRUE = ["true", "True", "TRUE", "t", "T", "yes", "Yes", "YES"]
+_FALSE = ["false", "False", "FALSE", "f", "F", "no", "No", "NO"]
+_MISFIT = re.compile(r"In CSV column #([0-9]+): .*?conversion error to [^:]*:(.*)", re.DOTALL)
+_QUOTED = re.compile(r"'(.*)'", re.DOTALL)
+_TOO_WIDE = re.compile(r"Expected ([0-9]+) columns, got ([0-9]+)")
+_WHOLE = r"^\s*[+-]?[0-9]{1,38}\s*$"
+_LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
+_BIG = pa.decimal128(38, 0)
+
+
+def open_csv(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The rows of CSV files with the same header. Raises InputFileError."""
+    for path in paths:
+        check_readable(path)
+    separators = [_separator(path) for path in paths]
+    schema = _guess(paths[0], separators[0])
+    for path, separator in zip(paths, separators, strict=True):
+        schema = _widen_to_fit(path, separator, schema)
+    nulls = [pa.string() if pa.types.is_null(field.type) else field.type for field in schema]
+    final = pa.schema(list(zip(schema.names, nulls, strict=True)))
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for path, separator in zip(paths, separators, strict=True):
+            try:
+                yield from _read(path, separator, final)
+            except DAMAGE as error:
+                raise _explained(path, separator, error) from error
+
+    return final, rows()
+
+
+def _separator(path: str) -> str:
+    """The separator that the header line has most of; a tab for .tsv."""
+    if ".tsv" in path.lower()[-7:]:
+        return "\t"
+    try:
+        with open_bytes(path) as file:
+            line = file.readline(1 << 20).decode("utf-8", "replace")
+    except DAMAGE as error:
+        raise damaged(path, "CSV", error) from error
+    return max(_SEPARATORS, key=lambda mark: (line.count(mark), -_SEPARATORS.index(mark)))
+
+
+def _read(
+    path: str, separator: str, schema: pa.Schema | None, *, threads: bool = True
+) -> pacsv.CSVStreamingReader:
+    packed = path.lower().endswith(".gz")
+    return pacsv.open_csv(
+        pa.input_stream(path, compression="gzip" if packed else None),
+        read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads),
+        parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            true_values=_TRUE,
+            false_values=_FALSE,
+        ),
+    )
+
+
+def _guess(path: str, separator: str) -> pa.Schema:
+    """The types that the first block looks like."""
+    try:
+        with _read(path, separator, None) as reader:
+            found = reader.schema
+        schema = pa.schema([(field.name, _tamed(field.type)) for field in found])
+        if len(set(schema.names)) < len(schema):
+            return schema
+        numbers = [field.name for field in schema if _is_number(field.type)]
+        as_text = pa.schema(
+            [(f.name, pa.string() if f.name in numbers else f.type) for f in schema]
+        )
+        with _read(path, separator, as_text) as reader:
+            block = reader.read_next_batch()
+    except StopIteration:
+        return schema
+    except DAMAGE as error:
+        raise _explained(path, separator, error) from error
+    for name in numbers:
+        index = schema.get_field_index(name)
+        exact = _number_type(block.column(name), schema.field(index).type)
+        schema = schema.set(index, pa.field(name, exact))
+    return schema
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
+
+
+def _tamed(type_: pa.DataType) -> pa.DataType:
+    """A type that pyarrow guessed, as one that eau2 has."""
+    if pa.types.is_time(type_) or pa.types.is_binary(type_):
+        return pa.string()
+    if pa.types.is_timestamp(type_) and type_.tz is not None:
+        return pa.string()
+    return type_
+
+
+def _number_type(text: pa.Array, guessed: pa.DataType) -> pa.DataType:
+    """The type of numbers given their text: codes like 007 are text, big integers are exact."""
+    if pc.any(pc.match_substring_regex(text, _LEADING_ZERO)).as_py():
+        return pa.string()
+    if pa.types.is_floating(guessed) and pc.all(pc.match_substring_regex(text, _WHOLE)).as_py():
+        return _BIG
+    return guessed
+
+
+def _widen_to_fit(path: str, separator: str, schema: pa.Schema) -> pa.Schema:
+    """`schema` with types wide enough for every row of the file."""
+    while True:
+        try:
+            with _read(path, separator, schema) as reader:
+                if reader.schema.names != schema.names:
+                    raise InputFileError(
+                        f"{path} has another header than the first file",
+                        hint="Files read together must have the same columns in the same order.",
+                    )
+                for _ in reader:
+                    pass
+            return schema
+        except DAMAGE as error:
+            misfit = _MISFIT.search(str(error))
+            if misfit is None:
+                raise _explained(path, separator, error) from error
+            index = int(misfit[1])
+            value = _QUOTED.search(misfit[2])
+            now = schema.field(index).type
+            wider = _wider(now, value[1] if value is not None else "")
+            schema = schema.set(index, pa.field(schema.names[index], wider))
+
+
+def _wider(now: pa.DataType, value: str) -> pa.DataType:
+    """The narrowest type after `now` that also fits `value`; text in the end."""
+    seen = pacsv.read_csv(
+        io.BytesIO(b"x\n" + value.split("\n")[0].encode() + b"\n"),
+        convert_options=pacsv.ConvertOptions(true_values=_TRUE, false_values=_FALSE),
+    )
+    type_ = _tamed(seen.schema.field(0).type)
+    if _is_number(type_):
+        type_ = _number_type(seen.column(0).cast(pa.string()), type_)
+        if re.match(_WHOLE, value) and type_ != pa.int64():
+            type_ = _BIG
+    if pa.types.is_null(now) and type_ != now:
+        return type_
+    chain = [pa.int64(), _BIG, pa.float64()]
+    if now in chain and type_ in chain and chain.index(type_) > chain.index(now):
+        return type_
+    if now == _BIG and type_ in chain:
+        return pa.float64()
+    if now == pa.timestamp("s") and type_ == pa.timestamp("ns"):
+        return type_
+    return pa.string()
+
+
+def _explained(path: str, separator: str, error: Exception) -> InputFileError:
+    """The error with the number of the line that is wrong, which needs another, slower reading."""
+    wrong = _TOO_WIDE.search(str(error))
+    if wrong is None:
+        return damaged(path, "CSV", error)
+    rows: list[pacsv.InvalidRow] = []
+
+    def note(row: pacsv.InvalidRow) -> str:
+        rows.append(row)
+        return "error"
+
+    expected, actual = wrong[1], wrong[2]
+    try:
+        with pacsv.open_csv(
+            pa.input_stream(path, compression="gzip" if path.lower().endswith(".gz") else None),
+            read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=pacsv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, invalid_row_handler=note
+            ),
+        ) as reader:
+            for _ in reader:
+                pass
+    except DAMAGE:
+        pass
+    line = _line_number(path, rows[0].number, rows[0].text) if rows else None
+    where = f"line {line}" if line is not None else "a line"
+    return InputFileError(
+        f"{path}: {where} has {actual} fields instead of the header's {expected}",
+        hint="Correct the line, or quote fields that hold the separator.",
+    )
+
+
+def _line_number(path: str, row: int | None, text: str) -> int | None:
+    """The line on which a row begins: at or after its number, since rows may span lines."""
+    wanted = text.split("\n")[0].rstrip("\r").encode()
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            if (row is None or number >= row) and line.rstrip(b"\r\n") == wanted:
+                return number
+    return row

@@ -1,0 +1,312 @@
+"""Operators as indented text, one a line: for EXPLAIN, golden tests and people.
+
+Owns: how operators and bound expressions are written, as close to SQL as can be. Comes in: a tree.
+Goes out: text that depends on the tree alone. Does not know: how to read it back (codec.py is for
+that), logical plans.
+
+A column is shown by its name. Where two columns of a tree share a name, each has its id behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+
+from eau2.operators.base import Operator
+from eau2.operators.expr import (
+    AggregateCall,
+    Call,
+    Case,
+    Cast,
+    Column,
+    ColumnRef,
+    Expr,
+    InList,
+    Literal,
+    SortKey,
+    Value,
+)
+from eau2.operators.filter import Filter
+from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.join import Join
+from eau2.operators.project import Project
+from eau2.operators.scan import ScanChunks, StageInput
+from eau2.operators.sort import Limit, Sort, TopK
+from eau2.operators.values import NoRows, OneRow
+from eau2.types import Kind, SqlType
+
+_SHOWN_VALUES = 10
+"""Of a longer IN list only the first so many are shown."""
+
+_INFIX: dict[str, tuple[str, int]] = {
+    "or": ("OR", 1),
+    "and": ("AND", 2),
+    "=": ("=", 4),
+    "<>": ("<>", 4),
+    "<": ("<", 4),
+    "<=": ("<=", 4),
+    ">": (">", 4),
+    ">=": (">=", 4),
+    "is_distinct": ("IS DISTINCT FROM", 4),
+    "is_not_distinct": ("IS NOT DISTINCT FROM", 4),
+    "||": ("||", 5),
+    "+": ("+", 6),
+    "-": ("-", 6),
+    "*": ("*", 7),
+    "/": ("/", 7),
+    "//": ("//", 7),
+    "%": ("%", 7),
+}
+_NOT, _COMPARISON, _SUM, _SIGN, _ATOM = 3, 4, 6, 8, 9
+
+Names = Mapping[int, str]
+
+
+def to_text(operator: Operator) -> str:
+    """The tree, one operator a line, inputs indented by two spaces below what reads them."""
+    names = _names(operator)
+    return "\n".join(_lines(operator, names, ""))
+
+
+def expr_text(expr: Expr, names: Names | None = None) -> str:
+    """The expression much like SQL. A column not in `names` (by id) is shown by its label."""
+    return _expr(expr, {} if names is None else names)[0]
+
+
+def column_names(columns: Iterator[Column]) -> Names:
+    """What to call each column: its name, with the id behind it where others have that name."""
+    found = {column.id: column.name for column in columns}
+    ids: dict[str, int] = {}
+    for name in found.values():
+        ids[name] = ids.get(name, 0) + 1
+    return {
+        id_: _quoted(name) if ids[name] == 1 else f"{_quoted(name)}#{id_}"
+        for id_, name in found.items()
+    }
+
+
+def aggregate_text(call: AggregateCall, names: Names | None = None) -> str:
+    """The call much like SQL, with what statistics have proved about a sum behind it."""
+    if call.arg is None:
+        return "count(*)"
+    distinct = "DISTINCT " if call.distinct else ""
+    proved = "" if call.wide else " [64 bits]"
+    if call.exponents is not None:
+        proved += f" [exponents {call.exponents[0]} to {call.exponents[1]}]"
+    return f"{call.function}({distinct}{expr_text(call.arg, names)}){proved}"
+
+
+def sort_key_text(key: SortKey, names: Names | None = None) -> str:
+    """The key as ORDER BY has it; NULLS LAST goes without saying."""
+    direction = " DESC" if key.descending else ""
+    nulls = "" if key.nulls_last else " NULLS FIRST"
+    return f"{expr_text(key.expr, names)}{direction}{nulls}"
+
+
+def literal_text(value: Value, type_: SqlType) -> str:
+    """A physical value as an SQL literal."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case float():
+            finite = value - value == 0.0
+            return repr(value) if finite else f"CAST('{value}' AS {type_})"
+        case int():
+            return _integer_text(value, type_)
+
+
+def _integer_text(value: int, type_: SqlType) -> str:
+    if type_.is_decimal and type_.scale:
+        digits = str(abs(value)).rjust(type_.scale + 1, "0")
+        sign = "-" if value < 0 else ""
+        return f"{sign}{digits[: -type_.scale]}.{digits[-type_.scale :]}"
+    try:
+        if type_.kind is Kind.DATE:
+            return f"DATE '{date(1970, 1, 1) + timedelta(days=value)}'"
+        if type_.kind is Kind.TIMESTAMP:
+            instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
+            return f"TIMESTAMP '{instant.replace(tzinfo=None).isoformat(sep=' ')}'"
+    except OverflowError:
+        return f"CAST({value} AS {type_})"
+    return str(value)
+
+
+def _lines(operator: Operator, names: Names, indent: str) -> Iterator[str]:
+    yield f"{indent}{_line(operator, names)}".rstrip()
+    for node in operator.inputs:
+        yield from _lines(node, names, indent + "  ")
+
+
+def _line(operator: Operator, names: Names) -> str:
+    match operator:
+        case ScanChunks(columns, stored):
+            pairs = zip(columns, stored, strict=True)
+            return "Scan " + ", ".join(_assigned(c, _quoted(name), names) for c, name in pairs)
+        case StageInput(stage, columns):
+            return f"Stage {stage}: {_columns(columns, names)}" if columns else f"Stage {stage}"
+        case OneRow():
+            return "OneRow"
+        case NoRows(columns):
+            return f"NoRows {_columns(columns, names)}"
+        case Filter(_, condition):
+            return f"Filter {expr_text(condition, names)}"
+        case Project(_, items):
+            shown = (_assigned(column, expr_text(expr, names), names) for column, expr in items)
+            return "Project " + ", ".join(shown)
+        case PartialAggregate(_, keys, aggregates):
+            shown = (_assigned(column, expr_text(expr, names), names) for column, expr in keys)
+            return "PartialAggregate" + _aggregates(", ".join(shown), aggregates, names)
+        case FinalAggregate(_, keys, aggregates, merged):
+            name = "FinalAggregate (merged)" if merged else "FinalAggregate"
+            return name + _aggregates(_columns(keys, names), aggregates, names)
+        case Join():
+            return _join(operator, names)
+        case Sort(_, keys, at_most_rows):
+            text = "Sort " + ", ".join(sort_key_text(key, names) for key in keys)
+            return text if at_most_rows is None else f"{text} (if at most {at_most_rows} rows)"
+        case Limit(_, count, offset):
+            return f"Limit {'all' if count is None else count}{_offset(offset)}"
+        case TopK(_, keys, count, offset):
+            by = ", ".join(sort_key_text(key, names) for key in keys)
+            return f"TopK {count}{_offset(offset)} by {by}"
+    return type(operator).__name__
+
+
+def _offset(offset: int) -> str:
+    return f" offset {offset}" if offset else ""
+
+
+def _join(join: Join, names: Names) -> str:
+    equals = " IS NOT DISTINCT FROM " if join.null_safe else " = "
+    parts = [
+        f"{_at(left, _COMPARISON + 1, names)}{equals}{_at(right, _COMPARISON + 1, names)}"
+        for left, right in join.equalities
+    ]
+    text = f"Join {join.kind}"
+    if parts:
+        text += " on " + " AND ".join(parts)
+    if join.condition is not None:
+        text += f" if {expr_text(join.condition, names)}"
+    return text
+
+
+def _aggregates(
+    keys: str, aggregates: tuple[tuple[Column, AggregateCall], ...], names: Names
+) -> str:
+    by = f" by {keys}" if keys else ""
+    shown = ", ".join(_assigned(c, aggregate_text(call, names), names) for c, call in aggregates)
+    return f"{by}: {shown}" if shown else by
+
+
+def _columns(columns: tuple[Column, ...], names: Names) -> str:
+    return ", ".join(_name(column.id, names) for column in columns)
+
+
+def _assigned(column: Column, text: str, names: Names) -> str:
+    name = _name(column.id, names)
+    return name if name == text else f"{name} := {text}"
+
+
+def _name(id_: int, names: Names) -> str:
+    return names.get(id_, f"c{id_}")
+
+
+def _quoted(name: str) -> str:
+    plain = name.isidentifier() and name.isascii()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+def _names(root: Operator) -> Names:
+    return column_names(_all_columns(root))
+
+
+def _all_columns(operator: Operator) -> Iterator[Column]:
+    """Every Column a tree mentions; references only carry ids."""
+    for field in fields(operator):
+        value = getattr(operator, field.name)
+        if isinstance(value, tuple):
+            for item in value:
+                candidate = item[0] if isinstance(item, tuple) else item
+                if isinstance(candidate, Column):
+                    yield candidate
+    for node in operator.inputs:
+        yield from _all_columns(node)
+
+
+def _at(expr: Expr, level: int, names: Names) -> str:
+    """The expression, in parentheses if it binds less tightly than `level`."""
+    text, own = _expr(expr, names)
+    return text if own >= level else f"({text})"
+
+
+def _expr(expr: Expr, names: Names) -> tuple[str, int]:
+    """The text of an expression, and how tightly it binds."""
+    match expr:
+        case ColumnRef():
+            return _name(expr.id, names), _ATOM
+        case Literal():
+            text = literal_text(expr.value, expr.type)
+            return text, _SIGN if text.startswith("-") else _ATOM
+        case Cast(type=type_, arg=arg, safe=safe):
+            word = "TRY_CAST" if safe else "CAST"
+            return f"{word}({_expr(arg, names)[0]} AS {type_})", _ATOM
+        case Case(branches=branches, otherwise=otherwise):
+            whens = " ".join(
+                f"WHEN {_expr(condition, names)[0]} THEN {_expr(value, names)[0]}"
+                for condition, value in branches
+            )
+            return f"CASE {whens} ELSE {_expr(otherwise, names)[0]} END", _ATOM
+        case InList():
+            return _in_list(expr, names), _COMPARISON
+        case Call():
+            return _call(expr, names)
+    return type(expr).__name__, _ATOM
+
+
+def _in_list(expr: InList, names: Names) -> str:
+    shown = [literal_text(value, expr.arg.type) for value in expr.values[:_SHOWN_VALUES]]
+    if len(expr.values) > _SHOWN_VALUES:
+        shown.append(f"... {len(expr.values) - _SHOWN_VALUES} more")
+    if expr.has_null:
+        shown.append("NULL")
+    return f"{_at(expr.arg, _COMPARISON + 1, names)} IN ({', '.join(shown)})"
+
+
+def _call(call: Call, names: Names) -> tuple[str, int]:
+    match call.function, call.args:
+        case function, (left, right) if function in _INFIX:
+            word, level = _INFIX[function]
+            # Comparisons do not chain, so both sides of one are set apart.
+            lower = level + 1 if level == _COMPARISON else level
+            return f"{_at(left, lower, names)} {word} {_at(right, level + 1, names)}", level
+        case "not", (arg,):
+            return f"NOT {_at(arg, _NOT, names)}", _NOT
+        case "negate", (arg,):
+            return f"-{_at(arg, _SIGN + 1, names)}", _SIGN
+        case "is_null", (arg,):
+            return f"{_at(arg, _COMPARISON + 1, names)} IS NULL", _COMPARISON
+        case "is_not_null", (arg,):
+            return f"{_at(arg, _COMPARISON + 1, names)} IS NOT NULL", _COMPARISON
+        case ("like" | "ilike") as word, (arg, pattern, *escape):
+            text = f"{_at(arg, 5, names)} {word.upper()} {_at(pattern, 5, names)}"
+            shown = [e for e in escape if not (isinstance(e, Literal) and e.value in ("", None))]
+            text += "".join(f" ESCAPE {_at(e, 5, names)}" for e in shown)
+            return text, _COMPARISON
+        case "add_interval", (arg, Literal() as months, Literal() as days, Literal() as micros):
+            interval = _interval(months.value, days.value, micros.value)
+            return f"{_at(arg, _SUM, names)} + {interval}", _SUM
+    return f"{call.function}({', '.join(_expr(arg, names)[0] for arg in call.args)})", _ATOM
+
+
+def _interval(months: Value, days: Value, micros: Value) -> str:
+    parts = [
+        f"{amount} {unit}"
+        for amount, unit in ((months, "months"), (days, "days"), (micros, "microseconds"))
+        if amount
+    ]
+    return f"INTERVAL '{' '.join(parts) or '0 days'}'"

@@ -1,0 +1,97 @@
+"""The console blocks of the documents: run what stands after `$`, compare what stands below.
+
+`python -m tests.console` writes what the commands give now into the documents; read the difference
+before you keep it. All blocks of a document run in one folder, which has a copy of `examples/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = tuple(
+    ROOT / name for name in ("README.md", "docs/cli.md", "docs/python.md", "docs/files.md")
+)
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command of a console block, and the output that the document shows for it."""
+
+    command: str
+    output: str
+
+
+def blocks(text: str) -> list[list[Step]]:
+    """The console blocks of a document."""
+    return [_steps(found[1]) for found in _BLOCK.finditer(text)]
+
+
+def prepare(folder: Path) -> None:
+    """Copy the examples into `folder`, and make an `eau2` there that runs these sources."""
+    shutil.copytree(ROOT / "examples", folder / "examples", dirs_exist_ok=True)
+    program = folder / ".venv" / "bin" / "eau2"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m eau2 "$@"\n')
+    program.chmod(0o755)
+
+
+def run(command: str, folder: Path) -> str:
+    """What `command` prints, errors included, in a prepared folder."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("EAU2_")}
+    environment["PATH"] = f"{folder / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout
+
+
+def rewritten(text: str, folder: Path) -> str:
+    """The document with the output that its commands give now."""
+
+    def replace(found: re.Match[str]) -> str:
+        steps = _steps(found[1])
+        return (
+            "```console\n"
+            + "".join(f"$ {s.command}\n{run(s.command, folder)}" for s in steps)
+            + "```"
+        )
+
+    return _BLOCK.sub(replace, text)
+
+
+def _steps(block: str) -> list[Step]:
+    steps = []
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        steps.append(Step(command, output))
+    return steps
+
+
+def main() -> None:
+    """Rewrite all documents."""
+    for path in DOCUMENTS:
+        with tempfile.TemporaryDirectory() as folder:
+            prepare(Path(folder))
+            path.write_text(rewritten(path.read_text(encoding="utf-8"), Path(folder)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The documents say what is: modules are named, commands print what is shown, links lead."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.console import DOCUMENTS, ROOT, blocks, prepare, run
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_architecture_names_every_module_and_no_other() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([\w/]+\.py)` \|", text, re.MULTILINE)
+    modules = [path.relative_to(ROOT / "eau2").as_posix() for path in (ROOT / "eau2").rglob("*.py")]
+    existing = [name for name in modules if not name.endswith("/__init__.py")]
+    assert sorted(named) == sorted(existing)
+
+
+def test_the_changelog_has_a_place_for_what_comes() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## Unreleased$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_commands_print_what_is_shown(page: Path, tmp_path: Path) -> None:
+    prepare(tmp_path)
+    found = blocks(page.read_text(encoding="utf-8"))
+    for step in [step for block in found for step in block]:
+        assert run(step.command, tmp_path) == step.output, f"$ {step.command}"
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(blocks(README)) >= 2
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    prepare(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    if found:
+        check_python(["-c", "\n".join(found)], tmp_path)
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=name_of)
+def test_example_programs_run(example: Path, tmp_path: Path) -> None:
+    assert check_python([str(example)], tmp_path) != ""
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.sql")), ids=name_of)
+def test_example_statements_run(example: Path, tmp_path: Path) -> None:
+    prepare(tmp_path)
+    output = run(f"eau2 query - < examples/{example.name} && echo passed", tmp_path)
+    assert output.endswith("passed\n"), output
+
+
+def check_python(arguments: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_first_readme_command_queries_the_example(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^python3 -m venv .*SELECT.*$", README, re.MULTILINE)
+    make, install, *rest = line.split(" && ")
+    assert make == "python3 -m venv .venv"
+    assert install == ".venv/bin/pip install -q ."
+    prepare(tmp_path)
+    for _ in range(2):
+        assert "sum(a)" in run(" && ".join(rest), tmp_path)
+
+
+def test_the_second_readme_command_runs_the_check() -> None:
+    (line,) = re.findall(r"^python3 -m venv .*tests.*$", README, re.MULTILINE)
+    assert line.split(" && ") == [
+        "python3 -m venv .venv",
+        ".venv/bin/pip install -q -e '.[dev]'",
+        ".venv/bin/python -m tests.check",
+    ]
+    assert "-m tests.check" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
