@@ -1,6 +1,6 @@
 """Connection and Result: what a program that embeds eau2 holds.
 
-Owns: the Python API. Comes in: statements, tables, paths. Goes out: results as Arrow, Polars or rows.
+Owns: the Python API. Comes in: statements, tables, paths. Goes out: results.
 Does not know: how a statement is computed (engine.py), how a table is drawn (render.py).
 """
 
@@ -70,7 +70,7 @@ class Result:
         return frame
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows as tuples of Python values: int, float, Decimal, str, bool, date, datetime, None."""
+        """The rows as tuples of int, float, Decimal, str, bool, date, datetime and None."""
         whole = {i for i, type_ in enumerate(self.types) if type_.is_integer}
         columns = []
         for i, column in enumerate(self.to_arrow().columns):
@@ -130,7 +130,7 @@ class Connection:
     def put(self, name: str, source: object, *, replace: bool = False) -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
-        source: a path or several paths of one schema, a pyarrow Table or reader, or anything with
+        source: a path, or several of one schema, a pyarrow Table or reader, or anything with
         `__arrow_c_stream__`. Raises NameExistsError unless `replace`; InputFileError, DiskFullError,
         StoreBusyError.
         """
@@ -214,7 +214,7 @@ def connect(
 ) -> Connection:
     """Open a store and an engine over it, in this process.
 
-    path: the store's folder, made when it is not there; None keeps everything in memory. threads: of
+    path: the folder of the store, made when it is not there; None keeps all in memory. threads: of
     the kernels, fixed by their first use in the process; None takes all cores. memory: bytes (or
     "512MB") beyond which the kernels spill to disk. Raises StoreError, InterfaceError.
     """

@@ -191,7 +191,9 @@ def explain(plan: Plan) -> str:
             head = f"stage {stage.id}: once"
         else:
             frame = stage.source.frame
-            head = f"stage {stage.id}: at the {len(frame.chunks)} chunks of {frame.name}"
+            count = len(frame.chunks)
+            chunks = "1 chunk" if count == 1 else f"{count} chunks"
+            head = f"stage {stage.id}: at {chunks} of {frame.name}"
         body = "\n".join("  " + line for line in to_text(stage.root).splitlines())
         parts.append(f"{head}\n{body}")
     return "\n".join(parts)

@@ -23,7 +23,7 @@ class KernelHost(Protocol):
     ) -> pl.DataFrame:
         """The fragment's rows, columns by label.
 
-        chunks: the rows of the task's chunks in stored form, under their schema names; None when the
+        chunks: the rows of the task in stored form, under their schema names; None when the
         fragment scans nothing. stages: the whole results of the stages it reads. Raises an error of
         eau2's tree: DataError where the data does not allow the computation, OperationalError
         where the surroundings fail.

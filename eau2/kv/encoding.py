@@ -186,12 +186,3 @@ def _finish_all(pending: list[list[pa.Array]], schema: FrameSchema) -> pa.Record
         arrays.append(finish(pieces, column.type))
         pieces.clear()
     return pa.RecordBatch.from_arrays(arrays, schema=stored_schema(schema))
-
-
-def to_stored(table: pa.Table, schema: FrameSchema) -> pa.Table:
-    """A table of user data in stored form, columns in the schema's order."""
-    arrays = []
-    for column in schema.columns:
-        pieces = [stage(piece, column) for piece in table.column(column.name).chunks]
-        arrays.append(finish(pieces, column.type))
-    return pa.Table.from_arrays(arrays, schema=stored_schema(schema))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ import pyarrow.parquet as pq
 import xxhash
 
 from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, merge_chunk_statistics
-from eau2.config import DEFAULT_CHUNK_ROWS
+from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
-from eau2.kv.encoding import frame_schema, to_stored
+from eau2.kv.encoding import chunked, frame_schema, stage_batches
 from eau2.kv.parquet_statistics import run_statistics
 
 _PREFIX = "parquet:"
@@ -91,15 +92,26 @@ def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
             f"the file {path} has changed while it was being read", hint="Run it again."
         )
     file = _open(path, key.df_id)
+    run = file.runs[key.number]
+    if not columns:
+        rows = sum(file.file.metadata.row_group(number).num_rows for number in run)
+        return pa.table({"": pa.nulls(rows)}).select([])
     by_name = {column.name: column for column in file.schema.columns}
+    schema = FrameSchema(tuple(by_name[name] for name in columns))
     try:
         with file.lock:
-            table = file.file.read_row_groups(list(file.runs[key.number]), columns=list(columns))
+            # Small batches are converted while they are in the processor's cache.
+            batches = file.file.iter_batches(
+                LIMITS.ingest_batch_rows, row_groups=list(run), columns=list(columns)
+            )
+            (batch,) = chunked(
+                stage_batches((batch.select(columns) for batch in batches), schema),
+                schema,
+                sys.maxsize,
+            )
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
-    if not columns:
-        return table
-    return to_stored(table, FrameSchema(tuple(by_name[name] for name in columns)))
+    return pa.Table.from_batches([batch])
 
 
 def _df_id(path: str) -> str:
@@ -123,7 +135,7 @@ def _open(path: str, df_id: str) -> _File:
     if df_id.endswith(":0"):
         raise InputFileError(f"{path} is empty", hint="Check how it was written.")
     try:
-        file = pq.ParquetFile(path, pre_buffer=True)
+        file = pq.ParquetFile(path, pre_buffer=False)
         schema = frame_schema(file.schema_arrow)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error

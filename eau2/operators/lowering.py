@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import lru_cache, reduce
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from eau2.errors import Error
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal
@@ -68,14 +69,17 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     guarded = any(can_fail(child) for child in case.children)
     dtype = kernel_dtype(case.type)
     inner = scope
-    chain = None
+    taken: list[tuple[pl.Expr, pl.Expr]] = []
     for condition, result in case.branches:
         test = inner.lower(condition)
         value = (inner.within(test) if guarded else inner).lower(result)
-        chain = (pl if chain is None else chain).when(test).then(value)
+        taken.append((test, value))
         if guarded:
             inner = inner.within(~test.fill_null(False))
-    assert chain is not None
+    (test, value), *others = taken
+    chain: Then | ChainedThen = pl.when(test).then(value)
+    for test, value in others:
+        chain = chain.when(test).then(value)
     return chain.otherwise(inner.lower(case.otherwise)).cast(dtype)
 
 
@@ -87,6 +91,7 @@ def _set_of(values: tuple[bool | int | float | str, ...], dtype: pl.DataType) ->
 def _lower_in(expr: InList, scope: Scope) -> pl.Expr:
     value = scope.lower(expr.arg)
     type_ = expr.arg.type
+    found: pl.Expr
     if not expr.values:
         found = pl.when(value.is_not_null()).then(pl.lit(False))
     elif len(expr.values) <= _SHORT_LIST:

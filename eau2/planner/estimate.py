@@ -12,6 +12,7 @@ organizations", CACM 1977.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -147,7 +148,9 @@ def _column(statistics: ColumnStatistics, type_: SqlType, total: float) -> Colum
 
 
 def _number(value: bool | int | float | str | None) -> float | None:
-    return None if value is None or isinstance(value, str) else float(value)
+    if value is None or isinstance(value, str) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def _of(expr: Expr, inner: Profile) -> ColumnProfile:

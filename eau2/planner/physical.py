@@ -130,7 +130,9 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
         case logical.Limit(logical.Sort(below, keys, None), count, offset) if count is not None:
             return _top_k(below, keys, count, offset, cutter)
         case logical.Sort(below, keys, at_most_rows):
-            pipe = cutter.cut(_build(below, cutter), below.output)
+            pipe = _build(below, cutter)
+            if pipe.source is not None:
+                pipe = cutter.cut(pipe, below.output)
             return replace(pipe, root=Sort(pipe.root, keys, at_most_rows))
         case logical.Limit(below, count, offset):
             return _limit(below, count, offset, cutter)

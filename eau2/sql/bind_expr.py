@@ -136,9 +136,9 @@ def _name(node: ast.Name, env: Environment, depth: int) -> Expr:
         return _used(node, found.expr, env)
     if alias is not None and alias.position < env.visible:
         return _alias(alias, env, depth)
-    if alias is not None and env.visible:
+    if alias is not None:
         raise UnknownNameError(
-            f'the alias "{name}" cannot be used before the place where it is given', span=span
+            f'the alias "{name}" cannot be used here, before or within what it names', span=span
         )
     if name.casefold() in _CLOCK_NAMES:
         return _clock(name.casefold(), span, env)

@@ -134,9 +134,9 @@ def _positions(node: ast.Select, entries: tuple[_Entry, ...]) -> list[tuple[int,
     return found
 
 
-def _environment(select: _Select, **changes: object) -> Environment:
-    env = Environment(select.context, select.source.scope)
-    return replace(env, **changes)  # type: ignore[arg-type]
+def _environment(select: _Select, visible: int) -> Environment:
+    """Where columns of the source can be named, and aliases before position `visible`."""
+    return Environment(select.context, select.source.scope, select.aliases, visible)
 
 
 def _bind(node: ast.Expression, env: Environment) -> _Bound:
@@ -150,10 +150,8 @@ def _filtered(select: _Select) -> Logical:
     plan = select.source.plan
     if where is None:
         return plan
-    env = _environment(
-        select,
-        aliases=select.aliases,
-        visible=len(select.entries),
+    env = replace(
+        _environment(select, len(select.entries)),
         refusal="aggregate functions are not allowed in WHERE",
     )
     return Filter(plan, bind_condition(where, env))
@@ -164,14 +162,14 @@ def _item(select: _Select, position: int) -> _Bound:
     if entry.star is not None:
         use = Use(entry.name, entry.node.span, Shapes.columns(entry.star))
         return _Bound(entry.star, (use,), entry.node.span)
-    env = _environment(
-        select, aliases=select.aliases, visible=position, aggregates=select.aggregates
-    )
+    env = replace(_environment(select, position), aggregates=select.aggregates)
     return _bind(entry.node, env)
 
 
 def _group_key(select: _Select, node: ast.Expression) -> Expr:
-    env = _environment(select, refusal="aggregate functions are not allowed in GROUP BY")
+    env = replace(
+        _environment(select, 0), refusal="aggregate functions are not allowed in GROUP BY"
+    )
     position = _ordinal(node, len(select.entries), "GROUP BY")
     if isinstance(node, ast.Name) and len(node.parts) == 1:
         alias = select.aliases.get(node.parts[0].casefold())
@@ -182,7 +180,7 @@ def _group_key(select: _Select, node: ast.Expression) -> Expr:
     entry = select.entries[position]
     if entry.star is not None:
         return entry.star
-    return bind_expr(entry.node, replace(env, aliases=select.aliases, visible=position))
+    return bind_expr(entry.node, replace(env, visible=position))
 
 
 def _ordinal(node: ast.Expression, count: int, clause: str) -> int | None:
@@ -206,10 +204,8 @@ def _having(select: _Select) -> _Bound | None:
     node = select.node.having
     if node is None:
         return None
-    env = _environment(
-        select,
-        aliases=select.aliases,
-        visible=len(select.entries),
+    env = replace(
+        _environment(select, len(select.entries)),
         aliases_first=True,
         aggregates=select.aggregates,
     )
@@ -230,12 +226,7 @@ def _order_key(select: _Select, item: ast.OrderItem) -> _Key:
             position = alias.position
     if position is not None:
         return _Key(item, position, None)
-    env = _environment(
-        select,
-        aliases=select.aliases,
-        visible=len(select.entries),
-        aggregates=select.aggregates,
-    )
+    env = replace(_environment(select, len(select.entries)), aggregates=select.aggregates)
     return _Key(item, None, _bind(node, env))
 
 

@@ -25,7 +25,6 @@ REFUSED = {
     "refuse_list": "A list",
     "refuse_method": "A function call with a point",
     "refuse_named_argument": "A named argument",
-    "refuse_operator": "This operator",
     "refuse_order_by_all": "ORDER BY ALL",
     "refuse_ordered_aggregate": "ORDER BY in an aggregate",
     "refuse_pattern": "GLOB or SIMILAR TO",
@@ -87,11 +86,6 @@ def binary(span: Span, left: Expression, sign: str, right: Expression) -> Expres
     if isinstance(right, ast.Unsupported) and right.what == REFUSED["refuse_quantified"]:
         return right
     return ast.Binary(span, SPELLINGS.get(sign, sign), left, right)
-
-
-def compare_with_not(span: Span, left: Expression, sign: str, right: Expression) -> Expression:
-    """a = NOT b: the right side begins at NOT."""
-    return binary(span, left, sign, ast.Unary(right.span, "not", right))
 
 
 def chained(span: Span, left: Expression, sign: str, right: Expression) -> Expression:
@@ -216,14 +210,6 @@ def typed_constant(span: Span, type_name: str, text: str) -> Expression:
     return ast.TypedConstant(span, ast.TypeName(span, type_name.lower()), unquoted(text))
 
 
-def _string_span(span: Span, text: str) -> Span:
-    return Span(span.end - len(text), span.end)
-
-
-def interval_text(span: Span, text: str) -> Expression:
-    return ast.IntervalConstant(span, string(_string_span(span, text), text), None)
-
-
 UNITS = {"centuries": "century", "millennia": "millennium"}
 
 
@@ -232,8 +218,8 @@ def _unit(word: str) -> str:
     return UNITS.get(word, word.removesuffix("s"))
 
 
-def interval_unit(span: Span, amount: ast.Constant, unit: str) -> Expression:
-    return ast.IntervalConstant(span, amount, _unit(unit))
+def interval(span: Span, amount: Expression, unit: str | None = None) -> Expression:
+    return ast.IntervalConstant(span, amount, None if unit is None else _unit(unit))
 
 
 def case(
@@ -352,8 +338,45 @@ def call_distinct(span: Span, name: str, values: tuple[Expression, ...]) -> Expr
     return ast.FunctionCall(span, name.lower(), values, distinct=True)
 
 
-def call_star(span: Span, name: str) -> Expression:
+def all_columns(span: Span) -> ast.Star:
+    return ast.Star(span, None)
+
+
+def call_star(span: Span, name: str, star: ast.Star) -> Expression:
     if name.lower() != "count":
         return ast.Unsupported(span, f"{name.lower()}(*)")
-    star = ast.Star(Span(span.end - 2, span.end - 1), None)
     return ast.FunctionCall(span, "count", (star,))
+
+
+def refuse_operator(span: Span, *parts: Expression | str) -> Expression:
+    sign = next(part for part in parts if isinstance(part, str))
+    return ast.Unsupported(span, f"The operator {sign}")
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    **{name: refused(what) for name, what in REFUSED.items()},
+    **{
+        f"is_{'not_' if negated else ''}{what}": is_test(what, negated)
+        for what in ("null", "true", "false", "unknown")
+        for negated in (False, True)
+    },
+    "like": like_test(ignore_case=False, negated=False),
+    "not_like": like_test(ignore_case=False, negated=True),
+    "ilike": like_test(ignore_case=True, negated=False),
+    "not_ilike": like_test(ignore_case=True, negated=True),
+    "type": type_,
+    "cast_shorthand": cast,
+    **{
+        action.__name__: action
+        for action in (
+            all_columns, all_of, any_of, arguments, between, binary, call, call_distinct,
+            call_star, case, cast, chained, column, concatenate, extract, false_constant, in_,
+            interval, is_distinct, is_not_distinct, longer_path, members, not_, not_between,
+            not_in, null, number, parentheses, path, position, quoted_name, refuse_operator,
+            string, string_text, substring_call, substring_for, substring_from, trim_all,
+            trim_both, trim_call, trim_from, trim_leading, trim_side_from, trim_trailing,
+            true_constant, try_cast, type_list, type_numbers, type_precision, type_varying,
+            type_with_zone, type_without_zone, typed_constant, unary, when,
+        )
+    },
+}  # fmt: skip

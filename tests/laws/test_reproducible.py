@@ -51,7 +51,7 @@ def test_chunks_and_disk_do_not_show(batch: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", BATCHES)
 def test_rules_do_not_show(batch: int) -> None:
     drawn = list(cases("rules", batch, QUERIES))
-    names = [rule.__name__ for rule in RULES]
+    names = [rule.name for rule in RULES]
     off = [f"SET optimizer.{name} = off" for name in names]
     plain = EauSide(drawn[0].tables, 3)
     without = EauSide(drawn[0].tables, 3, settings=off)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
+import pytest
 
 from eau2.catalog import ColumnSchema, Frame, FrameSchema
 from eau2.errors import InputFileError, StatementError
@@ -93,12 +94,10 @@ def bound(text: str, parameters: Mapping[int | str, object] | None = None) -> Bo
 
 def failure(text: str, parameters: Mapping[int | str, object] | None = None) -> StatementError:
     """The error that binding `text` raises; it must say where."""
-    try:
+    with pytest.raises(StatementError) as caught:
         bound(text, parameters)
-    except StatementError as error:
-        assert error.span is not None, error.message
-        return error
-    raise AssertionError(f"no error: {text}")
+    assert caught.value.span is not None, caught.value.message
+    return caught.value
 
 
 def place(text: str, error: StatementError) -> str:

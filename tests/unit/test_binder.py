@@ -11,35 +11,51 @@ from tests.unit.binder_tables import bound, empty_duckdb, failure
 
 SELECT_LISTS = """
 1, 2147483647, 2147483648, -2147483648, -2147483649, 9223372036854775807, 9223372036854775808
--9223372036854775808, -170141183460469231731687303715884105728, 170141183460469231731687303715884105727
+-9223372036854775808
+-170141183460469231731687303715884105728, 170141183460469231731687303715884105727
 1.5, 1.50, .5, 5., 00.50, 001.5, -1.5, 0.0, -0.0, 1_000, 1_000.5
 1e3, 1.5e3, -1e10, 1.23456789012345678901234567890123456789
 'abc', 'it''s', '', true, false, null
 - -1, -(-1), -(1), -(1.5), 1 - -1, a - -1, -1 * 2, -(a), -(1 + 1), +a, +1, -(-a), -a + 1
 A, T.a, t.A, a, "Big Col", "big col", t."Big Col", year, t.year
-a + 1, a - 1, a * b + 1, (a + 1) * 2, a + (1 * 2), a - b - 1, a % b, a // b, a / b, a ** b, a ^ b
+a + 1, a - 1, a * b + 1, (a + 1) * 2, a + (1 * 2)
+a - b - 1, a % b, a // b, a / b, a ** b, a ^ b
 T.a + 1, A + 1, "Big Col" + 1, t."Big Col" + 1, "year" + 1, t.year + 1
-tiny + 1, tiny + 1000, small * 2, x + 1, h + 1, u + 1, r + 1, f + 1, tiny + small, a + x, a + f, r + f
-m + 1, m * 2, m * m, m + 1.5, m * 1.5, m / 2, m - a, m * (1 - m), m * (1 - m) * (1 + m), -m, m + f
+tiny + 1, tiny + 1000, small * 2, x + 1, h + 1, u + 1
+r + 1, f + 1, tiny + small, a + x, a + f, r + f
+m + 1, m * 2, m * m, m + 1.5, m * 1.5
+m / 2, m - a, m * (1 - m), m * (1 - m) * (1 + m), -m, m + f
 a = b, a == b, a <> b, a != b, a < b, a <= b, a > b, a >= b, d = '2020-01-01', m = 2.5, s = 'x'
 ts > '2020-01-01', d < ts, a = 1.5, a = x, p = true
-p and p, p and p and p, p or p and p, (p or p) and p, p and (p and p), not p, not (p and p), not p and p
+p and p, p and p and p, p or p and p, (p or p) and p
+p and (p and p), not p, not (p and p), not p and p
 a is null, a is not null, a is distinct from b, a is not distinct from b, (a is null) is null
 p is true, p is not true, p is false, p is not false, p is unknown, p is not unknown
-a between 1 and 2, a not between 1 and 2, m between 1 and 3, d between '2020-01-01' and date '2020-02-01'
-a in (1, 2), a not in (1, 2), s in ('x', null), a in (b, 1), m in (2.5, 3), d in ('2020-01-01'), (a + 1) in (1)
-s like 'a%', s not like 'a', s ilike 'a', s not ilike 'b', s like 'a' escape 'x', s not like 'a' escape 'x'
-case when a > 1 then 'x' else 'y' end, case a when 1 then 2 when 3 then 4 end, case when p then 1 end + 1
+a between 1 and 2, a not between 1 and 2
+m between 1 and 3, d between '2020-01-01' and date '2020-02-01'
+a in (1, 2), a not in (1, 2), s in ('x', null)
+a in (b, 1), m in (2.5, 3), d in ('2020-01-01'), (a + 1) in (1)
+s like 'a%', s not like 'a', s ilike 'a'
+s not ilike 'b', s like 'a' escape 'x', s not like 'a' escape 'x'
+case when a > 1 then 'x' else 'y' end
+case a when 1 then 2 when 3 then 4 end, case when p then 1 end + 1
 case when p then 1 else 2.5 end, case when p then a else x end, case when p then d else ts end
-case when p then null else null end, case when p then tiny else 1 end, case when p then m else 1 end
-cast(a as int), a::int, cast(a as bigint), try_cast(a as bigint), cast(a as decimal(10, 2)), a::varchar(10)
-cast(a as numeric), cast(a as numeric(5)), cast(a as real), cast(a as float), cast(a as integer), cast(a as char(3))
+case when p then null else null end
+case when p then tiny else 1 end, case when p then m else 1 end
+cast(a as int), a::int, cast(a as bigint)
+try_cast(a as bigint), cast(a as decimal(10, 2)), a::varchar(10)
+cast(a as numeric), cast(a as numeric(5)), cast(a as real)
+cast(a as float), cast(a as integer), cast(a as char(3))
 cast(null as int), null::int, 1::int, (-1)::int, -1::int, '5'::int, cast(s as int)
-coalesce(a, b), coalesce(a, 1), ifnull(a, 1), nullif(a, b), greatest(a, b), least(a, 1), coalesce(a, x), coalesce(null, a)
-extract(year from d), extract(doy from d), date_part('year', d), year(d), extract(second from ts), extract(epoch from ts)
+coalesce(a, b), coalesce(a, 1), ifnull(a, 1), nullif(a, b)
+greatest(a, b), least(a, 1), coalesce(a, x), coalesce(null, a)
+extract(year from d), extract(doy from d), date_part('year', d)
+year(d), extract(second from ts), extract(epoch from ts)
 d + 1, d - 1, 1 + d, d - d, d + a
-d + interval '1' day, d - interval 3 month, interval '1' year + d, ts + interval '90 minutes', d + interval (1 + 1) week
-d + 2 * interval '1' day, d + (interval '1' day + interval '2' day), d - interval '1' month - interval 2 hours
+d + interval '1' day, d - interval 3 month
+interval '1' year + d, ts + interval '90 minutes', d + interval (1 + 1) week
+d + 2 * interval '1' day
+d + (interval '1' day + interval '2' day), d - interval '1' month - interval 2 hours
 a as q, a + 1 as "Q 1", q + 1, a as Q, "q" as z
 s || s, s || s || 'x', 'a' || 'b'
 $1, $1 + 1, a + $2, $3
@@ -48,9 +64,11 @@ tiny + 1::int, case when p then 1::int else tiny end, coalesce(tiny, 300), tiny 
 
 AGGREGATES = """
 sum(a), count(*), count(a), count(distinct a), avg(a + 1), SUM(A), Count(*), count()
-count(*) + 1, sum(a * m) / sum(b), sum(m), sum(f), sum(x), sum(h), sum(tiny), avg(m), avg(distinct a)
+count(*) + 1, sum(a * m) / sum(b), sum(m), sum(f)
+sum(x), sum(h), sum(tiny), avg(m), avg(distinct a)
 min(s), max(d), min(m), max(p), min(ts), min(distinct a), sum(m * (1 - m)), sum(p)
-sum(a) as total, total + 1, 100.00 * sum(case when s like 'P%' then m * (1 - m) else 0 end) / sum(m * (1 - m))
+sum(a) as total
+total + 1, 100.00 * sum(case when s like 'P%' then m * (1 - m) else 0 end) / sum(m * (1 - m))
 sum(null), count(null), min(null), 1, sum(1), avg(1.5), max('a')
 """.strip().splitlines()
 

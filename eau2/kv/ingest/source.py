@@ -13,17 +13,20 @@ import pyarrow as pa
 
 from eau2.errors import InputFileError, UsageError
 from eau2.kv.files import expand
-from eau2.kv.ingest import arrow, csv, ndjson, sor
+from eau2.kv.ingest.arrow import open_ipc, open_parquet
+from eau2.kv.ingest.csv import open_csv
+from eau2.kv.ingest.ndjson import open_ndjson
+from eau2.kv.ingest.sor import open_sor
 
 Source = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 """The schema of the rows, and the rows in order."""
 
 _READERS: dict[str, Callable[[tuple[str, ...]], Source]] = {
-    "parquet": arrow.open_parquet,
-    "arrow": arrow.open_ipc,
-    "csv": csv.open_csv,
-    "ndjson": ndjson.open_ndjson,
-    "sor": sor.open_sor,
+    "parquet": open_parquet,
+    "arrow": open_ipc,
+    "csv": open_csv,
+    "ndjson": open_ndjson,
+    "sor": open_sor,
 }
 
 _ENDINGS = {

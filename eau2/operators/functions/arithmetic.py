@@ -55,6 +55,13 @@ _WIDER: dict[Kind, pl.DataType] = {
     Kind.UINTEGER: pl.Int64(),
     Kind.UBIGINT: pl.Int128(),
 }
+_ALIASES = {
+    "+": ("add",),
+    "-": ("subtract",),
+    "*": ("multiply",),
+    "//": ("divide",),
+    "%": ("mod",),
+}
 _VERBS = {"+": "addition", "-": "subtraction", "*": "multiplication", "//": "division"}
 
 
@@ -155,7 +162,7 @@ def _magnitude(expr: Expr) -> int:
     """The largest absolute value that the scaled integers of a decimal expression have."""
     if isinstance(expr, Literal) and isinstance(expr.value, int):
         return abs(expr.value)
-    return 10**expr.type.precision - 1
+    return int(10**expr.type.precision) - 1
 
 
 def _lower_additive(op: str, call: Call, scope: Scope) -> pl.Expr:
@@ -347,7 +354,7 @@ def _operator(name: str, summary: str, example: str) -> Function:
         example,
         _bind_additive if name in "+-" else _bind_binary,
         lowers.get(name) or partial(_lower_additive, name),
-        aliases={"%": ("mod", "fmod"), "//": ("divide",)}.get(name, ()),
+        aliases=_ALIASES.get(name, ()),
         operator=True,
         fails=name != "/",
     )

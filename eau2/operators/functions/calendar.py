@@ -38,9 +38,4 @@ def valid_civil(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
         .then(pl.lit(30, pl.Int64))
         .otherwise(pl.lit(31, pl.Int64))
     )
-    return (
-        month.is_between(1, 12)
-        & (day >= 1)
-        & (day <= length)
-        & (year.abs() <= FARTHEST_YEAR)
-    )
+    return month.is_between(1, 12) & (day >= 1) & (day <= length) & (year.abs() <= FARTHEST_YEAR)

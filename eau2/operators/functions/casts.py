@@ -56,7 +56,7 @@ def lower_cast(
         return parse_text(value, target, safe, scope)
     if target.kind is Kind.BOOLEAN:
         return value != 0
-    if source.is_temporal or target.kind is Kind.FLOAT and source.kind is Kind.BOOLEAN:
+    if source.is_temporal or (target.kind is Kind.FLOAT and source.kind is Kind.BOOLEAN):
         return value.cast(dtype)
     if target.is_decimal:
         return _to_decimal(value, source, target, safe, scope)
@@ -66,8 +66,10 @@ def lower_cast(
         return _from_float(value, source, target, safe, scope)
     if target.is_float or not may_fail(source, target):
         return value.cast(dtype)
-    return value.cast(dtype, strict=False) if safe else narrow(
-        value, dtype, _misfit(value, target), scope
+    return (
+        value.cast(dtype, strict=False)
+        if safe
+        else narrow(value, dtype, _misfit(value, target), scope)
     )
 
 
@@ -176,6 +178,3 @@ def _from_float(
     bad = ~((rounded >= float(low)) & (rounded < float(high + 1))) | rounded.is_nan()
     result = pl.when(~bad).then(rounded).cast(dtype)
     return _unless(result, bad, to_text(value, source), target, safe, scope)
-
-
-

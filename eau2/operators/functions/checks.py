@@ -76,9 +76,7 @@ def problem(code: str, *parts: str | pl.Expr) -> Problem:
 def _text(code: str, parts: tuple[str | pl.Expr, ...]) -> pl.Expr:
     pieces = [part if isinstance(part, pl.Expr) else pl.lit(part) for part in parts]
     cast = [piece.cast(pl.String) for piece in pieces]
-    return pl.concat_str(
-        pl.lit(f"{MARK}eau2:{code}:"), *cast, pl.lit(MARK), ignore_nulls=True
-    )
+    return pl.concat_str(pl.lit(f"{MARK}eau2:{code}:"), *cast, pl.lit(MARK), ignore_nulls=True)
 
 
 def _zero_or_raise(bad: pl.Expr, what: Problem, scope: Scope) -> pl.Expr:

@@ -97,7 +97,6 @@ FUNCTIONS = (
         "ifnull(NULL, 2) = 2",
         _bind_ifnull,
         _unreached,
-        aliases=("nvl",),
         null_rule="own",
     ),
     Function(

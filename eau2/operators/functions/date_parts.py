@@ -22,6 +22,7 @@ _Part = Callable[[pl.Expr], pl.Expr]
 
 
 def as_int64(value: pl.Expr) -> pl.Expr:
+    """A column of small integers as BIGINT."""
     return value.cast(pl.Int64)
 
 
@@ -173,30 +174,27 @@ def _bind_trunc(name: str, args: tuple[Expr, ...]) -> Expr:
     units = (*_UNITS, "decade", "century", "millennium", "isoyear", "dayofweek", "yearweek")
     if part not in units or part == "dayofweek":
         raise NotSupportedError(f"{name} to {part} is not supported")
-    type_ = arg.type if arg.type == DATE and part not in _TIME_PARTS else TIMESTAMP
-    return Call(type_, name, (Literal(VARCHAR, part), arg))
+    return Call(TIMESTAMP, name, (Literal(VARCHAR, part), arg))
 
 
 def _lower_trunc(call: Call, scope: Scope) -> pl.Expr:
     name, arg = call.args
     assert isinstance(name, Literal)
     value, part = scope.lower(arg), str(name.value)
-    if arg.type == DATE and call.type == TIMESTAMP:
+    if arg.type == DATE and part in _TIME_PARTS:
         return value.cast(pl.Datetime("us"))
     if part in _UNITS:
-        return value.dt.truncate(_UNITS[part])
+        return value.dt.truncate(_UNITS[part]).cast(pl.Datetime("us"))
+    if part == "yearweek":
+        return value.dt.truncate("1w").cast(pl.Datetime("us"))
     if part == "isoyear":
         # The fourth of January is always in the first ISO week.
         fourth = days_from_civil(as_int64(value.dt.iso_year()), pl.lit(1), pl.lit(4))
-        days = fourth.cast(pl.Int32).cast(pl.Date).dt.truncate("1w")
-        return days.cast(pl.Date if call.type == DATE else pl.Datetime("us"))
-    if part == "yearweek":
-        return value.dt.truncate("1w")
+        return fourth.cast(pl.Int32).cast(pl.Date).dt.truncate("1w").cast(pl.Datetime("us"))
     span = {"decade": 10, "century": 100, "millennium": 1000}[part]
     year = as_int64(value.dt.year())
     days = days_from_civil(year.abs() // span * span * year.sign(), pl.lit(1), pl.lit(1))
-    dates = days.cast(pl.Int32).cast(pl.Date)
-    return dates if call.type == DATE else dates.cast(pl.Datetime("us"))
+    return days.cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us"))
 
 
 def _bind_diff(name: str, args: tuple[Expr, ...]) -> Expr:

@@ -35,7 +35,8 @@ def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
     value = scope.guarded(scope.lower(moment))
     numbers = []
     for amount in amounts:
-        assert isinstance(amount, Literal) and isinstance(amount.value, int)
+        assert isinstance(amount, Literal)
+        assert isinstance(amount.value, int)
         numbers.append(amount.value)
     months, days, micros = numbers
     if months:
@@ -55,10 +56,10 @@ def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
     left, right = args
     if name == "+" and right.type == DATE and not left.type.is_temporal:
         left, right = right, left
-    if left.type == DATE and coercion_cost(right, INTEGER) is not None:
-        if not is_string_literal(right):
-            return Call(DATE, "add_days" if name == "+" else "subtract_days", (
-                left, coerce(right, INTEGER)))
+    countable = coercion_cost(right, INTEGER) is not None and not is_string_literal(right)
+    if left.type == DATE and countable:
+        moved = "add_days" if name == "+" else "subtract_days"
+        return Call(DATE, moved, (left, coerce(right, INTEGER)))
     if name == "-" and left.type == right.type == DATE:
         return Call(BIGINT, "days_between", (left, right))
     if name == "-" and left.type.is_temporal and right.type.is_temporal:

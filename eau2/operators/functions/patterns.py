@@ -13,10 +13,11 @@ from collections.abc import Callable
 import polars as pl
 
 from eau2.errors import NotSupportedError, TypeMismatchError
-from eau2.operators.coercion import coerce, is_null, is_string_literal
+from eau2.operators.coercion import coerce, is_null
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch
+from eau2.operators.functions.letter_case import lower, lower_text
 from eau2.types import BIGINT, BOOLEAN, VARCHAR
 
 _ASCII_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
@@ -104,10 +105,10 @@ def _call_parts(call: Call) -> list[str | None]:
 
 
 def _lower_ilike(call: Call, scope: Scope) -> pl.Expr:
-    """Both sides in lower case, as DuckDB compares; only the simple mappings change length one."""
-    value = scope.lower(call.args[0])
-    lowered = [part.lower() if part else part for part in _call_parts(call)]
-    return value.str.to_lowercase().str.contains(like_regex(lowered))
+    """LIKE over both sides in lower case, as DuckDB compares."""
+    value = lower(scope.lower(call.args[0]))
+    lowered = [lower_text(part) if part else part for part in _call_parts(call)]
+    return value.str.contains(like_regex(lowered))
 
 
 def _ascii_regex(pattern: str) -> str:

@@ -32,9 +32,7 @@ _DATE = (
     r"([0-9]{1,2})( [(]BC[)])?"
 )
 _ZONE = r"(?:Z| UTC| ?[+-][0-9]{2}(?::?[0-9]{2})?)?"
-_TIME = (
-    r"(?:T|[ ]+)([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:[.]([0-9]*))?)?" + _ZONE + r"[\s]*$"
-)
+_TIME = r"(?:T|[ ]+)([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:[.]([0-9]*))?)?" + _ZONE + r"[\s]*$"
 _LONGEST_INT128 = 39
 
 
@@ -64,8 +62,10 @@ def _float_text(value: pl.Expr) -> pl.Expr:
     """
     usual = (value.abs() >= 1e-4) & (value.abs() < 1e16) | (value == 0)
     native = value.cast(pl.String)
-    rare = pl.when(~usual).then(native).map_batches(
-        _rewrite_floats, return_dtype=pl.String, is_elementwise=True
+    rare = (
+        pl.when(~usual)
+        .then(native)
+        .map_batches(_rewrite_floats, return_dtype=pl.String, is_elementwise=True)
     )
     return pl.when(usual).then(native).otherwise(rare)
 
@@ -142,8 +142,10 @@ def _parse_exact(text: pl.Expr, target: SqlType) -> pl.Expr:
         parts.struct.field(str(n)).fill_null("").str.replace_all("_", "", literal=True)
         for n in (1, 2, 3, 4)
     )
-    power = pl.when(exponent == "").then(pl.lit(0, pl.Int64)).otherwise(
-        exponent.str.strip_chars_start("+").cast(pl.Int64, strict=False)
+    power = (
+        pl.when(exponent == "")
+        .then(pl.lit(0, pl.Int64))
+        .otherwise(exponent.str.strip_chars_start("+").cast(pl.Int64, strict=False))
     )
     # Leading zeros would be counted as digits of a number that is too long.
     kept_places = whole.str.len_chars().cast(pl.Int64) + power + target.scale

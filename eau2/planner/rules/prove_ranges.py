@@ -87,7 +87,8 @@ def _learn_column(column: Column, statistics: ColumnStatistics, known: Known) ->
         if statistics.exponents is not None:
             lowest, highest = statistics.exponents
             grid = _EXPONENT_GRID
-            known.exponents[column.id] = (lowest // grid * grid, -(-highest // grid) * grid)
+            rounded = (lowest // grid * grid, -(-highest // grid) * grid)
+            known.exponents[column.id] = rounded if lowest <= highest else NO_EXPONENTS
         return
     low, high = statistics.minimum, statistics.maximum
     if isinstance(low, int) and isinstance(high, int):
