@@ -236,15 +236,15 @@ def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:
 
 
 def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """The sum as a double, by the scale, by the count: DuckDB's order of these divisions."""
     if arg.type.is_float:
         total = _float_sum(call, arg, label, book)
     else:
         total = _integer_sum(call, arg, label, book).cast(pl.Float64)
-    count = _count(arg, label, book)
-    average = total / count.cast(pl.Float64)
     if arg.type.scale:
-        average = average / 10.0**arg.type.scale
-    return pl.when(count > 0).then(average)
+        total = total / 10.0**arg.type.scale
+    count = _count(arg, label, book)
+    return pl.when(count > 0).then(total / count.cast(pl.Float64))
 
 
 def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:

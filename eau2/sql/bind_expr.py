@@ -26,8 +26,9 @@ from eau2.operators import aggregates, coercion
 from eau2.operators.expr import Call, Case, Expr, InList, Literal, ref
 from eau2.operators.functions import table
 from eau2.sql import ast, intervals, literals, type_names
+from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Alias, Environment, Use
-from eau2.sql.naming import chain, folded_minus
+from eau2.sql.naming import chain, expression_text, folded_minus
 from eau2.sql.scope import nearest
 from eau2.sql.shapes import Shapes
 from eau2.types import BOOLEAN
@@ -47,13 +48,21 @@ _COMPARISONS = {
 }
 
 
+def bind_root(node: ast.Expression, env: Environment) -> Expr:
+    """The bound form of a whole expression of a clause. Raises statement errors with spans."""
+    check_written(node)
+    return check_bound(bind_expr(node, env), node.span)
+
+
+def bind_condition(node: ast.Expression, env: Environment) -> Expr:
+    """A bound expression of type BOOLEAN."""
+    return as_condition(bind_root(node, env), node.span)
+
+
 def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
-    """The bound form of `node`. Raises statement errors with spans."""
+    """The bound form of a part of an expression, `depth` levels below its root."""
     if depth > LIMITS.expression_depth:
-        raise NotSupportedError(
-            f"an expression is nested more than {LIMITS.expression_depth} levels deep",
-            span=node.span,
-        )
+        raise too_deep(node.span)
     if env.inside_alias:
         env.context.spent += 1
         if env.context.spent > LIMITS.fragment_nodes:
@@ -100,11 +109,6 @@ def as_condition(expr: Expr, span: Span) -> Expr:
     if expr.type == types.NULL:
         return Literal(BOOLEAN, None)
     return at(span, coercion.cast, expr, BOOLEAN)
-
-
-def bind_condition(node: ast.Expression, env: Environment) -> Expr:
-    """A bound expression of type BOOLEAN."""
-    return as_condition(bind_expr(node, env), node.span)
 
 
 def at(span: Span, function: Callable[..., _Result], *args: object) -> _Result:
@@ -299,7 +303,9 @@ def _aggregate(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     )
     args = tuple(bind_expr(argument, inner, depth) for argument in arguments)
     call = at(node.span, aggregates.bind, node.name, args, node.distinct)
-    return ref(env.aggregates.column(call, node.name))
+    if call.arg is not None:
+        check_bound(call.arg, node.span)
+    return ref(env.aggregates.column(call, expression_text(node)))
 
 
 def _case(node: ast.CaseWhen, env: Environment, depth: int) -> Expr:

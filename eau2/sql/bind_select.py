@@ -14,7 +14,7 @@ from decimal import Decimal
 from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.operators.expr import Column, ColumnRef, Expr, SortKey, ref
 from eau2.sql import ast, literals
-from eau2.sql.bind_expr import as_condition, bind_condition, bind_expr
+from eau2.sql.bind_expr import as_condition, bind_condition, bind_root
 from eau2.sql.bind_from import Query, Source, bind_from, without_order
 from eau2.sql.environment import Aggregates, Alias, Context, Environment, Use
 from eau2.sql.logical import Aggregate, Filter, Limit, Logical, Project, Sort
@@ -27,7 +27,11 @@ _LARGEST_LIMIT = INTEGER_RANGES[Kind.BIGINT][1]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One column of the select list: what was written (a star stands for several), and its name."""
+    """One column of the select list: its name and what was written; a star stands for several.
+
+    A name that has to be made from the expression is made when the expression has been bound,
+    and is empty until then.
+    """
 
     name: str
     node: ast.Expression
@@ -79,6 +83,10 @@ def bind_select(node: ast.Select, context: Context) -> Query:
     plan = _filtered(select)
     keys = [_group_key(select, item) for item in node.group_by]
     items = [_item(select, position) for position in range(len(entries))]
+    select.entries = tuple(
+        entry if entry.name else replace(entry, name=_name_of(entry.node, source))
+        for entry in entries
+    )
     having = _having(select)
     order = [_order_key(select, item) for item in node.order_by]
     grouped = bool(keys or having or select.aggregates.calls)
@@ -97,8 +105,7 @@ def _entries(node: ast.Select, source: Source) -> tuple[_Entry, ...]:
     for item in node.items:
         star = item.expression
         if not isinstance(star, ast.Star):
-            name = item.alias or _name_of(item.expression, source)
-            entries.append(_Entry(name, item.expression, None))
+            entries.append(_Entry(item.alias or "", item.expression, None))
             continue
         if star.qualifier is not None:
             columns = source.scope.table(star.qualifier, star.span).columns
@@ -141,7 +148,7 @@ def _environment(select: _Select, visible: int) -> Environment:
 
 def _bind(node: ast.Expression, env: Environment) -> _Bound:
     uses: list[Use] = []
-    expr = bind_expr(node, replace(env, uses=uses))
+    expr = bind_root(node, replace(env, uses=uses))
     return _Bound(expr, tuple(uses), node.span)
 
 
@@ -166,7 +173,8 @@ def _item(select: _Select, position: int) -> _Bound:
     return _bind(entry.node, env)
 
 
-def _group_key(select: _Select, node: ast.Expression) -> Expr:
+def _group_key(select: _Select, node: ast.Expression) -> tuple[str, Expr]:
+    """A key's name and expression."""
     env = replace(
         _environment(select, 0), refusal="aggregate functions are not allowed in GROUP BY"
     )
@@ -176,11 +184,11 @@ def _group_key(select: _Select, node: ast.Expression) -> Expr:
         if alias is not None and not select.source.scope.holders(node.parts[0]):
             position = alias.position
     if position is None:
-        return bind_expr(node, env)
+        return expression_name(node), bind_root(node, env)
     entry = select.entries[position]
     if entry.star is not None:
-        return entry.star
-    return bind_expr(entry.node, replace(env, visible=position))
+        return entry.name, entry.star
+    return expression_name(entry.node), bind_root(entry.node, replace(env, visible=position))
 
 
 def _ordinal(node: ast.Expression, count: int, clause: str) -> int | None:
@@ -233,7 +241,7 @@ def _order_key(select: _Select, item: ast.OrderItem) -> _Key:
 def _grouped(
     select: _Select,
     plan: Logical,
-    keys: list[Expr],
+    keys: list[tuple[str, Expr]],
     items: list[_Bound],
     having: _Bound | None,
     order: list[_Key],
@@ -241,10 +249,10 @@ def _grouped(
     """The plan with its Aggregate, and everything above it in terms of the Aggregate's columns."""
     known: dict[int, Expr] = {}
     key_columns: list[tuple[Column, Expr]] = []
-    for key in keys:
+    for name, key in keys:
         shape = select.shapes.of(key)
         if shape not in known:
-            column = select.context.column(f"key{len(key_columns) + 1}", key.type)
+            column = select.context.column(name, key.type)
             key_columns.append((column, key))
             known[shape] = ref(column)
     calls = tuple(select.aggregates.calls)

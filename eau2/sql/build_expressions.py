@@ -326,6 +326,10 @@ def trim_all(span: Span, text: Expression) -> Expression:
     return trim_side_from(span, "trim", None, text)
 
 
+def trim_side_arguments(span: Span, name: str, values: tuple[Expression, ...]) -> Expression:
+    return ast.FunctionCall(span, name, values)
+
+
 def arguments(span: Span, *values: Expression) -> tuple[Expression, ...]:
     return values
 
@@ -374,8 +378,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
             interval, is_distinct, is_not_distinct, longer_path, members, not_, not_between,
             not_in, null, number, parentheses, path, position, quoted_name, refuse_operator,
             string, string_text, substring_call, substring_for, substring_from, trim_all,
-            trim_both, trim_call, trim_from, trim_leading, trim_side_from, trim_trailing,
-            true_constant, try_cast, type_list, type_numbers, type_precision, type_varying,
+            trim_both, trim_call, trim_from, trim_leading, trim_side_arguments, trim_side_from,
+            trim_trailing, true_constant, try_cast, type_list, type_numbers, type_precision, type_varying,
             type_with_zone, type_without_zone, typed_constant, unary, when,
         )
     },

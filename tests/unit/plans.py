@@ -46,7 +46,7 @@ def frame(name: str, rows: int | None = None, **columns: tuple[SqlType, Values])
 class Builder:
     """Makes scans with fresh column ids, and remembers the rows behind them."""
 
-    ids: "count[int]" = field(default_factory=lambda: count(1))
+    ids: count[int] = field(default_factory=lambda: count(1))
     rows: dict[str, dict[str, Values]] = field(default_factory=dict)
 
     def scan(

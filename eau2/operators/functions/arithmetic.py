@@ -301,9 +301,11 @@ def _float_remainder(left: pl.Expr, right: pl.Expr, type_: SqlType) -> pl.Expr:
 
     Polars has only a floored remainder, which loses digits when the quotient is large.
     """
-    pairs = pl.struct(left.cast(pl.Float64).alias("a"), right.cast(pl.Float64).alias("b"))
-    whole = pairs.map_batches(_fmod, return_dtype=pl.Float64, is_elementwise=True)
-    return whole.cast(kernel_dtype(type_))
+    one, two = left.cast(pl.Float64), right.cast(pl.Float64)
+    pairs = pl.struct(one.abs().alias("a"), two.abs().alias("b"))
+    rest = pairs.map_batches(_fmod, return_dtype=pl.Float64, is_elementwise=True)
+    negative = (one < 0) | (1 / one < 0)
+    return pl.when(negative).then(-rest).otherwise(rest).cast(kernel_dtype(type_))
 
 
 def _fmod(pairs: pl.Series) -> pl.Series:

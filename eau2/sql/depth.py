@@ -1,0 +1,79 @@
+"""How deep an expression may be nested, so that no phase runs out of stack.
+
+Owns: the two measures, of what was written and of what was bound. Comes in: expressions. Goes out:
+nothing, or NotSupportedError. Does not know: what the expressions mean.
+
+Both walk without recursion. A chain of one of AND or OR counts as one level, since it is bound as
+a balanced tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eau2.config import LIMITS
+from eau2.errors import NotSupportedError, Span
+from eau2.operators.expr import Expr
+from eau2.sql import ast
+
+
+def check_written(node: ast.Expression) -> None:
+    """Raise NotSupportedError for an expression that is nested too deep."""
+    waiting = [(node, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > LIMITS.expression_depth:
+            raise too_deep(node.span)
+        for child in _children(part):
+            waiting.append((child, depth + (not _continues(part, child))))
+
+
+def check_bound(expr: Expr, span: Span) -> Expr:
+    """`expr` itself. Raises NotSupportedError when, with its casts, it is nested too deep."""
+    level: tuple[Expr, ...] = (expr,)
+    depth = 0
+    while level:
+        depth += 1
+        if depth > LIMITS.expression_depth:
+            raise too_deep(span)
+        level = tuple(child for part in level for child in part.children)
+    return expr
+
+
+def too_deep(span: Span) -> NotSupportedError:
+    """The error for an expression that is nested too deep."""
+    return NotSupportedError(
+        f"an expression is nested more than {LIMITS.expression_depth} levels deep", span=span
+    )
+
+
+def _continues(part: ast.Expression, child: ast.Expression) -> bool:
+    """Whether the child is a link of the same chain of AND or OR."""
+    return (
+        isinstance(part, ast.Binary)
+        and isinstance(child, ast.Binary)
+        and part.operator in ("and", "or")
+        and part.operator == child.operator
+    )
+
+
+def _children(node: ast.Expression) -> Iterable[ast.Expression]:
+    match node:
+        case ast.Binary(_, _, left, right):
+            return (left, right)
+        case ast.Unary(_, _, operand) | ast.CastTo(_, operand) | ast.IsTest(_, operand):
+            return (operand,)
+        case ast.Extract(_, _, operand) | ast.IntervalConstant(_, operand):
+            return (operand,)
+        case ast.FunctionCall(_, _, arguments):
+            return arguments
+        case ast.Between(_, operand, low, high):
+            return (operand, low, high)
+        case ast.In(_, operand, items):
+            return (operand, *items)
+        case ast.Like(_, operand, pattern, escape):
+            return (operand, pattern) if escape is None else (operand, pattern, escape)
+        case ast.CaseWhen(_, operand, branches, otherwise):
+            parts = [operand, *(part for branch in branches for part in branch), otherwise]
+            return [part for part in parts if part is not None]
+    return ()
