@@ -17,6 +17,7 @@ import pyarrow as pa
 from eau2.config import LIMITS
 from eau2.errors import DataError, Error, InternalError, OperationalError, OutOfRangeError
 from eau2.operators.base import Lowering, Operator, lower
+from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
 
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError)
@@ -59,9 +60,15 @@ def _collect(
         None if scanned is None else scanned.lazy(),
         {stage: frame.lazy() for stage, frame in stages.items()},
         diagnose,
+        None if _multiplies(fragment) else max(rows, 1),
     )
     small = rows <= LIMITS.in_memory_engine_rows
     return lower(fragment, lowering).collect(engine="in-memory" if small else "streaming")
+
+
+def _multiplies(fragment: Operator) -> bool:
+    """Whether the fragment can give more rows than it reads: only joins do."""
+    return isinstance(fragment, Join) or any(_multiplies(node) for node in fragment.inputs)
 
 
 def _explain(

@@ -185,6 +185,7 @@ def _finish_all(pending: list[list[pa.Array]], schema: FrameSchema) -> pa.Record
     for pieces, column in zip(pending, schema.columns, strict=True):
         arrays.append(finish(pieces, column.type))
         pieces.clear()
-        # Without this the allocator keeps the pieces' memory, and a put takes twice as much.
-        pa.default_memory_pool().release_unused()
+        if len(arrays[-1]) >= LIMITS.ingest_batch_rows:
+            # Else the allocator keeps the pieces' memory, and a put takes half as much again.
+            pa.default_memory_pool().release_unused()
     return pa.RecordBatch.from_arrays(arrays, schema=stored_schema(schema))

@@ -219,7 +219,6 @@ class Store:
             refs.append(chunk.chunk_ref(key, batch, schema, written))
             # The next chunk is gathered while this loop waits: this one must be gone by then.
             del batch
-            pa.default_memory_pool().release_unused()
         chunks = tuple(refs)
         merged = merge_chunk_statistics(chunks, len(schema.columns))
         return changed(frame, chunks=chunks, statistics=merged)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 
@@ -154,6 +155,7 @@ class StatePlan:
     results: tuple[pl.Expr, ...]
 
 
+@lru_cache(maxsize=256)
 def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePlan:
     """The states of `aggregates`. Equal input gives equal labels: both steps call this."""
     book = _Book()

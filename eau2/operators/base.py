@@ -24,12 +24,14 @@ class Lowering:
     chunks: the rows of the task's chunks under their schema names, in *stored* form (None when the
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
-    error after a run has failed.
+    error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
+    this; None when that is not known.
     """
 
     chunks: pl.LazyFrame | None
     stages: Mapping[int, pl.LazyFrame] = field(default_factory=dict)
     diagnose: bool = False
+    rows_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

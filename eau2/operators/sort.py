@@ -74,7 +74,8 @@ class Sort(Operator):
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         (frame,) = inputs
         limit = self.at_most_rows
-        if limit is None:
+        known = lowering.rows_at_most
+        if limit is None or (known is not None and known <= limit):
             return _order(frame, self.keys, stable=True, diagnose=lowering.diagnose)
 
         def order_if_small(rows: pl.DataFrame) -> pl.DataFrame:

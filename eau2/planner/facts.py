@@ -61,7 +61,8 @@ def cast_is_lossless(source: SqlType, target: SqlType) -> bool:
         return target_low <= low and high <= target_high
     if source.is_integer and target.is_decimal:
         low, high = INTEGER_RANGES[source.kind]
-        return max(-low, high) < 10 ** (target.precision - target.scale)
+        limit: int = 10 ** (target.precision - target.scale)
+        return max(-low, high) < limit
     if source.is_decimal and target.is_decimal:
         whole = source.precision - source.scale
         return target.scale >= source.scale and target.precision - target.scale >= whole

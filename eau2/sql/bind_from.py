@@ -119,12 +119,11 @@ def _stem(path: str) -> str:
 
 def _unique_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names of a derived table's columns: a second `a` is called `a_1`."""
-    taken = {name.casefold() for name in names}
     seen: set[str] = set()
     result: list[str] = []
     for name in names:
         unique, number = name, 0
-        while unique.casefold() in seen or (number and unique.casefold() in taken):
+        while unique.casefold() in seen:
             number += 1
             unique = f"{name}_{number}"
         seen.add(unique.casefold())

@@ -222,9 +222,7 @@ def interval(span: Span, amount: Expression, unit: str | None = None) -> Express
     return ast.IntervalConstant(span, amount, None if unit is None else _unit(unit))
 
 
-def case(
-    span: Span, operand: Expression | None, *parts: Any
-) -> Expression:
+def case(span: Span, operand: Expression | None, *parts: Any) -> Expression:
     *branches, otherwise = parts
     return ast.CaseWhen(span, operand, tuple(branches), otherwise)
 

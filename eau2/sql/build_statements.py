@@ -183,9 +183,7 @@ def selected(span: Span, distinct: bool | None, *items: ast.SelectItem) -> ast.S
     return ast.Select(span, items, distinct=bool(distinct))
 
 
-def select_item(
-    span: Span, expression: ast.Expression, alias: str | None = None
-) -> ast.SelectItem:
+def select_item(span: Span, expression: ast.Expression, alias: str | None = None) -> ast.SelectItem:
     return ast.SelectItem(span, expression, alias)
 
 

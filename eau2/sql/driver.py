@@ -112,9 +112,7 @@ def parse(
         depths.append(depth)
 
 
-def pass_on(
-    below: int, state: int, kind: int, tables: Tables, passed: dict[int, int]
-) -> int:
+def pass_on(below: int, state: int, kind: int, tables: Tables, passed: dict[int, int]) -> int:
     """The state after all the reductions that only pass a value on, remembered for the next time.
 
     An expression of one name climbs a dozen levels of precedence: this makes it one step.

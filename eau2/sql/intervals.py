@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from eau2.errors import NotSupportedError, ProgrammingError, Span
@@ -167,16 +167,14 @@ def _amount(node: ast.Expression, parameters: Mapping[int | str, object]) -> Dec
 
 
 def _of_unit(amount: Decimal, unit: str, span: Span) -> Interval:
-    """`amount` units. Fractions count for seconds and milliseconds only, as in DuckDB."""
+    """`amount` units. Fractions count for (milli)seconds only, and are doubles, as in DuckDB."""
     unit = _UNIT_NAMES.get(unit, unit)
     if unit in _MONTHS:
         return Interval(months=int(amount) * _MONTHS[unit])
     if unit in _DAYS:
         return Interval(days=int(amount) * _DAYS[unit])
-    if unit == "second":
-        return Interval(micros=int((amount * 1_000_000).to_integral_value(ROUND_HALF_UP)))
-    if unit == "millisecond":
-        return Interval(micros=int((amount * 1000).to_integral_value(ROUND_HALF_UP)))
+    if unit in ("second", "millisecond"):
+        return Interval(micros=round(float(amount) * _MICROS[unit]))
     if unit in _MICROS:
         return Interval(micros=int(amount) * _MICROS[unit])
     raise NotSupportedError(f'intervals in "{unit}" are not supported', span=span)

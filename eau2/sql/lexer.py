@@ -62,9 +62,7 @@ def scanner() -> Scanner:
         meanings += [meaning] * (1 + part.count("(?P<"))
     skipped = "|".join(known.ignored)
     pattern = re.compile(f"(?:{skipped})*+(?:{'|'.join(f'({part})' for _, part in cuts)})")
-    name, quoted_name, number = map(
-        known.terminals.index, ("NAME", "QUOTED_NAME", "NUMBER")
-    )
+    name, quoted_name, number = map(known.terminals.index, ("NAME", "QUOTED_NAME", "NUMBER"))
     return Scanner(pattern, tuple(meanings), name, quoted_name, number)
 
 

@@ -47,18 +47,14 @@ def parse_one(text: str) -> ast.Statement:
     """The one statement of `text`. Raises SqlSyntaxError as `parse` does, and for a second one."""
     statement, *more = parse(text)
     if more:
-        raise SqlSyntaxError(
-            "Only one statement is allowed here", span=more[0].span, text=text
-        )
+        raise SqlSyntaxError("Only one statement is allowed here", span=more[0].span, text=text)
     return statement
 
 
 def _check_text(text: str) -> None:
     """Refuse what no statement may be: too long, or not writable as UTF-8."""
     if len(text) > LIMITS.statement_chars:
-        message = (
-            f"The text has {len(text):,} characters; the limit is {LIMITS.statement_chars:,}"
-        )
+        message = f"The text has {len(text):,} characters; the limit is {LIMITS.statement_chars:,}"
         raise SqlSyntaxError(message)
     try:
         text.encode()

@@ -20,12 +20,16 @@ ORDER_SUFFIXES = ("", "", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST", " NUL
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A source, the columns that may be named in it, and how many rows it has at most."""
+    """A source, the columns that may be named in it, and how many rows it has at most.
+
+    After a `comma` come only commas: JOIN binds more tightly, and its ON would not see the left.
+    """
 
     source: Source
     leaves: tuple[Expr, ...]
     rows: int
     tables: tuple[tuple[str, Table], ...] = ()
+    comma: bool = False
 
 
 def column_leaf(column: Column, qualifier: str) -> Expr:
@@ -100,6 +104,8 @@ class Queries:
         style = self.random.choices(
             ("on", "comma", "cross", "using", "natural"), (55, 15, 6, 14, 10)
         )[0]
+        if left.comma:
+            style = "comma"
         leaves = left.leaves + right.leaves
         tables = left.tables + right.tables
         rows = max(left.rows, right.rows) * 3
@@ -123,7 +129,8 @@ class Queries:
             ), None
         if style == "comma":
             where = self.equality(left, right) if self.random.random() < 0.9 else None
-            return Scope(Joined(left.source, ", ", right.source), leaves, rows, tables), where
+            source = Joined(left.source, ", ", right.source)
+            return Scope(source, leaves, rows, tables, comma=True), where
         on = self.equality(left, right)
         if self.random.random() < 0.3:
             other = self.over(leaves).condition(1)

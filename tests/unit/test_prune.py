@@ -1,0 +1,139 @@
+"""Pruning by statistics: a chunk with a matching row is never left out, hopeless ones are."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eau2.catalog import ColumnStatistics
+from eau2.kv.statistics import column_statistics
+from eau2.operators.expr import Column, Expr, InList, Literal, Value, columns_of, ref
+from eau2.operators.lowering import lower_expr
+from eau2.operators.physical import kernel_dtype
+from eau2.planner.prune import may_match
+from eau2.planner.simplify import as_filter
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    TIMESTAMP,
+    VARCHAR,
+    SqlType,
+    stored_arrow,
+)
+from tests.unit.plans import call, constant
+from tests.unit.random_plans import MONEY, SMALL, conditions, tables
+
+TYPES: dict[str, SqlType] = {
+    "i": INTEGER,
+    "b": BIGINT,
+    "f": DOUBLE,
+    "s": VARCHAR,
+    "d": DATE,
+    "m": MONEY,
+    "p": BOOLEAN,
+    "ts": TIMESTAMP,
+}
+COLUMNS = tuple(Column(n, name, type_) for n, (name, type_) in enumerate(TYPES.items()))
+
+
+@settings(max_examples=400, deadline=None)
+@given(tables(TYPES, SMALL), conditions(COLUMNS, 3), st.booleans())
+def test_a_chunk_with_a_matching_row_is_read(
+    rows: dict[str, tuple[SqlType, list[Value]]], condition: Expr, simpler: bool
+) -> None:
+    if simpler:
+        condition = as_filter(condition)
+    frame = pl.DataFrame(
+        {c.label: rows[c.name][1] for c in COLUMNS},
+        schema={c.label: kernel_dtype(c.type) for c in COLUMNS},
+    )
+    try:
+        matching = frame.filter(lower_expr(condition)).height
+    except pl.exceptions.PolarsError:
+        return
+    statistics = tuple(
+        column_statistics(pa.array(values, stored_arrow(type_)), type_)
+        for type_, values in rows.values()
+    )
+    if matching:
+        assert may_match(condition, COLUMNS, statistics, frame.height)
+
+
+A, S, F = (Column(0, "a", INTEGER), Column(1, "s", VARCHAR), Column(2, "f", DOUBLE))
+FROM_5_TO_9 = ColumnStatistics(0, 5, 9)
+WORDS = ColumnStatistics(0, "lemon", "melon")
+
+
+@pytest.mark.parametrize(
+    ("operator", "number", "expected"),
+    [
+        ("=", 4, False),
+        ("=", 5, True),
+        ("=", 10, False),
+        ("<", 5, False),
+        ("<", 6, True),
+        ("<=", 5, True),
+        (">", 9, False),
+        (">=", 9, True),
+        ("<>", 7, True),
+    ],
+)
+def test_comparisons_with_the_bounds(operator: str, number: int, expected: bool) -> None:
+    condition = call(operator, ref(A), constant(INTEGER, number))
+    assert may_match(condition, (A,), (FROM_5_TO_9,), 10) is expected
+    flipped = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
+    mirrored = call(flipped, constant(INTEGER, number), ref(A))
+    assert may_match(mirrored, (A,), (FROM_5_TO_9,), 10) is expected
+
+
+def test_a_single_value_never_differs_from_itself() -> None:
+    condition = call("<>", ref(A), constant(INTEGER, 5))
+    assert not may_match(condition, (A,), (ColumnStatistics(3, 5, 5),), 10)
+    assert may_match(condition, (A,), (ColumnStatistics(3, 5, 6),), 10)
+
+
+def test_nulls_are_counted() -> None:
+    is_null = call("is_null", ref(A))
+    assert not may_match(is_null, (A,), (FROM_5_TO_9,), 10)
+    assert may_match(is_null, (A,), (ColumnStatistics(1, 5, 9),), 10)
+    is_not_null = call("is_not_null", ref(A))
+    assert not may_match(is_not_null, (A,), (ColumnStatistics(10),), 10)
+    assert not may_match(call("=", ref(A), ref(A)), (A,), (ColumnStatistics(10),), 10)
+
+
+def test_lists_and_patterns() -> None:
+    assert not may_match(InList(BOOLEAN, ref(A), (1, 2, 30)), (A,), (FROM_5_TO_9,), 10)
+    assert may_match(InList(BOOLEAN, ref(A), (1, 7)), (A,), (FROM_5_TO_9,), 10)
+    for pattern, expected in (("k%", False), ("le%", True), ("mf%", False), ("%k", True)):
+        condition = call("like", ref(S), constant(VARCHAR, pattern))
+        assert may_match(condition, (S,), (WORDS,), 10) is expected
+
+
+def test_a_minimum_that_is_a_prefix_only_bounds() -> None:
+    cut = ColumnStatistics(0, "abc", None)
+    for pattern in ("abcdef%", "abz%"):
+        assert may_match(call("like", ref(S), constant(VARCHAR, pattern)), (S,), (cut,), 1)
+    assert not may_match(call("like", ref(S), constant(VARCHAR, "abb%")), (S,), (cut,), 1)
+    assert may_match(call("=", ref(S), constant(VARCHAR, "abcdef")), (S,), (cut,), 1)
+    assert not may_match(call("<", ref(S), constant(VARCHAR, "abc")), (S,), (cut,), 1)
+
+
+def test_nan_is_greater_than_every_number() -> None:
+    with_nan = ColumnStatistics(0, 1.0, None)
+    assert may_match(call(">", ref(F), constant(DOUBLE, 1e308)), (F,), (with_nan,), 2)
+    assert may_match(call("=", ref(F), constant(DOUBLE, float("nan"))), (F,), (with_nan,), 2)
+    assert not may_match(call("<", ref(F), constant(DOUBLE, 1.0)), (F,), (with_nan,), 2)
+
+
+def test_chunks_of_unknown_content_are_read_and_empty_ones_are_not() -> None:
+    condition = call("=", ref(A), constant(INTEGER, 5))
+    assert may_match(condition, (A,), (ColumnStatistics(0),), 10)
+    assert not may_match(condition, (A,), (ColumnStatistics(0),), 0)
+    assert not may_match(Literal(BOOLEAN, False), (), (), 5)
+    assert columns_of(condition) == {0}
