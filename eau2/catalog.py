@@ -6,8 +6,9 @@ Does not know: SQL, Polars, files, the network.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eau2.types import SqlType
@@ -89,6 +90,10 @@ class ColumnStatistics:
     exponents: tuple[int, int] | None = None
 
 
+FILE_PREFIX = "parquet:"
+"""How the df_id of a file that is read in place begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkKey:
     """Names a chunk: the id of the write that made it, and its number within that write."""
@@ -165,6 +170,19 @@ def merge_statistics(first: ColumnStatistics, second: ColumnStatistics) -> Colum
     return ColumnStatistics(first.null_count + second.null_count, low, high, sketch, exponents)
 
 
+def merge_sketches(sketches: list[DistinctSketch | None]) -> DistinctSketch | None:
+    """The sketch of all values together; None when one is unknown or the hashings differ."""
+    first = sketches[0]
+    if first is None:
+        return None
+    union: set[int] = set()
+    for sketch in sketches:
+        if sketch is None or (sketch.hashing, sketch.k) != (first.hashing, first.k):
+            return None
+        union.update(sketch.hashes)
+    return DistinctSketch(first.hashing, first.k, tuple(heapq.nsmallest(first.k, union)))
+
+
 def merge_chunk_statistics(
     chunks: tuple[ChunkRef, ...], columns: int
 ) -> tuple[ColumnStatistics, ...]:
@@ -173,11 +191,14 @@ def merge_chunk_statistics(
     for index in range(columns):
         total: ColumnStatistics | None = None
         nulls = 0
+        sketches: list[DistinctSketch | None] = []
         for chunk in chunks:
             part = chunk.statistics[index]
             if part.null_count == chunk.rows:
                 nulls += part.null_count
                 continue
+            sketches.append(part.distinct)
+            part = replace(part, distinct=None)
             total = part if total is None else merge_statistics(total, part)
         if total is None:
             merged.append(ColumnStatistics(nulls))
@@ -187,7 +208,7 @@ def merge_chunk_statistics(
                     total.null_count + nulls,
                     total.minimum,
                     total.maximum,
-                    total.distinct,
+                    merge_sketches(sketches),
                     (0, 0) if total.exponents == NO_EXPONENTS else total.exponents,
                 )
             )

@@ -7,7 +7,7 @@ Does not know: how a statement is computed (engine.py), how a table is drawn (re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,9 +20,8 @@ from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.engine import Answer, Engine, Parameters
 from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
-from eau2.frames import LocalFrames
+from eau2.frames import LocalFrames, source_of
 from eau2.kernels.inline import InlineHost
-from eau2.kv.ingest.source import from_arrow, open_files
 from eau2.kv.store import Store
 from eau2.node import Node
 from eau2.operators.physical import to_logical
@@ -123,7 +122,7 @@ class Connection:
         table: a pyarrow Table, RecordBatch or reader, or anything with `__arrow_c_stream__`.
         """
         engine = self._open()
-        schema, batches = from_arrow(table)
+        schema, batches = source_of(table)
         rows = engine.settings.chunk_rows
         self._frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
 
@@ -131,11 +130,11 @@ class Connection:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
         source: a path, or several of one schema, a pyarrow Table or reader, or anything with
-        `__arrow_c_stream__`. Raises NameExistsError unless `replace`; InputFileError, DiskFullError,
+        `__arrow_c_stream__`. Raises NameExistsError (not with `replace`), InputFileError, DiskFullError,
         StoreBusyError.
         """
         engine = self._open()
-        schema, batches = _source(source)
+        schema, batches = source_of(source)
         rows = engine.settings.chunk_rows
         self._frames.stored.put(name, schema, batches, chunk_rows=rows, replace=replace)
 
@@ -232,15 +231,6 @@ def _parameters(params: Parameters | Sequence[object] | None) -> Parameters | No
     if isinstance(params, str):
         raise InterfaceError("parameters are a sequence or a mapping, not a string")
     return dict(enumerate(params, start=1))
-
-
-def _source(source: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Anything that can be put, as a schema and batches of it."""
-    if isinstance(source, str | os.PathLike):
-        return open_files([os.fspath(source)])
-    if isinstance(source, list | tuple):
-        return open_files([os.fspath(path) for path in source])
-    return from_arrow(source)
 
 
 def _quoted(name: str) -> str:

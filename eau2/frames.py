@@ -3,19 +3,19 @@
 Owns: the order in which a name is looked up (registered before stored), and files that were read
 into memory because they are not Parquet. Comes in: names, paths, chunk keys. Goes out: frames, and
 the rows of their chunks. Does not know: SQL, Polars.
+
+The readers of files load when a path is first named: they are a fifth of a process's start-up.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, Frame
-from eau2.kv import files
-from eau2.kv.ingest.source import format_of, open_files
+from eau2.catalog import FILE_PREFIX, ChunkKey, Frame
 from eau2.kv.store import Store
 
 
@@ -51,6 +51,9 @@ class LocalFrames:
 
         Raises InputFileError.
         """
+        from eau2.kv import files
+        from eau2.kv.ingest.source import format_of, open_files
+
         if format_of(path) == "parquet":
             return files.parquet_frame(path)
         found = sorted(glob.glob(path, recursive=True)) or [path]
@@ -64,7 +67,9 @@ class LocalFrames:
 
     def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
         """See node.ChunkSource.read."""
-        if files.is_file_key(key):
+        if key.df_id.startswith(FILE_PREFIX):
+            from eau2.kv import files
+
             return files.read(key, columns)
         for store in (self.registered, self._transient):
             if store.holds(key):
@@ -76,6 +81,21 @@ class LocalFrames:
         self.registered.close()
         self._transient.close()
         self.stored.close()
+
+
+def source_of(data: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Anything that can be put, as a schema and batches of it.
+
+    data: a path or several, a pyarrow Table, RecordBatch or reader, or anything with
+    `__arrow_c_stream__`. Raises InputFileError, UsageError.
+    """
+    from eau2.kv.ingest.source import from_arrow, open_files
+
+    if isinstance(data, str | os.PathLike):
+        return open_files([os.fspath(data)])
+    if isinstance(data, list | tuple):
+        return open_files([os.fspath(path) for path in data])
+    return from_arrow(data)
 
 
 def path_name(number: int) -> str:

@@ -17,7 +17,7 @@ import xxhash
 
 from eau2.catalog import ChunkKey, ChunkRef, FrameSchema
 from eau2.errors import DiskFullError, OperationalError
-from eau2.kv.statistics import column_statistics
+from eau2.kv.statistics import batch_statistics
 
 LOCAL = "local"
 """The node name of a store that has no other nodes."""
@@ -172,10 +172,7 @@ def chunk_ref(
     key: ChunkKey, batch: pa.RecordBatch, schema: FrameSchema, written: tuple[int, str]
 ) -> ChunkRef:
     """What a manifest says of a chunk: `written` is its bytes and checksum."""
-    statistics = tuple(
-        column_statistics(array, column.type)
-        for array, column in zip(batch.columns, schema.columns, strict=True)
-    )
+    statistics = batch_statistics(batch, schema)
     return ChunkRef(key, batch.num_rows, written[0], written[1], statistics, (LOCAL,))
 
 

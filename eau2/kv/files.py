@@ -22,14 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, merge_chunk_statistics
+from eau2.catalog import FILE_PREFIX, ChunkKey, ChunkRef, Frame, FrameSchema, merge_chunk_statistics
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
 from eau2.kv.encoding import chunked, frame_schema, stage_batches
 from eau2.kv.parquet_statistics import run_statistics
 
-_PREFIX = "parquet:"
 _OPEN_FILES = 64
 
 
@@ -47,11 +46,6 @@ class _File:
 
 _files: OrderedDict[str, _File] = OrderedDict()
 _files_lock = threading.Lock()
-
-
-def is_file_key(key: ChunkKey) -> bool:
-    """Whether a chunk is part of a file read in place."""
-    return key.df_id.startswith(_PREFIX)
 
 
 def expand(path: str) -> tuple[str, ...]:
@@ -86,7 +80,7 @@ def parquet_frame(path: str) -> Frame:
 
 def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
     """Columns of a chunk in stored form. Raises InputFileError when the file has changed."""
-    path = key.df_id[len(_PREFIX) :].rsplit(":", 2)[0]
+    path = key.df_id[len(FILE_PREFIX) :].rsplit(":", 2)[0]
     if _df_id(path) != key.df_id:
         raise InputFileError(
             f"the file {path} has changed while it was being read", hint="Run it again."
@@ -119,7 +113,7 @@ def _df_id(path: str) -> str:
         status = os.stat(path)
     except OSError as error:
         raise InputFileError(f"{path} cannot be read: {error.strerror}") from error
-    return f"{_PREFIX}{os.path.abspath(path)}:{status.st_mtime_ns}:{status.st_size}"
+    return f"{FILE_PREFIX}{os.path.abspath(path)}:{status.st_mtime_ns}:{status.st_size}"
 
 
 def _open(path: str, df_id: str) -> _File:

@@ -7,11 +7,12 @@ Merged over chunks they are equal however the rows were cut. Does not know: file
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import NO_EXPONENTS, ColumnStatistics, DistinctSketch, Plain
+from eau2.catalog import NO_EXPONENTS, ColumnStatistics, DistinctSketch, FrameSchema, Plain
 from eau2.types import Kind, SqlType
 
 SKETCH_HASHES = 256
@@ -25,10 +26,27 @@ BOUND_CHARACTERS = 32
 
 _SEED = 7
 _SAMPLE_ROWS = 65_536
+_FEW_ROWS = 16
+
+
+def batch_statistics(batch: pa.RecordBatch, schema: FrameSchema) -> tuple[ColumnStatistics, ...]:
+    """The statistics of each column of a chunk. `batch` is in stored form."""
+    arrays = [_physical(array) for array in batch.columns]
+    types = [column.type for column in schema.columns]
+    if 0 < batch.num_rows <= _FEW_ROWS:
+        return _few_rows_statistics(arrays, types)
+    return tuple(map(column_statistics, arrays, types))
+
+
+def _physical(array: pa.Array) -> pa.Array:
+    """Dates and timestamps as the integers they are."""
+    if pa.types.is_date(array.type):
+        return array.view(pa.int32())
+    return array.view(pa.int64()) if pa.types.is_timestamp(array.type) else array
 
 
 def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
-    """The statistics of one column of one chunk. `array` is in stored form."""
+    """The statistics of one column of one chunk; dates and timestamps are given as integers."""
     nulls = array.null_count
     if nulls == len(array):
         return ColumnStatistics(nulls)
@@ -39,15 +57,48 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
         series = series.drop_nulls()
     sketch = distinct_sketch(series)
     if type_.is_float:
-        low, high = _float_bounds(series)
-        return ColumnStatistics(nulls, low, high, sketch, _exponents(series))
+        has_nan = bool(series.is_nan().any())
+        bounds = _float_bounds(series.min(), series.max(), has_nan)  # type: ignore[arg-type]
+        return ColumnStatistics(nulls, *bounds, sketch, _exponents(series))
+    low, high = series.min(), series.max()
+    if isinstance(low, str) and isinstance(high, str):
+        return ColumnStatistics(nulls, lower_bound(low), upper_bound(high), sketch)
+    return ColumnStatistics(nulls, low, high, sketch)  # type: ignore[arg-type]
+
+
+def _few_rows_statistics(
+    arrays: list[pa.Array], types: list[SqlType]
+) -> tuple[ColumnStatistics, ...]:
+    """The same for a chunk of very few rows, where a call of Polars costs more than its work."""
+    names = [str(number) for number in range(len(arrays))]
+    frame = pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(arrays, names)))
+    wide = [name for name, dtype in frame.schema.items() if dtype.is_decimal()]
+    if wide:
+        frame = frame.with_columns(pl.col(wide).cast(pl.Int128))
+    hashes = frame.select(pl.all().hash(_SEED))
+    result = []
+    for name, type_ in zip(names, types, strict=True):
+        pairs = list(zip(frame[name].to_list(), hashes[name].to_list(), strict=True))
+        result.append(_few_values_statistics(pairs, type_))
+    return tuple(result)
+
+
+def _few_values_statistics(pairs: list[tuple[Any, int]], type_: SqlType) -> ColumnStatistics:
+    values = [value for value, _ in pairs if value is not None]
+    nulls = len(pairs) - len(values)
+    if not values:
+        return ColumnStatistics(nulls)
+    smallest = sorted({digest for value, digest in pairs if value is not None})
+    sketch = DistinctSketch(HASHING, SKETCH_HASHES, tuple(smallest))
     if type_.kind is Kind.VARCHAR:
-        least: str = series.min()  # type: ignore[assignment]
-        most: str = series.max()  # type: ignore[assignment]
-        return ColumnStatistics(nulls, lower_bound(least), upper_bound(most), sketch)
-    if type_.is_temporal:
-        series = series.to_physical()
-    return ColumnStatistics(nulls, series.min(), series.max(), sketch)  # type: ignore[arg-type]
+        return ColumnStatistics(nulls, lower_bound(min(values)), upper_bound(max(values)), sketch)
+    if not type_.is_float:
+        return ColumnStatistics(nulls, min(values), max(values), sketch)
+    numbers = [value for value in values if not math.isnan(value)] or [math.nan]
+    bounds = _float_bounds(min(numbers), max(numbers), len(numbers) < len(values))
+    sizes = [math.frexp(value)[1] for value in numbers if value and math.isfinite(value)]
+    exponents = (min(sizes), max(sizes)) if sizes else NO_EXPONENTS
+    return ColumnStatistics(nulls, *bounds, sketch, exponents)
 
 
 def distinct_sketch(series: pl.Series) -> DistinctSketch:
@@ -65,18 +116,16 @@ def distinct_sketch(series: pl.Series) -> DistinctSketch:
     return DistinctSketch(HASHING, SKETCH_HASHES, tuple(smallest.to_list()))
 
 
-def _float_bounds(series: pl.Series) -> tuple[Plain, Plain | None]:
-    """Smallest and largest; the largest is unknown with NaN, which SQL orders above infinity.
+def _float_bounds(low: float, high: float, has_nan: bool) -> tuple[Plain, Plain | None]:
+    """The bounds, given those of all values but NaN; NaN itself when there are no others.
 
-    Polars' min leaves NaN out; of NaN alone infinity is a bound, and the neutral one. Adding zero
-    turns -0.0 into 0.0, so that the bound does not depend on which zero came first.
+    SQL orders NaN above infinity, so with NaN the largest is unknown, and of NaN alone infinity
+    is a lower bound, the neutral one. Adding zero turns -0.0 into 0.0, so that the bound does not
+    depend on which zero came first.
     """
-    has_nan = bool(series.is_nan().any())
-    low: float = series.min()  # type: ignore[assignment]
-    low = math.inf if math.isnan(low) else low + 0.0
-    if has_nan:
-        return low, None
-    return low, series.max() + 0.0  # type: ignore[operator]
+    if math.isnan(low):
+        return math.inf, None
+    return low + 0.0, None if has_nan else high + 0.0
 
 
 def _exponents(series: pl.Series) -> tuple[int, int]:

@@ -254,7 +254,7 @@ def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     name = book.argument(arg)
     value = pl.col(name)
     least = book.state(("min", name), f"{label}_min", kernel_dtype(arg.type), value.min(), "min")
-    return (least + 0.0).fill_nan(float("nan")) if arg.type.is_float else least
+    return exact_sum.canonical(least) if arg.type.is_float else least
 
 
 def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
@@ -266,7 +266,7 @@ def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     if not arg.type.is_float:
         return greatest
     any_nan = book.state(("nan", name), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
-    return pl.when(any_nan).then(float("nan")).otherwise(greatest + 0.0)
+    return pl.when(any_nan).then(float("nan")).otherwise(exact_sum.canonical(greatest))
 
 
 def _integer_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:

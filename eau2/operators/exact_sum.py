@@ -70,6 +70,14 @@ def with_special(total: pl.Expr, special: pl.Expr) -> pl.Expr:
     return pl.when(special != 0.0).then(special.fill_nan(float("nan"))).otherwise(total)
 
 
+def canonical(value: pl.Expr) -> pl.Expr:
+    """Floats such that equal ones have equal bits: no -0.0, one NaN.
+
+    Not by adding 0.0, which Polars' optimiser takes away.
+    """
+    return pl.when(value == 0.0).then(0.0).otherwise(value.fill_nan(float("nan")))
+
+
 def special(value: pl.Expr) -> pl.Expr:
     """The sum of the values that are NaN or infinite; 0.0 when all are finite. An aggregation."""
     return pl.when(~value.is_finite()).then(value).sum()

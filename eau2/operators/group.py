@@ -49,7 +49,11 @@ class PartialAggregate(Operator):
         plan = plan_states(self.aggregates)
         items = [(column.label, expr) for column, expr in self.keys]
         rows = compute(inputs[0], [*items, *plan.arguments], lowering)
-        canonical = [_canonical(column) for column, _ in self.keys if column.type.is_float]
+        canonical = [
+            exact_sum.canonical(pl.col(column.label)).alias(column.label)
+            for column, _ in self.keys
+            if column.type.is_float
+        ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)
         labels = [column.label for column, _ in self.keys] + [bin_ for bin_, _ in plan.bins]
@@ -103,11 +107,6 @@ def state_schema(
     return schema or {HEIGHT: pl.Boolean()}
 
 
-def _canonical(column: Column) -> pl.Expr:
-    """A float key such that equal keys have equal bits: no -0.0, one NaN."""
-    return (pl.col(column.label) + 0.0).fill_nan(float("nan")).alias(column.label)
-
-
 def _group(frame: pl.LazyFrame, labels: Sequence[str], states: Sequence[pl.Expr]) -> pl.LazyFrame:
     """One row for each combination of `labels`; without labels exactly one row."""
     if labels:
@@ -159,7 +158,7 @@ def _merge_binned(
             for number in numbers
         ]
         groups = rows.lazy().with_columns(spread)
-        if not (merged and single):
+        if not (labels and merged and single):
             states = [state.merge for state in plan.states if state.label not in binned]
             digits = [
                 pl.col(f"{sum_}_{number}").sum()

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 from typing import Literal as OneOf
 
 from eau2.errors import Span
 from eau2.sql import ast
-from eau2.sql.build_expressions import ACTIONS, CHAINS, chain_depth, number, unquoted
+from eau2.sql.build_expressions import ACTIONS, CHAINS, action, chain_depth, number, unquoted
 
 REFUSED = {
     "refuse_anti": "ANTI JOIN",
@@ -54,7 +54,7 @@ class StatementReader:
     def actions(self) -> dict[str, Callable[..., Any]]:
         """All the grammar's actions; those that gather something are this reader's methods."""
         return {
-            **STATELESS,
+            **ACTIONS,
             "parameter": self.parameter,
             "statement": self.statement,
             "parenthesised": self.parenthesised,
@@ -122,91 +122,114 @@ def deepens(action: str, count: int) -> int:
     return 0 if action in FLAT else 1
 
 
-def script(span: Span, *statements: ast.Statement | None) -> tuple[ast.Statement, ...]:
+@action
+def _script(span: Span, *statements: ast.Statement | None) -> tuple[ast.Statement, ...]:
     return tuple(one for one in statements if one is not None)
 
 
-def true(span: Span, *parts: object) -> bool:
+@action
+def _true(span: Span, *parts: object) -> bool:
     return True
 
 
-def false(span: Span) -> bool:
+@action
+def _false(span: Span) -> bool:
     return False
 
 
-def first(span: Span, value: Any, *more: object) -> Any:
+@action
+def _first(span: Span, value: Any, *more: object) -> Any:
     return value
 
 
-def explain(span: Span, query: ast.Select) -> ast.Statement:
+@action
+def _explain(span: Span, query: ast.Select) -> ast.Statement:
     return ast.Explain(span, query)
 
 
-def explain_analyze(span: Span, query: ast.Select) -> ast.Statement:
+@action
+def _explain_analyze(span: Span, query: ast.Select) -> ast.Statement:
     return ast.Explain(span, query, analyze=True)
 
 
-def set_(span: Span, name: str, value: ast.Constant) -> ast.Statement:
+@action
+def _set(span: Span, name: str, value: ast.Constant) -> ast.Statement:
     return ast.SetStatement(span, name, value)
 
 
-def reset(span: Span, name: str) -> ast.Statement:
+@action
+def _reset(span: Span, name: str) -> ast.Statement:
     return ast.SetStatement(span, name, None)
 
 
-def setting_word(span: Span, word: str) -> ast.Constant:
+@action
+def _setting_word(span: Span, word: str) -> ast.Constant:
     return ast.Constant(span, "string", word)
 
 
-def negative_number(span: Span, text: str) -> ast.Constant:
+@action
+def _negative_number(span: Span, text: str) -> ast.Constant:
     positive = number(span, text)
     return replace(positive, text=f"-{positive.text}")
 
 
-def show(span: Span, name: str) -> ast.Statement:
+@action
+def _show(span: Span, name: str) -> ast.Statement:
     return ast.ShowTables(span) if name.lower() == "tables" else ast.ShowSetting(span, name)
 
 
-def show_all(span: Span) -> ast.Statement:
+@action
+def _show_all(span: Span) -> ast.Statement:
     return ast.ShowSetting(span, "all")
 
 
-def describe(span: Span, target: ast.TableExpression | ast.Select) -> ast.Statement:
+@action
+def _describe(span: Span, target: ast.TableExpression | ast.Select) -> ast.Statement:
     return ast.Describe(span, target)
 
 
-def drop(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
+@action
+def _drop(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
     return ast.Drop(span, name, bool(if_exists))
 
 
-def selected(span: Span, distinct: bool | None, *items: ast.SelectItem) -> ast.Select:
+@action
+def _selected(span: Span, distinct: bool | None, *items: ast.SelectItem) -> ast.Select:
     return ast.Select(span, items, distinct=bool(distinct))
 
 
-def select_item(span: Span, expression: ast.Expression, alias: str | None = None) -> ast.SelectItem:
+@action
+def _select_item(
+    span: Span, expression: ast.Expression, alias: str | None = None
+) -> ast.SelectItem:
     return ast.SelectItem(span, expression, alias)
 
 
-def select_item_string(span: Span, expression: ast.Expression, text: str) -> ast.SelectItem:
+@action
+def _select_item_string(span: Span, expression: ast.Expression, text: str) -> ast.SelectItem:
     return ast.SelectItem(span, expression, unquoted(text))
 
 
-def select_all_of(span: Span, path: list[str]) -> ast.SelectItem:
+@action
+def _select_all_of(span: Span, path: list[str]) -> ast.SelectItem:
     star: ast.Expression = ast.Star(span, path[0])
     if len(path) > 1:
         star = ast.Unsupported(span, "A table name with a point")
     return ast.SelectItem(span, star, None)
 
 
-def from_clause(span: Span, query: ast.Select, source: ast.TableExpression) -> ast.Select:
+@action
+def _from_clause(span: Span, query: ast.Select, source: ast.TableExpression) -> ast.Select:
     return replace(query, span=span, source=source)
 
 
-def where_clause(span: Span, query: ast.Select, condition: ast.Expression) -> ast.Select:
+@action
+def _where_clause(span: Span, query: ast.Select, condition: ast.Expression) -> ast.Select:
     return replace(query, span=span, where=condition)
 
 
-def group_by_clause(span: Span, query: ast.Select, *keys: ast.Expression) -> ast.Select:
+@action
+def _group_by_clause(span: Span, query: ast.Select, *keys: ast.Expression) -> ast.Select:
     return replace(query, span=span, group_by=tuple(map(_grouping, keys)))
 
 
@@ -218,15 +241,18 @@ def _grouping(key: ast.Expression) -> ast.Expression:
     return key
 
 
-def having_clause(span: Span, query: ast.Select, condition: ast.Expression) -> ast.Select:
+@action
+def _having_clause(span: Span, query: ast.Select, condition: ast.Expression) -> ast.Select:
     return replace(query, span=span, having=condition)
 
 
-def order_by_clause(span: Span, query: ast.Select, *items: ast.OrderItem) -> ast.Select:
+@action
+def _order_by_clause(span: Span, query: ast.Select, *items: ast.OrderItem) -> ast.Select:
     return replace(query, span=span, order_by=items)
 
 
-def order_item(
+@action
+def _order_item(
     span: Span, key: ast.Expression, descending: bool | None, nulls_last: bool | None
 ) -> ast.OrderItem:
     return ast.OrderItem(span, key, bool(descending), nulls_last)
@@ -235,36 +261,43 @@ def order_item(
 Bound = tuple[str, ast.Expression | None]
 
 
-def limit(span: Span, count: ast.Expression) -> Bound:
+@action
+def _limit(span: Span, count: ast.Expression) -> Bound:
     return "limit", count
 
 
-def no_limit(span: Span) -> Bound:
+@action
+def _no_limit(span: Span) -> Bound:
     return "limit", None
 
 
-def offset(span: Span, count: ast.Expression) -> Bound:
+@action
+def _offset(span: Span, count: ast.Expression) -> Bound:
     return "offset", count
 
 
-def limits(span: Span, query: ast.Select, *bounds: Bound) -> ast.Select:
+@action
+def _limits(span: Span, query: ast.Select, *bounds: Bound) -> ast.Select:
     given = dict(bounds)
     return replace(query, span=span, limit=given.get("limit"), offset=given.get("offset"))
 
 
-def comma(
+@action
+def _comma(
     span: Span, left: ast.TableExpression, *right: ast.TableExpression
 ) -> ast.TableExpression:
     return ast.JoinClause(span, "cross", left, right[-1])
 
 
-def cross_join(
+@action
+def _cross_join(
     span: Span, left: ast.TableExpression, right: ast.TableExpression
 ) -> ast.TableExpression:
     return ast.JoinClause(span, "cross", left, right)
 
 
-def join_on(
+@action
+def _join_on(
     span: Span,
     left: ast.TableExpression,
     kind: JoinKind | None,
@@ -274,7 +307,8 @@ def join_on(
     return ast.JoinClause(span, kind or "inner", left, right, condition=condition)
 
 
-def join_using(
+@action
+def _join_using(
     span: Span,
     left: ast.TableExpression,
     kind: JoinKind | None,
@@ -284,7 +318,8 @@ def join_using(
     return ast.JoinClause(span, kind or "inner", left, right, using=columns)
 
 
-def natural_join(
+@action
+def _natural_join(
     span: Span,
     left: ast.TableExpression,
     kind: JoinKind | None,
@@ -301,55 +336,79 @@ def join_kind(kind: JoinKind) -> Callable[[Span], JoinKind]:
 NO_ALIAS: tuple[None, tuple[str, ...]] = (None, ())
 
 
-def table(span: Span, name: str, *more: Alias | None) -> ast.TableExpression:
+@action
+def _table(span: Span, name: str, *more: Alias | None) -> ast.TableExpression:
     alias, columns = (more[-1] if more else None) or NO_ALIAS
     return ast.TableName(span, name, alias, columns)
 
 
-def file(span: Span, text: str, given: Alias | None = None) -> ast.TableExpression:
+@action
+def _file(span: Span, text: str, given: Alias | None = None) -> ast.TableExpression:
     alias, columns = given or NO_ALIAS
     return ast.TableFile(span, unquoted(text), alias, columns)
 
 
-def derived(span: Span, *parts: Any) -> ast.TableExpression:
+@action
+def _derived(span: Span, *parts: Any) -> ast.TableExpression:
     query, given = parts[-2:]
     alias, columns = given or NO_ALIAS
     return ast.DerivedTable(span, query, alias, columns)
 
 
-def alias(span: Span, name: str, columns: tuple[str, ...] | None) -> Alias:
+@action
+def _alias(span: Span, name: str, columns: tuple[str, ...] | None) -> Alias:
     return name, columns or ()
 
 
-def column_names(span: Span, *names: str) -> tuple[str, ...]:
+@action
+def _column_names(span: Span, *names: str) -> tuple[str, ...]:
     return names
 
 
-def table_path(span: Span, name: str) -> str:
+@action
+def _table_path(span: Span, name: str) -> str:
     return name
 
 
-STATELESS: dict[str, Callable[..., Any]] = {
-    **ACTIONS,
-    **{kind: join_kind(kind) for kind in ("inner", "left", "right", "full")},
-    "set": set_,
-    **{
-        action.__name__: action
-        for action in (
-            alias, column_names, comma, cross_join, derived, describe, drop, explain,
-            explain_analyze, false, file, first, from_clause, group_by_clause, having_clause,
-            join_on, join_using, limit, limits, natural_join, negative_number, no_limit, offset,
-            order_by_clause, order_item, reset, script, select_all_of, select_item,
-            select_item_string, selected, setting_word, show, show_all, table, table_path, true,
-            where_clause,
-        )
-    },
-}  # fmt: skip
+ACTIONS |= {kind: join_kind(kind) for kind in get_args(JoinKind) if kind != "cross"}
 
 FLAT = frozenset(
-    """alias arguments column_names first from_clause group_by_clause having_clause inner left right
-    full limit limits longer_path members no_limit offset order_by_clause order_item path
-    quoted_name script select_item select_item_string statement table_path true false type_numbers
-    when where_clause string_text trim_both trim_leading trim_trailing""".split()
+    (
+        "alias",
+        "arguments",
+        "column_names",
+        "first",
+        "from_clause",
+        "group_by_clause",
+        "having_clause",
+        "inner",
+        "left",
+        "right",
+        "full",
+        "limit",
+        "limits",
+        "longer_path",
+        "members",
+        "no_limit",
+        "offset",
+        "order_by_clause",
+        "order_item",
+        "path",
+        "quoted_name",
+        "script",
+        "select_item",
+        "select_item_string",
+        "statement",
+        "table_path",
+        "true",
+        "false",
+        "type_numbers",
+        "when",
+        "where_clause",
+        "string_text",
+        "trim_both",
+        "trim_leading",
+        "trim_trailing",
+    )
 )
 """Actions that add no level to the syntax tree."""

@@ -193,7 +193,7 @@ def _take(states: list[int], kind: int, tables: Tables) -> bool:
     while True:
         step: Any = tables.actions[states[-1]]
         if step.__class__ is dict:
-            step = step.get(kind)
+            step = step.get(kind, step.get(tables.skipped))
         if step is None:
             return False
         if step == ACCEPT:

@@ -53,7 +53,7 @@ def build(grammar: str) -> dict[str, Any]:
     for terminal in (one for one in ordered if one.name not in parser.ignore_tokens):
         spelled = _spellings(terminal.pattern)
         if spelled is not None:
-            words.update({word: terminal.name for word in spelled})
+            words.update(dict.fromkeys(spelled, terminal.name))
         elif terminal.pattern.type == "str":
             signs.append(terminal.pattern.value)
         else:
@@ -168,7 +168,7 @@ def _states(parser: Any, numbers: dict[Any, int]) -> tuple[list[Row], int]:
         for symbol, (action, argument) in actions.items():
             if str(action) == "Reduce":
                 row[symbol] = ("reduce", numbers[argument])
-            elif symbol.islower() or symbol.startswith("__") and symbol[2:].islower():
+            elif symbol.islower():
                 row[symbol] = ("goto", place[argument])
             else:
                 row[symbol] = ("shift", place[argument])

@@ -70,8 +70,15 @@ def tokenize(text: str) -> Tokens:
     """The tokens of `text`."""
     tokens = Tokens(text, [], [], [])
     position: int | None = 0
-    while position is not None:
-        position = _cut(tokens, position, scanner(), tables())
+    try:
+        while position is not None:
+            position = _cut(tokens, position, scanner(), tables())
+    except SqlSyntaxError as problem:
+        assert problem.span is not None
+        tokens.problem = problem
+        tokens.kinds.append(UNREADABLE)
+        tokens.starts.append(problem.span.start)
+        tokens.ends.append(problem.span.end)
     last = tokens.ends[-1] if tokens.ends else 0
     tokens.kinds.append(tables().end)
     tokens.starts.append(last)
@@ -80,7 +87,10 @@ def tokenize(text: str) -> Tokens:
 
 
 def _cut(tokens: Tokens, position: int, by: Scanner, known: Tables) -> int | None:
-    """Cut from `position` on; where to go on after a block comment, or None at the end."""
+    """Cut from `position` on; where to go on after a block comment, or None at the end.
+
+    Raises SqlSyntaxError at what is no token.
+    """
     text, words, signs, meanings = tokens.text, known.words, known.signs, by.meanings
     name = by.name
     longest = LIMITS.identifier_chars
@@ -93,24 +103,24 @@ def _cut(tokens: Tokens, position: int, by: Scanner, known: Tables) -> int | Non
         if kind == name:
             kind = words.get(match[group].lower(), name)
             if end - start > longest:
-                return _unreadable(tokens, start, end, _too_long())
+                raise _unreadable(text, start, end, _too_long())
         elif kind == _SIGN:
             kind = signs[match[group]]
         elif kind == by.number:
             if text[end : end + 1].isalnum() or text[end : end + 1] == "_":
-                return _unreadable(tokens, start, end + 1, "This number runs into a word")
+                raise _unreadable(text, start, end + 1, "This number runs into a word")
         elif kind == by.quoted_name:
             if end - start > longest + 2:
-                return _unreadable(tokens, start, end, _too_long())
+                raise _unreadable(text, start, end, _too_long())
         elif kind == _BLOCK_COMMENT:
             after = _comment_end(text, start)
             if after is None:
-                return _unreadable(tokens, start, start + 2, "This comment has no end")
+                raise _unreadable(text, start, start + 2, "This comment has no end")
             return after
         elif kind == _NOTHING:
             break
         elif kind == UNREADABLE:
-            return _unreadable(tokens, start, end, _no_token(text, start))
+            raise _unreadable(text, start, end, _no_token(text, start))
         add_kind(kind)
         add_start(start)
         add_end(end)
@@ -149,9 +159,5 @@ def _no_token(text: str, start: int) -> str:
             return f"The character {character!r} has no meaning here"
 
 
-def _unreadable(tokens: Tokens, start: int, end: int, message: str) -> None:
-    """End the tokens with one that cannot be read."""
-    tokens.kinds.append(UNREADABLE)
-    tokens.starts.append(start)
-    tokens.ends.append(end)
-    tokens.problem = SqlSyntaxError(message, span=Span(start, end), text=tokens.text)
+def _unreadable(text: str, start: int, end: int, message: str) -> SqlSyntaxError:
+    return SqlSyntaxError(message, span=Span(start, end), text=text)

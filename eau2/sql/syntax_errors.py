@@ -26,16 +26,66 @@ DESCRIPTIONS = {
     "]": "a closing ]",
     ",": "a comma",
 }
-SIGNIFICANT = """SELECT EXPLAIN DESCRIBE SHOW SET RESET DROP TABLE , ) ] BY FROM WHERE GROUP HAVING
-    ORDER LIMIT OFFSET ON USING JOIN AS WHEN THEN ELSE END AND IN BETWEEN LIKE NULL NOT TO FIRST LAST
-    OUTER TIME ZONE SETS UNIT = NAME STRING NUMBER ( *""".split()
+SIGNIFICANT = [
+    "SELECT",
+    "EXPLAIN",
+    "DESCRIBE",
+    "SHOW",
+    "SET",
+    "RESET",
+    "DROP",
+    "TABLE",
+    ",",
+    ")",
+    "]",
+    "BY",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "ON",
+    "USING",
+    "JOIN",
+    "AS",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "AND",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "NULL",
+    "NOT",
+    "TO",
+    "FIRST",
+    "LAST",
+    "OUTER",
+    "TIME",
+    "ZONE",
+    "SETS",
+    "UNIT",
+    "=",
+    "NAME",
+    "STRING",
+    "NUMBER",
+    "(",
+]
 """What a message may say was expected, likeliest first; operators are left unsaid."""
-EXPRESSION_STARTS = frozenset("NUMBER NAME STRING ( NOT NULL".split())
-AFTER_OPERAND = frozenset("AND IN BETWEEN LIKE NOT AS = ( * STRING".split())
-NAMES_TOO = frozenset("EXPLAIN SET RESET DROP FIRST LAST TIME ZONE SETS UNIT".split())
+VALUES = frozenset(["NUMBER", "NAME", "STRING"])
+EXPRESSION = VALUES | {"("}
+PREDICATES = frozenset(["AND", "IN", "BETWEEN", "LIKE", "NOT"])
+NAMES_TOO = frozenset(
+    ["EXPLAIN", "SET", "RESET", "DROP", "FIRST", "LAST", "TIME", "ZONE", "SETS", "UNIT"]
+)
 """Words that may be names: where a name may stand, they are not what is missing."""
 AT_MOST = 6
 CLOSE = 0.6
+CLOSER = 0.8
+"""How alike a word must be to one that begins a statement eau2 refuses anyway."""
 
 
 def unexpected(tokens: Tokens, index: int, tables: Tables) -> SqlSyntaxError:
@@ -75,15 +125,18 @@ def _misspelt(tokens: Tokens, index: int, tables: Tables) -> tuple[int, str] | N
             continue
         word = tokens.text[tokens.starts[place] : tokens.ends[place]].lower()
         states = states_before(tokens, place, tables)
-        after = tokens.kinds[place + 1 : index + 1]
+        after = tokens.kinds[place + 1 : index + 1] or tokens.kinds[index + 1 : index + 2]
+        if place == index and after == [tables.end]:
+            after = []
         spelled = {
             one: kind
             for one, kind in tables.words.items()
             if accepts(states, [kind, *after], tables)
         }
-        close = difflib.get_close_matches(word, spelled, n=1, cutoff=CLOSE)
-        if close:
-            return place, close[0].upper()
+        for close in difflib.get_close_matches(word, spelled, n=3, cutoff=CLOSE):
+            likeness = difflib.SequenceMatcher(None, close, word).ratio()
+            if tables.terminals[spelled[close]] != "OTHER_STATEMENT" or likeness >= CLOSER:
+                return place, close.upper()
     return None
 
 
@@ -94,12 +147,20 @@ def _expected(states: list[int], tables: Tables) -> list[str]:
     words = []
     if "NAME" in possible:
         possible -= NAMES_TOO
-    if possible >= {"NUMBER", "NAME", "("}:
+    if possible >= {"NAME", "SELECT", "WHERE"}:
+        possible = {"NAME"}
+    elif possible >= EXPRESSION:
         words.append("an expression")
-        possible -= EXPRESSION_STARTS | AFTER_OPERAND | {"OUTER", "BY", "JOIN"}
-    elif possible & {"IN", "LIKE"}:
+        possible -= EXPRESSION | PREDICATES | {"NULL", "OUTER", "BY", "JOIN", "ON", "SELECT"}
+    elif possible >= VALUES:
+        words.append("a value")
+        possible -= VALUES | {"NULL", "ON"}
+    elif accepts(states, [number["+"]], tables):
         words.append("an operator")
-        possible -= AFTER_OPERAND
+        possible -= {"STRING", "(", "="} | ({"AS"} if "NAME" in possible else set())
+        possible -= PREDICATES if "LIKE" in possible else set()
+    if "SELECT" in possible or "an expression" in words:
+        possible -= {"FROM", "TABLE"}
     words += [DESCRIPTIONS.get(name, name) for name in SIGNIFICANT if name in possible]
     if accepts(states, [tables.end], tables) and len(states) > 1:
         words.append("the end of the statement")

@@ -106,7 +106,8 @@ class Queries:
         )[0]
         if left.comma:
             style = "comma"
-        leaves = left.leaves + right.leaves
+        named = tuple(leaf for leaf in left.leaves + right.leaves if "." in leaf.sql)
+        leaves = named or left.leaves
         tables = left.tables + right.tables
         rows = max(left.rows, right.rows) * 3
         kind = self.random.choice(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from eau2.errors import Error
 from eau2.operators import aggregates
 from eau2.operators.expr import (
+    AggregateCall,
     Case,
     Cast,
     Column,
@@ -116,6 +117,7 @@ def comparisons(draw: st.DrawFn, columns: tuple[Column, ...], depth: int) -> Exp
     own = columns_of_type(columns, type_)
     column: Expr = ref(draw(st.sampled_from(own))) if own else draw(constants(type_))
     which = draw(st.integers(0, 6))
+    other: Expr
     if type_ == BOOLEAN:
         return column
     if which == 0:
@@ -253,7 +255,7 @@ def groups(draw: st.DrawFn, builder: Builder, below: logical.Logical) -> logical
         for column in below.output
         if draw(st.integers(0, 2)) == 0
     )
-    calls: list[tuple[Column, aggregates.AggregateCall]] = []
+    calls: list[tuple[Column, AggregateCall]] = []
     for _ in range(draw(st.integers(0, 3))):
         name = draw(st.sampled_from(["count", "sum", "min", "max", "avg"]))
         column = draw(st.sampled_from(below.output))
@@ -275,6 +277,6 @@ def without_distinct(plan: logical.Logical) -> bool:
     return all(without_distinct(below) for below in plan.inputs)
 
 
-def unmarked(call: aggregates.AggregateCall) -> aggregates.AggregateCall:
+def unmarked(call: AggregateCall) -> AggregateCall:
     """The call without DISTINCT."""
     return replace(call, distinct=False)

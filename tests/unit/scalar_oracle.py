@@ -80,7 +80,10 @@ def physical(value: Any, type_: SqlType) -> Any:
     if value is None:
         return None
     if type_.is_decimal:
-        return int(Decimal(value).scaleb(type_.scale).to_integral_exact())
+        sign, digits, exponent = Decimal(value).as_tuple()
+        assert isinstance(exponent, int)
+        scaled = int("".join(map(str, digits))) * 10 ** (exponent + type_.scale)
+        return -scaled if sign else scaled
     if type_.kind is K.DATE:
         return (value - dt.date(1970, 1, 1)).days
     if type_.kind is K.TIMESTAMP:

@@ -38,7 +38,7 @@ TYPES: dict[str, SqlType] = {
     "p": BOOLEAN,
 }
 COLUMNS = tuple(Column(n, name, type_) for n, (name, type_) in enumerate(TYPES.items()))
-I, N, D, M, P = (ref(COLUMNS[n]) for n in (0, 1, 5, 6, 7))
+WHOLE, SHORT, DAYS, MONEYS, TRUTH = (ref(COLUMNS[n]) for n in (0, 1, 5, 6, 7))
 NULL = Literal(BOOLEAN, None)
 FALSE = Literal(BOOLEAN, False)
 
@@ -100,16 +100,16 @@ def test_a_failing_constant_is_left_to_fail_when_it_is_reached() -> None:
 
 
 def test_truth_values_with_constants() -> None:
-    positive = call(">", I, constant(INTEGER, 0))
+    positive = call(">", WHOLE, constant(INTEGER, 0))
     assert simplified(call("and", positive, TRUE)) == positive
     assert simplified(call("and", FALSE, positive)) == FALSE
     assert simplified(call("or", positive, TRUE)) == TRUE
     assert simplified(call("not", call("not", positive))) == positive
-    assert simplified(call("not", positive)) == call("<=", I, constant(INTEGER, 0))
+    assert simplified(call("not", positive)) == call("<=", WHOLE, constant(INTEGER, 0))
     assert simplified(call("and", positive, NULL)) == call("and", positive, NULL)
     assert as_filter(call("and", positive, NULL)) == FALSE
-    assert simplified(call("=", P, TRUE)) == P
-    assert simplified(call("<", I, constant(INTEGER, None))) == NULL
+    assert simplified(call("=", TRUTH, TRUE)) == P
+    assert simplified(call("<", WHOLE, constant(INTEGER, None))) == NULL
 
 
 @pytest.mark.parametrize(
@@ -126,30 +126,32 @@ def test_truth_values_with_constants() -> None:
 def test_a_date_is_compared_as_a_date(
     operator: str, moment: int, expected: tuple[str, int]
 ) -> None:
-    comparison = call(operator, Cast(TIMESTAMP, D), constant(TIMESTAMP, moment))
+    comparison = call(operator, Cast(TIMESTAMP, DAYS), constant(TIMESTAMP, moment))
     name, day = expected
-    assert simplified(comparison) == call(name, D, constant(DATE, day))
+    assert simplified(comparison) == call(name, DAYS, constant(DATE, day))
 
 
 def test_a_cast_comes_off_where_it_loses_nothing() -> None:
-    wide = Cast(decimal(14, 4), M)
+    wide = Cast(decimal(14, 4), MONEYS)
     assert simplified(call("<", constant(decimal(14, 4), 50_000), wide)) == call(
-        ">", M, constant(MONEY, 500)
+        ">", MONEYS, constant(MONEY, 500)
     )
     assert as_filter(call("=", wide, constant(decimal(14, 4), 50_001))) == FALSE
-    beyond = call("<", Cast(BIGINT, I), constant(BIGINT, 2**40))
-    assert as_filter(beyond) == call("is_not_null", I)
-    narrow = Cast(SMALLINT, I)
+    beyond = call("<", Cast(BIGINT, WHOLE), constant(BIGINT, 2**40))
+    assert as_filter(beyond) == call("is_not_null", WHOLE)
+    narrow = Cast(SMALLINT, WHOLE)
     comparison = call("=", narrow, constant(SMALLINT, 1))
     assert simplified(comparison) == comparison
-    assert simplified(InList(BOOLEAN, Cast(BIGINT, N), (1, 2, 10**9))) == InList(BOOLEAN, N, (1, 2))
+    assert simplified(InList(BOOLEAN, Cast(BIGINT, SHORT), (1, 2, 10**9))) == InList(
+        BOOLEAN, SHORT, (1, 2)
+    )
 
 
 def test_equalities_joined_by_or_are_a_list() -> None:
-    one, two, three = (call("=", I, constant(INTEGER, n)) for n in (1, 2, 3))
+    one, two, three = (call("=", WHOLE, constant(INTEGER, n)) for n in (1, 2, 3))
     gathered = simplified(call("or", call("or", one, two), three))
-    assert gathered == InList(BOOLEAN, I, (1, 2, 3))
-    assert simplified(InList(BOOLEAN, I, (7, 7))) == call("=", I, constant(INTEGER, 7))
+    assert gathered == InList(BOOLEAN, WHOLE, (1, 2, 3))
+    assert simplified(InList(BOOLEAN, WHOLE, (7, 7))) == call("=", WHOLE, constant(INTEGER, 7))
 
 
 def scans() -> tuple[Builder, Scan, Scan]:

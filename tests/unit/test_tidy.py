@@ -16,6 +16,7 @@ LINES_MAX = 450
 
 LAZY_IMPORTS = {
     "eau2/cli.py": "each command loads only what it needs, and `--version` nothing",
+    "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
 }
 """Files with imports inside functions, and why."""
 

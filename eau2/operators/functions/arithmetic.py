@@ -28,6 +28,7 @@ from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Problem, Scope, narrow, problem, raise_where
 from eau2.operators.functions.dates import bind_plus
 from eau2.operators.functions.decimals import decimal_text
+from eau2.operators.functions.floats import divide
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
@@ -240,14 +241,14 @@ def _checked_int128(
 
 def _lower_divide(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
-    return left / right
+    return divide(left, right)
 
 
 def _lower_whole_divide(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
     zero = _zero_division("//", left)
     if call.type.is_float:
-        result = left / right
+        result = divide(left, right)
         return _unless_zero(call, result, left, right, zero, scope)
     dtype = kernel_dtype(call.type)
     floored = left // right

@@ -12,6 +12,7 @@ import polars as pl
 
 from eau2.operators.functions.checks import Problem, Scope, narrow, problem, raise_where
 from eau2.operators.functions.decimals import decimal_text, power_of_ten, round_away
+from eau2.operators.functions.floats import divide
 from eau2.operators.functions.text_casts import parse_text, to_text
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
@@ -151,14 +152,14 @@ def _decimal_to_float(value: pl.Expr, source: SqlType, target: SqlType) -> pl.Ex
     power = pl.lit(float(10**source.scale), dtype)
     if source.scale == 0:
         return value.cast(dtype)
-    direct = value.cast(dtype) / power
+    direct = divide(value.cast(dtype), power)
     exact = _EXACT_DOUBLE if target.kind is Kind.DOUBLE else _EXACT_FLOAT
     if 10**source.precision <= exact:
         return direct
     unit = power_of_ten(source.scale, source.is_wide)
     whole = value.abs() // unit * value.sign()
     rest = value - whole * unit
-    parts = whole.cast(dtype) + rest.cast(dtype) / power
+    parts = whole.cast(dtype) + divide(rest.cast(dtype), power)
     return pl.when(value.abs() <= pl.lit(exact, pl.Int64)).then(direct).otherwise(parts)
 
 

@@ -15,6 +15,7 @@ from eau2.operators.coercion import coerce, is_null, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
 from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.floats import divide
 from eau2.operators.functions.function import Function, mismatch
 from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
 
@@ -24,6 +25,10 @@ _Part = Callable[[pl.Expr], pl.Expr]
 def as_int64(value: pl.Expr) -> pl.Expr:
     """A column of small integers as BIGINT."""
     return value.cast(pl.Int64)
+
+
+def _quotient(value: pl.Expr, divisor: float) -> pl.Expr:
+    return divide(value.cast(pl.Float64), pl.lit(divisor))
 
 
 def _micros_of_minute(x: pl.Expr) -> pl.Expr:
@@ -55,8 +60,8 @@ _PARTS: dict[str, _Part] = {
     "millennium": lambda x: _century(x, 1000),
     "yearweek": lambda x: as_int64(x.dt.iso_year()) * 100 + as_int64(x.dt.week()),
     "era": lambda x: as_int64(x.dt.year() > 0),
-    "epoch": lambda x: x.dt.epoch("us") / 1e6,
-    "julian": lambda x: x.dt.epoch("us") / 8.64e10 + 2440588,
+    "epoch": lambda x: _quotient(x.dt.epoch("us"), 1e6),
+    "julian": lambda x: _quotient(x.dt.epoch("us"), 8.64e10) + 2440588,
 }
 _PART_NAMES: dict[str, str] = {
     **{name: name for name in _PARTS},

@@ -16,6 +16,7 @@ from eau2.operators.coercion import coerce, is_null
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope, narrow, problem, raise_where
 from eau2.operators.functions.decimals import cut, power_of_ten, round_away
+from eau2.operators.functions.floats import divide, power
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads, values
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
@@ -104,10 +105,10 @@ def _round_float(value: pl.Expr, digits: int, step: Callable[[pl.Expr], pl.Expr]
     modifier = pl.lit(float(10 ** min(abs(digits), 308)) if abs(digits) <= 308 else math.inf)
     wide = value.cast(pl.Float64)
     if digits < 0:
-        scaled = step(wide / modifier) * modifier
+        scaled = step(divide(wide, modifier)) * modifier
         fallback = pl.lit(0.0)
     else:
-        scaled = step(wide * modifier) / modifier
+        scaled = divide(step(wide * modifier), modifier)
         fallback = wide
     return pl.when(scaled.is_finite()).then(scaled).when(value.is_not_null()).then(fallback)
 
@@ -209,15 +210,11 @@ def _cbrt(x: pl.Expr) -> pl.Expr:
 
 
 def _log(x: pl.Expr, y: pl.Expr | None = None) -> pl.Expr:
-    return x.log10() if y is None else y.log10() / x.log10()
+    return x.log10() if y is None else divide(y.log10(), x.log10())
 
 
 def _arctan2(y: pl.Expr, x: pl.Expr) -> pl.Expr:
     return pl.arctan2(y, x)
-
-
-def _power(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x.pow(y)
 
 
 def _real(
@@ -335,7 +332,7 @@ FUNCTIONS = (
         "pow",
         "x to the power y; also written x ** y and x ^ y.",
         "pow(2, 10) = 1024",
-        _power,
+        power,
         syntax="pow(x, y)",
         arguments=2,
         aliases=("power", "**", "^"),
@@ -359,8 +356,8 @@ FUNCTIONS = (
     _real("sinh", "The hyperbolic sine.", "sinh(0) = 0", lambda x: x.sinh()),
     _real("cosh", "The hyperbolic cosine.", "cosh(0) = 1", lambda x: x.cosh()),
     _real("tanh", "The hyperbolic tangent.", "tanh(0) = 0", lambda x: x.tanh()),
-    _real("degrees", "Radians in degrees.", "degrees(pi()) = 180", lambda x: x / (math.pi / 180)),
-    _real("radians", "Degrees in radians.", "radians(180) = pi()", lambda x: x * (math.pi / 180)),
+    _real("degrees", "Radians in degrees.", "degrees(pi()) = 180", lambda x: divide(x * 180, pl.lit(math.pi))),
+    _real("radians", "Degrees in radians.", "radians(180) = pi()", lambda x: divide(x * math.pi, pl.lit(180.0))),
     _test("isnan", "Whether it is NaN.", "isnan('nan'::DOUBLE)", lambda x: x.is_nan()),
     _test("isinf", "Whether it is infinite.", "isinf('inf'::DOUBLE)", lambda x: x.is_infinite()),
     _test("isfinite", "Whether it is a finite number.", "isfinite(1)", lambda x: x.is_finite()),
