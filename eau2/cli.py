@@ -213,8 +213,9 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
         path = None
     from eau2.connection import connect
 
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
 

@@ -5,6 +5,7 @@ A group is a folder of `tests/`. The quick groups come first, so that a mistake 
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import eau2.cli
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_GROUPS = ("unit", "golden", "slt")
@@ -65,5 +68,23 @@ def cli(tmp_path: Path) -> Cli:
             timeout=60,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Cli:
+    """As `cli`, but within this process: quick, for the many ways a command line can be wrong."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EAU2_STORE", raising=False)
+    monkeypatch.delenv("EAU2_DEBUG", raising=False)
+
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code = eau2.cli.main(arguments)
+        out, err = capfdbinary.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out.decode(), err.decode())
 
     return run

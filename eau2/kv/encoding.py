@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from eau2.catalog import ColumnSchema, FrameSchema
 from eau2.config import LIMITS
@@ -87,12 +87,17 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
             array = array.cast(array.type.value_type)
             return stage(array, column)
         if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
-            floored = pc.floor_temporal(array, unit="microsecond")
-            return floored.cast(pa.timestamp("us"))
+            return _floored(array)
         target = stored_arrow(column.type)
         return array if array.type == target else array.cast(target)
     except pa.ArrowException as error:
         raise DataError(f'column "{column.name}": {error}') from error
+
+
+def _floored(nanoseconds: pa.Array) -> pa.Array:
+    """Timestamps in whole microseconds, rounded down, as DuckDB reads them."""
+    counts = pl.Series(nanoseconds.view(pa.int64())) // 1000
+    return counts.to_arrow().cast(pa.int64()).view(pa.timestamp("us"))
 
 
 def _stage_strings(array: pa.Array) -> pa.Array:
@@ -146,8 +151,8 @@ def _view_of(run: list[pa.Array]) -> pa.Array:
     # Joining with an empty array makes even a single slice copy only the bytes it refers to.
     joined = pa.concat_arrays([*run, pa.array([], pa.string())])
     view = joined.cast(pa.string_view())
-    longest = pc.max(pc.binary_length(joined)).as_py()
-    if longest is None or longest <= _INLINE_BYTES:
+    longest = pl.Series(joined, dtype=pl.String()).str.len_bytes().max()
+    if not isinstance(longest, int) or longest <= _INLINE_BYTES:
         return pa.Array.from_buffers(
             pa.string_view(), len(view), view.buffers()[:2], view.null_count, view.offset
         )

@@ -8,7 +8,7 @@ Does not know: what is selected; a derived table is bound by the function that i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eau2.catalog import Frame
 from eau2.errors import NotSupportedError, ProgrammingError, Span, UnknownNameError
@@ -70,6 +70,7 @@ def bind_from(node: ast.TableExpression | None, context: Context, bind_query: Bi
             bound = bind_query(query, context)
             names = _unique_names(bound.names)
             visible = _visible(alias or "unnamed_subquery", names, columns, bound.plan, span)
+            visible = replace(visible, unnamed=alias is None)
             return Source(bound.plan, Scope((visible,)), bound.ordered)
         case ast.JoinClause():
             return _join(node, context, bind_query)

@@ -74,11 +74,11 @@ def tokenize(text: str) -> Tokens:
         while position is not None:
             position = _cut(tokens, position, scanner(), tables())
     except SqlSyntaxError as problem:
-        assert problem.span is not None
+        at = problem.span or Span(0, 0)
         tokens.problem = problem
         tokens.kinds.append(UNREADABLE)
-        tokens.starts.append(problem.span.start)
-        tokens.ends.append(problem.span.end)
+        tokens.starts.append(at.start)
+        tokens.ends.append(at.end)
     last = tokens.ends[-1] if tokens.ends else 0
     tokens.kinds.append(tables().end)
     tokens.starts.append(last)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import count
 
 from eau2.errors import ProgrammingError, Span, UnknownNameError
 from eau2.operators.expr import Expr
@@ -26,10 +27,14 @@ class VisibleColumn:
 
 @dataclass(frozen=True, slots=True)
 class VisibleTable:
-    """A table under the name by which its columns can be qualified."""
+    """A table under the name by which its columns can be qualified.
+
+    The name of an `unnamed` one was not given, and gives way when it is taken.
+    """
 
     name: str
     columns: tuple[VisibleColumn, ...]
+    unnamed: bool = False
 
     def find(self, column: str) -> VisibleColumn | None:
         """The column called `column`, if there is one."""
@@ -55,19 +60,23 @@ class Scope:
 
     def beside(self, right: Scope, span: Span) -> Scope:
         """Both scopes together. Raises ProgrammingError when a table name occurs twice."""
-        names = {table.name.casefold() for table in self.tables}
+        tables = list(self.tables)
         for table in right.tables:
-            if table.name.casefold() in names:
+            names = {other.name.casefold() for other in tables}
+            if table.unnamed:
+                table = replace(table, name=_free(table.name, names))
+            elif table.name.casefold() in names:
                 raise ProgrammingError(
                     f'the table name "{table.name}" occurs twice in this FROM clause',
                     span=span,
                     hint=f"Give one of them another name: ... AS {table.name}_2.",
                 )
+            tables.append(table)
         shift = len(self.tables)
         moved = tuple(
             replace(m, tables=frozenset(index + shift for index in m.tables)) for m in right.merged
         )
-        return Scope(self.tables + right.tables, self.merged + moved)
+        return Scope(tuple(tables), self.merged + moved)
 
     def with_merged(self, merged: tuple[MergedColumn, ...]) -> Scope:
         """The scope where `merged` take the place of older merged columns they cover."""
@@ -166,6 +175,13 @@ class Scope:
             if table in merged.tables and merged.name.casefold() == wanted:
                 return position
         return None
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, or with the first number from 2 that makes it one of its own."""
+    if name not in taken:
+        return name
+    return next(f"{name}{n}" for n in count(2) if f"{name}{n}" not in taken)
 
 
 def nearest(name: str, candidates: list[str]) -> str | None:

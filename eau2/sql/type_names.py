@@ -62,7 +62,7 @@ def resolve(name: ast.TypeName) -> SqlType:
         return _decimal(name)
     type_ = _NAMES.get(name.name)
     if type_ is None:
-        if name.name in _REFUSED:
+        if name.name in _REFUSED or name.name.endswith("[]"):
             raise NotSupportedError(
                 f"the type {name.name.upper()} is not supported", span=name.span
             )

@@ -9,8 +9,15 @@ from itertools import count
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef, ColumnSchema, Frame, FrameSchema
-from eau2.kv.statistics import column_statistics
+from eau2.catalog import (
+    ChunkKey,
+    ChunkRef,
+    ColumnSchema,
+    ColumnStatistics,
+    Frame,
+    FrameSchema,
+)
+from eau2.kv.statistics import batch_statistics
 from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expr import Column, Expr, Literal, Value, ref
 from eau2.operators.filter import Filter
@@ -28,13 +35,17 @@ from eau2.types import BOOLEAN, SqlType, stored_arrow
 Values = Sequence[Value]
 
 
+def statistics_of(type_: SqlType, values: Values) -> ColumnStatistics:
+    """True statistics of stored values."""
+    batch = pa.RecordBatch.from_arrays([pa.array(values, stored_arrow(type_))], ["column"])
+    (statistics,) = batch_statistics(batch, FrameSchema((ColumnSchema("column", type_),)))
+    return statistics
+
+
 def frame(name: str, rows: int | None = None, **columns: tuple[SqlType, Values]) -> Frame:
     """A frame of one chunk with true statistics; `rows` claims another number of rows."""
     schema = FrameSchema(tuple(ColumnSchema(n, type_) for n, (type_, _) in columns.items()))
-    statistics = tuple(
-        column_statistics(pa.array(values, stored_arrow(type_)), type_)
-        for type_, values in columns.values()
-    )
+    statistics = tuple(statistics_of(type_, values) for type_, values in columns.values())
     length = max((len(values) for _, values in columns.values()), default=0)
     key = ChunkKey(f"id-{name}", 0)
     claimed = length if rows is None else rows

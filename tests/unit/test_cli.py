@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -25,12 +24,12 @@ SMALL = "a,s\n1,x\n2,y\n"
 
 
 @pytest.fixture
-def loaded(cli: Cli, tmp_path: Path) -> Cli:
+def loaded(main: Cli, tmp_path: Path) -> Cli:
     """The command line in a folder whose store has the frame t."""
     (tmp_path / "small.csv").write_text(SMALL)
     with eau2.connect(tmp_path / ".eau2") as connection:
         connection.put("t", tmp_path / "small.csv")
-    return cli
+    return main
 
 
 def test_load(cli: Cli, tmp_path: Path) -> None:
@@ -41,11 +40,11 @@ def test_load(cli: Cli, tmp_path: Path) -> None:
         assert connection.sql("SELECT sum(a) FROM t").fetchall() == [(6,)]
 
 
-def test_version_and_help(cli: Cli) -> None:
+def test_version_and_help(cli: Cli, main: Cli) -> None:
     assert cli("--version").stdout == f"eau2 {eau2.__version__}\n"
     for command in ("query", "load", "tables", "describe", "drop", "shell"):
-        assert command in cli("--help").stdout
-        done = cli(command, "--help")
+        assert command in main("--help").stdout
+        done = main(command, "--help")
         assert done.returncode == 0
         assert "--store" in done.stdout
 
@@ -60,22 +59,12 @@ def test_the_formats(loaded: Cli) -> None:
     assert rows == [{"a": 1, "s": "x"}, {"a": 2, "s": "y"}]
 
 
-def test_arrow_goes_to_a_file(loaded: Cli, tmp_path: Path) -> None:
-    with (tmp_path / "out.arrow").open("wb") as sink:
-        arguments = ["query", "--format", "arrow", "SELECT a FROM t ORDER BY a"]
-        run([*arguments], tmp_path, stdout=sink)
-    with pa.ipc.open_stream(tmp_path / "out.arrow") as stream:
-        assert stream.read_all().to_pydict() == {"a": [1, 2]}
-
-
-def run(
-    arguments: list[str], folder: Path, **streams: object
-) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "eau2", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=folder, env=environment, **streams)  # type: ignore[call-overload]
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+@pytest.mark.usefixtures("loaded")
+def test_arrow_goes_to_a_pipe(tmp_path: Path) -> None:
+    arguments = ["-m", "eau2", "query", "--format", "arrow", "SELECT a FROM t ORDER BY a"]
+    with started(arguments, tmp_path, stdout=subprocess.PIPE) as process:
+        out, _ = process.communicate(timeout=60)
+    assert pa.ipc.open_stream(out).read_all().to_pydict() == {"a": [1, 2]}
 
 
 def test_statements_come_from_stdin_and_run_in_order(loaded: Cli) -> None:
@@ -107,22 +96,23 @@ def test_tables_describe_drop(loaded: Cli) -> None:
 
 
 def test_the_store_is_where_the_option_the_variable_or_the_folder_says(
-    cli: Cli, tmp_path: Path
+    main: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, arguments, variables in (
-        ("one", ("--store", "one"), {"EAU2_STORE": "two"}),
-        ("two", (), {"EAU2_STORE": "two"}),
-        (".eau2", (), {}),
+    for name, arguments, variable in (
+        ("one", ("--store", "one"), "two"),
+        ("two", (), "two"),
+        (".eau2", (), ""),
     ):
         assert not (tmp_path / name).exists()
-        assert cli("load", "f", DF, *arguments, **variables).returncode == 0
+        monkeypatch.setenv("EAU2_STORE", variable)
+        assert main("load", "f", DF, *arguments).returncode == 0
         assert (tmp_path / name).is_dir()
 
 
-def test_reading_makes_no_store(cli: Cli, tmp_path: Path) -> None:
-    assert cli("query", "SELECT 1").returncode == 0
-    assert cli("tables").returncode == 0
-    done = cli("query", "--store", "nowhere", "SELECT 1")
+def test_reading_makes_no_store(main: Cli, tmp_path: Path) -> None:
+    assert main("query", "SELECT 1").returncode == 0
+    assert main("tables").returncode == 0
+    done = main("query", "--store", "nowhere", "SELECT 1")
     assert done.returncode == 1
     assert "no store at nowhere" in done.stderr
     assert [path.name for path in tmp_path.iterdir() if path.name != "state"] == []
@@ -140,8 +130,8 @@ def test_explain_is_printed_whole(loaded: Cli) -> None:
     assert "│" not in plain
 
 
-def test_timing_goes_to_stderr(cli: Cli) -> None:
-    done = cli("query", "--timing", "--format", "csv", "SELECT 1 AS a; SELECT 2 AS a")
+def test_timing_goes_to_stderr(main: Cli) -> None:
+    done = main("query", "--timing", "--format", "csv", "SELECT 1 AS a; SELECT 2 AS a")
     assert done.stdout == "a\n1\na\n2\n"
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["Time:", "Time:"]
 
@@ -166,8 +156,8 @@ USAGE = {
 
 
 @pytest.mark.parametrize(("arguments", "part"), USAGE.values(), ids=USAGE)
-def test_a_wrong_command_line(cli: Cli, arguments: list[str], part: str) -> None:
-    done = cli(*arguments)
+def test_a_wrong_command_line(main: Cli, arguments: list[str], part: str) -> None:
+    done = main(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     check_message(done.stderr, part)
 
@@ -229,17 +219,29 @@ FILES = {
 
 @pytest.mark.parametrize(("name", "content"), FILES.values(), ids=FILES)
 def test_a_wrong_file_leaves_nothing_behind(
-    cli: Cli, tmp_path: Path, name: str, content: bytes | None
+    main: Cli, tmp_path: Path, name: str, content: bytes | None
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    done = cli("load", "t", name)
+    done = main("load", "t", name)
     assert (done.returncode, done.stdout) == (1, "")
     check_message(done.stderr, name)
     with eau2.connect(tmp_path / ".eau2") as connection:
         assert connection.tables() == ()
         with pytest.raises(eau2.Error, match=re.escape(name)):
             connection.sql(f"SELECT * FROM '{tmp_path / name}'")
+
+
+def test_a_process_that_fails_says_so_and_no_more(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"a,b\n1,2\n3\n")
+    for arguments, code in (
+        (("query", "SELECT a FRM t"), 1),
+        (("load", "t", "x.csv"), 1),
+        (("query", "--format", "xml", "SELECT 1"), 2),
+    ):
+        done = cli(*arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        check_message(done.stderr)
 
 
 def test_a_name_that_exists_is_kept(loaded: Cli) -> None:
@@ -249,53 +251,53 @@ def test_a_name_that_exists_is_kept(loaded: Cli) -> None:
     assert loaded("query", "--format", "csv", "SELECT count(*) AS n FROM t").stdout == "n\n2\n"
 
 
-def test_a_reader_that_goes_away_is_no_error(loaded: Cli, tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "big.csv").write_text("a\n" + "12345678\n" * 200_000)
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", "eau2", "query", "--format", "csv", "SELECT * FROM 'big.csv'"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=writer,
-        stderr=subprocess.PIPE,
-    )
-    os.close(writer)
-    assert os.read(reader, 10) == b"a\n12345678"
-    os.close(reader)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (141, b"")
+    arguments = ["-m", "eau2", "query", "--format", "csv", "SELECT * FROM 'big.csv'"]
+    with started(arguments, tmp_path, stdout=writer, stderr=subprocess.PIPE) as process:
+        os.close(writer)
+        first = os.read(reader, 10)
+        os.close(reader)
+        _, errors = process.communicate(timeout=60)
+    assert (first, errors, process.returncode) == (b"a\n12345678", b"", 141)
 
 
 def test_an_interrupt_says_so(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "eau2", "query"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    code = "import eau2.cli; print('ready', flush=True); raise SystemExit(eau2.cli.main(['query']))"
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    with started(["-c", code], tmp_path, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, b"Interrupted\n")
+
+
+def started(arguments: list[str], folder: Path, **streams: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=streams.get("stdin"),
+        stdout=streams.get("stdout"),
+        stderr=streams.get("stderr"),
+    )
 
 
 def test_arrow_is_not_for_terminals(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
-    done = run(
-        ["query", "--format", "arrow", "SELECT 1"],
-        tmp_path,
-        stdout=follower,
-        stderr=subprocess.PIPE,
-    )
+    arguments = ["-m", "eau2", "query", "--format", "arrow", "SELECT 1"]
+    with started(arguments, tmp_path, stdout=follower, stderr=subprocess.PIPE) as process:
+        _, errors = process.communicate(timeout=60)
     os.close(follower)
-    readable, _, _ = select.select([leader], [], [], 0)
-    assert not readable or os.read(leader, 100) == b""
+    with pytest.raises(OSError, match="Input/output"):
+        os.read(leader, 1)  # nothing was written before the other end closed
     os.close(leader)
-    assert done.returncode == 2
-    check_message(done.stderr.decode(), "Arrow is not for terminals")
+    assert process.returncode == 2
+    check_message(errors.decode(), "Arrow is not for terminals")
 
 
 HEAVY = ("polars", "pyarrow", "lark", "prompt_toolkit", "asyncio", "numpy", "http", "email", "xml")

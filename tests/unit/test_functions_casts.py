@@ -59,7 +59,9 @@ def test_every_cast(source: str) -> None:
     data = rows(source)
     for target in NAMES:
         if source != target and duckdb_type(f"TRY_CAST(a AS {target})", data.table) is not None:
-            if coercion.castable(sql_type(source), sql_type(target)):
+            # DuckDB casts true to 0.0001 there, we raise.
+            odd = source == "BOOLEAN" and target == "DECIMAL(4,4)"
+            if coercion.castable(sql_type(source), sql_type(target)) and not odd:
                 check_cast(data, target)
 
 

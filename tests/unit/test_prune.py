@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eau2.catalog import ColumnStatistics
-from eau2.kv.statistics import column_statistics
 from eau2.operators.expr import Column, Expr, InList, Literal, Value, columns_of, ref
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
@@ -24,9 +22,8 @@ from eau2.types import (
     TIMESTAMP,
     VARCHAR,
     SqlType,
-    stored_arrow,
 )
-from tests.unit.plans import call, constant
+from tests.unit.plans import call, constant, statistics_of
 from tests.unit.random_plans import MONEY, SMALL, conditions, tables
 
 TYPES: dict[str, SqlType] = {
@@ -42,7 +39,7 @@ TYPES: dict[str, SqlType] = {
 COLUMNS = tuple(Column(n, name, type_) for n, (name, type_) in enumerate(TYPES.items()))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(tables(TYPES, SMALL), conditions(COLUMNS, 3), st.booleans())
 def test_a_chunk_with_a_matching_row_is_read(
     rows: dict[str, tuple[SqlType, list[Value]]], condition: Expr, simpler: bool
@@ -57,10 +54,7 @@ def test_a_chunk_with_a_matching_row_is_read(
         matching = frame.filter(lower_expr(condition)).height
     except pl.exceptions.PolarsError:
         return
-    statistics = tuple(
-        column_statistics(pa.array(values, stored_arrow(type_)), type_)
-        for type_, values in rows.values()
-    )
+    statistics = tuple(statistics_of(type_, values) for type_, values in rows.values())
     if matching:
         assert may_match(condition, COLUMNS, statistics, frame.height)
 

@@ -54,7 +54,7 @@ def values(of: pl.DataFrame, expr: Expr) -> list[str]:
     return [repr(v) for v in of.with_columns(result=lower_expr(expr)).get_column("result")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(tables(TYPES, SMALL), conditions(COLUMNS, 3))
 def test_conditions_keep_their_value(
     rows: dict[str, tuple[SqlType, list[Value]]], condition: Expr
@@ -69,7 +69,7 @@ def test_conditions_keep_their_value(
     assert [text == "True" for text in values(of, as_filter(condition))] == kept
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(tables(TYPES, SMALL), numbers(COLUMNS, INTEGER, 3))
 def test_numbers_keep_their_value(rows: dict[str, tuple[SqlType, list[Value]]], expr: Expr) -> None:
     of = frame(rows)
@@ -108,7 +108,7 @@ def test_truth_values_with_constants() -> None:
     assert simplified(call("not", positive)) == call("<=", WHOLE, constant(INTEGER, 0))
     assert simplified(call("and", positive, NULL)) == call("and", positive, NULL)
     assert as_filter(call("and", positive, NULL)) == FALSE
-    assert simplified(call("=", TRUTH, TRUE)) == P
+    assert simplified(call("=", TRUTH, TRUE)) == TRUTH
     assert simplified(call("<", WHOLE, constant(INTEGER, None))) == NULL
 
 
@@ -142,9 +142,8 @@ def test_a_cast_comes_off_where_it_loses_nothing() -> None:
     narrow = Cast(SMALLINT, WHOLE)
     comparison = call("=", narrow, constant(SMALLINT, 1))
     assert simplified(comparison) == comparison
-    assert simplified(InList(BOOLEAN, Cast(BIGINT, SHORT), (1, 2, 10**9))) == InList(
-        BOOLEAN, SHORT, (1, 2)
-    )
+    longer = InList(BOOLEAN, Cast(BIGINT, SHORT), (1, 2, 10**9))
+    assert simplified(longer) == InList(BOOLEAN, SHORT, (1, 2))
 
 
 def test_equalities_joined_by_or_are_a_list() -> None:

@@ -56,7 +56,7 @@ def test_a_statement_may_take_several_lines(
     assert typed(shell, "SELECT sum(a)\rFROM t\r;\r\\q\r") == 0
     out = capfd.readouterr().out
     assert "sum(a)" in out
-    assert "│      6 │" in out
+    assert "│       6 │" in out
 
 
 def test_an_error_does_not_end_the_session(shell: Shell, capfd: pytest.CaptureFixture[str]) -> None:

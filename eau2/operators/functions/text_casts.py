@@ -33,7 +33,8 @@ _DATE = (
 )
 _ZONE = r"(?:Z| UTC| ?[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _TIME = r"(?:T|[ ]+)([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:[.]([0-9]*))?)?" + _ZONE + r"[\s]*$"
-_LONGEST_INT128 = 39
+_FIRST_EXPONENT = 16
+"""Numbers of at least this many powers of ten are written with an exponent."""
 
 
 def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
@@ -60,8 +61,8 @@ def _float_text(value: pl.Expr) -> pl.Expr:
     Polars writes the usual magnitudes as DuckDB does; the others go through Python, once for each
     distinct value.
     """
-    usual = (value.abs() >= 1e-4) & (value.abs() < 1e16) | (value == 0)
     native = value.cast(pl.String)
+    usual = ((value.abs() >= 1e-4) | (value == 0)) & ~native.str.contains("[eEinN]")
     rare = (
         pl.when(~usual)
         .then(native)
@@ -79,7 +80,7 @@ def _rewrite_floats(texts: pl.Series) -> pl.Series:
 
 
 def _scientific(text: str) -> str:
-    """A float's digits, written by Polars, with the exponent where repr would have one."""
+    """A float's shortest digits, as Polars found them, written as Python's repr writes floats."""
     if text.lower() in ("nan", "-nan", "inf", "-inf"):
         return text.lower()
     sign = "-" if text.startswith("-") else ""
@@ -89,6 +90,9 @@ def _scientific(text: str) -> str:
     digits = (whole + fraction).lstrip("0")
     exponent -= len(whole + fraction) - len(digits)
     digits = digits.rstrip("0") or "0"
+    if 0 <= exponent < _FIRST_EXPONENT:
+        digits = digits.ljust(exponent + 2, "0")
+        return f"{sign}{digits[: exponent + 1]}.{digits[exponent + 1 :]}"
     tail = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
@@ -162,9 +166,12 @@ def _parse_exact(text: pl.Expr, target: SqlType) -> pl.Expr:
     signed = pl.when(sign == "-").then(0 - positive).otherwise(positive)
     valid = rest.str.contains(_NUMBER) & rest.str.contains(_HAS_DIGIT)
     if target.is_decimal:
+        places = target.precision - target.scale
         valid = valid & (positive < pl.lit(10**target.precision, pl.Int128))
+        valid = valid & (whole.str.strip_chars_start("0").str.len_chars() <= places)
     elif INTEGER_RANGES[target.kind][0] == 0:
         valid = valid & (sign != "-")
+        valid = valid | rest.str.contains("^-0+$")
     general = pl.when(valid).then(signed).cast(dtype, strict=False)
     if quick is None:
         return general
@@ -216,7 +223,9 @@ def _parse_date(text: pl.Expr) -> pl.Expr:
     usual = pl.when(text.str.contains(shape)).then(text).str.to_date("%Y-%m-%d", strict=False)
     rest = pl.when(usual.is_null()).then(text)
     alone, _ = _days(rest, _DATE + r"[\s]*$")
-    days = pl.coalesce(alone, _parse_moment(rest) // MICROS_PER_DAY)
+    moment = _parse_moment(rest)
+    with_time, _ = _days(pl.when(moment.is_not_null()).then(rest), _DATE)
+    days = pl.coalesce(alone, with_time)
     return pl.coalesce(usual, days.cast(pl.Int32, strict=False).cast(pl.Date))
 
 
