@@ -9,6 +9,7 @@ from collections.abc import Hashable
 
 from eau2.catalog import ChunkKey, ChunkRef, ColumnSchema, ColumnStatistics, Frame, FrameSchema
 from eau2.errors import InputFileError
+from eau2.operators.text import to_text
 from eau2.planner.optimizer import optimize
 from eau2.planner.physical import plan
 from eau2.planner.placement import tasks
@@ -63,7 +64,8 @@ def main() -> None:
     for stage in stages:
         placed = tasks(stage, ROWS, "node-0")
         chunks = sum(len(task.chunks) for task in placed)
-        print(f"stage {stage.id}: {len(placed)} tasks over {chunks} chunks, {stage.root}")
+        print(f"stage {stage.id}, {len(placed)} tasks over {chunks} chunks:")
+        print(to_text(stage.root))
 
 
 if __name__ == "__main__":

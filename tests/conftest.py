@@ -6,7 +6,6 @@ A group is a folder of `tests/`. The quick groups come first, so that a mistake 
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -16,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import eau2.cli
+from tests.processes import environment
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_GROUPS = ("unit", "golden", "slt")
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -56,12 +55,10 @@ def cli(tmp_path: Path) -> Cli:
     """Run `python -m eau2` with arguments, in an empty folder; keyword `stdin` is its input."""
 
     def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("EAU2_")}
-        environment |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
         return subprocess.run(
             [sys.executable, "-m", "eau2", *arguments],
             cwd=tmp_path,
-            env=environment | variables,
+            env=environment(XDG_STATE_HOME=str(tmp_path / "state"), **variables),
             input=stdin,
             capture_output=True,
             text=True,

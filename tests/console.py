@@ -15,7 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.processes import ROOT, environment
+
 DOCUMENTS = tuple(
     ROOT / name for name in ("README.md", "docs/cli.md", "docs/python.md", "docs/files.md")
 )
@@ -41,18 +42,17 @@ def prepare(folder: Path) -> None:
     shutil.copytree(ROOT / "examples", folder / "examples", dirs_exist_ok=True)
     program = folder / ".venv" / "bin" / "eau2"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m eau2 "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m eau2 "$@"\n')
     program.chmod(0o755)
 
 
 def run(command: str, folder: Path) -> str:
     """What `command` prints, errors included, in a prepared folder."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("EAU2_")}
-    environment["PATH"] = f"{folder / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=environment,
+        env=environment(PATH=path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

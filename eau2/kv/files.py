@@ -73,7 +73,9 @@ def parquet_frame(path: str) -> Frame:
     chunks = tuple(ref for file in files for ref in _chunks(file))
     df_id = first.df_id
     if len(files) > 1:
-        df_id = "files:" + xxhash.xxh3_128_hexdigest("\n".join(file.df_id for file in files))
+        df_id = "files:" + xxhash.xxh3_128_hexdigest(
+            "\n".join(file.df_id for file in files).encode()
+        )
     merged = merge_chunk_statistics(chunks, len(first.schema.columns))
     return Frame(path, df_id, 1, first.schema, chunks, merged)
 

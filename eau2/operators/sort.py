@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.expr import Column, SortKey, columns_of
+from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
 from eau2.operators.lowering import lower_expr
-from eau2.types import Kind
+
+_ALL_BUT_SIGN = 0x7FFF_FFFF_FFFF_FFFF
 
 
 def _negative_zero(value: pl.Expr) -> pl.Expr:
@@ -23,33 +24,50 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
     return (value == 0.0) & (1.0 / value < 0.0)
 
 
+def _total(value: pl.Expr) -> pl.Expr:
+    """Int64 in the order of floats, with -0.0 just before 0.0 and NaN last."""
+    bits = value.cast(pl.Float64).fill_nan(float("nan")).reinterpret(dtype=pl.Int64)
+    return pl.when(bits < 0).then(bits ^ _ALL_BUT_SIGN).otherwise(bits)
+
+
+def _distinct(keys: Sequence[SortKey]) -> list[SortKey]:
+    """The keys that can matter: no constants, and of equal columns the first."""
+    kept: list[SortKey] = []
+    seen: set[int] = set()
+    for key in keys:
+        if isinstance(key.expr, ColumnRef):
+            if key.expr.id in seen:
+                continue
+            seen.add(key.expr.id)
+        if columns_of(key.expr):
+            kept.append(key)
+    return kept
+
+
 def _order(
     frame: pl.LazyFrame, keys: Sequence[SortKey], stable: bool, diagnose: bool
 ) -> pl.LazyFrame:
     """The frame in the order of the keys.
 
-    -0.0 and 0.0 are equal as keys but not as values, so a last key per float column puts the
-    negative zeros first: then the order does not depend on how the rows came.
+    -0.0 and 0.0 are equal as keys but not as values, so after all keys the negative zeros of each
+    float key come first: then the order does not depend on how the rows came. A last key that is a
+    float has both in one integer, since a single key sorts several times faster than two.
     """
-    by: list[pl.Expr] = []
-    descending: list[bool] = []
-    nulls_last: list[bool] = []
-    zeros: list[pl.Expr] = []
-    for key in keys:
-        if not columns_of(key.expr):
-            continue
-        value = lower_expr(key.expr, diagnose)
-        by.append(value)
-        descending.append(key.descending)
-        nulls_last.append(key.nulls_last)
-        if key.expr.type.kind in (Kind.FLOAT, Kind.DOUBLE):
-            zeros.append(~_negative_zero(value))
-    by += zeros
-    descending += [False] * len(zeros)
-    nulls_last += [True] * len(zeros)
-    if not by:
+    kept = _distinct(keys)
+    if not kept:
         return frame
-    return frame.sort(by, descending=descending, nulls_last=nulls_last, maintain_order=stable)
+    by = [lower_expr(key.expr, diagnose) for key in kept]
+    floats = [key.expr.type.is_float for key in kept]
+    zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
+    if floats[-1]:
+        by[-1] = _total(by[-1])
+        zeros.pop()
+    return frame.sort(
+        by + zeros,
+        descending=[key.descending for key in kept] + [False] * len(zeros),
+        nulls_last=[key.nulls_last for key in kept] + [True] * len(zeros),
+        maintain_order=stable,
+    )
 
 
 @dataclass(frozen=True, slots=True)

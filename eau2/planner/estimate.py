@@ -209,7 +209,7 @@ def selectivity(parts: tuple[Expr, ...], before: Profile) -> float:
             id_, operator, value = compared
             below = _fraction_below(column, value)
             if below is not None and operator in ("<", "<=", ">", ">="):
-                low, high = ranges.get(id_, (0.0, 1.0))
+                low, high = ranges.get(id_, (-math.inf, math.inf))
                 if operator in ("<", "<="):
                     ranges[id_] = (low, min(high, below))
                 else:
@@ -218,7 +218,9 @@ def selectivity(parts: tuple[Expr, ...], before: Profile) -> float:
         product *= _selectivity(part, before)
     for id_, (low, high) in sorted(ranges.items()):
         column = before.columns[id_]
-        product *= max(high - low, 1.0 / column.distinct) * (1.0 - column.nulls)
+        inside = high >= 0.0 and low <= 1.0
+        width = min(high, 1.0) - max(low, 0.0)
+        product *= max(width, 1.0 / column.distinct) * (1.0 - column.nulls) if inside else 0.0
     return max(SMALLEST, min(1.0, product))
 
 
@@ -235,12 +237,13 @@ def _compared(part: Expr) -> tuple[int, str, float | None] | None:
 
 
 def _fraction_below(column: ColumnProfile, value: float | None) -> float | None:
-    """The fraction of a column's values below `value`, as if they were spread evenly."""
+    """The fraction of a column's values below `value`, as if they were spread evenly.
+
+    Beyond the column's bounds it is below 0 or above 1.
+    """
     if value is None or column.low is None or column.high is None:
         return None
-    if column.high <= column.low:
-        return 1.0 if value > column.low else 0.0
-    return max(0.0, min(1.0, (value - column.low) / (column.high - column.low)))
+    return (value - column.low) / max(column.high - column.low, 1e-9)
 
 
 def _selectivity(part: Expr, before: Profile) -> float:

@@ -62,14 +62,14 @@ RULES: tuple[Rule, ...] = (
         "Repeats its input, which by now is filtered and ordered, so that is done once.",
     ),
     Rule(
-        "merge_projections",
-        merge_projections,
-        "Before limits and sorts: projections between them would hide one from the other.",
-    ),
-    Rule(
         "push_limits",
         push_limits,
         "Brings limits to their sorts, where the physical plan makes a top-k of them.",
+    ),
+    Rule(
+        "merge_projections",
+        merge_projections,
+        "After the rules that leave projections behind or move others next to them.",
     ),
     Rule(
         "trim_sorts",

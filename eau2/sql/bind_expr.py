@@ -278,6 +278,9 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
         return _aggregate(node, env, depth)
     if node.distinct:
         raise ProgrammingError(f"DISTINCT is for aggregate functions; {name} is none", span=span)
+    if name == "typeof" and len(node.arguments) == 1:
+        type_ = bind_expr(node.arguments[0], env, depth).type
+        return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names()])
         hint = None if near is None else f'Did you mean "{near}"?'

@@ -94,20 +94,20 @@ class Scope:
         return Scope(self.tables, kept + merged)
 
     def holders(self, column: str) -> tuple[tuple[VisibleColumn, frozenset[int]], ...]:
-        """What an unqualified name may mean, and which tables each meaning covers."""
+        """What an unqualified name may mean, and which tables each meaning covers.
+
+        A merged column goes before columns of that name in tables that are not merged.
+        """
         wanted = column.casefold()
-        found: list[tuple[VisibleColumn, frozenset[int]]] = []
-        covered: frozenset[int] = frozenset()
-        for merged in self.merged:
-            if merged.name.casefold() == wanted:
-                found.append((VisibleColumn(merged.name, merged.expr), merged.tables))
-                covered |= merged.tables
-        for index, table in enumerate(self.tables):
-            if index not in covered:
-                visible = table.find(column)
-                if visible is not None:
-                    found.append((visible, frozenset((index,))))
-        return tuple(found)
+        found = tuple(
+            (VisibleColumn(merged.name, merged.expr), merged.tables)
+            for merged in self.merged
+            if merged.name.casefold() == wanted
+        )
+        if found:
+            return found
+        tables = ((table.find(column), frozenset((i,))) for i, table in enumerate(self.tables))
+        return tuple((visible, covered) for visible, covered in tables if visible is not None)
 
     def find(self, column: str, span: Span) -> VisibleColumn | None:
         """What the unqualified name means; None if nothing. Raises when it is ambiguous."""

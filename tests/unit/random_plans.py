@@ -84,7 +84,7 @@ def columns_of_type(columns: tuple[Column, ...], type_: SqlType) -> list[Column]
 
 @st.composite
 def constants(draw: st.DrawFn, type_: SqlType) -> Expr:
-    return Literal(type_, draw(SMALL[type_]) if draw(st.integers(0, 9)) else None)
+    return Literal(type_, draw(SMALL[type_] | st.none()))
 
 
 @st.composite
@@ -93,7 +93,8 @@ def numbers(draw: st.DrawFn, columns: tuple[Column, ...], type_: SqlType, depth:
     own = columns_of_type(columns, type_)
     if depth == 0 or draw(st.integers(0, 2)) == 0:
         if own and draw(st.integers(0, 3)):
-            return ref(draw(st.sampled_from(own)))
+            column: Column = draw(st.sampled_from(own))
+            return ref(column)
         return draw(constants(type_))
     below = numbers(columns, type_, depth - 1)
     which = draw(st.sampled_from(["+", "-", "*", "negate", "case", "coalesce", "%", "//"]))

@@ -58,7 +58,8 @@ def expression(node: ast.Expression) -> str:
             return f"POSITION({expression(needle)} IN {expression(text)})"
         case ast.FunctionCall(name=name, arguments=arguments, distinct=distinct):
             listed = ", ".join(map(expression, arguments))
-            return f"{quoted(name)}({'DISTINCT ' if distinct else ''}{listed})"
+            spelled = name if name.isidentifier() else quoted(name)
+            return f"{spelled}({'DISTINCT ' if distinct else ''}{listed})"
         case _:
             return f"({operation(node)})"
 

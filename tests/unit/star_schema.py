@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from eau2.catalog import Frame
+from eau2.catalog import DistinctSketch, Frame
 from eau2.errors import InputFileError
 from eau2.planner.optimizer import RULES, optimize
 from eau2.sql.binder import bind
@@ -59,6 +59,19 @@ def _columns(name: str) -> dict[str, tuple[SqlType, Values]]:
     return {"t_key": (INTEGER, list(range(5))), "t_name": (VARCHAR, ["a", "b", "c", "d", "e"])}
 
 
+def _claiming(made: Frame) -> Frame:
+    """The frame with as many distinct keys claimed as the frame has that they refer to."""
+    keys = {"f_big": "big", "b_key": "big"}
+    keys |= dict.fromkeys(("f_middle", "b_middle", "m_key", "m_name"), "middle")
+    claimed = list(made.statistics)
+    for position, column in enumerate(made.schema.columns):
+        if column.name in keys:
+            least = 2**64 // SIZES[keys[column.name]]
+            sketch = DistinctSketch("claimed", 2, (0, least))
+            claimed[position] = replace(claimed[position], distinct=sketch)
+    return replace(made, statistics=tuple(claimed))
+
+
 @dataclass
 class Star:
     """A catalog of the five frames. Their rows are few; their statistics claim SIZES."""
@@ -69,7 +82,7 @@ class Star:
     def __post_init__(self) -> None:
         for name, rows in SIZES.items():
             columns = _columns(name)
-            self.frames[name] = frame(name, rows, **columns)
+            self.frames[name] = _claiming(frame(name, rows, **columns))
             self.builder.rows[name] = {n: values for n, (_, values) in columns.items()}
 
     def frame(self, name: str) -> Frame | None:

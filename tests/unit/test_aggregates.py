@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from dataclasses import replace
@@ -78,7 +79,7 @@ def aggregate(
     partial = PartialAggregate(scan, keys, named)
     edges = [0, *sorted(cuts), len(rows)]
     parts = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         frame = pl.DataFrame(rows[start:end], schema=schema, orient="row")
         parts.append(lower(partial, Lowering(frame.lazy())).collect(engine=engine))
     for part in parts:
@@ -350,8 +351,7 @@ def test_several_float_sums_split_each_others_groups(
     partial = PartialAggregate(ScanChunks((KEY, x, y), ("k", "x", "y")), keys, named)
     edges = [0, *sorted(cuts), len(rows)]
     parts = [
-        lower(partial, Lowering(frame[a:b].lazy())).collect()
-        for a, b in zip(edges, edges[1:], strict=False)
+        lower(partial, Lowering(frame[a:b].lazy())).collect() for a, b in itertools.pairwise(edges)
     ]
     final = FinalAggregate(StageInput(0, partial.output), partial.output, named)
     result = lower(final, Lowering(None, {0: pl.concat(parts).lazy()})).collect()

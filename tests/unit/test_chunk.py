@@ -104,9 +104,7 @@ def test_a_slice_stores_only_its_own_strings() -> None:
 
 def test_chunks_are_mapped_and_not_copied(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
-    frame = put(
-        store, pa.table({"a": range(100_000), "s": ["text %d" % i for i in range(100_000)]})
-    )
+    frame = put(store, pa.table({"a": range(100_000), "s": [f"text {i}" for i in range(100_000)]}))
     before = pa.total_allocated_bytes()
     table = store.read(frame.chunks[0].key, ("a", "s"))
     polars = pl.DataFrame(pl.from_arrow(table))
@@ -182,7 +180,7 @@ def test_a_full_disk_changes_nothing(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(fd, data)
 
-    table = pa.table({"a": ["new %d" % i for i in range(40)], "b": range(40)})
+    table = pa.table({"a": [f"new {i}" for i in range(40)], "b": range(40)})
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(DiskFullError, match="no room on the disk"):
         put(store, table, chunk_rows=10, replace=True)

@@ -80,9 +80,7 @@ def test_a_fixed_sum_is_the_nearest_double(low: int, width: int, data: st.DataOb
     exponents = (low, low + width)
     assert exact_sum.fits(exponents)
     frame = pl.DataFrame({"x": [*values, None]}, schema={"x": pl.Float64})
-    sums = frame.select(
-        s=exact_sum.scaled_fixed(X, exponents).sum(), special=exact_sum.special(X)
-    )
+    sums = frame.select(s=exact_sum.scaled_fixed(X, exponents).sum(), special=exact_sum.special(X))
     finish = exact_sum.finish_fixed(pl.col("s"), pl.col("special"), exponents)
     assert sums.select(finish).item() == exact(values)
 

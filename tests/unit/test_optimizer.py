@@ -7,11 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eau2.errors import Error
+from eau2.errors import Error, InternalError
+from eau2.operators.expr import Column, Literal, SortKey, ref
+from eau2.planner import optimizer
 from eau2.planner.optimizer import RULES, Rule, optimize
 from eau2.planner.rules.split_distinct import split_distinct
-from eau2.sql.logical import Logical
-from tests.unit.plans import Builder, same_rows
+from eau2.sql.logical import Filter, Limit, Logical, Project, Sort
+from eau2.types import BOOLEAN, INTEGER
+from tests.unit.plans import Builder, call, constant, same_rows, value
 from tests.unit.random_plans import plans
 
 FAILURES = (Error, pl.exceptions.PolarsError)
@@ -54,3 +57,42 @@ def test_optimising_twice_keeps_the_meaning(data: st.DataObject) -> None:
     builder = Builder()
     plan = data.draw(plans(builder, 3))
     check_same(builder, plan, optimize(optimize(plan)))
+
+
+def sorted_scan() -> tuple[Builder, Logical]:
+    builder = Builder()
+    scan = builder.scan("t", a=(INTEGER, [3, 1, 2]))
+    positive = call(">", value(scan, "a"), constant(INTEGER, 0))
+    true = Filter(Filter(scan, positive), Literal(BOOLEAN, True))
+    return builder, Limit(Sort(true, (SortKey(value(scan, "a")),)), 2)
+
+
+def test_the_observer_sees_each_rule_that_changes_the_plan() -> None:
+    _, plan = sorted_scan()
+    seen: list[tuple[str, Logical]] = []
+    result = optimize(plan, {}, lambda name, changed: seen.append((name, changed)))
+    assert [name for name, _ in seen] == ["fold_constants"]
+    assert seen[-1][1] == result
+
+
+def test_rules_can_be_switched_off() -> None:
+    _, plan = sorted_scan()
+    everything = {f"optimizer.{rule.name}": False for rule in RULES}
+    assert optimize(plan, everything) == plan
+    assert optimize(plan, {"optimizer.fold_constants": True}) == optimize(plan)
+    assert optimize(plan, {"optimizer.fold_constants": False}) != optimize(plan)
+
+
+def test_every_rule_has_its_own_name_and_a_reason() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(set(names)) == len(names)
+    assert all(rule.apply.__name__ == rule.name and rule.reason.endswith(".") for rule in RULES)
+
+
+def test_a_rule_that_changes_the_columns_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, plan = sorted_scan()
+    other = Column(99, "other", INTEGER)
+    bad = Rule("bad", lambda p: Project(p, ((other, ref(p.output[0])),)), "Wrong.")
+    monkeypatch.setattr(optimizer, "RULES", (bad,))
+    with pytest.raises(InternalError, match="bad"):
+        optimize(plan)

@@ -28,12 +28,13 @@ _BLOCK_BYTES = 1 << 23
 _SEPARATORS = (",", "\t", ";", "|")
 _TRUE = ["true", "True", "TRUE", "t", "T", "yes", "Yes", "YES"]
 _FALSE = ["false", "False", "FALSE", "f", "F", "no", "No", "NO"]
-_MISFIT = re.compile(r"In CSV column #([0-9]+): .*?conversion error to [^:]*:(.*)", re.DOTALL)
-_QUOTED = re.compile(r"'(.*)'", re.DOTALL)
+_MISFIT = re.compile(r"In CSV column #([0-9]+): (.*)", re.DOTALL)
+_VALUE = re.compile(r"'(.*)'", re.DOTALL)
 _TOO_WIDE = re.compile(r"Expected ([0-9]+) columns, got ([0-9]+)")
 _WHOLE = r"^\s*[+-]?[0-9]{1,38}\s*$"
 _LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
 _BIG = pa.decimal128(38, 0)
+_NUMBERS = (pa.int64(), _BIG, pa.float64())
 
 
 def open_csv(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -149,35 +150,37 @@ def _widen_to_fit(path: str, separator: str, schema: pa.Schema) -> pa.Schema:
             return schema
         except DAMAGE as error:
             misfit = _MISFIT.search(str(error))
-            if misfit is None:
+            if misfit is None or pa.types.is_string(schema.field(int(misfit[1])).type):
                 raise _explained(path, separator, error) from error
             index = int(misfit[1])
-            value = _QUOTED.search(misfit[2])
-            now = schema.field(index).type
-            wider = _wider(now, value[1] if value is not None else "")
+            value = _VALUE.search(misfit[2])
+            # Without a value it is a fraction that a whole number cannot hold.
+            seen = _type_of(value[1]) if value is not None else pa.float64()
+            wider = _wider(schema.field(index).type, seen)
             schema = schema.set(index, pa.field(schema.names[index], wider))
 
 
-def _wider(now: pa.DataType, value: str) -> pa.DataType:
-    """The narrowest type after `now` that also fits `value`; text in the end."""
+def _type_of(value: str) -> pa.DataType:
+    """The type that one value looks like."""
+    first = value.split("\n")[0].replace('"', '""')
     seen = pacsv.read_csv(
-        io.BytesIO(b"x\n" + value.split("\n")[0].encode() + b"\n"),
+        io.BytesIO(f'x\n"{first}"\n'.encode()),
         convert_options=pacsv.ConvertOptions(true_values=_TRUE, false_values=_FALSE),
     )
     type_ = _tamed(seen.schema.field(0).type)
-    if _is_number(type_):
-        type_ = _number_type(seen.column(0).cast(pa.string()), type_)
-        if re.match(_WHOLE, value) and type_ != pa.int64():
-            type_ = _BIG
-    if pa.types.is_null(now) and type_ != now:
-        return type_
-    chain = [pa.int64(), _BIG, pa.float64()]
-    if now in chain and type_ in chain and chain.index(type_) > chain.index(now):
-        return type_
-    if now == _BIG and type_ in chain:
-        return pa.float64()
-    if now == pa.timestamp("s") and type_ == pa.timestamp("ns"):
-        return type_
+    return _number_type(pa.array([value]), type_) if _is_number(type_) else type_
+
+
+def _wider(now: pa.DataType, seen: pa.DataType) -> pa.DataType:
+    """The narrowest type after `now` that also fits values of type `seen`; text in the end."""
+    if pa.types.is_null(now) and seen != now:
+        return seen
+    if now in _NUMBERS and seen in _NUMBERS:
+        wanted = max(_NUMBERS.index(now), _NUMBERS.index(seen))
+        if _NUMBERS[wanted] != now:
+            return _NUMBERS[wanted]
+    if now == pa.timestamp("s") and seen == pa.timestamp("ns"):
+        return seen
     return pa.string()
 
 

@@ -1,0 +1,1 @@
+"""Writers killed with SIGKILL, and what they leave behind."""

@@ -1,0 +1,454 @@
+"""The parser by itself: statements, spans, limits, what is refused, and the shipped tables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from eau2.config import LIMITS
+from eau2.errors import Span, SqlSyntaxError
+from eau2.sql import ast, generate, tables
+from eau2.sql.parser import parse, parse_one
+
+
+def expression(text: str) -> ast.Expression:
+    query = parse_one(f"SELECT {text} FROM t")
+    assert isinstance(query, ast.Select)
+    return query.items[0].expression
+
+
+def nodes(value: Any) -> list[ast.Node]:
+    """All nodes of a tree."""
+    found: list[ast.Node] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.Node):
+            found.append(one)
+            waiting += [getattr(one, field.name) for field in fields(one)]
+        elif isinstance(one, tuple) and not isinstance(one, Span):
+            waiting += one
+    return found
+
+
+def read(text: str, span: Span) -> str:
+    return text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    ("text", "statement"),
+    [
+        ("SET threads = 4", ast.SetStatement(Span(0, 15), "threads", None)),
+        ("RESET threads", ast.SetStatement(Span(0, 13), "threads", None)),
+        ("SHOW TABLES", ast.ShowTables(Span(0, 11))),
+        ("show threads", ast.ShowSetting(Span(0, 12), "threads")),
+        ("SHOW ALL", ast.ShowSetting(Span(0, 8), "all")),
+        ("DROP TABLE t", ast.Drop(Span(0, 12), "t", False)),
+        ('drop table if exists "a b"', ast.Drop(Span(0, 26), "a b", True)),
+        ("DROP TABLE if", ast.Drop(Span(0, 13), "if", False)),
+        ("DESCRIBE t", ast.Describe(Span(0, 10), ast.TableName(Span(9, 10), "t"))),
+        ("DESC 'x.csv'", ast.Describe(Span(0, 12), ast.TableFile(Span(5, 12), "x.csv"))),
+        ("DESCRIBE TABLE t", ast.Describe(Span(0, 16), ast.TableName(Span(9, 16), "t"))),
+    ],
+)
+def test_statements_other_than_queries(text: str, statement: ast.Statement) -> None:
+    parsed = parse_one(text)
+    if isinstance(parsed, ast.SetStatement) and parsed.value is not None:
+        assert parsed.value == ast.Constant(Span(14, 15), "integer", "4")
+        parsed = ast.SetStatement(parsed.span, parsed.name, None)
+    assert parsed == statement
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("'a b'", "string", "a b"),
+        ("on", "boolean", "true"),
+        ("false", "boolean", "false"),
+        ("lots", "string", "lots"),
+        ("- 1.5", "decimal", "-1.5"),
+        ("NULL", "null", ""),
+    ],
+)
+@pytest.mark.parametrize("sign", ["=", "TO"])
+def test_values_of_settings(text: str, kind: str, value: str, sign: str) -> None:
+    statement = parse_one(f"SET x {sign} {text};")
+    assert isinstance(statement, ast.SetStatement)
+    assert statement.value is not None
+    assert (statement.name, statement.value.kind, statement.value.text) == ("x", kind, value)
+
+
+def test_explain_and_describe_of_a_query() -> None:
+    plain, analyzed, described = parse(
+        "EXPLAIN SELECT 1; explain analyze (select 1); DESC SELECT 1"
+    )
+    assert isinstance(plain, ast.Explain)
+    assert not plain.analyze
+    assert isinstance(analyzed, ast.Explain)
+    assert analyzed.analyze
+    assert isinstance(described, ast.Describe)
+    assert isinstance(described.target, ast.Select)
+
+
+def test_several_statements_and_empty_ones() -> None:
+    text = ";; SELECT 1; -- one\n ;SELECT 2 /* two; */ ; "
+    statements = parse(text)
+    assert [read(text, one.span) for one in statements] == ["SELECT 1", "SELECT 2"]
+
+
+@pytest.mark.parametrize("text", ["", "  ", ";", " ; ; -- nothing", "/* nothing */"])
+def test_no_statement_is_an_error(text: str) -> None:
+    with pytest.raises(SqlSyntaxError, match="There is no statement"):
+        parse(text)
+
+
+def test_parse_one_refuses_a_second_statement() -> None:
+    with pytest.raises(SqlSyntaxError, match="Only one statement") as caught:
+        parse_one("SELECT 1; SELECT 2")
+    assert caught.value.span == Span(10, 18)
+
+
+def test_spans_hold_what_was_written() -> None:
+    text = (
+        "SELECT a + b * c AS x, count(DISTINCT  d ), t.*, CASE WHEN (a) = 1 THEN 'y' END\n"
+        "FROM (SELECT 1) q JOIN 'f.csv' AS f USING (a), u z WHERE NOT a IN (1, 2)\n"
+        "GROUP BY a  HAVING sum(a) > .5 ORDER BY a::int DESC LIMIT 3"
+    )
+    query = parse_one(f"\n {text} ;")
+    shown = {read(f"\n {text} ;", node.span) for node in nodes(query)}
+    assert shown >= {
+        text,
+        "a + b * c AS x",
+        "a + b * c",
+        "b * c",
+        "count(DISTINCT  d )",
+        "t.*",
+        "CASE WHEN (a) = 1 THEN 'y' END",
+        "(a) = 1",
+        "(SELECT 1) q",
+        "SELECT 1",
+        "'f.csv' AS f",
+        "(SELECT 1) q JOIN 'f.csv' AS f USING (a)",
+        "(SELECT 1) q JOIN 'f.csv' AS f USING (a), u z",
+        "u z",
+        "NOT a IN (1, 2)",
+        "a IN (1, 2)",
+        "sum(a) > .5",
+        "a::int DESC",
+        "a::int",
+        "int",
+    }
+
+
+def test_every_span_lies_within_its_parent() -> None:
+    text = (
+        "SELECT -a ** 2, (b OR c) AND d AND e, INTERVAL '3' MONTH, trim(both 'x' from s) FROM t, u"
+    )
+    for node in nodes(parse_one(text)):
+        assert node.span.start < node.span.end
+        for child in nodes(node):
+            assert node.span.start <= child.span.start
+            assert child.span.end <= node.span.end
+
+
+def test_numbers_say_how_they_were_written() -> None:
+    kinds = {
+        "1": "integer",
+        "1_000": "integer",
+        "1.": "decimal",
+        ".5": "decimal",
+        "1.50": "decimal",
+        "1e3": "float",
+        ".5E-3": "float",
+    }
+    for text, kind in kinds.items():
+        constant = expression(text)
+        assert isinstance(constant, ast.Constant)
+        assert (constant.kind, constant.text) == (kind, text.replace("_", ""))
+
+
+def test_names_keep_their_letters_and_functions_do_not() -> None:
+    assert expression('"a ""b"".c".D') == ast.Name(Span(7, 20), ('a "b".c', "D"))
+    call = expression("SUM(a)")
+    assert isinstance(call, ast.FunctionCall)
+    assert call.name == "sum"
+
+
+def test_strings() -> None:
+    for text, value in {
+        "'it''s'": "it's",
+        "''": "",
+        "$$a'b$$": "a'b",
+        "$x$a$$b$x$": "a$$b",
+    }.items():
+        constant = expression(text)
+        assert isinstance(constant, ast.Constant)
+        assert constant.text == value
+
+
+def test_parameters_count_from_one_in_each_statement() -> None:
+    found = [
+        [node.name for node in nodes(statement) if isinstance(node, ast.Parameter)]
+        for statement in parse("SELECT ?, ?; SELECT ?, $3, $x, :y_1")
+    ]
+    assert [sorted(map(str, one)) for one in found] == [["1", "2"], ["1", "3", "x", "y_1"]]
+
+
+def test_units_are_singular() -> None:
+    for text, unit in {"day": "day", "MONTHS": "month", "centuries": "century"}.items():
+        interval = expression(f"INTERVAL 3 {text}")
+        assert isinstance(interval, ast.IntervalConstant)
+        assert interval.unit == unit
+    plain = expression("INTERVAL '1 month'")
+    assert isinstance(plain, ast.IntervalConstant)
+    assert plain.unit is None
+
+
+REFUSED_EXPRESSIONS = {
+    "sum(a) OVER (PARTITION BY b ORDER BY c)": "A window function (OVER)",
+    "sum(a) OVER w": "A window function (OVER)",
+    "sum(a) FILTER (WHERE b)": "FILTER after an aggregate",
+    "string_agg(a, ',' ORDER BY b)": "ORDER BY in an aggregate",
+    "quantile(a) WITHIN GROUP (ORDER BY b)": "ORDER BY in an aggregate",
+    "(SELECT 1)": "A subquery in an expression",
+    "((SELECT 1))": "A subquery in an expression",
+    "EXISTS (SELECT 1)": "EXISTS",
+    "a IN (SELECT b FROM u)": "A subquery in an expression",
+    "a NOT IN (SELECT b FROM u)": "A subquery in an expression",
+    "a = ANY (SELECT b FROM u)": "ANY or ALL after a comparison",
+    "(a, b)": "A row of several values",
+    "[1, [2]]": "A list",
+    "ARRAY[1]": "A list",
+    "{'a': {'b': 1}}": "A struct",
+    "a[1:2]": "A subscript",
+    "f(lambda x: x + 1)": "A lambda",
+    "f(a := 1)": "A named argument",
+    "s.upper()": "A function call with a point",
+    "sum(*)": "sum(*)",
+    "a & b": "The operator &",
+    "a ~ b": "The operator ~",
+    "a -> b": "The operator ->",
+    "s GLOB 'a*'": "GLOB or SIMILAR TO",
+    "s NOT SIMILAR TO 'a'": "GLOB or SIMILAR TO",
+    "s COLLATE nocase": "COLLATE",
+    "d AT TIME ZONE 'UTC'": "AT TIME ZONE",
+    "e'a\\'b'": "A string with a prefix",
+    "* EXCLUDE (a)": "EXCLUDE or REPLACE after *",
+    "* REPLACE (a + 1 AS a)": "EXCLUDE or REPLACE after *",
+    "s.t.*": "A table name with a point",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED_EXPRESSIONS)
+def test_refused_expressions(text: str) -> None:
+    whole = f"SELECT 1, ({text}) FROM t" if "*" not in text[:5] else f"SELECT {text}"
+    [refused] = [one for one in nodes(parse_one(whole)) if isinstance(one, ast.Unsupported)]
+    assert refused.what == REFUSED_EXPRESSIONS[text]
+    assert read(whole, refused.span) in text or read(whole, refused.span) == f"({text})"
+
+
+REFUSED_STATEMENTS = {
+    "INSERT INTO t VALUES (1)": ("INSERT", "INSERT"),
+    "create table t (a int)": ("CREATE", "create"),
+    "COPY t TO 'x' (FORMAT csv)": ("COPY", "COPY"),
+    "PRAGMA x": ("PRAGMA", "PRAGMA"),
+    "BEGIN": ("BEGIN", "BEGIN"),
+    "DROP VIEW v": ("DROP VIEW", "DROP VIEW v"),
+    "EXPLAIN DELETE FROM t": ("DELETE", "DELETE"),
+    "WITH x AS (SELECT 1) SELECT * FROM x": ("WITH", "WITH"),
+    "VALUES (1), (2)": ("VALUES", "VALUES"),
+    "FROM t": ("FROM before SELECT", "FROM"),
+    "SELECT 1 UNION ALL SELECT 2": ("UNION", "UNION ALL"),
+    "(SELECT 1) INTERSECT (SELECT 2)": ("INTERSECT", "INTERSECT"),
+    "SELECT 1 EXCEPT SELECT 2 ORDER BY 1 LIMIT 1": ("EXCEPT", "EXCEPT"),
+    "SELECT * FROM (SELECT 1 UNION SELECT 2) x": ("UNION", "UNION"),
+    "SELECT * FROM (VALUES (1)) x(a)": ("VALUES", "VALUES"),
+    "SELECT DISTINCT ON (a) b FROM t": ("DISTINCT ON", "ON (a)"),
+    "SELECT a FROM t QUALIFY b > 1": ("QUALIFY", "QUALIFY b > 1"),
+    "SELECT a FROM t WINDOW w AS (ORDER BY a)": ("WINDOW", "WINDOW w AS (ORDER BY a)"),
+    "SELECT a FROM t FETCH FIRST 1 ROWS ONLY": (
+        "FETCH (use LIMIT)",
+        "FETCH FIRST 1 ROWS ONLY",
+    ),
+    "SELECT a FROM range(10) r": ("A function in FROM", "(10)"),
+    "SELECT a FROM s.t": ("A table name with a point", "s.t"),
+    "SELECT a FROM t, LATERAL (SELECT b) x": ("LATERAL", "LATERAL ("),
+    "SELECT a FROM t TABLESAMPLE 10%": ("TABLESAMPLE", "TABLESAMPLE 10%"),
+    "SELECT a FROM t PIVOT (sum(a) FOR b IN (1)) p": ("PIVOT", "PIVOT (sum(a) FOR b IN (1))"),
+    "SELECT a FROM t ASOF JOIN u ON a >= b": ("ASOF JOIN", "ASOF"),
+    "SELECT a FROM t SEMI JOIN u USING (a)": ("SEMI JOIN", "SEMI"),
+    "SELECT a FROM t ANTI JOIN u USING (a)": ("ANTI JOIN", "ANTI"),
+    "SELECT a FROM t POSITIONAL JOIN u": ("POSITIONAL JOIN", "POSITIONAL"),
+    "SELECT a FROM (t JOIN u ON true) x": (
+        "An alias for a join in parentheses",
+        "(t JOIN u ON true) x",
+    ),
+    "SHOW ALL TABLES": ("This form of SHOW", "SHOW ALL TABLES"),
+    "SET GLOBAL x = 1": ("SET with a scope", "SET GLOBAL x = 1"),
+}
+
+
+@pytest.mark.parametrize("text", REFUSED_STATEMENTS)
+def test_refused_statements(text: str) -> None:
+    refused, after = parse(f"{text}; SELECT 1")
+    assert isinstance(refused, ast.UnsupportedStatement)
+    assert (refused.what, read(text, refused.span)) == REFUSED_STATEMENTS[text]
+    assert isinstance(after, ast.Select)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("GROUP BY ALL", "GROUP BY ALL"),
+        ("GROUP BY ROLLUP (a, b)", "ROLLUP"),
+        ("GROUP BY cube (a)", "CUBE"),
+        ("GROUP BY GROUPING SETS ((a), ())", "GROUPING SETS"),
+        ("ORDER BY ALL DESC", "ORDER BY ALL"),
+    ],
+)
+def test_refused_groupings_and_orders(text: str, what: str) -> None:
+    refused = [one for one in nodes(parse_one(f"SELECT a FROM t {text}")) if hasattr(one, "what")]
+    assert [getattr(one, "what", None) for one in refused] == [what]
+
+
+def test_limit_all_is_no_limit() -> None:
+    query = parse_one("SELECT a FROM t LIMIT ALL OFFSET 2")
+    assert isinstance(query, ast.Select)
+    assert query.limit is None
+    assert query.offset is not None
+
+
+@pytest.mark.parametrize("word", ["AND", "OR"])
+def test_a_chain_of_thousands_is_a_tree_of_few_levels(word: str) -> None:
+    query = parse_one("SELECT 1 WHERE " + f" {word} ".join(f"a{n}" for n in range(5000)))
+    assert isinstance(query, ast.Select)
+    assert query.where is not None
+    level: list[ast.Expression] = [query.where]
+    names: list[str] = []
+    depth = 0
+    while level:
+        depth += 1
+        names += [name for one in level if isinstance(one, ast.Name) for name in one.parts]
+        level = [
+            side for one in level if isinstance(one, ast.Binary) for side in (one.left, one.right)
+        ]
+    assert depth <= 20
+    assert sorted(names) == sorted(f"a{n}" for n in range(5000))
+
+
+def test_a_short_chain_leans_to_the_left() -> None:
+    chain = expression("a AND b AND c AND d")
+    assert isinstance(chain, ast.Binary)
+    assert chain.right == ast.Name(Span(25, 26), ("d",))
+
+
+def test_a_long_list_parses() -> None:
+    listed = expression(f"a IN ({', '.join(map(str, range(50_000)))})")
+    assert isinstance(listed, ast.In)
+    assert len(listed.items) == 50_000
+    assert listed.items[-1] == ast.Constant(listed.items[-1].span, "integer", "49999")
+
+
+@pytest.mark.parametrize(
+    ("before", "inner", "after"),
+    [
+        ("(", "1", ")"),
+        ("- ", "1", ""),
+        ("NOT ", "a", ""),
+        ("f(", "a", ")"),
+        ("CASE WHEN a THEN ", "1", " END"),
+        ("CAST(", "a", " AS int)"),
+        ("", "1", " + 1"),
+        ("", "1", "::int"),
+        ("", "a", " IS NULL"),
+    ],
+)
+def test_depth_is_bounded_and_recursion_is_not_needed(before: str, inner: str, after: str) -> None:
+    allowed = LIMITS.expression_depth - 10
+    assert parse(f"SELECT {before * allowed}{inner}{after * allowed}")
+    with pytest.raises(SqlSyntaxError, match="nests deeper than 250 levels") as caught:
+        parse(f"SELECT {before * 20_000}{inner}{after * 20_000}")
+    assert caught.value.span is not None
+
+
+def test_nested_queries_are_bounded_too() -> None:
+    with pytest.raises(SqlSyntaxError, match="nests deeper"):
+        parse("SELECT 1 FROM " + "(SELECT 1 FROM " * 5000 + "t" + ")" * 5000)
+
+
+@pytest.mark.parametrize("text", ["(" * 100_000, "CASE " * 100_000, "'" * 100_001, "/*" * 100_000])
+def test_hostile_text_is_an_error(text: str) -> None:
+    with pytest.raises(SqlSyntaxError):
+        parse("SELECT " + text)
+
+
+def test_a_statement_of_the_longest_length() -> None:
+    padding = " " * (LIMITS.statement_chars - len("SELECT 1"))
+    assert parse(f"SELECT{padding} 1")
+    with pytest.raises(SqlSyntaxError, match="1,048,577 characters"):
+        parse(f"SELECT {padding} 1")
+
+
+def test_the_shipped_tables_are_built_from_the_shipped_grammar() -> None:
+    grammar = (tables.folder() / tables.GRAMMAR).read_text(encoding="utf-8")
+    built = tables.to_text(generate.build(grammar))
+    assert (tables.folder() / tables.TABLES).read_text(encoding="utf-8") == built
+    assert json.loads(built)["grammar"] == generate.digest(grammar)
+
+
+def test_a_grammar_with_a_conflict_is_refused() -> None:
+    with pytest.raises(ValueError, match="conflicts"):
+        generate.build(
+            'script: sum\nsum: sum "+" sum | NUMBER\nNUMBER: /[0-9]+/\n%declare SKIPPED\n'
+        )
+
+
+def test_parsing_does_not_import_lark() -> None:
+    program = "import sys, eau2.sql.parser as p; p.parse('SELECT 1'); print('lark' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"
+
+
+TPCH = {
+    1: """select l_returnflag, l_linestatus, sum(l_quantity) as sum_qty,
+        sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)) as sum_charge, avg(l_discount),
+        count(*) as count_order from lineitem
+        where l_shipdate <= date '1998-12-01' - interval '90' day
+        group by l_returnflag, l_linestatus order by l_returnflag, l_linestatus""",
+    3: """select l_orderkey, sum(l_extendedprice * (1 - l_discount)) as revenue, o_orderdate
+        from customer, orders, lineitem where c_mktsegment = 'BUILDING' and c_custkey = o_custkey
+        and l_orderkey = o_orderkey and o_orderdate < date '1995-03-15'
+        group by l_orderkey, o_orderdate order by revenue desc, o_orderdate limit 10""",
+    5: """select n_name, sum(l_extendedprice * (1 - l_discount)) as revenue
+        from customer, orders, lineitem, supplier, nation, region where c_custkey = o_custkey
+        and r_name = 'ASIA' and o_orderdate >= date '1994-01-01'
+        and o_orderdate < date '1994-01-01' + interval '1' year
+        group by n_name order by revenue desc""",
+    6: """select sum(l_extendedprice * l_discount) as revenue from lineitem
+        where l_discount between .06 - 0.01 and .06 + 0.01 and l_quantity < 24""",
+    12: """select l_shipmode, sum(case when o_orderpriority = '1-URGENT'
+        or o_orderpriority = '2-HIGH' then 1 else 0 end) as high_line_count
+        from orders, lineitem where o_orderkey = l_orderkey and l_shipmode in ('MAIL', 'SHIP')
+        group by l_shipmode order by l_shipmode""",
+    14: """select 100.00 * sum(case when p_type like 'PROMO%' then l_extendedprice else 0 end)
+        / sum(l_extendedprice * (1 - l_discount)) as promo_revenue from lineitem, part
+        where l_partkey = p_partkey and l_shipdate >= date '1995-09-01'""",
+    19: """select sum(l_extendedprice * (1 - l_discount)) as revenue from lineitem, part where
+        (p_partkey = l_partkey and p_brand = 'Brand#12' and p_container in ('SM CASE', 'SM BOX')
+        and l_quantity >= 1 and l_quantity <= 1 + 10 and p_size between 1 and 5) or
+        (p_partkey = l_partkey and l_shipinstruct = 'DELIVER IN PERSON')""",
+}
+
+
+@pytest.mark.parametrize("number", TPCH)
+def test_tpch_parses(number: int) -> None:
+    query = parse_one(TPCH[number])
+    assert isinstance(query, ast.Select)
+    assert not [one for one in nodes(query) if isinstance(one, ast.Unsupported)]
