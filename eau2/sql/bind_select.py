@@ -19,6 +19,7 @@ from eau2.sql.bind_from import Query, Source, bind_from, without_order
 from eau2.sql.environment import Aggregates, Alias, Context, Environment, Use
 from eau2.sql.logical import Aggregate, Filter, Limit, Logical, Project, Sort
 from eau2.sql.naming import expression_name, folded_minus
+from eau2.sql.scope import VisibleColumn
 from eau2.sql.shapes import Shapes
 from eau2.types import INTEGER_RANGES, Kind
 
@@ -72,13 +73,8 @@ class _Select:
 def bind_select(node: ast.Select, context: Context) -> Query:
     """The plan of a SELECT. Raises statement errors with spans."""
     source = bind_from(node.source, context, bind_select)
-    entries = _entries(node, source)
+    entries, aliases = _entries(node, source)
     shapes = Shapes()
-    aliases = {
-        item.alias.casefold(): Alias(position, item.alias, item.expression)
-        for position, item in _positions(node, entries)
-        if item.alias is not None
-    }
     select = _Select(node, context, source, entries, aliases, shapes, Aggregates(context, shapes))
     plan = _filtered(select)
     keys = [_group_key(select, item) for item in node.group_by]
@@ -100,21 +96,28 @@ def bind_select(node: ast.Select, context: Context) -> Query:
     return query
 
 
-def _entries(node: ast.Select, source: Source) -> tuple[_Entry, ...]:
+def _entries(node: ast.Select, source: Source) -> tuple[tuple[_Entry, ...], dict[str, Alias]]:
+    """The result's columns, stars expanded, and the aliases; of equal ones the last counts."""
     entries: list[_Entry] = []
+    aliases: dict[str, Alias] = {}
     for item in node.items:
-        star = item.expression
-        if not isinstance(star, ast.Star):
-            entries.append(_Entry(item.alias or "", item.expression, None))
+        if isinstance(item.expression, ast.Star):
+            columns = _expanded(item.expression, source)
+            entries += [_Entry(c.name, item.expression, c.expr) for c in columns]
             continue
-        if star.qualifier is not None:
-            columns = source.scope.table(star.qualifier, star.span).columns
-        else:
-            columns = source.scope.star()
-        if not source.scope.tables:
-            raise ProgrammingError("* needs a FROM clause", span=star.span)
-        entries += [_Entry(column.name, star, column.expr) for column in columns]
-    return tuple(entries)
+        if item.alias is not None:
+            alias = Alias(len(entries), item.alias, item.expression)
+            aliases[item.alias.casefold()] = alias
+        entries.append(_Entry(item.alias or "", item.expression, None))
+    return tuple(entries), aliases
+
+
+def _expanded(star: ast.Star, source: Source) -> tuple[VisibleColumn, ...]:
+    if star.qualifier is not None:
+        return source.scope.table(star.qualifier, star.span).columns
+    if not source.scope.tables:
+        raise ProgrammingError("* needs a FROM clause", span=star.span)
+    return source.scope.star()
 
 
 def _name_of(node: ast.Expression, source: Source) -> str:
@@ -129,16 +132,6 @@ def _name_of(node: ast.Expression, source: Source) -> str:
             if visible is not None and table.name.casefold() == node.parts[0].casefold():
                 return visible.name
     return expression_name(node)
-
-
-def _positions(node: ast.Select, entries: tuple[_Entry, ...]) -> list[tuple[int, ast.SelectItem]]:
-    """Each select item that is no star, with its position among the result's columns."""
-    found: list[tuple[int, ast.SelectItem]] = []
-    written = {id(item.expression): item for item in node.items}
-    for position, entry in enumerate(entries):
-        if entry.star is None:
-            found.append((position, written[id(entry.node)]))
-    return found
 
 
 def _environment(select: _Select, visible: int) -> Environment:
@@ -183,12 +176,13 @@ def _group_key(select: _Select, node: ast.Expression) -> tuple[str, Expr]:
         alias = select.aliases.get(node.parts[0].casefold())
         if alias is not None and not select.source.scope.holders(node.parts[0]):
             position = alias.position
-    if position is None:
-        return expression_name(node), bind_root(node, env)
-    entry = select.entries[position]
-    if entry.star is not None:
-        return entry.name, entry.star
-    return expression_name(entry.node), bind_root(entry.node, replace(env, visible=position))
+    if position is not None:
+        entry = select.entries[position]
+        if entry.star is not None:
+            return entry.name, entry.star
+        node, env = entry.node, replace(env, visible=position)
+    expr = bind_root(node, env)
+    return expression_name(node), expr
 
 
 def _ordinal(node: ast.Expression, count: int, clause: str) -> int | None:
@@ -198,7 +192,7 @@ def _ordinal(node: ast.Expression, count: int, clause: str) -> int | None:
         raise NotSupportedError(f"a parameter cannot be a key of {clause}", span=node.span)
     if not isinstance(constant, ast.Constant) or constant.kind != "integer":
         return None
-    number = int(constant.text.replace("_", ""))
+    number = literals.integer(constant)
     if not 1 <= number <= count:
         raise ProgrammingError(
             f"{clause} {number} does not name a column of the select list",
@@ -402,11 +396,11 @@ def _limit(node: ast.Expression | None, clause: str, context: Context) -> int | 
     if value is None:
         return None
     if isinstance(value, Decimal) and value == value.to_integral_value():
-        value = int(value)
+        value = _LARGEST_LIMIT + 1 if value.adjusted() > 20 else int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ProgrammingError(f"{clause} needs a whole number", span=node.span)
     if value < 0:
         raise ProgrammingError(f"{clause} must not be negative", span=node.span)
     if value > _LARGEST_LIMIT:
-        raise ProgrammingError(f"{clause} {value} is too large", span=node.span)
+        raise ProgrammingError(f"{clause} is too large", span=node.span)
     return value

@@ -40,6 +40,7 @@ REFUSED = {
 }
 """Actions that refuse a whole statement, and what its message speaks of."""
 
+Expression = ast.Expression
 Alias = tuple[str, tuple[str, ...]]
 JoinKind = OneOf["inner", "left", "right", "full", "cross"]
 
@@ -208,6 +209,11 @@ def _select_item(
 @action
 def _select_item_string(span: Span, expression: ast.Expression, text: str) -> ast.SelectItem:
     return ast.SelectItem(span, expression, unquoted(text))
+
+
+@action
+def _select_item_prefixed(span: Span, alias: str, expression: ast.Expression) -> ast.SelectItem:
+    return ast.SelectItem(span, expression, alias)
 
 
 @action
@@ -398,6 +404,7 @@ FLAT = frozenset(
         "script",
         "select_item",
         "select_item_string",
+        "select_item_prefixed",
         "statement",
         "table_path",
         "true",

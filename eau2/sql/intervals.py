@@ -57,8 +57,11 @@ _UNIT_NAMES: dict[str, str] = {
     for alias in aliases.split()
 }
 
-_CLOCK = re.compile(r"(-?)(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?(?=\s|\Z)")
-_AMOUNT = re.compile(r"(-?\d+(?:\.\d*)?)\s*([A-Za-z]+)")
+_LONGEST_DIGITS = 20
+
+_CLOCK = re.compile(r"(-?)(\d{1,12}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?(?:\s+|\Z)")
+_AMOUNT = re.compile(r"(-?\d{1,20}(?:\.\d{0,30})?)\s*([A-Za-z]+)\s*")
+_AGO = re.compile(r"ago\Z", re.IGNORECASE)
 _SECONDS = re.compile(r"-?\d+(?:\.\d*)?\Z")
 
 
@@ -163,6 +166,8 @@ def _amount(node: ast.Expression, parameters: Mapping[int | str, object]) -> Dec
         amount = Decimal("NaN")
     if not amount.is_finite():
         raise ProgrammingError(f"'{value}' is not a number", span=node.span)
+    if amount.adjusted() > _LONGEST_DIGITS:
+        raise ProgrammingError("the INTERVAL is too long", span=node.span)
     return amount
 
 
@@ -186,37 +191,36 @@ def from_text(text: str, span: Span) -> Interval:
     if _SECONDS.match(rest):
         rest += " second"
     total = Interval()
-    empty = True
-    while rest and not (rest.lower() == "ago" and not empty):
-        part, length = _next_part(rest)
+    position = 0
+    while position < len(rest) and not _AGO.match(rest, position):
+        part, end = _next_part(rest, position)
         if part is None:
-            raise ProgrammingError(
-                f"'{text}' is not an INTERVAL",
-                span=span,
-                hint="An INTERVAL is written like '1 year 2 months 3 days 04:05:06'.",
-            )
+            break
         total += part
-        rest = rest[length:].lstrip()
-        empty = False
-    if empty:
-        raise ProgrammingError("an INTERVAL must not be empty", span=span)
-    return -total if rest else total
+        position = end
+    if position == 0 or (position < len(rest) and not _AGO.match(rest, position)):
+        raise ProgrammingError(
+            f"'{text}' is not an INTERVAL",
+            span=span,
+            hint="An INTERVAL is written like '1 year 2 months 3 days 04:05:06'.",
+        )
+    return -total if position < len(rest) else total
 
 
-def _next_part(text: str) -> tuple[Interval | None, int]:
-    """The interval at the start of the text, and how many characters it takes."""
-    clock = _CLOCK.match(text)
+def _next_part(text: str, position: int) -> tuple[Interval | None, int]:
+    """The interval that starts at `position`, and where it ends."""
+    clock = _CLOCK.match(text, position)
     if clock is not None:
         fraction = int((clock[5] or "")[:6].ljust(6, "0"))
         seconds = (int(clock[2]) * 60 + int(clock[3])) * 60 + int(clock[4] or 0)
         micros = seconds * 1_000_000 + fraction
         if int(clock[3]) > 59 or int(clock[4] or 0) > 59:
-            return None, 0
+            return None, position
         return Interval(micros=-micros if clock[1] else micros), clock.end()
-    found = _AMOUNT.match(text)
+    found = _AMOUNT.match(text, position)
     unit = None if found is None else _UNIT_NAMES.get(found[2].lower())
     if found is None or unit is None:
-        return None, 0
+        return None, position
     return _fractional(Fraction(found[1].rstrip(".")), unit), found.end()
 
 

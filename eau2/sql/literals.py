@@ -18,6 +18,9 @@ from eau2.operators.expr import Cast, Expr, Literal
 from eau2.sql import ast
 from eau2.types import INTEGER_RANGES, MAX_DECIMAL_DIGITS, Kind, SqlType, decimal
 
+MAX_INTEGER_DIGITS = 40
+"""A longer integer cannot fit 128 bits; it is refused before it is read."""
+
 _EPOCH = datetime(1970, 1, 1)
 _DATE = re.compile(r"\s*(\d{1,6})([-/\\ ])(\d{1,2})\2(\d{1,2})(?!\d)")
 _TIME = re.compile(r"(?:[ T]\s*)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?")
@@ -31,7 +34,7 @@ def constant(node: ast.Constant) -> Literal:
     text = node.text.replace("_", "") if node.kind != "string" else node.text
     match node.kind:
         case "integer":
-            return _integer(int(text), node.span)
+            return _integer(integer(node), node.span)
         case "decimal":
             return _decimal(text)
         case "float":
@@ -43,12 +46,24 @@ def constant(node: ast.Constant) -> Literal:
     return Literal(types.NULL, None)
 
 
+def integer(node: ast.Constant) -> int:
+    """The value of an integer constant. Raises NotSupportedError when it is very long."""
+    text = node.text.replace("_", "")
+    if len(text.lstrip("-0")) > MAX_INTEGER_DIGITS:
+        raise _too_many_bits(node.span)
+    return int(text.lstrip("-").lstrip("0") or "0") * (-1 if text.startswith("-") else 1)
+
+
+def _too_many_bits(span: Span) -> NotSupportedError:
+    return NotSupportedError("an integer of more than 128 bits is not supported", span=span)
+
+
 def _integer(value: int, span: Span) -> Literal:
     for type_ in _LITERAL_INTEGERS:
         low, high = INTEGER_RANGES[type_.kind]
         if low <= value <= high:
             return Literal(type_, value)
-    raise NotSupportedError("an integer of more than 128 bits is not supported", span=span)
+    raise _too_many_bits(span)
 
 
 def _decimal(text: str) -> Literal:
@@ -103,9 +118,7 @@ def from_python(value: object, node: ast.Parameter) -> Literal:
                 low, high = INTEGER_RANGES[type_.kind]
                 if low <= value <= high:
                     return Literal(type_, value)
-            raise NotSupportedError(
-                "an integer of more than 128 bits is not supported", span=node.span
-            )
+            raise _too_many_bits(node.span)
         case float():
             return Literal(types.DOUBLE, value)
         case str():
@@ -129,9 +142,10 @@ def _python_decimal(value: Decimal, node: ast.Parameter) -> Literal:
         raise NotSupportedError(
             f"the parameter {_written(node.name)} is not a finite number", span=node.span
         )
-    scale = max(-exponent, 0)
-    scaled = int("".join(map(str, digits))) * 10 ** max(exponent, 0)
-    width = max(len(str(scaled)), scale + 1 if scale >= len(digits) else 1)
+    power = max(min(exponent, MAX_DECIMAL_DIGITS + 1), -MAX_DECIMAL_DIGITS - 1)
+    scale = max(-power, 0)
+    scaled = int("".join(map(str, digits[: MAX_DECIMAL_DIGITS + 1]))) * 10 ** max(power, 0)
+    width = max(len(str(scaled)), len(digits), scale + 1 if scale >= len(digits) else 1)
     if width > MAX_DECIMAL_DIGITS:
         raise NotSupportedError(
             f"the parameter {_written(node.name)} has more than {MAX_DECIMAL_DIGITS} digits",
@@ -208,8 +222,8 @@ def number(
     For LIMIT, OFFSET and the amount of an INTERVAL. Raises ProgrammingError for anything else.
     """
     match node:
-        case ast.Constant(_, "integer", text):
-            return int(text.replace("_", ""))
+        case ast.Constant(_, "integer", _):
+            return integer(node)
         case ast.Constant(_, "decimal" | "float", text):
             return Decimal(text.replace("_", ""))
         case ast.Constant(_, "string", text):

@@ -95,20 +95,24 @@ def check(root: Path, allowed: dict[str, set[int]]) -> dict[str, int]:
 
 
 def kill_once(
-    root: Path, before: dict[str, int], seed: int, after_s: float
+    root: Path, before: dict[str, int], seed: int, opened: bool, after_s: float
 ) -> tuple[str, dict[str, int]]:
-    """Start a child, kill it, check the store; what was cut short, and what the names hold now."""
+    """Start a child, kill it, check the store; what was cut short, and what the names hold now.
+
+    opened: let it open the store first; the time before that is mostly its start-up.
+    """
     command = [sys.executable, "-m", "tests.crash.kill_put", "--child", str(root), str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
+        if opened:
+            assert process.stdout.readline() == "open\n"
         time.sleep(after_s)
         os.kill(process.pid, signal.SIGKILL)
         output = process.stdout.read()
     allowed = {name: {held} for name, held in before.items()}
     cut_short = "nothing"
-    for line in output.splitlines():
-        word, name, text = line.split()
+    lines = [line.split() for line in output.splitlines() if line != "open"]
+    for word, name, text in lines:
         if word == "begin":
             cut_short = "drop" if text == "-1" else "put"
             allowed[name].add(int(text))
@@ -126,7 +130,9 @@ def run(times: int, seed: int) -> Counter[str]:
         held = dict.fromkeys(NAMES, -1)
         for number in range(times):
             first_seed = (number + 1) * 100_000
-            cut_short, held = kill_once(Path(folder), held, first_seed, choices.random() * 0.4)
+            opened = number % 4 != 0
+            after_s = choices.random() * (0.4 if opened else 0.8)
+            cut_short, held = kill_once(Path(folder), held, first_seed, opened, after_s)
             died[cut_short] += 1
     return died
 

@@ -95,7 +95,7 @@ def numbers(draw: st.DrawFn, columns: tuple[Column, ...], type_: SqlType, depth:
         if own and draw(st.integers(0, 3)):
             column: Column = draw(st.sampled_from(own))
             return ref(column)
-        return draw(constants(type_))
+        return Literal(type_, draw(SMALL[type_] | st.none()))
     below = numbers(columns, type_, depth - 1)
     which = draw(st.sampled_from(["+", "-", "*", "negate", "case", "coalesce", "%", "//"]))
     first = draw(below)

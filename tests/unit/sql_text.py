@@ -44,10 +44,10 @@ def expression(node: ast.Expression) -> str:
         case ast.Parameter(name=name):
             return f"${name}"
         case ast.CaseWhen(operand=operand, branches=branches, otherwise=otherwise):
-            parts = ["(CASE", *([] if operand is None else [expression(operand)])]
-            parts += [f"WHEN {expression(one)} THEN {expression(two)}" for one, two in branches]
-            parts += [] if otherwise is None else [f"ELSE {expression(otherwise)}"]
-            return " ".join([*parts, "END)"])
+            words = ["(CASE", *([] if operand is None else [expression(operand)])]
+            words += [f"WHEN {expression(one)} THEN {expression(two)}" for one, two in branches]
+            words += [] if otherwise is None else [f"ELSE {expression(otherwise)}"]
+            return " ".join([*words, "END)"])
         case ast.CastTo(operand=operand, type=type_, safe=safe):
             numbers = f"({', '.join(map(str, type_.parameters))})" if type_.parameters else ""
             word = "TRY_CAST" if safe else "CAST"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -62,7 +63,7 @@ def call_of(function: str, type_: SqlType, **changes: Any) -> AggregateCall:
 
 
 def aggregate(
-    rows: list[tuple[int | None, Any]],
+    rows: Sequence[tuple[Any, Any]],
     type_: SqlType,
     calls: list[AggregateCall],
     *,
@@ -148,7 +149,7 @@ def test_nulls_and_nothing(engine: Engine) -> None:
     assert aggregate([], types.INTEGER, calls, engine=engine) == []
     assert aggregate([], types.INTEGER, calls, grouped=False, engine=engine) == [nothing]
     rows = [(1, None), (None, 5), (1, None), (None, None), (2, 7), (2, -3)]
-    expected = [(1, 2, 0, None, None, None, None), (2, 2, 2, 4, 2.0, -3, 7)]
+    expected: list[tuple[Any, ...]] = [(1, 2, 0, None, None, None, None), (2, 2, 2, 4, 2.0, -3, 7)]
     expected.append((None, 2, 1, 5, 5.0, 5, 5))
     for cuts in ((), (1,), (2, 3, 3)):
         assert aggregate(rows, types.INTEGER, calls, cuts=cuts, engine=engine) == expected
@@ -313,7 +314,7 @@ def same(found: float | None, wanted: float | None) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), FLOATS), max_size=25), st.data())
 def test_float_sums_are_exact_in_any_cut(
-    rows: list[tuple[int | None, float | None]], data: st.DataObject
+    rows: list[tuple[int, float | None]], data: st.DataObject
 ) -> None:
     cuts = tuple(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     engine = data.draw(st.sampled_from(ENGINES))
@@ -332,7 +333,7 @@ def test_float_sums_are_exact_in_any_cut(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), FLOATS), max_size=25), st.data())
 def test_several_float_sums_split_each_others_groups(
-    rows: list[tuple[int | None, float | None]], data: st.DataObject
+    rows: list[tuple[int, float | None]], data: st.DataObject
 ) -> None:
     """Two binned sums, a fixed one and other states over one partial frame."""
     cuts = tuple(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
@@ -368,9 +369,7 @@ def test_several_float_sums_split_each_others_groups(
     st.lists(st.tuples(st.integers(0, 2), st.floats(1.0, 1e9) | st.just(math.nan)), max_size=20),
     st.data(),
 )
-def test_fixed_and_binned_sums_agree(
-    rows: list[tuple[int | None, float]], data: st.DataObject
-) -> None:
+def test_fixed_and_binned_sums_agree(rows: list[tuple[int, float]], data: st.DataObject) -> None:
     cuts = tuple(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     binned = [call_of("sum", types.DOUBLE)]
     fixed = [call_of("sum", types.DOUBLE, exponents=(1, 30))]

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from eau2.operators.functions.calendar import (
-    MICROS_PER_DAY,
-    days_from_civil,
-    valid_civil,
-)
 from eau2.operators.functions.checks import Scope, problem, raise_where
 from eau2.operators.functions.decimals import decimal_text
+from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.physical import kernel_dtype
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
@@ -27,12 +23,6 @@ _DIGITS = "[0-9](?:_?[0-9])*"
 _NUMBER = f"^([+-]?)({_DIGITS})?(?:[.]({_DIGITS})?)?(?:[eE]([+-]?{_DIGITS}))?$"
 _HAS_DIGIT = "^[+-]?(?:[0-9]|[.][0-9])"
 _BAD_UNDERSCORE = "(?:^|[^0-9])_|_(?:[^0-9]|$)"
-_DATE = (
-    r"^[\s]*(-?[0-9]{1,6})(?:-([0-9]{1,2})-|/([0-9]{1,2})/|\\([0-9]{1,2})\\| ([0-9]{1,2}) )"
-    r"([0-9]{1,2})( [(]BC[)])?"
-)
-_ZONE = r"(?:Z| UTC| ?[+-][0-9]{2}(?::?[0-9]{2})?)?"
-_TIME = r"(?:T|[ ]+)([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:[.]([0-9]*))?)?" + _ZONE + r"[\s]*$"
 _FIRST_EXPONENT = 16
 """Numbers of at least this many powers of ten are written with an exponent."""
 
@@ -124,9 +114,9 @@ def parse_text(value: pl.Expr, target: SqlType, safe: bool, scope: Scope) -> pl.
     elif target.kind is Kind.BOOLEAN:
         parsed = _parse_boolean(value)
     elif target.kind is Kind.DATE:
-        parsed = _parse_date(value)
+        parsed = parse_date(value)
     else:
-        parsed = _parse_timestamp(value)
+        parsed = parse_timestamp(value)
     if safe:
         return parsed
     shown = problem("conversion", "could not convert '", value, f"' to {target}")
@@ -202,51 +192,3 @@ def _parse_boolean(text: pl.Expr) -> pl.Expr:
         .then(pl.lit(False))
         .otherwise(pl.lit(None, pl.Boolean))
     )
-
-
-def _days(text: pl.Expr, pattern: str) -> tuple[pl.Expr, pl.Expr]:
-    """Days since 1970 of texts that match (NULL where no date), and the matched groups."""
-    parts = text.str.extract_groups(pattern)
-
-    def number(*names: str) -> pl.Expr:
-        found = pl.coalesce([parts.struct.field(name) for name in names])
-        return found.cast(pl.Int64, strict=False)
-
-    year, month, day = number("1"), number("2", "3", "4", "5"), number("6")
-    year = pl.when(parts.struct.field("7").is_not_null()).then(1 - year).otherwise(year)
-    days = pl.when(valid_civil(year, month, day)).then(days_from_civil(year, month, day))
-    return days, parts
-
-
-def _parse_date(text: pl.Expr) -> pl.Expr:
-    shape = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-    usual = pl.when(text.str.contains(shape)).then(text).str.to_date("%Y-%m-%d", strict=False)
-    rest = pl.when(usual.is_null()).then(text)
-    alone, _ = _days(rest, _DATE + r"[\s]*$")
-    moment = _parse_moment(rest)
-    with_time, _ = _days(pl.when(moment.is_not_null()).then(rest), _DATE)
-    days = pl.coalesce(alone, with_time)
-    return pl.coalesce(usual, days.cast(pl.Int32, strict=False).cast(pl.Date))
-
-
-def _parse_timestamp(text: pl.Expr) -> pl.Expr:
-    alone, _ = _days(text, _DATE.replace(r"^[\s]*", "^") + "$")
-    micros = pl.coalesce(_parse_moment(text), alone * MICROS_PER_DAY)
-    return micros.cast(pl.Datetime("us"))
-
-
-def _parse_moment(text: pl.Expr) -> pl.Expr:
-    """Microseconds since 1970 of texts with a date and a time of day."""
-    days, parts = _days(text, _DATE + _TIME)
-
-    def number(name: str) -> pl.Expr:
-        return parts.struct.field(name).cast(pl.Int64, strict=False)
-
-    hour, minute = number("8"), number("9")
-    second = number("10").fill_null(0)
-    digits = parts.struct.field("11").fill_null("").str.slice(0, 6).str.pad_end(6, "0")
-    fraction = digits.cast(pl.Int64, strict=False)
-    midnight = (hour == 24) & (minute == 0) & (second == 0) & (fraction == 0)
-    valid = ((hour < 24) | midnight) & (minute < 60) & (second < 60)
-    within = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
-    return pl.when(valid).then(days * MICROS_PER_DAY + within)
