@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from eau2 import __version__
-from eau2.errors import Error, InternalError, StoreError, UsageError
+from eau2.errors import StoreError, UsageError, report
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("EAU2_DEBUG") == "1":
             raise
-        print(message(error), file=sys.stderr)
+        print(report(error), file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
 
 
@@ -80,14 +80,6 @@ def _command(arguments: list[str]) -> int:
         return int(done.code or 0)
     command: Callable[[argparse.Namespace], int] = options.run
     return command(options)
-
-
-def message(error: Exception) -> str:
-    """An error as a person reads it. What is not in eau2's tree is a bug of eau2."""
-    if isinstance(error, Error) and not isinstance(error, InternalError):
-        return f"Error: {error.render()}"
-    what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
-    return f"Error: internal error: {what}\nPlease report it; EAU2_DEBUG=1 shows where it happened."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -301,5 +293,5 @@ def _drop(options: argparse.Namespace) -> int:
 def _shell(options: argparse.Namespace) -> int:
     from eau2.shell import run
 
-    with _open(options, make=True) as connection:
+    with _open(options, make=False) as connection:
         return run(connection)

@@ -173,6 +173,14 @@ class NotSupportedError(StatementError):
     """PEP 249: the statement is understood, and eau2 does not do it (yet)."""
 
 
+def report(error: Exception) -> str:
+    """Any error as a face prints it. What is not in the tree is a bug of eau2, and says so."""
+    if isinstance(error, Error) and not isinstance(error, InternalError):
+        return f"Error: {error.render()}"
+    what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+    return f"Error: internal error: {what}\nPlease report it; EAU2_DEBUG=1 shows where it happened."
+
+
 def caret(text: str, span: Span) -> str:
     """The line of `text` that holds `span`, and below it carets under the span.
 

@@ -22,7 +22,7 @@ from prompt_toolkit.output import Output
 
 from eau2 import __version__
 from eau2.connection import Connection
-from eau2.errors import Error
+from eau2.errors import report
 from eau2.show import columns, frames, is_explain, terminal_width, write, write_lines
 from eau2.sql.split import split
 
@@ -59,7 +59,7 @@ class Shell:
         self._commands: dict[str, Callable[[str], None]] = {
             "\\d": self._describe,
             "\\timing": self._switch_timing,
-            "\\?": lambda _: print(HELP),
+            "\\?": lambda _: _say(HELP),
         }
 
     def run_script(self, text: str) -> int:
@@ -87,7 +87,7 @@ class Shell:
     def run_prompt(self, source: Input | None = None, sink: Output | None = None) -> int:
         """Prompt, read, run, until input ends. `source` and `sink` stand in for the terminal."""
         session = _session(source, sink)
-        print(f'eau2 {__version__}. Type "\\?" for help.')
+        _say(f'eau2 {__version__}. Type "\\?" for help.')
         while True:
             try:
                 text = session.prompt()
@@ -100,8 +100,8 @@ class Shell:
                     return 0
             except KeyboardInterrupt:
                 print("Interrupted", file=sys.stderr)
-            except Error as error:
-                print(f"Error: {error.render()}", file=sys.stderr)
+            except Exception as error:
+                print(report(error), file=sys.stderr)
 
     def run_line(self, text: str) -> bool:
         """Run a backslash command or statements; False when it says to quit.
@@ -132,7 +132,7 @@ class Shell:
         else:
             write(result, "box", sys.stdout.buffer, terminal_width())
         if self._timing:
-            sys.stdout.buffer.write(f"Time: {time.perf_counter() - start:.3f} s\n".encode())
+            _say(f"Time: {time.perf_counter() - start:.3f} s")
         sys.stdout.flush()
 
     def _describe(self, name: str) -> None:
@@ -143,7 +143,13 @@ class Shell:
 
     def _switch_timing(self, _: str) -> None:
         self._timing = not self._timing
-        print(f"Timing is {'on' if self._timing else 'off'}.")
+        _say(f"Timing is {'on' if self._timing else 'off'}.")
+
+
+def _say(line: str) -> None:
+    """Print a line by the same way as results, so that both keep their order in a pipe."""
+    sys.stdout.buffer.write(f"{line}\n".encode())
+    sys.stdout.flush()
 
 
 def is_complete(text: str) -> bool:

@@ -4,7 +4,8 @@ Owns: the `Shelf` protocol and its twins. A shelf has one place a df_id: chunks 
 and, when the write is complete, its manifest. Does not know: names, registers, who may write.
 
 On disk: `chunks/<df_id>/<number>.arrow` and `chunks/<df_id>/manifest`. Files come to their names
-by rename after their content is durable.
+by rename after their content is durable. Beside them lies a ballast file, whose space lets a drop
+succeed on a disk that is full.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +25,8 @@ from eau2.kv import chunk
 from eau2.kv.lock import Pins, unpinned
 
 MANIFEST = "manifest"
+BALLAST = "ballast"
+_BALLAST_BYTES = 1 << 18
 
 
 class Shelf(Protocol):
@@ -57,6 +61,12 @@ class Shelf(Protocol):
 
     def sweep(self, keep: Collection[str]) -> None:
         """Delete what belongs to no df_id in `keep`. Only for the holder of the writer's lock."""
+
+    def keep_room(self) -> None:
+        """Set a little space aside, so that on a full disk a name can still be dropped."""
+
+    def give_room(self) -> None:
+        """Give the space back that was set aside."""
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -104,6 +114,12 @@ class MemoryShelf:
     def sweep(self, keep: Collection[str]) -> None:
         for df_id in set(self._chunks) - set(keep):
             self.remove(df_id)
+
+    def keep_room(self) -> None:
+        """Memory that is full cannot be helped by a file."""
+
+    def give_room(self) -> None:
+        """Nothing was set aside."""
 
     def close(self) -> None:
         self._chunks.clear()
@@ -188,6 +204,19 @@ class DiskShelf:
             raise OperationalError(
                 f"left-over files of the store cannot be deleted ({error})"
             ) from error
+
+    def keep_room(self) -> None:
+        path = self._root.parent / BALLAST
+        try:
+            if not path.exists() or path.stat().st_size < _BALLAST_BYTES:
+                path.write_bytes(os.urandom(_BALLAST_BYTES))
+        except OSError:
+            # Without room for it now, a later start tries again.
+            return
+
+    def give_room(self) -> None:
+        with suppress(OSError):
+            (self._root.parent / BALLAST).unlink(missing_ok=True)
 
     def close(self) -> None:
         self._pins.close()

@@ -24,6 +24,7 @@ from eau2.catalog import ChunkKey, ChunkRef, Frame, merge_chunk_statistics
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import (
     CorruptChunkError,
+    DiskFullError,
     Error,
     InterfaceError,
     NameExistsError,
@@ -36,13 +37,14 @@ from eau2.kv import chunk, manifest
 from eau2.kv.encoding import chunked, frame_schema, stage_batches
 from eau2.kv.lock import WriterLock
 from eau2.kv.registry import Entry, MemoryRegistry, Registry, SqliteRegistry, State
-from eau2.kv.shelf import DiskShelf, MemoryShelf, Shelf
+from eau2.kv.shelf import BALLAST, DiskShelf, MemoryShelf, Shelf
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 _FORMAT = "eau2 store 1\n"
 _FORMAT_FILE = "FORMAT"
 _NAMES_FILE = "names.sqlite"
 _CHUNKS = "chunks"
+_LOCK_FILE = "lock"
 _OPEN_CHUNKS = 1024
 """Chunks kept open: each is a mapping, of which a process may have some ten thousands."""
 
@@ -77,7 +79,7 @@ class Store:
             if chunk.is_full(error):
                 raise chunk.disk_error(error, f"making the store {root}") from error
             raise StoreError(f"the store {root} cannot be opened: {error.strerror}") from error
-        store = cls(registry, DiskShelf(root / _CHUNKS), WriterLock(root / "lock"))
+        store = cls(registry, DiskShelf(root / _CHUNKS), WriterLock(root / _LOCK_FILE))
         try:
             store._collect()
         except BaseException:
@@ -167,9 +169,14 @@ class Store:
             if entry is None or entry.state is not State.LIVE:
                 return False
             dropped = changed(entry, state=State.DROPPED, pending=None)
-            self._swap(name, entry, dropped)
+            try:
+                self._swap(name, entry, dropped)
+            except DiskFullError:
+                self._shelf.give_room()
+                self._swap(name, entry, dropped)
             self._delete(entry.df_id)
             self._swap(name, dropped, None)
+            self._shelf.keep_room()
         return True
 
     def holds(self, key: ChunkKey) -> bool:
@@ -224,14 +231,17 @@ class Store:
         return changed(frame, chunks=chunks, statistics=merged)
 
     def _undo(self, name: str, reserved: Entry, before: Entry | None, df_id: str) -> None:
-        """Take a failed put back. What cannot be taken back now, the next start collects."""
+        """Take a failed put back. What cannot be taken back now, the next start collects.
+
+        The chunks go first, since on a full disk the register has no room to change before.
+        """
         try:
-            self._registry.cas(name, reserved, before)
             current = self._registry.read(name)
+            if current is None or current.df_id != df_id or current.state is not State.LIVE:
+                self._shelf.remove(df_id)
+                self._registry.cas(name, reserved, before)
         except Error:
             return
-        if current is None or df_id not in (current.df_id, current.pending):
-            self._shelf.remove(df_id)
 
     def _collect(self) -> None:
         """Delete what dead writers left, as far as no manifest that is LIVE lists it."""
@@ -246,6 +256,7 @@ class Store:
                     if entry.pending is not None:
                         self._swap(entry.name, entry, changed(entry, pending=None))
                 self._shelf.sweep(live)
+                self._shelf.keep_room()
         except StoreBusyError:
             return
 
@@ -389,7 +400,7 @@ def _prepare(root: Path) -> Registry:
 
 def _check_new(root: Path) -> None:
     """Refuse a directory that holds anything but a store whose making was cut short."""
-    ours = (_FORMAT_FILE, _NAMES_FILE, _CHUNKS, "lock")
+    ours = (_FORMAT_FILE, _NAMES_FILE, _CHUNKS, _LOCK_FILE, BALLAST)
     strange = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(ours))
     if not strange and (root / _CHUNKS).is_dir() and not (root / _NAMES_FILE).exists():
         strange = sorted(f"{_CHUNKS}/{entry.name}" for entry in (root / _CHUNKS).iterdir())

@@ -89,19 +89,16 @@ def bin_of(value: pl.Expr) -> pl.Expr:
 
 
 def scaled_in_bin(value: pl.Expr) -> pl.Expr:
-    """`value` (Float64) as an Int128 count of 2**(32 * bin - 1075); NULL for NaN and infinities.
+    """`value` (Float64) as an Int128 count of 2**(32 * bin - 1075); any count for NaN and infinity.
 
     Setting the bin's bits to those of 2**0 scaled by the bias multiplies by the right power of two
     without a multiplication. Zero and subnormal numbers have no leading one, and are multiplied.
     """
     bits = value.reinterpret(dtype=pl.Int64)
     moved = (bits & ~_BIN_MASK) + (_BIAS << _FRACTION_BITS)
-    exponent = bits & _EXPONENT_MASK
+    small = (bits & _EXPONENT_MASK) == 0
     scaled = (
-        pl.when(exponent == 0)
-        .then(_scale(value, _BIAS))
-        .when(exponent != _EXPONENT_MASK)
-        .then(moved.reinterpret(dtype=pl.Float64))
+        pl.when(small).then(_scale(value, _BIAS)).otherwise(moved.reinterpret(dtype=pl.Float64))
     )
     return scaled.cast(pl.Int128)
 

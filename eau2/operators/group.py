@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.errors import OutOfRangeError
 from eau2.operators import exact_sum
 from eau2.operators.aggregates import Check, StatePlan, plan_states
@@ -166,7 +167,8 @@ def _merge_binned(
                 for number in numbers
             ]
             groups = _group(groups, labels, states + digits)
-        done = groups.collect()
+        large = rows.height > LIMITS.in_memory_engine_rows
+        done = groups.collect(engine="streaming" if large else "in-memory")
         combined = {
             sum_: exact_sum.combine(done.select(f"{sum_}_{n}" for n in numbers), numbers)
             for sum_, numbers in bins.items()

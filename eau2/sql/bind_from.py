@@ -113,7 +113,12 @@ def _visible(
 
 
 def _stem(path: str) -> str:
-    """The name by which a file's columns can be qualified: the file's, without its ending."""
+    """The name by which a file's columns can be qualified: the file's, without its ending.
+
+    The files of a glob have no name in common, so there it is the glob.
+    """
+    if any(sign in path for sign in "*?["):
+        return path
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
     return name.split(".", 1)[0] or name
 

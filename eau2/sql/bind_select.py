@@ -318,8 +318,9 @@ def _projected(
     """The select list, then ORDER BY and LIMIT over it; sort keys of their own are hidden."""
     columns = _columns(select, items)
     known: dict[int, Column] = {}
-    for column, item in zip(columns, items, strict=True):
-        known.setdefault(select.shapes.of(item.expr), column)
+    if any(key.bound is not None for key in order):
+        for column, item in zip(columns, items, strict=True):
+            known.setdefault(select.shapes.of(item.expr), column)
     hidden: list[tuple[Column, Expr]] = []
     keys: list[SortKey] = []
     for key in order:

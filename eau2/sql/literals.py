@@ -145,7 +145,7 @@ def _python_decimal(value: Decimal, node: ast.Parameter) -> Literal:
     power = max(min(exponent, MAX_DECIMAL_DIGITS + 1), -MAX_DECIMAL_DIGITS - 1)
     scale = max(-power, 0)
     scaled = int("".join(map(str, digits[: MAX_DECIMAL_DIGITS + 1]))) * 10 ** max(power, 0)
-    width = max(len(str(scaled)), len(digits), scale + 1 if scale >= len(digits) else 1)
+    width = max(len(digits) + max(power, 0), scale + 1 if scale > len(digits) else 1)
     if width > MAX_DECIMAL_DIGITS:
         raise NotSupportedError(
             f"the parameter {_written(node.name)} has more than {MAX_DECIMAL_DIGITS} digits",

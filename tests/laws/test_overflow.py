@@ -123,9 +123,9 @@ WIDE = Decimal(10**38 - 1)
     ("values", "wanted"),
     [
         ([WIDE, Decimal(1)], None),
-        ([-WIDE, Decimal(-1)], None),
+        ([WIDE.copy_negate(), Decimal(-1)], None),
         ([WIDE, Decimal(1), Decimal(-1)], "either"),
-        ([WIDE, -WIDE], Decimal(0)),
+        ([WIDE, WIDE.copy_negate()], Decimal(0)),
         ([WIDE] * 3, None),
         ([Decimal(5)] * 3, Decimal(15)),
     ],

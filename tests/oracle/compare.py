@@ -22,6 +22,8 @@ Cell = tuple[int, object]
 
 def plain_type(arrow: pa.DataType) -> pa.DataType:
     """The type, with the layouts of strings and dictionaries forgotten."""
+    if pa.types.is_null(arrow):
+        return pa.int32()
     if pa.types.is_dictionary(arrow):
         return plain_type(arrow.value_type)
     if pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow):

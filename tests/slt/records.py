@@ -149,7 +149,9 @@ def arrow_type(name: str) -> pa.DataType:
 
 
 def type_name(arrow: pa.DataType) -> str:
-    """The SQL name of a result column's Arrow type."""
+    """The SQL name of a result column's Arrow type; a bare NULL is an INTEGER, as DESCRIBE says."""
+    if pa.types.is_null(arrow):
+        return "INTEGER"
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision},{arrow.scale})"
     if pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow):

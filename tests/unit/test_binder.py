@@ -80,11 +80,11 @@ def oracle() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.close()
 
 
-VALUES = {1: 7, 2: 2**40, 3: "x"}
+VALUES: dict[int | str, object] = {1: 7, 2: 2**40, 3: "x"}
 
 
 def described(
-    connection: duckdb.DuckDBPyConnection, text: str, values: dict[int, object]
+    connection: duckdb.DuckDBPyConnection, text: str, values: dict[int | str, object]
 ) -> list[tuple[str, str]]:
     connection.execute(text, {str(name): value for name, value in values.items()})
     return [(column[0], str(column[1]).strip('"')) for column in connection.description]
@@ -93,8 +93,8 @@ def described(
 @pytest.mark.parametrize("listed", [*SELECT_LISTS, *AGGREGATES])
 def test_names_and_types_are_duckdbs(oracle: duckdb.DuckDBPyConnection, listed: str) -> None:
     text = f"select {listed} from t"
-    values: dict[int, object] = VALUES if "$" in listed else {}
-    result = bound(text, {**values})
+    values = VALUES if "$" in listed else {}
+    result = bound(text, values)
     ours = [(n, str(c.type)) for n, c in zip(result.names, result.plan.output, strict=True)]
     assert ours == described(oracle, text, values)
 

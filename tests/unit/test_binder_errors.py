@@ -130,6 +130,9 @@ PARAMETERS: list[tuple[object, str, object]] = [
     ("x", "VARCHAR", "x"),
     (Decimal("1.50"), "DECIMAL(3,2)", 150),
     (Decimal("-0.001"), "DECIMAL(4,3)", -1),
+    (Decimal("0.10"), "DECIMAL(2,2)", 10),
+    (Decimal("0E+5"), "DECIMAL(6,0)", 0),
+    (Decimal("0.0"), "DECIMAL(1,1)", 0),
     (Decimal("1E+3"), "DECIMAL(4,0)", 1000),
     (date(1970, 1, 3), "DATE", 2),
     (datetime(1970, 1, 1, 0, 0, 1), "TIMESTAMP", 1_000_000),
@@ -149,7 +152,8 @@ def test_a_parameter_is_a_literal_of_its_values_type(
 
 
 @pytest.mark.parametrize(
-    "value", [b"x", [1], object(), Decimal("NaN"), datetime.now(UTC), 2**127, 10**40]
+    "value",
+    [b"x", [1], object(), Decimal("NaN"), datetime.now(UTC), 2**127, 10**40, Decimal("1E+9999")],
 )
 def test_other_parameters_are_refused(value: object) -> None:
     text = "select 1 + $1"
@@ -179,6 +183,33 @@ def test_deep_expressions_bind_or_are_refused() -> None:
         "select " + "m + 1.5 - " * (LIMITS.expression_depth - 60) + "a from t",
     ):
         assert "deep" in failure(text).message
+
+
+HUGE = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"select {HUGE}",
+        f"select -{HUGE}",
+        f"select a from t order by {HUGE}",
+        f"select a from t limit {HUGE}",
+        "select a from t limit 1e999999999",
+        f"select d + interval '{HUGE} days' from t",
+        f"select d + interval {HUGE} day from t",
+        "select d + interval '1e999999999' day from t",
+        f"select d + interval '{'1 foo ' * 50_000}' from t",
+        f"select date '{HUGE}-01-01'",
+    ],
+    ids=range(10),
+)
+def test_constants_without_measure_are_refused_at_once(text: str) -> None:
+    assert failure(text).message
+
+
+def test_an_interval_of_many_parts_is_read_in_time() -> None:
+    bound(f"select d + interval '{'1 day ' * 100_000}' from t")
 
 
 def test_aliases_that_double_are_refused_in_time() -> None:

@@ -97,6 +97,14 @@ def test_piped_statements_run_without_a_prompt(cli: Cli) -> None:
         assert [word in done.stdout for word in ("one", "0 rows", "two")] == [True] * 3
 
 
+def test_what_is_piped_keeps_its_order(cli: Cli) -> None:
+    done = cli(stdin="SELECT 1;\n\\timing\nSELECT 2;\n\\?\nSELECT 3;\n")
+    marks = ["│       1 │", "Timing is on.", "│       2 │", "Ctrl-C", "│       3 │"]
+    places = [done.stdout.find(mark) for mark in marks]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
 def test_the_first_piped_error_ends_the_run(cli: Cli) -> None:
     done = cli(stdin="SELECT 1 AS one;\n\nSELECT nothing;\nSELECT 2 AS two;")
     assert done.returncode == 1

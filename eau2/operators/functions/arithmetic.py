@@ -11,6 +11,7 @@ on a Call promises that the plain computation stays in range.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import polars as pl
@@ -25,10 +26,17 @@ from eau2.operators.coercion import (
     product_out_of_range,
 )
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.checks import Problem, Scope, narrow, problem, raise_where
+from eau2.operators.functions.checks import (
+    Outcome,
+    Scope,
+    batchwise,
+    checked,
+    formula,
+    narrowed,
+)
 from eau2.operators.functions.dates import bind_plus
 from eau2.operators.functions.decimals import decimal_text
-from eau2.operators.functions.floats import divide
+from eau2.operators.functions.floats import divide, spread_divide
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
@@ -141,16 +149,14 @@ def _bind_negate(name: str, args: tuple[Expr, ...]) -> Expr:
     return Call(arg.type, name, args)
 
 
-def _overflow(op: str, type_: SqlType, left: pl.Expr, right: pl.Expr) -> Problem:
-    noun = _VERBS[op]
-    if type_.is_decimal:
-        return problem("range", f"decimal overflow in {noun}: the result does not fit {type_}")
-    text = (f"integer overflow in {noun}: ", left, f" {op} ", right, f" does not fit {type_}")
-    return problem("range", *text)
+def _overflow(op: str, type_: SqlType) -> Callable[..., tuple[str | pl.Expr, ...]]:
+    """The parts of the message for an integer overflow, from the operands."""
+    text = f"integer overflow in {_VERBS[op]}: "
+    return lambda left, right: (text, left, f" {op} ", right, f" does not fit {type_}")
 
 
-def _zero_division(op: str, left: pl.Expr) -> Problem:
-    return problem("range", "division by zero: ", left, f" {op} 0")
+def _too_wide(op: str, type_: SqlType) -> tuple[str, tuple[str, ...]]:
+    return "range", (f"decimal overflow in {_VERBS[op]}: the result does not fit {type_}",)
 
 
 def _apply(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
@@ -167,33 +173,46 @@ def _magnitude(expr: Expr) -> int:
 
 
 def _lower_additive(op: str, call: Call, scope: Scope) -> pl.Expr:
-    left, right = (scope.lower(arg) for arg in call.args)
+    operands = [scope.lower(arg) for arg in call.args]
     type_ = call.type
-    result = _apply(op, left, right)
     if type_.is_float or not call.checked:
-        return result
-    what = _overflow(op, type_, left, right)
+        return _apply(op, *operands)
+    dtype = kernel_dtype(type_)
     if type_.is_decimal:
         if sum(_magnitude(arg) for arg in call.args) < 10**type_.precision:
-            return result
-        # Two numbers of 38 digits can leave int128, but then the wrapped sum is no 38-digit number.
-        return raise_where(result, _too_long(result, type_.precision), what, scope)
+            return _apply(op, *operands)
+
+        def digits(left: pl.Expr, right: pl.Expr) -> Outcome:
+            # Two numbers of 38 digits can leave int128; the wrapped sum then has 39.
+            result = _apply(op, left, right)
+            return Outcome(result, _too_long(result, type_.precision), *_too_wide(op, type_))
+
+        return checked(dtype, digits, scope, *operands)
     if type_ == HUGEINT:
-        rises = right >= 0 if op == "+" else right <= 0
-        return raise_where(result, rises != (result >= left), what, scope)
-    return _checked_integer(op, type_, left, right, what, scope)
+
+        def signs(left: pl.Expr, right: pl.Expr) -> Outcome:
+            result = _apply(op, left, right)
+            rises = right >= 0 if op == "+" else right <= 0
+            bad = rises != (result >= left)
+            return Outcome(result, bad, "range", _overflow(op, type_)(left, right))
+
+        return checked(dtype, signs, scope, *operands)
+    return _checked_integer(op, type_, operands, scope)
 
 
 def _checked_integer(
-    op: str, type_: SqlType, left: pl.Expr, right: pl.Expr, what: Problem, scope: Scope
+    op: str, type_: SqlType, operands: list[pl.Expr], scope: Scope
 ) -> pl.Expr:
     wide = _WIDER[type_.kind]
     if op == "*" and type_.kind is Kind.UINTEGER:
         wide = pl.UInt64()
     elif op == "*" and type_.kind is Kind.UBIGINT:
         wide = pl.UInt128()
-    value = _apply(op, left.cast(wide), right.cast(wide))
-    return narrow(value, kernel_dtype(type_), what, scope)
+
+    def compute(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+        return _apply(op, left.cast(wide), right.cast(wide))
+
+    return narrowed(kernel_dtype(type_), compute, _overflow(op, type_), scope, *operands)
 
 
 def _too_long(value: pl.Expr, digits: int) -> pl.Expr:
@@ -204,118 +223,141 @@ def _too_long(value: pl.Expr, digits: int) -> pl.Expr:
 def _lower_product(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
     type_ = call.type
-    if type_.is_float:
-        return left * right
-    what = _overflow("*", type_, left, right)
-    if type_ == HUGEINT:
-        product = left * right
-        return product if not call.checked else _checked_int128(product, left, right, what, scope)
-    if not type_.is_decimal:
-        if not call.checked:
-            return left * right
-        return _checked_integer("*", type_, left, right, what, scope)
     dtype = kernel_dtype(type_)
     if type_.is_wide:
         left, right = left.cast(dtype), right.cast(dtype)
-    largest = math.prod(_magnitude(arg) for arg in call.args)
-    if not call.checked or largest < 10**type_.precision:
+    if type_.is_float or not call.checked:
         return left * right
-    if not type_.is_wide:
-        wide = left.cast(pl.Int128) * right.cast(pl.Int128)
-        return raise_where(wide, _too_long(wide, type_.precision), what, scope).cast(dtype)
+    if type_ == HUGEINT:
+        return checked(dtype, _int128_product, scope, left, right)
+    if not type_.is_decimal:
+        return _checked_integer("*", type_, [left, right], scope)
+    largest = math.prod(_magnitude(arg) for arg in call.args)
+    limit = 10**type_.precision
+    if largest < limit:
+        return left * right
+
+    def over(left: pl.Expr, right: pl.Expr) -> Outcome:
+        product = left * right
+        estimate = (left.cast(pl.Float64) * right.cast(pl.Float64)).abs()
+        # Above 1.2 times the limit the product may have wrapped; below it, its digits are exact.
+        bad = (estimate > 1.2 * limit) | _too_long(product, type_.precision)
+        return Outcome(product, bad, *_too_wide("*", type_))
+
+    def small(frame: pl.DataFrame) -> bool:
+        return math.prod(_largest(column) for column in frame.get_columns()[:2]) < limit
+
+    return checked(dtype, over, scope, left, right, proof=small)
+
+
+def _largest(column: pl.Series) -> int:
+    """The largest magnitude in an integer column."""
+    low, high = column.min(), column.max()
+    return max(-int(low), int(high)) if isinstance(low, int) and isinstance(high, int) else 0
+
+
+def _int128_product(left: pl.Expr, right: pl.Expr) -> Outcome:
+    """A 128-bit product; overflow shows far out by a float estimate, near the edge by the sign."""
     product = left * right
-    estimate = (left.cast(pl.Float64) * right.cast(pl.Float64)).abs()
-    # Above the estimate's limit the product may have wrapped; below it, its digits are exact.
-    bad = (estimate > 1.2e38) | _too_long(product, type_.precision)
-    return raise_where(product, bad, what, scope)
-
-
-def _checked_int128(
-    product: pl.Expr, left: pl.Expr, right: pl.Expr, what: Problem, scope: Scope
-) -> pl.Expr:
-    """A 128-bit product, or a failure: far out by its float estimate, near the edge by its sign."""
     estimate = left.cast(pl.Float64) * right.cast(pl.Float64)
-    far = estimate.abs() > _INT128_LIMIT * 1.001
-    return raise_where(product, far | ((product < 0) != (estimate < 0)), what, scope)
+    bad = (estimate.abs() > _INT128_LIMIT * 1.001) | ((product < 0) != (estimate < 0))
+    return Outcome(product, bad, "range", _overflow("*", HUGEINT)(left, right))
 
 
 def _lower_divide(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
-    return divide(left, right)
+    return divide(left, right, call)
+
+
+def _zero_division(op: str, left: pl.Expr) -> tuple[str | pl.Expr, ...]:
+    return ("division by zero: ", left, f" {op} 0")
 
 
 def _lower_whole_divide(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
-    zero = _zero_division("//", left)
-    if call.type.is_float:
-        result = divide(left, right)
-        return _unless_zero(call, result, left, right, zero, scope)
-    dtype = kernel_dtype(call.type)
-    floored = left // right
-    if INTEGER_RANGES[call.type.kind][0] == 0:
-        return _unless_zero(call, floored, left, right, zero, scope)
+    type_ = call.type
+    if type_.is_float:
+        return checked(kernel_dtype(type_), _float_whole_divide, scope, left, right)
+    return _divided(call, left, right, scope, _truncated)
+
+
+def _float_whole_divide(left: pl.Expr, right: pl.Expr) -> Outcome:
+    # DuckDB divides floats by // as by /, but for the error on zero.
+    return Outcome(spread_divide(left, right), (right == 0) & left.is_not_null(), "range",
+                   _zero_division("//", left))
+
+
+def _truncated(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """The quotient of signed integers cut towards zero: Polars rounds it down."""
     inexact = (left % right != 0) & ((left < 0) != (right < 0))
-    result = floored + inexact.cast(dtype)
-    result = _unless_zero(call, result, left, right, zero, scope)
-    return _unless_least(call, result, left, right, scope)
+    return left // right + inexact.cast(pl.Int8)
+
+
+def _truncated_rest(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """The remainder with the sign of the dividend: Polars gives it the divisor's."""
+    rest = left % right
+    turned = (rest != 0) & ((left < 0) != (right < 0))
+    return pl.when(turned).then(rest - right).otherwise(rest)
 
 
 def _lower_remainder(call: Call, scope: Scope) -> pl.Expr:
     left, right = (scope.lower(arg) for arg in call.args)
-    if call.type.is_float:
-        return _float_remainder(left, right, call.type)
-    floored = left % right
-    result = floored
-    if call.type.is_decimal or INTEGER_RANGES[call.type.kind][0] < 0:
-        turned = (floored != 0) & ((left < 0) != (right < 0))
-        result = pl.when(turned).then(floored - right).otherwise(floored)
-    shown = left
-    if call.type.is_decimal:
-        shown = decimal_text(left, call.type)
-    result = _unless_zero(call, result, left, right, _zero_division("%", shown), scope)
-    return result if call.type.is_decimal else _unless_least(call, result, left, right, scope)
+    type_ = call.type
+    if type_.is_float:
+        return _float_remainder(left, right, type_)
+    return _divided(call, left, right, scope, _truncated_rest)
 
 
-def _unless_zero(
-    call: Call, result: pl.Expr, left: pl.Expr, right: pl.Expr, what: Problem, scope: Scope
+def _divided(
+    call: Call,
+    left: pl.Expr,
+    right: pl.Expr,
+    scope: Scope,
+    signed: Callable[[pl.Expr, pl.Expr], pl.Expr],
 ) -> pl.Expr:
+    """// or % on integers and decimals: no zero divisor, and not the least integer by -1."""
+    type_, op = call.type, call.function
+    low = 0 if type_.is_decimal else INTEGER_RANGES[type_.kind][0]
+    if not type_.is_decimal and low == 0:
+        signed = {"//": lambda a, b: a // b, "%": lambda a, b: a % b}[op]
     divisor = call.args[1]
-    if isinstance(divisor, Literal) and divisor.value != 0:
-        return result
-    return raise_where(result, (right == 0) & left.is_not_null(), what, scope)
+    constant = divisor.value if isinstance(divisor, Literal) else None
+    dtype = kernel_dtype(type_)
+    if constant not in (None, 0) and (constant != -1 or low == 0):
+        return formula(dtype, signed, left, right)
 
+    def over(left: pl.Expr, right: pl.Expr) -> Outcome:
+        zero = (right == 0) & left.is_not_null()
+        shown = decimal_text(left, type_) if type_.is_decimal else left
+        if low == 0:
+            return Outcome(signed(left, right), zero, "range", _zero_division(op, shown))
+        least = (left == pl.lit(low, dtype)) & (right == -1)
+        message = ("division by zero or integer overflow: ", left, f" {op} ", right)
+        return Outcome(signed(left, right), zero | least, "range", message)
 
-def _unless_least(
-    call: Call, result: pl.Expr, left: pl.Expr, right: pl.Expr, scope: Scope
-) -> pl.Expr:
-    """The quotient, or a failure for the one that overflows: the least integer by -1."""
-    divisor = call.args[1]
-    low = INTEGER_RANGES[call.type.kind][0]
-    if low == 0 or (isinstance(divisor, Literal) and divisor.value != -1):
-        return result
-    bad = (left == literal(low, call.type)) & (right == -1)
-    return raise_where(result, bad, _overflow("//", call.type, left, right), scope)
+    return checked(dtype, over, scope, left, right)
 
 
 def _float_remainder(left: pl.Expr, right: pl.Expr, type_: SqlType) -> pl.Expr:
-    """The exact remainder of IEEE division truncated, by Python's fmod on the distinct pairs.
+    """The exact remainder of a division cut towards zero, by Python's fmod on distinct pairs.
 
     Polars has only a floored remainder, which loses digits when the quotient is large.
     """
-    one, two = left.cast(pl.Float64), right.cast(pl.Float64)
-    pairs = pl.struct(one.abs().alias("a"), two.abs().alias("b"))
-    rest = pairs.map_batches(_fmod, return_dtype=pl.Float64, is_elementwise=True)
-    negative = (one < 0) | (1 / one < 0)
-    return pl.when(negative).then(-rest).otherwise(rest).cast(kernel_dtype(type_))
+    dtype = kernel_dtype(type_)
+    return batchwise(dtype, lambda frame: _fmod(frame).cast(dtype), left, right)
 
 
-def _fmod(pairs: pl.Series) -> pl.Series:
-    frame = pairs.struct.unnest()
-    known = frame.unique()
-    values = [_fmod_one(a, b) for a, b in known.iter_rows()]
-    table = known.with_columns(pl.Series("value", values, dtype=pl.Float64))
-    joined = frame.join(table, on=["a", "b"], how="left", nulls_equal=True, maintain_order="left")
-    return joined.get_column("value")
+def _fmod(frame: pl.DataFrame) -> pl.Series:
+    pairs = frame.select(
+        pl.col("0").cast(pl.Float64).abs().alias("a"), pl.col("1").cast(pl.Float64).abs().alias("b")
+    )
+    known = pairs.unique()
+    rests = [_fmod_one(a, b) for a, b in known.iter_rows()]
+    table = known.with_columns(pl.Series("rest", rests, dtype=pl.Float64))
+    joined = pairs.join(table, on=["a", "b"], how="left", nulls_equal=True, maintain_order="left")
+    value = frame.get_column("0").cast(pl.Float64)
+    negative = (value < 0) | (1 / value < 0)
+    return joined.select(pl.when(negative).then(-pl.col("rest")).otherwise("rest")).to_series()
 
 
 def _fmod_one(a: float | None, b: float | None) -> float | None:
@@ -331,15 +373,20 @@ def _lower_negate(call: Call, scope: Scope) -> pl.Expr:
     type_ = call.type
     if type_.is_float:
         return -value
-    if type_.is_decimal:
+    if type_.is_decimal or not call.checked:
         return 0 - value
-    what = problem("range", "integer overflow in negation: -(", value, f") does not fit {type_}")
+
+    def shown(value: pl.Expr) -> tuple[str | pl.Expr, ...]:
+        return ("integer overflow in negation: -(", value, f") does not fit {type_}")
+
+    dtype = kernel_dtype(type_)
     if type_ == HUGEINT:
-        least = value == literal(INTEGER_RANGES[Kind.HUGEINT][0], HUGEINT)
-        return raise_where(0 - value, least, what, scope)
-    if not call.checked:
-        return 0 - value
-    return narrow(0 - value.cast(_WIDER[type_.kind]), kernel_dtype(type_), what, scope)
+        least = literal(INTEGER_RANGES[Kind.HUGEINT][0], HUGEINT)
+        return checked(
+            dtype, lambda x: Outcome(0 - x, x == least, "range", shown(x)), scope, value
+        )
+    wide = _WIDER[type_.kind]
+    return narrowed(dtype, lambda x: 0 - x.cast(wide), shown, scope, value)
 
 
 def _operator(name: str, summary: str, example: str) -> Function:

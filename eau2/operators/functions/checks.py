@@ -1,20 +1,21 @@
-"""How a computation fails: the columns of a kernel call that raise, and the message they carry.
+"""How a computation fails, and how a formula runs over one batch of rows.
 
-Owns: `Scope` (what is known where an expression is lowered), the raising idiom, the marker that
-carries a message through a kernel engine's exception, and `diagnosis`, which takes it out again.
-Comes in: conditions under which a value must not be. Goes out: Polars expressions.
+Owns: `Scope` (what is known where an expression is lowered), `batchwise` and `checked`, the marker
+that carries a message through a kernel engine's exception, and `diagnosis`, which takes it out.
+Comes in: lowered operands and a formula over them. Goes out: Polars expressions.
 Does not know: functions, SQL types.
 
-Polars computes silently where SQL raises, and it cannot raise on request. What it does raise on is
-a strict cast of a value that does not fit, so a forbidden row is turned into such a value. The
-quick form says only that something failed. In a second run with `diagnose` the value is a text
-that holds the message, and Polars quotes the first few texts in its exception.
+A formula that names an operand several times would double the size of the expression at every
+level of nesting. So it does not run on the operands' expressions: `batchwise` gives their values,
+batch by batch, to a function of whole columns, which evaluates the formula over them. That is also
+where a forbidden value is noticed and raised, with a message that shows it. Where one strict cast
+says it all, the cast alone is quicker; its failure is explained by a second run with `diagnose`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -64,43 +65,120 @@ class Scope:
         return value if self.guard is None else pl.when(self.guard).then(value)
 
 
-Problem = Callable[[], tuple[str, tuple["str | pl.Expr", ...]]]
-"""Makes the code and the parts of a message; called only when diagnosing."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a formula gives: a value, and where it must not be (NULL counts as false).
+
+    code and parts make the message for a forbidden row: fixed texts and columns. On forbidden rows
+    the value itself must not fail.
+    """
+
+    value: pl.Expr
+    bad: pl.Expr
+    code: str
+    parts: tuple[str | pl.Expr, ...]
 
 
-def problem(code: str, *parts: str | pl.Expr) -> Problem:
-    """A message of fixed texts and columns."""
-    return lambda: (code, parts)
+Formula = Callable[..., Outcome]
+Columns = Sequence[pl.Series]
 
 
-def _text(code: str, parts: tuple[str | pl.Expr, ...]) -> pl.Expr:
-    pieces = [part if isinstance(part, pl.Expr) else pl.lit(part) for part in parts]
-    cast = [piece.cast(pl.String) for piece in pieces]
-    return pl.concat_str(pl.lit(f"{MARK}eau2:{code}:"), *cast, pl.lit(MARK), ignore_nulls=True)
+def batchwise(
+    dtype: pl.DataType, compute: Callable[[pl.DataFrame], pl.Series], *inputs: pl.Expr
+) -> pl.Expr:
+    """A function of whole columns: `compute` gets the inputs as columns "0", "1", ... of a frame.
+
+    It must treat every row by itself: how rows are cut into batches is not known.
+    """
+
+    def run(columns: Columns) -> pl.Series:
+        heights = {len(column) for column in columns}
+        height = 1 if heights == {1} else max(heights - {1}, default=0)
+        full = [
+            (column if len(column) == height else column.new_from_index(0, height)).alias(str(i))
+            for i, column in enumerate(columns)
+        ]
+        result = compute(pl.DataFrame(full))
+        return result if len(result) == height else result.new_from_index(0, height)
+
+    return pl.map_batches(list(inputs), run, return_dtype=dtype, is_elementwise=True)
 
 
-def _zero_or_raise(bad: pl.Expr, what: Problem, scope: Scope) -> pl.Expr:
-    """A column of zeros that raises where `bad` is true."""
-    if scope.diagnose:
-        code, parts = what()
-        return pl.when(bad).then(_text(code, parts)).otherwise(pl.lit("0")).cast(pl.UInt8)
-    wrong = pl.when(bad).then(pl.lit(256, pl.Int16)).otherwise(pl.lit(0, pl.Int16))
-    return wrong.cast(pl.UInt8)
+def _column(index: int) -> pl.Expr:
+    return pl.col(str(index))
 
 
-def raise_where(value: pl.Expr, bad: pl.Expr, what: Problem, scope: Scope) -> pl.Expr:
-    """`value`, or a failure if `bad` is true on a row that counts. NULL in `bad` is false."""
-    failing = bad if scope.guard is None else scope.guard & bad
-    return pl.when(_zero_or_raise(failing, what, scope) == 0).then(value)
+def formula(dtype: pl.DataType, over: Callable[..., pl.Expr], *inputs: pl.Expr) -> pl.Expr:
+    """A formula that cannot fail, over operands that are each evaluated once."""
+    value = over(*map(_column, range(len(inputs)))).cast(dtype).alias("value")
+    return batchwise(dtype, lambda frame: frame.select(value).to_series(), *inputs)
 
 
-def narrow(value: pl.Expr, dtype: pl.DataType, what: Problem, scope: Scope) -> pl.Expr:
-    """An integer column in a narrower integer dtype, or a failure if a value does not fit."""
-    kept = scope.guarded(value)
+def checked(
+    dtype: pl.DataType,
+    over: Formula,
+    scope: Scope,
+    *inputs: pl.Expr,
+    safe: bool = False,
+    proof: Callable[[pl.DataFrame], bool] | None = None,
+) -> pl.Expr:
+    """A formula that fails where it says so, on the rows that count.
+
+    With `safe` a forbidden row is NULL instead. `proof` may show from a batch as a whole that no
+    row of it is forbidden.
+    """
+    outcome = over(*map(_column, range(len(inputs))))
+    value, bad = outcome.value.cast(dtype).alias("value"), outcome.bad.alias("bad")
+    guarded = scope.guard is not None and not safe
+    if guarded:
+        bad = (outcome.bad & _column(len(inputs))).alias("bad")
+
+    def run(frame: pl.DataFrame) -> pl.Series:
+        if proof is not None and proof(frame):
+            return frame.select(value).to_series()
+        if safe:
+            return frame.select(pl.when(~bad).then(value).alias("value")).to_series()
+        result = frame.select(value, bad)
+        forbidden = result.get_column("bad")
+        if forbidden.any():
+            raise ValueError(_marked(outcome, frame.filter(forbidden).head(1)))
+        return result.get_column("value")
+
+    if guarded:
+        assert scope.guard is not None
+        return batchwise(dtype, run, *inputs, scope.guard)
+    return batchwise(dtype, run, *inputs)
+
+
+def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
+    shown = [
+        part if isinstance(part, str) else str(row.select(part.cast(pl.String)).item())
+        for part in outcome.parts
+    ]
+    return f"{MARK}eau2:{outcome.code}:{''.join(shown)}{MARK}"
+
+
+def narrowed(
+    dtype: pl.DataType,
+    wide: Callable[..., pl.Expr],
+    parts: Callable[..., tuple[str | pl.Expr, ...]],
+    scope: Scope,
+    *inputs: pl.Expr,
+    code: str = "range",
+) -> pl.Expr:
+    """An integer computed in a wider dtype and narrowed; what does not fit fails.
+
+    `parts` makes the message from the inputs; it is used when diagnosing.
+    """
     if not scope.diagnose:
-        return kept.cast(dtype)
-    lost = kept.is_not_null() & kept.cast(dtype, strict=False).is_null()
-    return raise_where(kept.cast(dtype, strict=False), lost, what, scope)
+        return wide(scope.guarded(inputs[0]), *inputs[1:]).cast(dtype)
+
+    def over(*columns: pl.Expr) -> Outcome:
+        value = wide(*columns)
+        small = value.cast(dtype, strict=False)
+        return Outcome(small, value.is_not_null() & small.is_null(), code, parts(*columns))
+
+    return checked(dtype, over, scope, *inputs)
 
 
 def diagnosis(text: str) -> Error | None:

@@ -1,0 +1,1 @@
+"""Golden scripts: SQL in; ast, plans, rules, stages and results out, kept as text."""

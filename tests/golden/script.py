@@ -1,0 +1,179 @@
+"""Golden scripts: a file of statements with tags, and what each tag printed.
+
+A script is blocks. A block begins with a line of tags and goes on with SQL up to `---`; below it
+stands what the tags print, up to the next blank line or the end:
+
+    [plan, optimized, rules, stages, result]
+    SELECT a FROM t WHERE a > 1
+    ---
+    ...
+
+Tags: ast, plan (as bound), optimized, rules (each rule that changed the plan, and the plan it made),
+stages, result, error. Tables: `tests/slt/common.inc`. A line of `#` starts a comment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import eau2
+from eau2.catalog import Catalog
+from eau2.engine import explain
+from eau2.errors import Span
+from eau2.planner.optimizer import optimize
+from eau2.planner.physical import plan as cut
+from eau2.sql import ast
+from eau2.sql.binder import bind
+from eau2.sql.logical import Logical
+from eau2.sql.parser import parse
+from eau2.sql.plan_text import to_text
+from tests.slt.records import expand, rendered, table_of, types_text
+
+TABLES = Path(__file__).parent.parent / "slt" / "common.inc"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Comments, tags and SQL of one block."""
+
+    comments: tuple[str, ...]
+    tags: tuple[str, ...]
+    sql: str
+
+
+def read(path: Path) -> list[Block]:
+    """The blocks of a script; what was printed is left out."""
+    blocks: list[Block] = []
+    comments: list[str] = []
+    tags: tuple[str, ...] = ()
+    sql: list[str] = []
+    for line in [*path.read_text(encoding="utf-8").splitlines(), "["]:
+        if line.startswith("[") or (line.startswith("#") and tags and not sql):
+            if tags:
+                blocks.append(Block(tuple(comments), tags, "\n".join(sql)))
+                comments = []
+            tags, sql = tuple(line.strip("[]").split(", ")), []
+            printed = False
+        elif line.startswith("#"):
+            comments.append(line)
+        elif line == "---":
+            printed = True
+        elif tags and not printed and line.strip():
+            sql.append(line)
+    return blocks
+
+
+def connect() -> eau2.Connection:
+    """eau2 with the tables that scripts use, in chunks of three rows."""
+    connection = eau2.connect()
+    connection.execute("SET chunk_rows = 3")
+    for record in expand(TABLES):
+        connection.register(record.head[1], table_of(record))
+    return connection
+
+
+def bound(catalog: Catalog, sql: str) -> tuple[Logical, tuple[str, ...]]:
+    """The logical plan of a query, and its column names."""
+    (statement,) = parse(sql)
+    assert isinstance(statement, ast.Select)
+    result = bind(statement, catalog, None)
+    return result.plan, result.names
+
+
+def print_ast(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """The syntax tree, without spans."""
+    return "\n".join(tree_text(statement) for statement in parse(sql))
+
+
+def tree_text(node: object, indent: int = 0) -> str:
+    """Frozen nodes as an indented tree."""
+    pad = "  " * indent
+    if isinstance(node, tuple):
+        return "\n".join(tree_text(item, indent) for item in node)
+    if not dataclasses.is_dataclass(node):
+        return f"{pad}{node!r}"
+    flat, deep = [], []
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Span) or value is None or value == () or value is False:
+            continue
+        nested = dataclasses.is_dataclass(value) or isinstance(value, tuple)
+        plain_tuple = isinstance(value, tuple) and all(isinstance(v, str) for v in value)
+        if nested and not plain_tuple:
+            deep.append(f"{pad}  {field.name}:\n{tree_text(value, indent + 2)}")
+        else:
+            flat.append(f"{field.name}={value!r}")
+    head = f"{pad}{type(node).__name__} {' '.join(flat)}".rstrip()
+    return "\n".join([head, *deep])
+
+
+def print_plan(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """The logical plan as bound."""
+    return to_text(bound(catalog, sql)[0])
+
+
+def print_optimized(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """The logical plan after all rules."""
+    return to_text(optimize(bound(catalog, sql)[0]))
+
+
+def print_rules(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """Each rule that changed the plan, and the plan it made."""
+    parts: list[str] = []
+
+    def observe(rule: str, plan: Logical) -> None:
+        body = "\n".join("  " + line for line in to_text(plan).splitlines())
+        parts.append(f"{rule}:\n{body}")
+
+    optimize(bound(catalog, sql)[0], observe=observe)
+    return "\n".join(parts) or "(none)"
+
+
+def print_stages(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """The stages, cut at exchanges."""
+    plan, names = bound(catalog, sql)
+    return explain(cut(optimize(plan), names))
+
+
+def print_result(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """Types and rows."""
+    table = connection.sql(sql).to_arrow()
+    return "\n".join([" | ".join(table.column_names), types_text(table), *rendered(table)])
+
+
+def print_error(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
+    """The message of a statement that fails."""
+    try:
+        connection.sql(sql)
+    except eau2.Error as error:
+        return f"{type(error).__name__}: {error}"
+    return "(no error)"
+
+
+PRINTERS: dict[str, Callable[[Catalog, eau2.Connection, str], str]] = {
+    "ast": print_ast,
+    "plan": print_plan,
+    "optimized": print_optimized,
+    "rules": print_rules,
+    "stages": print_stages,
+    "result": print_result,
+    "error": print_error,
+}
+
+
+def run(path: Path) -> str:
+    """The script's text with everything printed anew."""
+    texts = []
+    with connect() as connection:
+        catalog = connection.catalog
+        for block in read(path):
+            lines = [*block.comments, f"[{', '.join(block.tags)}]", block.sql, "---"]
+            for tag in block.tags:
+                lines.append(f"{tag}:")
+                printed = PRINTERS[tag](catalog, connection, block.sql)
+                lines += ["  " + line if line else "" for line in printed.splitlines()]
+            texts.append("\n".join(line.rstrip() for line in lines))
+    return "\n\n".join(texts) + "\n"
