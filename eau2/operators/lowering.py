@@ -41,7 +41,7 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
         case Call():
             return lookup(expr.function).lower(expr, scope)
         case Cast():
-            return lower_cast(scope.lower(expr.arg), expr.arg.type, expr.type, expr.safe, scope)
+            return lower_cast(scope.lower(expr.arg), expr, scope)
         case Case():
             return _lower_case(expr, scope)
         case InList():
@@ -68,19 +68,21 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     """CASE as when/then. What can fail is computed only for the rows that reach it."""
     guarded = any(can_fail(child) for child in case.children)
     dtype = kernel_dtype(case.type)
-    inner = scope
+    tests, values = scope, scope
     taken: list[tuple[pl.Expr, pl.Expr]] = []
     for condition, result in case.branches:
-        test = inner.lower(condition)
-        value = (inner.within(test) if guarded else inner).lower(result)
-        taken.append((test, value))
+        test = tests.lower(condition)
+        taken.append((test, (values.within(test) if guarded else values).lower(result)))
         if guarded:
-            inner = inner.within(~test.fill_null(False))
+            untaken = ~test.fill_null(False)
+            values = values.within(untaken)
+            # A guard of conditions that repeats what can fail would double with every branch.
+            tests = tests if can_fail(condition) else tests.within(untaken)
     (test, value), *others = taken
     chain: Then | ChainedThen = pl.when(test).then(value)
     for test, value in others:
         chain = chain.when(test).then(value)
-    return chain.otherwise(inner.lower(case.otherwise)).cast(dtype)
+    return chain.otherwise(values.lower(case.otherwise)).cast(dtype)
 
 
 @lru_cache(maxsize=64)

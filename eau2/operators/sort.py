@@ -70,6 +70,11 @@ def _order(
     )
 
 
+def _slice(frame: pl.LazyFrame, offset: int, count: int | None) -> pl.LazyFrame:
+    """Rows from `offset` on. A frame has fewer than 2**32 rows, and Polars takes no larger number."""
+    return frame.slice(min(offset, _ROWS_MAX), None if count is None else min(count, _ROWS_MAX))
+
+
 @dataclass(frozen=True, slots=True)
 class Sort(Operator):
     """The rows in the order of the keys; rows that are equal in all keys stay as they came.
@@ -127,7 +132,7 @@ class Limit(Operator):
         return self.input.output
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
-        return inputs[0].slice(self.offset, self.count)
+        return _slice(inputs[0], self.offset, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +158,4 @@ class TopK(Operator):
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         # The engine turns a sort that is followed by a slice into a bounded heap.
         ordered = _order(inputs[0], self.keys, stable=False, diagnose=lowering.diagnose)
-        return ordered.slice(self.offset, self.count)
+        return _slice(ordered, self.offset, self.count)

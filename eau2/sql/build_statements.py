@@ -164,6 +164,11 @@ def _reset(span: Span, name: str) -> ast.Statement:
 
 
 @action
+def _setting_name(span: Span, *parts: str) -> str:
+    return ".".join(parts)
+
+
+@action
 def _setting_word(span: Span, word: str) -> ast.Constant:
     return ast.Constant(span, "string", word)
 

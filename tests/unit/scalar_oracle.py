@@ -27,6 +27,7 @@ from eau2.types import SqlType, decimal
 from eau2.types import Kind as K
 
 Build = Callable[..., Expr]
+FAILURES = (pl.exceptions.PolarsError, ValueError)
 
 POOLS: dict[str, tuple[str, ...]] = {
     "BOOLEAN": ("true", "false"),
@@ -215,9 +216,9 @@ def check(sql: str, build: Build, data: Rows, digits: int | None = None) -> None
 def check_fails(expr: Expr, frame: pl.DataFrame, sql: str) -> Error:
     """Assert that the expression raises on the frame, and that a second run says why."""
     shown = f"{sql} over {frame.rows()}"
-    with pytest.raises(pl.exceptions.PolarsError):
+    with pytest.raises(FAILURES):
         raise_if_value(frame, lower_expr(expr), shown)
-    with pytest.raises(pl.exceptions.PolarsError) as caught:
+    with pytest.raises(FAILURES) as caught:
         raise_if_value(frame, lower_expr(expr, diagnose=True), shown)
     error = diagnosis(str(caught.value))
     assert error is not None, f"{shown}: no message in {caught.value}"

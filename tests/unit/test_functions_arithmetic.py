@@ -98,9 +98,9 @@ def test_values_with_literals(operator: str, text: str, name: str) -> None:
 def test_string_literals_take_the_type_beside_them() -> None:
     ref = ColumnRef(BIGINT, 0)
     assert table.bind("+", (ref, Literal(VARCHAR, "1"))).type == BIGINT
-    assert table.bind("+", (ColumnRef(sql_type("DECIMAL(9,2)"), 0), Literal(VARCHAR, "1"))).type == (
-        sql_type("DOUBLE")
-    )
+    assert table.bind(
+        "+", (ColumnRef(sql_type("DECIMAL(9,2)"), 0), Literal(VARCHAR, "1"))
+    ).type == (sql_type("DOUBLE"))
 
 
 def test_negating_a_literal_gives_a_literal() -> None:

@@ -47,7 +47,6 @@ FLOAT_TEXTS = (
 NAMES = tuple(POOLS)
 
 
-
 def check_cast(data: Rows, target: str) -> None:
     type_ = sql_type(target)
     check(f"CAST(a AS {target})", lambda a: coercion.cast(a, type_), data, 14)

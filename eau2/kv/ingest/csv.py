@@ -24,7 +24,7 @@ import pyarrow.csv as pacsv
 from eau2.errors import InputFileError
 from eau2.kv.ingest.text import DAMAGE, check_readable, damaged, open_bytes
 
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 21
 _SEPARATORS = (",", "\t", ";", "|")
 _TRUE = ["true", "True", "TRUE", "t", "T", "yes", "Yes", "YES"]
 _FALSE = ["false", "False", "FALSE", "f", "F", "no", "No", "NO"]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from eau2.errors import DataError, InputFileError, NotSupportedError
-from eau2.kv.ingest.text import DAMAGE, check_readable, damaged, open_bytes
+from eau2.kv.ingest.text import DAMAGE, check_readable, line_blocks
 from eau2.types import from_arrow
 
 _BLOCK_BYTES = 1 << 23
@@ -39,6 +39,8 @@ def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBa
     for path in paths:
         check_readable(path)
         for line, block in _blocks(path):
+            if types and _fit_already(block, types):
+                continue
             for name, type_ in _block_types(path, line, block).items():
                 types[name] = _joined(path, name, types.get(name, pa.null()), type_)
     if not types:
@@ -56,45 +58,47 @@ def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBa
 
 
 def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
-    """Runs of whole lines with the number of their first line."""
-    line, rest = 1, b""
+    for line, block in line_blocks(path, "NDJSON", _BLOCK_BYTES):
+        if line == 1 and block.lstrip()[:1] == b"[":
+            raise InputFileError(
+                f"{path} holds one JSON array", hint="Write one object a line instead (NDJSON)."
+            )
+        yield line, block
+
+
+def _read(block: bytes, schema: pa.Schema | None, others: str = "ignore") -> pa.Table:
+    return pajson.read_json(
+        pa.BufferReader(block),
+        read_options=pajson.ReadOptions(block_size=len(block) + 1),
+        parse_options=pajson.ParseOptions(
+            explicit_schema=schema,
+            unexpected_field_behavior="infer" if schema is None else others,
+        ),
+    )
+
+
+def _fit_already(block: bytes, types: dict[str, pa.DataType]) -> bool:
+    """Whether the block has no other columns and no values that `types` do not fit."""
+    known = {name: type_ for name, type_ in types.items() if not pa.types.is_null(type_)}
+    read_as = pa.schema([(name, _json_type(type_)) for name, type_ in known.items()])
     try:
-        with open_bytes(path) as file:
-            while data := file.read(_BLOCK_BYTES):
-                head, found, tail = data.rpartition(b"\n")
-                if not found:
-                    rest += data
-                    continue
-                block = rest + head + found
-                rest = tail
-                if line == 1:
-                    block = _first(path, block)
-                if block.strip():
-                    yield line, block
-                line += block.count(b"\n")
-    except DAMAGE as error:
-        raise damaged(path, "NDJSON", error) from error
-    if rest.strip():
-        yield line, _first(path, rest) if line == 1 else rest
-
-
-def _first(path: str, block: bytes) -> bytes:
-    block = block.removeprefix(b"\xef\xbb\xbf")
-    if block.lstrip()[:1] == b"[":
-        raise InputFileError(
-            f"{path} holds one JSON array", hint="Write one object a line instead (NDJSON)."
-        )
-    return block
+        found = _read(block, read_as, others="infer")
+    except pa.ArrowException:
+        return False
+    if any(f.name not in known and not pa.types.is_null(f.type) for f in found.schema):
+        return False
+    if any(field.name not in types for field in found.schema):
+        return False
+    return all(
+        _text_type(found.column(name)) in (type_, pa.null())
+        for name, type_ in known.items()
+        if pa.types.is_temporal(type_)
+    )
 
 
 def _parse(path: str, line: int, block: bytes, schema: pa.Schema | None) -> pa.Table:
-    options = pajson.ParseOptions(
-        explicit_schema=schema,
-        unexpected_field_behavior="infer" if schema is None else "ignore",
-    )
-    read = pajson.ReadOptions(block_size=len(block) + 1)
     try:
-        return pajson.read_json(pa.BufferReader(block), read_options=read, parse_options=options)
+        return _read(block, schema)
     except DAMAGE as error:
         text = str(error).strip().splitlines()[0].removeprefix("JSON parse error: ")
         row = _ROW.search(text)
@@ -134,19 +138,31 @@ def _block_types(path: str, line: int, block: bytes) -> dict[str, pa.DataType]:
         again = _parse(path, line, block, pa.schema([(name, pa.string()) for name in text]))
         types.update({name: _text_type(again.column(name)) for name in text})
     for name in [name for name, type_ in types.items() if type_ == pa.float64()]:
-        try:
-            _parse(path, line, block, pa.schema([(name, _BIG)]))
-        except InputFileError:
-            continue
-        if pc.all(pc.equal(pc.round(found.column(name)), found.column(name))).as_py():
+        if _beyond_int64(found.column(name)) and _fits(block, name, _BIG):
             types[name] = _BIG
     return types
 
 
+def _beyond_int64(values: pa.ChunkedArray) -> bool:
+    """Whether these are whole numbers which became floats because one has more than 64 bits."""
+    whole = pc.all(pc.equal(pc.round(values), values)).as_py()
+    return bool(whole) and pc.max(pc.abs(values)).as_py() >= 2.0**63
+
+
+def _fits(block: bytes, name: str, type_: pa.DataType) -> bool:
+    try:
+        _read(block, pa.schema([(name, type_)]))
+    except pa.ArrowException:
+        return False
+    return True
+
+
 def _text_type(text: pa.ChunkedArray) -> pa.DataType:
-    """DATE or TIMESTAMP when all values are, else text."""
+    """DATE or TIMESTAMP when all values are, else text; null without values."""
+    if text.null_count == len(text):
+        return pa.null()
     for pattern, type_ in ((_DATE, pa.date32()), (_TIMESTAMP, pa.timestamp("us"))):
-        if pc.all(pc.match_substring_regex(text, pattern)).as_py() and text.null_count < len(text):
+        if pc.all(pc.match_substring_regex(text, pattern)).as_py():
             try:
                 text.cast(type_)
             except pa.ArrowException:

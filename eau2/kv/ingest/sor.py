@@ -12,26 +12,32 @@ Comes in: paths; goes out: (schema, batches). Does not know: stored form, names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice, zip_longest
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from eau2.config import LIMITS
 from eau2.errors import InputFileError
-from eau2.kv.ingest.text import DAMAGE, check_readable, damaged, open_bytes
+from eau2.kv.ingest.text import check_readable, damaged, line_blocks
 
-_FIELD = re.compile(r'\s*<\s*("[^"]*"|[^<>"]*?)\s*>\s*')
-_LINE = re.compile(r'(?:\s*<\s*(?:"[^"]*"|[^<>"]*)\s*>)+\s*')
-_BOOL = re.compile(r"[01]")
-_INT = re.compile(r"[+-]?[0-9]+")
-_FLOAT = re.compile(
-    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)", re.IGNORECASE
-)
+_BLOCK_BYTES = 1 << 22
+_BLANK = r"^\s*$"
+_FIELD = r'\s*<([^<>"]*(?:"[^"]*"[^<>"]*)?)>'
+_BOOL = r"^[01]?$"
+_INT = r"^(?:[+-]?[0-9]+)?$"
+_FLOAT = r"^(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan))?$"
+_STRING = r'^(?:[^"]*|"[^"]*")$'
 _INT64 = range(-(2**63), 2**63)
 
-Row = tuple[int, list[str]]
-"""A line's number and its fields; an empty string is missing, strings keep their quotes."""
+_PATTERNS = {pa.bool_(): _BOOL, pa.int64(): _INT, pa.float64(): _FLOAT, pa.string(): _STRING}
+_NAMES = {
+    pa.bool_(): "BOOLEAN (0 or 1)",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "a string that is wholly in quotes or has none",
+}
 
 
 def open_sor(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -41,7 +47,7 @@ def open_sor(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch
     """
     for path in paths:
         check_readable(path)
-    sample = [fields for _, fields in islice(_rows(paths[0]), LIMITS.schema_sample_rows)]
+    sample = list(islice(_sample(paths[0]), LIMITS.schema_sample_rows))
     if not sample:
         raise InputFileError(f"{paths[0]} holds no rows", hint="A row is a line like <1> <hi>.")
     types = [_narrowest(column) for column in zip_longest(*sample, fillvalue="")]
@@ -49,113 +55,116 @@ def open_sor(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path in paths:
-            rows = _rows(path)
-            while run := list(islice(rows, LIMITS.ingest_batch_rows)):
-                yield _batch(path, run, schema)
+            for line, block in line_blocks(path, ".sor", _BLOCK_BYTES):
+                yield _batch(path, line, block, schema)
 
     return schema, batches()
 
 
-def _rows(path: str) -> Iterator[Row]:
+def _sample(path: str) -> Iterator[list[str]]:
+    """The fields of the rows, for as long as rows look like rows."""
+    for line, block in line_blocks(path, ".sor", _BLOCK_BYTES):
+        for number, text in enumerate(_decoded(path, block).split("\n"), line):
+            if not text or text.isspace():
+                continue
+            if not re.fullmatch(f"(?:{_FIELD})+\\s*", text, re.ASCII):
+                raise _no_row(path, number, text)
+            yield [field.strip() for field in re.findall(_FIELD, text)]
+
+
+def _decoded(path: str, block: bytes) -> str:
     try:
-        with open_bytes(path) as file:
-            for number, line in enumerate(file, 1):
-                text = line.decode()
-                if text.isspace():
-                    continue
-                if not _LINE.fullmatch(text):
-                    raise InputFileError(
-                        f"{path}, line {number}: not a row of fields in < and >",
-                        hint=f"The line is: {text.strip()[:60]}",
-                    )
-                yield number, _FIELD.findall(text)
+        return block.decode()
     except UnicodeDecodeError as error:
         raise damaged(path, ".sor", f"it is not UTF-8 text ({error.reason})") from error
-    except DAMAGE as error:
-        raise damaged(path, ".sor", error) from error
+
+
+def _no_row(path: str, line: int, text: str) -> InputFileError:
+    return InputFileError(
+        f"{path}, line {line}: not a row of fields in < and >",
+        hint=f"The line is: {text.strip()[:60]}",
+    )
 
 
 def _narrowest(fields: tuple[str, ...]) -> pa.DataType:
     """The type of a column with these fields."""
-    present = [field for field in fields if field]
-    if all(map(_BOOL.fullmatch, present)):
-        return pa.bool_()
-    if all(map(_is_int, present)):
-        return pa.int64()
-    if all(map(_FLOAT.fullmatch, present)):
-        return pa.float64()
+    for type_ in (pa.bool_(), pa.int64(), pa.float64()):
+        if all(re.match(_PATTERNS[type_], field, re.IGNORECASE) for field in fields):
+            wide = type_ == pa.int64() and any(f and int(f) not in _INT64 for f in fields)
+            if not wide:
+                return type_
     return pa.string()
 
 
-def _is_int(field: str) -> bool:
-    return _INT.fullmatch(field) is not None and int(field) in _INT64
-
-
-def _is_float(field: str) -> bool:
-    return _FLOAT.fullmatch(field) is not None
-
-
-def _batch(path: str, rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
-    width = len(schema)
-    longest = max(len(fields) for _, fields in rows)
-    if longest > width:
-        number, fields = next(row for row in rows if len(row[1]) > width)
-        raise InputFileError(
-            f"{path}, line {number}: {len(fields)} fields, but the first rows have {width}",
-            hint=f"The columns are decided by the first {LIMITS.schema_sample_rows} rows.",
-        )
-    columns = list(zip_longest(*(fields for _, fields in rows), fillvalue=""))
-    columns.extend([("",) * len(rows)] * (width - longest))
+def _batch(path: str, line: int, block: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """The rows of a block. Raises InputFileError with the line of the first that is wrong."""
+    text = pa.array([_decoded(path, block)], pa.large_string())
+    lines = pc.list_flatten(pc.split_pattern(text, "\n"))
+    used = pc.invert(pc.match_substring_regex(lines, _BLANK))
+    numbers = pc.add(pc.indices_nonzero(used), pa.scalar(line, pa.uint64()))
+    lines = lines.filter(used)
+    rows = pc.extract_regex(lines, _row_pattern(len(schema)))
+    if rows.null_count:
+        bad = pc.index(rows.is_null(), True).as_py()
+        raise _wrong_row(path, numbers[bad].as_py(), lines[bad].as_py(), len(schema))
     arrays = []
-    for field, column in zip(schema, columns, strict=True):
+    for field, column in zip(schema, rows.flatten(), strict=True):
+        trimmed = pc.utf8_trim_whitespace(column)
         try:
-            arrays.append(_array(column, field.type))
+            arrays.append(_values(trimmed, field.type))
         except ValueError:
-            raise _misfit(path, rows, schema.get_field_index(field.name), field.type) from None
+            bad = _first_misfit(trimmed, field.type)
+            value = trimmed[bad].as_py()[:40]
+            raise InputFileError(
+                f"{path}, line {numbers[bad].as_py()}: {value!r} in {field.name}"
+                f" is not {_NAMES[field.type]}",
+                hint=f"The first {LIMITS.schema_sample_rows} rows decide a column's type;"
+                " correct the value.",
+            ) from None
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(fields: tuple[str, ...], type_: pa.DataType) -> pa.Array:
-    """The fields as values. Raises ValueError when one does not fit."""
-    if pa.types.is_string(type_):
-        return pa.array([_unquoted(field) if field else None for field in fields], pa.string())
-    if pa.types.is_boolean(type_):
-        if not all(map(_fits_bool, fields)):
-            raise ValueError
-        return pa.array([field == "1" if field else None for field in fields], pa.bool_())
-    if pa.types.is_integer(type_):
-        if not all(not field or _is_int(field) for field in fields):
-            raise ValueError
-        return pa.array([int(field) if field else None for field in fields], pa.int64())
-    if not all(not field or _FLOAT.fullmatch(field) for field in fields):
+def _row_pattern(width: int) -> str:
+    """A row of at most `width` fields, each a named group; RE2 matches it in one pass."""
+    pattern = ""
+    for number in reversed(range(width)):
+        field = _FIELD.replace("(", f"(?P<c{number}>", 1)
+        pattern = f"{field}(?:{pattern})?" if pattern else field
+    return f"^{pattern}\\s*$"
+
+
+def _wrong_row(path: str, line: int, text: str, width: int) -> InputFileError:
+    if not re.fullmatch(f"(?:{_FIELD})+\\s*", text, re.ASCII):
+        return _no_row(path, line, text)
+    return InputFileError(
+        f"{path}, line {line}: {len(re.findall(_FIELD, text))} fields,"
+        f" but the first rows have {width}",
+        hint=f"The columns are decided by the first {LIMITS.schema_sample_rows} rows.",
+    )
+
+
+def _values(fields: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The fields as values, empty ones missing. Raises ValueError when one does not fit."""
+    if not pc.all(pc.match_substring_regex(fields, _PATTERNS[type_], ignore_case=True)).as_py():
         raise ValueError
-    return pa.array([float(field) if field else None for field in fields], pa.float64())
+    missing = pc.equal(fields, "")
+    fields = pc.if_else(missing, pa.scalar(None, fields.type), fields)
+    if pa.types.is_string(type_):
+        return pc.utf8_trim(fields, '"').cast(type_)
+    if pa.types.is_boolean(type_):
+        return pc.equal(fields, "1")
+    return pc.utf8_ltrim(fields, "+").cast(type_)
 
 
-def _fits_bool(field: str) -> bool:
-    return field in ("", "0", "1")
-
-
-def _unquoted(field: str) -> str:
-    return field[1:-1] if field[0] == '"' else field
-
-
-_NAMES = {pa.bool_(): "BOOLEAN (0 or 1)", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
-_FITS: dict[pa.DataType, Callable[[str], bool]] = {
-    pa.bool_(): _fits_bool,
-    pa.int64(): _is_int,
-    pa.float64(): _is_float,
-}
-
-
-def _misfit(path: str, rows: list[Row], column: int, type_: pa.DataType) -> InputFileError:
-    fits = _FITS[type_]
-    for number, fields in rows:
-        field = fields[column] if column < len(fields) else ""
-        if field and not fits(field):
-            return InputFileError(
-                f"{path}, line {number}: {field[:40]!r} in column{column} is not {_NAMES[type_]}",
-                hint="The first "
-                f"{LIMITS.schema_sample_rows} rows decide a column's type; correct the value.",
-            )
-    return InputFileError(f"{path}: a value in column{column} is not {_NAMES[type_]}")
+def _first_misfit(fields: pa.Array, type_: pa.DataType) -> int:
+    """The index of the first field that does not fit, by halving."""
+    low, high = 0, len(fields)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _values(fields.slice(low, middle - low), type_)
+        except ValueError:
+            high = middle
+        else:
+            low = middle
+    return low

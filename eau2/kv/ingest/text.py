@@ -47,6 +47,33 @@ def damaged(path: str, what: str, error: Exception | str) -> InputFileError:
     )
 
 
+def line_blocks(path: str, what: str, size: int) -> Iterator[tuple[int, bytes]]:
+    """Runs of whole lines of about `size` bytes, each with the number of its first line.
+
+    Blocks of nothing but blanks are left out, and so is a byte order mark. Raises InputFileError.
+    """
+    line, parts = 1, [b""]
+    try:
+        with open_bytes(path) as file:
+            if file.read(3) != b"\xef\xbb\xbf":
+                file.seek(0)
+            while data := file.read(size):
+                head, found, tail = data.rpartition(b"\n")
+                if not found:
+                    parts.append(data)
+                    continue
+                block = b"".join([*parts, head, found])
+                parts = [tail]
+                if not block.isspace():
+                    yield line, block
+                line += block.count(b"\n")
+    except DAMAGE as error:
+        raise damaged(path, what, error) from error
+    rest = b"".join(parts)
+    if rest and not rest.isspace():
+        yield line, rest
+
+
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
     """The bytes of a text file, unpacked when its name ends in .gz."""

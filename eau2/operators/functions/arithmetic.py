@@ -200,9 +200,7 @@ def _lower_additive(op: str, call: Call, scope: Scope) -> pl.Expr:
     return _checked_integer(op, type_, operands, scope)
 
 
-def _checked_integer(
-    op: str, type_: SqlType, operands: list[pl.Expr], scope: Scope
-) -> pl.Expr:
+def _checked_integer(op: str, type_: SqlType, operands: list[pl.Expr], scope: Scope) -> pl.Expr:
     wide = _WIDER[type_.kind]
     if op == "*" and type_.kind is Kind.UINTEGER:
         wide = pl.UInt64()
@@ -245,7 +243,7 @@ def _lower_product(call: Call, scope: Scope) -> pl.Expr:
         return Outcome(product, bad, *_too_wide("*", type_))
 
     def small(frame: pl.DataFrame) -> bool:
-        return math.prod(_largest(column) for column in frame.get_columns()[:2]) < limit
+        return bool(math.prod(_largest(column) for column in frame.get_columns()[:2]) < limit)
 
     return checked(dtype, over, scope, left, right, proof=small)
 
@@ -283,8 +281,12 @@ def _lower_whole_divide(call: Call, scope: Scope) -> pl.Expr:
 
 def _float_whole_divide(left: pl.Expr, right: pl.Expr) -> Outcome:
     # DuckDB divides floats by // as by /, but for the error on zero.
-    return Outcome(spread_divide(left, right), (right == 0) & left.is_not_null(), "range",
-                   _zero_division("//", left))
+    return Outcome(
+        spread_divide(left, right),
+        (right == 0) & left.is_not_null(),
+        "range",
+        _zero_division("//", left),
+    )
 
 
 def _truncated(left: pl.Expr, right: pl.Expr) -> pl.Expr:
@@ -332,7 +334,8 @@ def _divided(
         if low == 0:
             return Outcome(signed(left, right), zero, "range", _zero_division(op, shown))
         least = (left == pl.lit(low, dtype)) & (right == -1)
-        message = ("division by zero or integer overflow: ", left, f" {op} ", right)
+        failure = pl.when(right == 0).then(pl.lit("division by zero"))
+        message = (failure.otherwise(pl.lit("integer overflow")), ": ", left, f" {op} ", right)
         return Outcome(signed(left, right), zero | least, "range", message)
 
     return checked(dtype, over, scope, left, right)
@@ -382,9 +385,7 @@ def _lower_negate(call: Call, scope: Scope) -> pl.Expr:
     dtype = kernel_dtype(type_)
     if type_ == HUGEINT:
         least = literal(INTEGER_RANGES[Kind.HUGEINT][0], HUGEINT)
-        return checked(
-            dtype, lambda x: Outcome(0 - x, x == least, "range", shown(x)), scope, value
-        )
+        return checked(dtype, lambda x: Outcome(0 - x, x == least, "range", shown(x)), scope, value)
     wide = _WIDER[type_.kind]
     return narrowed(dtype, lambda x: 0 - x.cast(wide), shown, scope, value)
 

@@ -8,11 +8,14 @@ Does not know: text forms (text_casts.py), which casts exist (coercion.py).
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
-from eau2.operators.functions.checks import Problem, Scope, narrow, problem, raise_where
+from eau2.operators.expr import Cast
+from eau2.operators.functions.checks import Outcome, Scope, checked, formula, narrowed
 from eau2.operators.functions.decimals import decimal_text, power_of_ten, round_away
-from eau2.operators.functions.floats import divide
+from eau2.operators.functions.floats import divide, spread_divide
 from eau2.operators.functions.text_casts import parse_text, to_text
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
@@ -42,10 +45,9 @@ def may_fail(source: SqlType, target: SqlType) -> bool:
     return digits + int(rounds) > target.precision - target.scale
 
 
-def lower_cast(
-    value: pl.Expr, source: SqlType, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
-    """The value in the kernel form of `target`."""
+def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
+    """The lowered argument of a cast, in the kernel form of its type."""
+    source, target, safe = cast.arg.type, cast.type, cast.safe
     dtype = kernel_dtype(target)
     if source == target:
         return value
@@ -57,34 +59,45 @@ def lower_cast(
         return parse_text(value, target, safe, scope)
     if target.kind is Kind.BOOLEAN:
         return value != 0
-    if source.is_temporal or (target.kind is Kind.FLOAT and source.kind is Kind.BOOLEAN):
-        return value.cast(dtype)
-    if target.is_decimal:
-        return _to_decimal(value, source, target, safe, scope)
-    if source.is_decimal:
-        return _from_decimal(value, source, target, safe, scope)
+    if source.is_decimal and target.is_float:
+        return _decimal_to_float(value, cast)
+    if not may_fail(source, target):
+        return _exact(value, source, target)
+    if source.is_integer and target.is_integer:
+        return _integer_to_integer(value, target, safe, scope)
     if source.is_float:
-        return _from_float(value, source, target, safe, scope)
-    if target.is_float or not may_fail(source, target):
-        return value.cast(dtype)
-    return (
-        value.cast(dtype, strict=False)
-        if safe
-        else narrow(value, dtype, _misfit(value, target), scope)
-    )
+        rule = _float_to_decimal if target.is_decimal else _float_to_number
+    elif target.is_decimal:
+        rule = _to_decimal
+    else:
+        rule = _decimal_to_integer
+    return checked(dtype, partial(rule, source, target), scope, value, safe=safe)
 
 
-def _misfit(shown: pl.Expr, target: SqlType) -> Problem:
-    return problem("conversion", "could not cast ", shown, f" to {target}: it is out of range")
+def _exact(value: pl.Expr, source: SqlType, target: SqlType) -> pl.Expr:
+    """A cast that every value of the source type survives."""
+    dtype = kernel_dtype(target)
+    if target.is_decimal:
+        shift = target.scale - (source.scale if source.is_decimal else 0)
+        if shift == 0:
+            return value.cast(dtype)
+        if shift > 0:
+            return value.cast(dtype) * power_of_ten(shift, target.is_wide)
+        return formula(dtype, lambda x: round_away(x, -shift, source.is_wide), value)
+    return value.cast(dtype)
 
 
-def _unless(
-    result: pl.Expr, bad: pl.Expr, shown: pl.Expr, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
-    """The result, where bad an error or (when safe) NULL."""
+def _misfit(shown: pl.Expr, target: SqlType) -> tuple[str, tuple[str | pl.Expr, ...]]:
+    return "conversion", ("could not cast ", shown, f" to {target}: it is out of range")
+
+
+def _integer_to_integer(value: pl.Expr, target: SqlType, safe: bool, scope: Scope) -> pl.Expr:
+    dtype = kernel_dtype(target)
     if safe:
-        return pl.when(~bad).then(result)
-    return raise_where(result, bad, _misfit(shown, target), scope)
+        return value.cast(dtype, strict=False)
+    return narrowed(
+        dtype, lambda x: x, lambda x: _misfit(x, target)[1], scope, value, code="conversion"
+    )
 
 
 def _outside(value: pl.Expr, limit: int) -> pl.Expr:
@@ -92,90 +105,64 @@ def _outside(value: pl.Expr, limit: int) -> pl.Expr:
     return (value >= pl.lit(limit, pl.Int128)) | (value <= pl.lit(-limit, pl.Int128))
 
 
-def _to_decimal(
-    value: pl.Expr, source: SqlType, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
-    dtype = kernel_dtype(target)
-    if source.is_float:
-        return _float_to_decimal(value, source, target, safe, scope)
-    scale = source.scale if source.is_decimal else 0
+def _to_decimal(source: SqlType, target: SqlType, value: pl.Expr) -> Outcome:
     shown = decimal_text(value, source) if source.is_decimal else value
-    wide = target.is_wide or source.is_wide or source.kind in (Kind.BIGINT, Kind.UBIGINT)
-    shift = target.scale - scale
+    shift = target.scale - (source.scale if source.is_decimal else 0)
     if source.kind is Kind.BOOLEAN:
         value = value.cast(pl.Int8)
-    if shift == 0 and not may_fail(source, target):
-        return value.cast(dtype)
-    if shift >= 0:
-        bad = None
-        if may_fail(source, target):
-            bad = _outside(value, 10 ** (target.precision - shift))
-        work = pl.Int128 if wide and may_fail(source, target) else dtype
-        inside = value if bad is None else pl.when(~bad).then(value)
-        result = (inside.cast(work) * power_of_ten(shift, work == pl.Int128)).cast(dtype)
+    if shift < 0:
+        scaled = round_away(value, -shift, source.is_wide)
+        bad = _outside(scaled, 10**target.precision)
     else:
-        rounded = round_away(value, -shift, source.is_wide)
-        bad = _outside(rounded, 10**target.precision) if may_fail(source, target) else None
-        result = (rounded if bad is None else pl.when(~bad).then(rounded)).cast(dtype)
-    return result if bad is None else _unless(result, bad, shown, target, safe, scope)
+        bad = _outside(value, 10 ** (target.precision - shift))
+        scaled = pl.when(~bad).then(value).cast(pl.Int128) * power_of_ten(shift, True)
+    result = pl.when(~bad).then(scaled).cast(kernel_dtype(target))
+    return Outcome(result, bad, *_misfit(shown, target))
 
 
-def _float_to_decimal(
-    value: pl.Expr, source: SqlType, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
+def _float_to_decimal(source: SqlType, target: SqlType, value: pl.Expr) -> Outcome:
     scaled = (value.cast(pl.Float64) * float(10**target.scale)).round(mode="half_away_from_zero")
     bad = ~(scaled.abs() < float(10**target.precision)) | scaled.is_nan()
     result = pl.when(~bad).then(scaled).cast(kernel_dtype(target))
-    return _unless(result, bad, to_text(value, source), target, safe, scope)
+    return Outcome(result, bad, *_misfit(value, target))
 
 
-def _from_decimal(
-    value: pl.Expr, source: SqlType, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
-    if target.is_float:
-        return _decimal_to_float(value, source, target)
+def _decimal_to_integer(source: SqlType, target: SqlType, value: pl.Expr) -> Outcome:
     whole = round_away(value, source.scale, source.is_wide)
-    dtype = kernel_dtype(target)
-    if safe:
-        return whole.cast(dtype, strict=False)
-    low, high = INTEGER_RANGES[target.kind]
-    if low < -(10 ** (source.precision - source.scale)) and high > 10 ** (
-        source.precision - source.scale
-    ):
-        return whole.cast(dtype)
-    return narrow(whole, dtype, _misfit(decimal_text(value, source), target), scope)
+    result = whole.cast(kernel_dtype(target), strict=False)
+    bad = whole.is_not_null() & result.is_null()
+    return Outcome(result, bad, *_misfit(decimal_text(value, source), target))
 
 
-def _decimal_to_float(value: pl.Expr, source: SqlType, target: SqlType) -> pl.Expr:
-    """One correctly rounded division where the digits are exact in the float, else two parts."""
-    dtype = kernel_dtype(target)
-    power = pl.lit(float(10**source.scale), dtype)
-    if source.scale == 0:
-        return value.cast(dtype)
-    direct = divide(value.cast(dtype), power)
-    exact = _EXACT_DOUBLE if target.kind is Kind.DOUBLE else _EXACT_FLOAT
-    if 10**source.precision <= exact:
-        return direct
-    unit = power_of_ten(source.scale, source.is_wide)
-    whole = value.abs() // unit * value.sign()
-    rest = value - whole * unit
-    parts = whole.cast(dtype) + divide(rest.cast(dtype), power)
-    return pl.when(value.abs() <= pl.lit(exact, pl.Int64)).then(direct).otherwise(parts)
-
-
-def _from_float(
-    value: pl.Expr, source: SqlType, target: SqlType, safe: bool, scope: Scope
-) -> pl.Expr:
+def _float_to_number(source: SqlType, target: SqlType, value: pl.Expr) -> Outcome:
     dtype = kernel_dtype(target)
     if target.is_float:
-        if target.kind is Kind.DOUBLE:
-            return value.cast(dtype)
         result = value.cast(dtype)
-        bad = result.is_infinite() & value.is_finite()
-        return _unless(result, bad, to_text(value, source), target, safe, scope)
+        return Outcome(result, result.is_infinite() & value.is_finite(), *_misfit(value, target))
     low, high = INTEGER_RANGES[target.kind]
     rounded = value.round(mode="half_to_even")
     # 2^63 and 2^127 are floats, their predecessors are not: the upper bound is exclusive.
     bad = ~((rounded >= float(low)) & (rounded < float(high + 1))) | rounded.is_nan()
-    result = pl.when(~bad).then(rounded).cast(dtype)
-    return _unless(result, bad, to_text(value, source), target, safe, scope)
+    return Outcome(pl.when(~bad).then(rounded).cast(dtype), bad, *_misfit(value, target))
+
+
+def _decimal_to_float(value: pl.Expr, cast: Cast) -> pl.Expr:
+    """One correctly rounded division where the digits are exact in the float, else two parts."""
+    source, target = cast.arg.type, cast.type
+    dtype = kernel_dtype(target)
+    if source.scale == 0:
+        return value.cast(dtype)
+    power = pl.lit(float(10**source.scale), dtype)
+    exact = _EXACT_DOUBLE if target.kind is Kind.DOUBLE else _EXACT_FLOAT
+    if 10**source.precision <= exact:
+        return divide(value.cast(dtype), power, cast)
+    unit = power_of_ten(source.scale, source.is_wide)
+
+    def over(value: pl.Expr) -> pl.Expr:
+        direct = spread_divide(value.cast(dtype), power)
+        whole = value.abs() // unit * value.sign()
+        rest = (value - whole * unit).cast(dtype)
+        parts = whole.cast(dtype) + spread_divide(rest, power)
+        return pl.when(value.abs() <= pl.lit(exact, pl.Int64)).then(direct).otherwise(parts)
+
+    return formula(dtype, over, value)

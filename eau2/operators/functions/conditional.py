@@ -12,9 +12,10 @@ import polars as pl
 
 from eau2.operators.coercion import coerce, common_type, compare
 from eau2.operators.expr import Call, Case, Expr, Literal
-from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.logic import as_condition
+from eau2.operators.physical import kernel_dtype
 from eau2.types import NULL
 
 
@@ -51,23 +52,30 @@ def _bind_if(name: str, args: tuple[Expr, ...]) -> Expr:
 
 def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
     found: list[pl.Expr] = []
+    missing: list[pl.Expr] = []
     for arg in call.args:
-        inner = scope
-        if found and scope.can_fail(arg):
-            missing = reduce(lambda a, b: a & b, (value.is_null() for value in found))
-            inner = scope.within(missing)
-        found.append(inner.lower(arg))
+        reached = reduce(lambda a, b: a & b, missing) if missing else None
+        guarded = reached is not None and scope.can_fail(arg)
+        found.append(
+            (scope.within(reached) if guarded and reached is not None else scope).lower(arg)
+        )
+        # A guard that repeats what can fail would double in size with every argument.
+        if not missing or not scope.can_fail(arg):
+            missing.append(found[-1].is_null())
     return pl.coalesce(found) if len(found) > 1 else found[0]
 
 
 def _lower_greatest(call: Call, scope: Scope) -> pl.Expr:
     values = [scope.lower(arg) for arg in call.args]
-    result = pl.max_horizontal(values)
     if call.type.is_float:
-        # The greatest float is NaN, which Polars skips.
-        nan = reduce(lambda a, b: a | b, (v.is_nan().fill_null(False) for v in values))
-        return pl.when(nan).then(pl.lit(float("nan"), pl.Float64)).otherwise(result)
-    return result
+        return formula(kernel_dtype(call.type), _greatest_float, *values)
+    return pl.max_horizontal(values)
+
+
+def _greatest_float(*values: pl.Expr) -> pl.Expr:
+    # The greatest float is NaN, which Polars skips.
+    nan = reduce(lambda a, b: a | b, (v.is_nan().fill_null(False) for v in values))
+    return pl.when(nan).then(pl.lit(float("nan"))).otherwise(pl.max_horizontal(values))
 
 
 def _lower_least(call: Call, scope: Scope) -> pl.Expr:

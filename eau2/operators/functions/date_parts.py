@@ -14,8 +14,8 @@ from eau2.errors import NotSupportedError, TypeMismatchError
 from eau2.operators.coercion import coerce, is_null, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
-from eau2.operators.functions.checks import Scope
-from eau2.operators.functions.floats import divide
+from eau2.operators.functions.checks import Scope, formula
+from eau2.operators.functions.floats import spread_divide
 from eau2.operators.functions.function import Function, mismatch
 from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
 
@@ -27,8 +27,11 @@ def as_int64(value: pl.Expr) -> pl.Expr:
     return value.cast(pl.Int64)
 
 
-def _quotient(value: pl.Expr, divisor: float) -> pl.Expr:
-    return divide(value.cast(pl.Float64), pl.lit(divisor))
+def _quotient(x: pl.Expr, unit: float) -> pl.Expr:
+    def over(x: pl.Expr) -> pl.Expr:
+        return spread_divide(x.dt.epoch("us").cast(pl.Float64), pl.lit(unit))
+
+    return formula(pl.Float64(), over, x)
 
 
 def _micros_of_minute(x: pl.Expr) -> pl.Expr:
@@ -60,8 +63,8 @@ _PARTS: dict[str, _Part] = {
     "millennium": lambda x: _century(x, 1000),
     "yearweek": lambda x: as_int64(x.dt.iso_year()) * 100 + as_int64(x.dt.week()),
     "era": lambda x: as_int64(x.dt.year() > 0),
-    "epoch": lambda x: _quotient(x.dt.epoch("us"), 1e6),
-    "julian": lambda x: _quotient(x.dt.epoch("us"), 8.64e10) + 2440588,
+    "epoch": lambda x: _quotient(x, 1e6),
+    "julian": lambda x: _quotient(x, 8.64e10) + 2440588,
 }
 _PART_NAMES: dict[str, str] = {
     **{name: name for name in _PARTS},
@@ -194,12 +197,20 @@ def _lower_trunc(call: Call, scope: Scope) -> pl.Expr:
         return value.dt.truncate("1w").cast(pl.Datetime("us"))
     if part == "isoyear":
         # The fourth of January is always in the first ISO week.
-        fourth = days_from_civil(as_int64(value.dt.iso_year()), pl.lit(1), pl.lit(4))
-        return fourth.cast(pl.Int32).cast(pl.Date).dt.truncate("1w").cast(pl.Datetime("us"))
+        return formula(pl.Datetime("us"), _start_of_iso_year, value)
     span = {"decade": 10, "century": 100, "millennium": 1000}[part]
-    year = as_int64(value.dt.year())
+    return formula(pl.Datetime("us"), lambda x: _start_of_years(x, span), value)
+
+
+def _start_of_years(x: pl.Expr, span: int) -> pl.Expr:
+    year = as_int64(x.dt.year())
     days = days_from_civil(year.abs() // span * span * year.sign(), pl.lit(1), pl.lit(1))
-    return days.cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us"))
+    return days.cast(pl.Int32).cast(pl.Date)
+
+
+def _start_of_iso_year(x: pl.Expr) -> pl.Expr:
+    days = days_from_civil(as_int64(x.dt.iso_year()), pl.lit(1), pl.lit(4))
+    return days.cast(pl.Int32).cast(pl.Date).dt.truncate("1w")
 
 
 def _bind_diff(name: str, args: tuple[Expr, ...]) -> Expr:

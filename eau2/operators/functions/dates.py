@@ -15,7 +15,7 @@ from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce, coercion_cost, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil, valid_civil
-from eau2.operators.functions.checks import Scope, narrow, problem, raise_where
+from eau2.operators.functions.checks import Outcome, Scope, checked, narrowed
 from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
@@ -44,9 +44,14 @@ def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
     rest = days * MICROS_PER_DAY + micros
     if not rest:
         return value
-    raw = value.cast(pl.Int64).cast(pl.Int128) + pl.lit(rest, pl.Int128)
-    what = problem("range", "timestamp out of range")
-    return narrow(raw, pl.Int64(), what, scope).cast(pl.Datetime("us"))
+
+    def moved(value: pl.Expr) -> pl.Expr:
+        return value.cast(pl.Int64).cast(pl.Int128) + pl.lit(rest, pl.Int128)
+
+    def shown(value: pl.Expr) -> tuple[str | pl.Expr, ...]:
+        return ("timestamp out of range: ", value, " plus an interval")
+
+    return narrowed(pl.Int64(), moved, shown, scope, value).cast(pl.Datetime("us"))
 
 
 def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
@@ -71,14 +76,15 @@ def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
 
 
 def _shift_days(sign: int) -> Callable[[Call, Scope], pl.Expr]:
-    def lower(call: Call, scope: Scope) -> pl.Expr:
-        date, days = (scope.lower(arg) for arg in call.args)
+    def over(date: pl.Expr, days: pl.Expr) -> Outcome:
         moved = as_int64(date.cast(pl.Int32)) + as_int64(days) * sign
         bad = moved.abs() > _DAYS_MAX
         kept = pl.when(~bad).then(moved).cast(pl.Int32).cast(pl.Date)
-        return raise_where(kept, bad, problem("range", "date out of range"), scope)
+        return Outcome(kept, bad, "range", ("date out of range: ", date, " moved by ", days))
 
-    return lower
+    return lambda call, scope: checked(
+        pl.Date(), over, scope, *(scope.lower(arg) for arg in call.args)
+    )
 
 
 def _lower_days_between(call: Call, scope: Scope) -> pl.Expr:
@@ -86,12 +92,15 @@ def _lower_days_between(call: Call, scope: Scope) -> pl.Expr:
     return left - right
 
 
-def _lower_make_date(call: Call, scope: Scope) -> pl.Expr:
-    year, month, day = (scope.lower(arg) for arg in call.args)
+def _make_date(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> Outcome:
     valid = valid_civil(year, month, day)
     days = pl.when(valid).then(days_from_civil(year, month, day))
-    what = problem("conversion", "date out of range: ", year, "-", month, "-", day)
-    return raise_where(days.cast(pl.Int32).cast(pl.Date), ~valid, what, scope)
+    message = ("date out of range: ", year, "-", month, "-", day)
+    return Outcome(days.cast(pl.Int32).cast(pl.Date), ~valid, "conversion", message)
+
+
+def _lower_make_date(call: Call, scope: Scope) -> pl.Expr:
+    return checked(pl.Date(), _make_date, scope, *(scope.lower(arg) for arg in call.args))
 
 
 def _text_part(pattern: str) -> Callable[[Call, Scope], pl.Expr]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import polars as pl
 
+from eau2.operators.functions.checks import batchwise
+
 _NEWER_UPPER = "\u1c89\ua7cb\ua7cc\ua7ce\ua7d2\ua7d4\ua7da\ua7dc"
 _NEWER_LOWER = "\u019b\u0264\u1c8a\ua7cd\ua7cf\ua7d3\ua7d5\ua7db"
 _NEWER_UPPER_RANGES = ((0x10D50, 0x10D65), (0x16EA0, 0x16EB8))
@@ -76,22 +78,27 @@ def by_distinct(function: Callable[[str], str]) -> Callable[[pl.Series], pl.Seri
     return apply
 
 
-def _mapped(value: pl.Expr, usual: pl.Expr, rare: str, function: Callable[[str], str]) -> pl.Expr:
+def _mapped(texts: pl.Series, usual: pl.Series, rare: str, name: Callable[[str], str]) -> pl.Series:
     """The engine's mapping, and Python's for texts that hold a rare letter."""
-    is_rare = value.str.contains(rare)
-    slow = (
-        pl.when(is_rare)
-        .then(value)
-        .map_batches(by_distinct(function), return_dtype=pl.String, is_elementwise=True)
-    )
-    return pl.when(is_rare).then(slow).otherwise(usual)
+    is_rare = texts.str.contains(rare).fill_null(False)
+    if not is_rare.any():
+        return usual
+    return usual.zip_with(~is_rare, by_distinct(name)(texts.set(~is_rare, None)))
+
+
+def _upper(texts: pl.Series) -> pl.Series:
+    return _mapped(texts, texts.str.to_uppercase(), _RARE_UPPER, _upper_text)
+
+
+def _lower(texts: pl.Series) -> pl.Series:
+    return _mapped(texts, texts.str.to_lowercase(), _RARE_LOWER, lower_text)
 
 
 def upper(value: pl.Expr) -> pl.Expr:
     """A text column in upper case."""
-    return _mapped(value, value.str.to_uppercase(), _RARE_UPPER, _upper_text)
+    return batchwise(pl.String(), lambda frame: _upper(frame.to_series()), value)
 
 
 def lower(value: pl.Expr) -> pl.Expr:
     """A text column in lower case."""
-    return _mapped(value, value.str.to_lowercase(), _RARE_LOWER, lower_text)
+    return batchwise(pl.String(), lambda frame: _lower(frame.to_series()), value)

@@ -36,16 +36,33 @@ def _bind_is_null(name: str, args: tuple[Expr, ...]) -> Expr:
     return Call(BOOLEAN, name, (Literal(INTEGER, None) if is_null(arg) else arg,))
 
 
-def _lower_and(call: Call, scope: Scope) -> pl.Expr:
-    left = scope.lower(call.args[0])
-    inner = scope.within(left.fill_null(True)) if scope.can_fail(call.args[1]) else scope
-    return left & inner.lower(call.args[1])
+def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
+    """A chain of AND or OR.
+
+    What can fail is computed only where the parts before it, as far as they cannot fail
+    themselves, leave the result open.
+    """
+    conjunction = call.function == "and"
+    result: pl.Expr | None = None
+    inner = scope
+    for part in _chain(call, call.function):
+        fallible = scope.can_fail(part)
+        value = (inner if fallible else scope).lower(part)
+        if not fallible:
+            undecided = value.fill_null(True) if conjunction else ~value.fill_null(False)
+            inner = inner.within(undecided)
+        if result is None:
+            result = value
+        else:
+            result = result & value if conjunction else result | value
+    assert result is not None
+    return result
 
 
-def _lower_or(call: Call, scope: Scope) -> pl.Expr:
-    left = scope.lower(call.args[0])
-    inner = scope.within(~left.fill_null(False)) if scope.can_fail(call.args[1]) else scope
-    return left | inner.lower(call.args[1])
+def _chain(expr: Expr, name: str) -> tuple[Expr, ...]:
+    if isinstance(expr, Call) and expr.function == name:
+        return tuple(part for arg in expr.args for part in _chain(arg, name))
+    return (expr,)
 
 
 FUNCTIONS = (
@@ -56,7 +73,7 @@ FUNCTIONS = (
         "True when both are true, false when one is false.",
         "true AND NULL IS NULL",
         _bind_logic,
-        _lower_and,
+        _lower_logic,
         operator=True,
         null_rule="own",
     ),
@@ -67,7 +84,7 @@ FUNCTIONS = (
         "True when one is true, false when both are false.",
         "true OR NULL",
         _bind_logic,
-        _lower_or,
+        _lower_logic,
         operator=True,
         null_rule="own",
     ),

@@ -14,9 +14,9 @@ import polars as pl
 from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce, is_null
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.checks import Scope, narrow, problem, raise_where
+from eau2.operators.functions.checks import Outcome, Scope, checked, formula
 from eau2.operators.functions.decimals import cut, power_of_ten, round_away
-from eau2.operators.functions.floats import divide, power
+from eau2.operators.functions.floats import power, spread_divide
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads, values
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
@@ -80,14 +80,41 @@ def _lower_round(call: Call, scope: Scope) -> pl.Expr:
     assert isinstance(places.value, int)
     value, digits = scope.lower(arg), places.value
     away = call.function == "round"
+    dtype = kernel_dtype(call.type)
     if call.type.is_float:
         step = _half_away if away else _towards_zero
-        return _round_float(value, digits, step).cast(kernel_dtype(call.type))
-    if call.type.is_decimal:
-        return _round_decimal(call, value, digits, scope)
-    if digits >= 0:
+        return formula(dtype, lambda x: _round_float(x, digits, step), value)
+    scale = arg.type.scale
+    dropped = scale - digits
+    if dropped <= 0:
         return value
-    return _round_integer(call, value, -digits, scope)
+    if dropped > (arg.type.precision if arg.type.is_decimal else 38):
+        return value * 0
+    if digits >= 0:
+        reduce = round_away if away else cut
+        return formula(dtype, lambda x: reduce(x, dropped, arg.type.is_wide), value)
+    return _round_to_tens(call, value, dropped, scope)
+
+
+def _round_to_tens(call: Call, value: pl.Expr, dropped: int, scope: Scope) -> pl.Expr:
+    """Rounding to tens, hundreds and so on, which can leave the type."""
+    type_ = call.type
+    if type_ == HUGEINT or type_.is_wide:
+        raise NotSupportedError(f"{call.function} of a {type_} to tens is not supported")
+    dtype = kernel_dtype(type_)
+    zeros = dropped - call.args[0].type.scale
+    reduce = round_away if call.function == "round" else cut
+
+    def over(value: pl.Expr) -> Outcome:
+        result = reduce(value.cast(pl.Int128), dropped, True) * power_of_ten(zeros, True)
+        kept = result.cast(dtype, strict=False)
+        bad = kept.is_null() & value.is_not_null()
+        if type_.is_decimal:
+            bad = bad | (result.abs() >= pl.lit(10**type_.precision, pl.Int128))
+        shown = ("overflow in round: ", value, f" does not fit {type_}")
+        return Outcome(kept, bad, "range", shown)
+
+    return checked(dtype, over, scope, value)
 
 
 def _half_away(value: pl.Expr) -> pl.Expr:
@@ -102,48 +129,15 @@ def _round_float(value: pl.Expr, digits: int, step: Callable[[pl.Expr], pl.Expr]
     """Scaled, rounded and scaled back, as DuckDB computes it, last digits included."""
     if digits == 0:
         return step(value)
-    modifier = pl.lit(float(10 ** min(abs(digits), 308)) if abs(digits) <= 308 else math.inf)
+    modifier = pl.lit(float(10 ** abs(digits)) if abs(digits) <= 308 else math.inf)
     wide = value.cast(pl.Float64)
     if digits < 0:
-        scaled = step(divide(wide, modifier)) * modifier
+        scaled = step(spread_divide(wide, modifier)) * modifier
         fallback = pl.lit(0.0)
     else:
-        scaled = divide(step(wide * modifier), modifier)
+        scaled = spread_divide(step(wide * modifier), modifier)
         fallback = wide
     return pl.when(scaled.is_finite()).then(scaled).when(value.is_not_null()).then(fallback)
-
-
-def _round_decimal(call: Call, value: pl.Expr, digits: int, scope: Scope) -> pl.Expr:
-    source = call.args[0].type
-    dropped = source.scale - digits
-    if dropped <= 0:
-        return value
-    wide = source.is_wide
-    if dropped > source.precision:
-        return value * 0
-    reduce = round_away if call.function == "round" else cut
-    result = reduce(value, dropped, wide)
-    if digits < 0:
-        result = result * power_of_ten(-digits, wide)
-        if call.function == "round":
-            limit = 10**call.type.precision
-            bad = (result >= pl.lit(limit, pl.Int128)) | (result <= pl.lit(-limit, pl.Int128))
-            what = problem("range", f"decimal overflow in round: it does not fit {call.type}")
-            return raise_where(result, bad, what, scope)
-    return result
-
-
-def _round_integer(call: Call, value: pl.Expr, places: int, scope: Scope) -> pl.Expr:
-    dtype = kernel_dtype(call.type)
-    if places > 38:
-        return value * 0
-    wide = value.cast(pl.Int128)
-    reduce = round_away if call.function == "round" else cut
-    if call.type == HUGEINT:
-        raise NotSupportedError(f"{call.function} of a HUGEINT to tens is not supported")
-    result = reduce(wide, places, True) * power_of_ten(places, True)
-    what = problem("range", "integer overflow in round: ", value, f" does not fit {call.type}")
-    return narrow(result, dtype, what, scope)
 
 
 def _bind_whole(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -183,9 +177,13 @@ def _lower_abs(call: Call, scope: Scope) -> pl.Expr:
     value, type_ = scope.lower(call.args[0]), call.type
     if not type_.is_integer or INTEGER_RANGES[type_.kind][0] == 0 or not call.checked:
         return value.abs()
-    least = value == literal(INTEGER_RANGES[type_.kind][0], type_)
-    what = problem("range", "integer overflow in abs(", value, f"): it does not fit {type_}")
-    return raise_where(value.abs(), least, what, scope)
+    least = literal(INTEGER_RANGES[type_.kind][0], type_)
+
+    def over(value: pl.Expr) -> Outcome:
+        shown = ("integer overflow in abs(", value, f"): it does not fit {type_}")
+        return Outcome(value.abs(), value == least, "range", shown)
+
+    return checked(kernel_dtype(type_), over, scope, value)
 
 
 def _bind_sign(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -194,15 +192,19 @@ def _bind_sign(name: str, args: tuple[Expr, ...]) -> Expr:
 
 
 def _sign(value: pl.Expr) -> pl.Expr:
-    up, down = (value > 0), (value < 0)
-    return up.cast(pl.Int8) - down.cast(pl.Int8)
+    return (value > 0).cast(pl.Int8) - (value < 0).cast(pl.Int8)
 
 
 def _lower_sign(call: Call, scope: Scope) -> pl.Expr:
     value = scope.lower(call.args[0])
     if call.args[0].type.is_float:
         value = value.fill_nan(0.0)
-    return _sign(value)
+    return formula(pl.Int8(), _sign, value)
+
+
+def _lower_power(call: Call, scope: Scope) -> pl.Expr:
+    base, exponent = (scope.lower(arg) for arg in call.args)
+    return power(base, exponent, call)
 
 
 def _cbrt(x: pl.Expr) -> pl.Expr:
@@ -210,7 +212,19 @@ def _cbrt(x: pl.Expr) -> pl.Expr:
 
 
 def _log(x: pl.Expr, y: pl.Expr | None = None) -> pl.Expr:
-    return x.log10() if y is None else divide(y.log10(), x.log10())
+    return x.log10() if y is None else formula(pl.Float64(), _log_of, x, y)
+
+
+def _log_of(x: pl.Expr, y: pl.Expr) -> pl.Expr:
+    return spread_divide(y.log10(), x.log10())
+
+
+def _degrees(x: pl.Expr) -> pl.Expr:
+    return formula(pl.Float64(), lambda x: spread_divide(x * 180, pl.lit(math.pi)), x)
+
+
+def _radians(x: pl.Expr) -> pl.Expr:
+    return formula(pl.Float64(), lambda x: spread_divide(x * math.pi, pl.lit(180.0)), x)
 
 
 def _arctan2(y: pl.Expr, x: pl.Expr) -> pl.Expr:
@@ -328,13 +342,14 @@ FUNCTIONS = (
     ),
     _real("log10", "The logarithm to base 10.", "log10(100) = 2", lambda x: x.log10()),
     _real("log2", "The logarithm to base 2.", "log2(8) = 3", lambda x: x.log(2)),
-    _real(
+    Function(
         "pow",
+        "mathematics",
+        "pow(x, y)",
         "x to the power y; also written x ** y and x ^ y.",
         "pow(2, 10) = 1024",
-        power,
-        syntax="pow(x, y)",
-        arguments=2,
+        overloads("pow(x, y)", Signature((DOUBLE, DOUBLE), DOUBLE)),
+        _lower_power,
         aliases=("power", "**", "^"),
     ),
     _real("pi", "The number pi.", "round(pi(), 2) = 3.14", lambda: pl.lit(math.pi), arguments=0),
@@ -356,8 +371,8 @@ FUNCTIONS = (
     _real("sinh", "The hyperbolic sine.", "sinh(0) = 0", lambda x: x.sinh()),
     _real("cosh", "The hyperbolic cosine.", "cosh(0) = 1", lambda x: x.cosh()),
     _real("tanh", "The hyperbolic tangent.", "tanh(0) = 0", lambda x: x.tanh()),
-    _real("degrees", "Radians in degrees.", "degrees(pi()) = 180", lambda x: divide(x * 180, pl.lit(math.pi))),
-    _real("radians", "Degrees in radians.", "radians(180) = pi()", lambda x: divide(x * math.pi, pl.lit(180.0))),
+    _real("degrees", "Radians in degrees.", "degrees(pi()) = 180", _degrees),
+    _real("radians", "Degrees in radians.", "radians(180) = pi()", _radians),
     _test("isnan", "Whether it is NaN.", "isnan('nan'::DOUBLE)", lambda x: x.is_nan()),
     _test("isinf", "Whether it is infinite.", "isinf('inf'::DOUBLE)", lambda x: x.is_infinite()),
     _test("isfinite", "Whether it is a finite number.", "isfinite(1)", lambda x: x.is_finite()),

@@ -7,6 +7,7 @@ Does not know: patterns (patterns.py), upper and lower case (letter_case.py).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from eau2.errors import NotSupportedError
 from eau2.operators.coercion import cast, is_null
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions import letter_case
-from eau2.operators.functions.checks import Scope, problem, raise_where
+from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.function import (
     Function,
     LowerCall,
@@ -25,7 +26,12 @@ from eau2.operators.functions.function import (
 )
 from eau2.types import BIGINT, BOOLEAN, INTEGER, VARCHAR, SqlType
 
+_NO_FILL = ("the fill of lpad and rpad is empty",)
 _SPACES = " \u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+
+
+def _by_formula(dtype: pl.DataType, compute: Callable[..., pl.Expr]) -> LowerCall:
+    return values(partial(formula, dtype, compute))
 
 
 def _length(text: pl.Expr) -> pl.Expr:
@@ -63,7 +69,7 @@ def _lower_substring(call: Call, scope: Scope) -> pl.Expr:
         start, length = numbers
         if isinstance(start, int) and isinstance(length, int) and start >= 1 and length >= 0:
             return scope.lower(text).str.slice(start - 1, length)
-    return _substring(*(scope.lower(arg) for arg in call.args))
+    return formula(pl.String(), _substring, *(scope.lower(arg) for arg in call.args))
 
 
 def _left(text: pl.Expr, count: pl.Expr) -> pl.Expr:
@@ -150,20 +156,18 @@ def _repeat(text: pl.Expr, count: pl.Expr) -> pl.Expr:
 
 
 def _pad(at_start: bool) -> LowerCall:
-    def lower(call: Call, scope: Scope) -> pl.Expr:
-        text, length, fill = (scope.lower(arg) for arg in call.args)
+    def over(text: pl.Expr, length: pl.Expr, fill: pl.Expr) -> Outcome:
         wanted = pl.max_horizontal(length.cast(pl.Int64), pl.lit(0, pl.Int64))
-        size = _length(text)
-        missing = pl.max_horizontal(wanted - size, pl.lit(0, pl.Int64))
+        missing = pl.max_horizontal(wanted - _length(text), pl.lit(0, pl.Int64))
         padding = fill.repeat_by(missing).list.join("").str.slice(0, missing)
         kept = text.str.slice(0, wanted)
         result = padding + kept if at_start else kept + padding
-        result = pl.when(length.is_not_null()).then(result)
-        empty = (missing > 0) & (fill == "")
-        what = problem("range", f"the padding of {call.function} is empty")
-        return raise_where(result, empty, what, scope)
+        bad = (missing > 0) & (fill == "")
+        return Outcome(pl.when(length.is_not_null()).then(result), bad, "range", _NO_FILL)
 
-    return lower
+    return lambda call, scope: checked(
+        pl.String(), over, scope, *(scope.lower(arg) for arg in call.args)
+    )
 
 
 def _position(text: pl.Expr, part: pl.Expr) -> pl.Expr:
@@ -189,9 +193,8 @@ def _split_part(text: pl.Expr, separator: pl.Expr, index: pl.Expr) -> pl.Expr:
 
 def _first_code(empty: int) -> LowerCall:
     def compute(text: pl.Expr) -> pl.Expr:
-        first = text.str.head(1)
-        return first.map_batches(
-            lambda heads: _codes(heads, empty), return_dtype=pl.Int32, is_elementwise=True
+        return batchwise(
+            pl.Int32(), lambda frame: _codes(frame.to_series().str.head(1), empty), text
         )
 
     return values(compute)
@@ -206,15 +209,13 @@ def _codes(heads: pl.Series, empty: int) -> pl.Series:
 
 
 def _lower_chr(call: Call, scope: Scope) -> pl.Expr:
-    code = scope.lower(call.args[0])
-    bad = (code < 0) | (code > 0x10FFFF) | code.is_between(0xD800, 0xDFFF)
-    char = (
-        pl.when(~bad)
-        .then(code)
-        .map_batches(_characters, return_dtype=pl.String, is_elementwise=True)
-    )
-    what = problem("range", "chr: ", code, " is no Unicode code point")
-    return raise_where(char, bad, what, scope)
+    def over(code: pl.Expr) -> Outcome:
+        bad = (code < 0) | (code > 0x10FFFF) | code.is_between(0xD800, 0xDFFF)
+        kept = pl.when(~bad).then(code)
+        return Outcome(kept, bad, "range", ("chr: ", code, " is no Unicode code point"))
+
+    codes = checked(pl.Int32(), over, scope, scope.lower(call.args[0]))
+    return batchwise(pl.String(), lambda frame: _characters(frame.to_series()), codes)
 
 
 def _characters(codes: pl.Series) -> pl.Series:
@@ -368,7 +369,7 @@ FUNCTIONS = (
         "left('eau2', 3) = 'eau'",
         (VARCHAR, BIGINT),
         VARCHAR,
-        values(_left),
+        _by_formula(pl.String(), _left),
     ),
     _text(
         "right",
@@ -377,7 +378,7 @@ FUNCTIONS = (
         "right('eau2', 1) = '2'",
         (VARCHAR, BIGINT),
         VARCHAR,
-        values(_right),
+        _by_formula(pl.String(), _right),
     ),
     Function(
         "replace",
@@ -413,7 +414,7 @@ FUNCTIONS = (
         "repeat('ab', 2) = 'abab'",
         (VARCHAR, BIGINT),
         VARCHAR,
-        values(_repeat),
+        _by_formula(pl.String(), _repeat),
     ),
     _text(
         "lpad",
@@ -442,7 +443,7 @@ FUNCTIONS = (
         "instr('eau2', 'u') = 3",
         _TWO,
         BIGINT,
-        values(_position),
+        _by_formula(pl.Int64(), _position),
         aliases=("position", "strpos"),
     ),
     _text(
@@ -481,7 +482,7 @@ FUNCTIONS = (
         "split_part('a.b.c', '.', 2) = 'b'",
         (VARCHAR, VARCHAR, BIGINT),
         VARCHAR,
-        values(_split_part),
+        _by_formula(pl.String(), _split_part),
     ),
     _text(
         "ascii",

@@ -10,19 +10,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from eau2.operators.functions.checks import Scope, problem, raise_where
+from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.decimals import decimal_text
+from eau2.operators.functions.text_parse import SPACES, parse
 from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.physical import kernel_dtype
-from eau2.types import INTEGER_RANGES, Kind, SqlType
+from eau2.types import Kind, SqlType
 
-SPACES = " \t\n\r\x0b\x0c"
-_TRUE = ["true", "t", "yes", "y", "1"]
-_FALSE = ["false", "f", "no", "n", "0"]
-_DIGITS = "[0-9](?:_?[0-9])*"
-_NUMBER = f"^([+-]?)({_DIGITS})?(?:[.]({_DIGITS})?)?(?:[eE]([+-]?{_DIGITS}))?$"
-_HAS_DIGIT = "^[+-]?(?:[0-9]|[.][0-9])"
-_BAD_UNDERSCORE = "(?:^|[^0-9])_|_(?:[^0-9]|$)"
 _FIRST_EXPONENT = 16
 """Numbers of at least this many powers of ten are written with an exponent."""
 
@@ -30,35 +24,37 @@ _FIRST_EXPONENT = 16
 def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
     """The text of values of type `source`."""
     if source.is_decimal:
-        return decimal_text(value, source)
+        return formula(pl.String(), lambda x: decimal_text(x, source), value)
     if source.is_float:
-        return _float_text(value)
+        return batchwise(pl.String(), lambda frame: _float_text(frame.to_series()), value)
     match source.kind:
         case Kind.BOOLEAN:
-            named = pl.when(value).then(pl.lit("true")).otherwise(pl.lit("false"))
-            return pl.when(value.is_not_null()).then(named)
+            return formula(pl.String(), _boolean_text, value)
         case Kind.DATE:
-            return _date_text(value, pl.lit(""))
+            return formula(pl.String(), lambda x: _date_text(x, pl.lit("")), value)
         case Kind.TIMESTAMP:
-            return _date_text(value, _time_text(value))
+            return formula(pl.String(), lambda x: _date_text(x, _time_text(x)), value)
         case _:
             return value.cast(pl.String)
 
 
-def _float_text(value: pl.Expr) -> pl.Expr:
-    """The shortest text that reads back as the same float.
+def _boolean_text(value: pl.Expr) -> pl.Expr:
+    named = pl.when(value).then(pl.lit("true")).otherwise(pl.lit("false"))
+    return pl.when(value.is_not_null()).then(named)
+
+
+def _float_text(values: pl.Series) -> pl.Series:
+    """The shortest texts that read back as the same floats.
 
     Polars writes the usual magnitudes as DuckDB does; the others go through Python, once for each
     distinct value.
     """
-    native = value.cast(pl.String)
-    usual = ((value.abs() >= 1e-4) | (value == 0)) & ~native.str.contains("[eEinN]")
-    rare = (
-        pl.when(~usual)
-        .then(native)
-        .map_batches(_rewrite_floats, return_dtype=pl.String, is_elementwise=True)
-    )
-    return pl.when(usual).then(native).otherwise(rare)
+    texts = values.cast(pl.String)
+    usual = ((values.abs() >= 1e-4) | (values == 0)) & ~texts.str.contains("[eEinN]")
+    if usual.all():
+        return texts
+    rare = _rewrite_floats(texts.set(usual.fill_null(False), None))
+    return texts.zip_with(usual.fill_null(False), rare)
 
 
 def _rewrite_floats(texts: pl.Series) -> pl.Series:
@@ -106,89 +102,40 @@ def _time_text(value: pl.Expr) -> pl.Expr:
 
 def parse_text(value: pl.Expr, target: SqlType, safe: bool, scope: Scope) -> pl.Expr:
     """Texts as values of type `target`."""
-    value = scope.guarded(value)
-    if target.is_integer or target.is_decimal:
-        parsed = _parse_exact(value.str.strip_chars(SPACES), target)
-    elif target.is_float:
-        parsed = _parse_float(value.str.strip_chars(SPACES), target)
-    elif target.kind is Kind.BOOLEAN:
-        parsed = _parse_boolean(value)
-    elif target.kind is Kind.DATE:
+    dtype = kernel_dtype(target)
+    if target.kind is Kind.DATE:
         parsed = parse_date(value)
-    else:
+    elif target.kind is Kind.TIMESTAMP:
         parsed = parse_timestamp(value)
+    else:
+        parsed = batchwise(dtype, lambda frame: _parsed(frame.to_series(), target), value)
     if safe:
         return parsed
-    shown = problem("conversion", "could not convert '", value, f"' to {target}")
-    return raise_where(parsed, value.is_not_null() & parsed.is_null(), shown, scope)
+
+    def over(text: pl.Expr, parsed: pl.Expr) -> Outcome:
+        message = ("could not convert '", text, f"' to {target}")
+        return Outcome(parsed, text.is_not_null() & parsed.is_null(), "conversion", message)
+
+    return checked(dtype, over, scope, value, parsed)
 
 
-def _parse_exact(text: pl.Expr, target: SqlType) -> pl.Expr:
-    """A number text as a scaled integer, rounded half away from zero, exact to the last digit."""
+def _parsed(texts: pl.Series, target: SqlType) -> pl.Series:
+    """The usual forms by the engine's own parsers, every other distinct text by `parse`."""
+    quick = _quick(texts, target)
+    rest = texts.set(quick.is_not_null(), None)
+    known = rest.drop_nulls().unique()
+    if known.is_empty():
+        return quick
+    table = pl.DataFrame({"text": known, "value": parse(known, target)})
+    frame = pl.DataFrame({"text": rest, "quick": quick})
+    joined = frame.join(table, on="text", how="left", maintain_order="left")
+    return joined.select(pl.coalesce("quick", "value")).to_series()
+
+
+def _quick(texts: pl.Series, target: SqlType) -> pl.Series:
     dtype = kernel_dtype(target)
-    quick: pl.Expr | None = None
-    rest = text
     if target.is_integer:
-        quick = text.cast(dtype, strict=False)
-        rest = pl.when(quick.is_null()).then(text)
-    parts = rest.str.extract_groups(_NUMBER)
-    sign, whole, fraction, exponent = (
-        parts.struct.field(str(n)).fill_null("").str.replace_all("_", "", literal=True)
-        for n in (1, 2, 3, 4)
-    )
-    power = (
-        pl.when(exponent == "")
-        .then(pl.lit(0, pl.Int64))
-        .otherwise(exponent.str.strip_chars_start("+").cast(pl.Int64, strict=False))
-    )
-    # Leading zeros would be counted as digits of a number that is too long.
-    kept_places = whole.str.len_chars().cast(pl.Int64) + power + target.scale
-    digits = whole + fraction
-    length = pl.max_horizontal(kept_places, pl.lit(0, pl.Int64)).clip(0, 500)
-    kept = digits.str.slice(0, length)
-    missing = length - kept.str.len_chars().cast(pl.Int64)
-    zeros = pl.lit("0" * 500).str.slice(0, missing)
-    number = (kept + zeros).str.strip_chars_start("0")
-    magnitude = pl.when(number == "").then(pl.lit("0")).otherwise(number)
-    next_digit = pl.when(kept_places >= 0).then(digits.str.slice(length, 1)).otherwise(pl.lit(""))
-    up = next_digit.is_in(["5", "6", "7", "8", "9"]).cast(pl.Int128)
-    positive = magnitude.cast(pl.Int128, strict=False) + up
-    signed = pl.when(sign == "-").then(0 - positive).otherwise(positive)
-    valid = rest.str.contains(_NUMBER) & rest.str.contains(_HAS_DIGIT)
-    if target.is_decimal:
-        places = target.precision - target.scale
-        valid = valid & (positive < pl.lit(10**target.precision, pl.Int128))
-        valid = valid & (whole.str.strip_chars_start("0").str.len_chars() <= places)
-    elif INTEGER_RANGES[target.kind][0] == 0:
-        valid = valid & (sign != "-")
-        valid = valid | rest.str.contains("^-0+$")
-    general = pl.when(valid).then(signed).cast(dtype, strict=False)
-    if quick is None:
-        return general
-    return pl.coalesce(quick, general, _parse_prefixed(rest, dtype))
-
-
-def _parse_prefixed(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """0x1F and 0b11."""
-    forms = []
-    for pattern, base in (("^0[xX][0-9a-fA-F]+$", 16), ("^0[bB][01]+$", 2)):
-        body = pl.when(text.str.contains(pattern)).then(text.str.slice(2))
-        forms.append(body.str.to_integer(base=base, strict=False).cast(dtype, strict=False))
-    return pl.coalesce(forms)
-
-
-def _parse_float(text: pl.Expr, target: SqlType) -> pl.Expr:
-    grouped = text.str.contains("_", literal=True) & ~text.str.contains(_BAD_UNDERSCORE)
-    plain = pl.when(grouped).then(text.str.replace_all("_", "", literal=True)).otherwise(text)
-    return plain.cast(kernel_dtype(target), strict=False)
-
-
-def _parse_boolean(text: pl.Expr) -> pl.Expr:
-    low = text.str.to_lowercase()
-    return (
-        pl.when(low.is_in(_TRUE))
-        .then(pl.lit(True))
-        .when(low.is_in(_FALSE))
-        .then(pl.lit(False))
-        .otherwise(pl.lit(None, pl.Boolean))
-    )
+        return texts.cast(dtype, strict=False)
+    if target.is_float:
+        return texts.str.strip_chars(SPACES).cast(dtype, strict=False)
+    return pl.Series([None], dtype=dtype).new_from_index(0, len(texts))
