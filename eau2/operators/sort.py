@@ -16,6 +16,8 @@ from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
 from eau2.operators.lowering import lower_expr
 
+_ROWS_MAX = 2**32 - 1
+
 _ALL_BUT_SIGN = 0x7FFF_FFFF_FFFF_FFFF
 
 
