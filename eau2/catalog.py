@@ -7,7 +7,7 @@ Does not know: SQL, Polars, files, the network.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -61,13 +61,6 @@ class DistinctSketch:
         if len(self.hashes) < self.k:
             return len(self.hashes)
         return int((self.k - 1) * 2.0**64 / (self.hashes[-1] + 1))
-
-    def merge(self, other: DistinctSketch) -> DistinctSketch | None:
-        """The sketch of both columns' values together; None when the hashings differ."""
-        if (self.hashing, self.k) != (other.hashing, other.k):
-            return None
-        union = sorted(set(self.hashes) | set(other.hashes))
-        return DistinctSketch(self.hashing, self.k, tuple(union[: self.k]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +140,28 @@ class Catalog(Protocol):
         """A value that changes whenever a name means another frame: keys the plan cache."""
 
 
-def merge_statistics(first: ColumnStatistics, second: ColumnStatistics) -> ColumnStatistics:
-    """The statistics of two row sets together. Associative; unknown stays unknown.
+def merge_statistics(parts: Sequence[ColumnStatistics]) -> ColumnStatistics:
+    """The statistics of several row sets together. Associative; unknown stays unknown.
 
-    A side whose minimum and maximum are None because all of its values are NULL must be skipped by
-    the caller (see merge_chunk_statistics), since None means "unknown" here.
+    A part whose minimum and maximum are None because all of its values are NULL must be left out
+    by the caller (see merge_chunk_statistics), since None means "unknown" here.
     """
-    sketch = None
-    if first.distinct is not None and second.distinct is not None:
-        sketch = first.distinct.merge(second.distinct)
-    exponents = None
-    if first.exponents is not None and second.exponents is not None:
-        exponents = (
-            min(first.exponents[0], second.exponents[0]),
-            max(first.exponents[1], second.exponents[1]),
-        )
-    low, high = None, None
-    if first.minimum is not None and second.minimum is not None:
-        low = min(first.minimum, second.minimum)
-    if first.maximum is not None and second.maximum is not None:
-        high = max(first.maximum, second.maximum)
-    return ColumnStatistics(first.null_count + second.null_count, low, high, sketch, exponents)
+    lows = [part.minimum for part in parts if part.minimum is not None]
+    highs = [part.maximum for part in parts if part.maximum is not None]
+    exponents = [part.exponents for part in parts if part.exponents is not None]
+    known = len(parts)
+    return ColumnStatistics(
+        sum(part.null_count for part in parts),
+        min(lows) if len(lows) == known else None,
+        max(highs) if len(highs) == known else None,
+        merge_sketches([part.distinct for part in parts]),
+        (min(low for low, _ in exponents), max(high for _, high in exponents))
+        if len(exponents) == known
+        else None,
+    )
 
 
-def merge_sketches(sketches: list[DistinctSketch | None]) -> DistinctSketch | None:
+def merge_sketches(sketches: Sequence[DistinctSketch | None]) -> DistinctSketch | None:
     """The sketch of all values together; None when one is unknown or the hashings differ."""
     first = sketches[0]
     if first is None:
@@ -189,27 +180,18 @@ def merge_chunk_statistics(
     """The statistics of each of `columns` columns over all chunks."""
     merged: list[ColumnStatistics] = []
     for index in range(columns):
-        total: ColumnStatistics | None = None
+        parts: list[ColumnStatistics] = []
         nulls = 0
-        sketches: list[DistinctSketch | None] = []
         for chunk in chunks:
             part = chunk.statistics[index]
             if part.null_count == chunk.rows:
                 nulls += part.null_count
-                continue
-            sketches.append(part.distinct)
-            part = replace(part, distinct=None)
-            total = part if total is None else merge_statistics(total, part)
-        if total is None:
+            else:
+                parts.append(part)
+        if not parts:
             merged.append(ColumnStatistics(nulls))
-        else:
-            merged.append(
-                ColumnStatistics(
-                    total.null_count + nulls,
-                    total.minimum,
-                    total.maximum,
-                    merge_sketches(sketches),
-                    (0, 0) if total.exponents == NO_EXPONENTS else total.exponents,
-                )
-            )
+            continue
+        total = merge_statistics(parts)
+        exponents = (0, 0) if total.exponents == NO_EXPONENTS else total.exponents
+        merged.append(replace(total, null_count=total.null_count + nulls, exponents=exponents))
     return tuple(merged)

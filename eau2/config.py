@@ -42,6 +42,39 @@ class Limits:
 LIMITS = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """Bounds on connections. The sizes that belong to the format itself are in net/header.py."""
+
+    connect_s: float = 5.0
+    hello_s: float = 5.0
+    """From accepting a connection to its complete hello."""
+    frame_s: float = 60.0
+    """From a frame's first byte to its last."""
+    stall_s: float = 60.0
+    """A peer that takes none of the bytes waiting for it is given up after this time."""
+    linger_s: float = 1.0
+    """How long a connection that was refused is kept so that its peer can read why."""
+    ping_every_s: float = 5.0
+    ping_answer_s: float = 15.0
+    deadline_s: float = 3600.0
+    """Of a request that names none."""
+    deadline_max_s: float = 86_400.0
+    drain_s: float = 60.0
+    """How long a stopping server lets requests under way end."""
+    connections: int = 2_000
+    requests_per_connection: int = 128
+    window_bytes: int = 4 * (4 << 20)
+    """What one direction of one stream may have under way that its receiver has not taken."""
+    unread_bytes: int = 256 << 20
+    """A connection with more than this received and not taken opens no further requests."""
+    queue_bytes: int = 8 << 20
+    """Senders wait while more than this waits to go out on a connection."""
+
+
+WIRE = WireLimits()
+
+
 def byte_count(text: str) -> int:
     """The number of bytes that "512MB", "1.5 GiB" or "4096" says. Raises UsageError."""
     units = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}

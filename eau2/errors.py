@@ -106,6 +106,40 @@ class CancelledError(OperationalError):
     retryable = True
 
 
+class UnreachableError(OperationalError):
+    """No connection came about: nobody listens, or whoever answers is no node we can talk with."""
+
+    retryable = True
+
+
+class HandshakeError(UnreachableError):
+    """Somebody answered who is not an eau2 node, or one of another version or another store."""
+
+    retryable = False
+
+
+class ProtocolError(OperationalError):
+    """A peer sent what the wire protocol does not allow; the connection to it was closed."""
+
+
+class PeerLostError(OperationalError):
+    """The connection to a peer broke while something was asked of it."""
+
+    retryable = True
+
+
+class DeadlineError(OperationalError):
+    """What was asked did not end within its time."""
+
+    retryable = True
+
+
+class BusyError(OperationalError):
+    """A node has as much to do as it takes on; nothing was begun."""
+
+    retryable = True
+
+
 class IntegrityError(DatabaseError):
     """PEP 249: a rule of the database would be broken."""
 

@@ -1,6 +1,6 @@
 """A chunk file: an uncompressed Arrow IPC file of one record batch in stored form.
 
-Owns: writing it durably, its checksum, opening it by mapping it into memory, its statistics.
+Owns: writing it durably, its checksum, opening it by mapping it into memory.
 Comes in: a stored batch or a path; goes out: bytes on disk, or a batch whose buffers are the
 mapped file. Does not know: names, manifests, who reads.
 """
@@ -15,16 +15,14 @@ from typing import Final
 import pyarrow as pa
 import xxhash
 
-from eau2.catalog import ChunkKey, ChunkRef, FrameSchema
 from eau2.errors import DiskFullError, OperationalError
-from eau2.kv.statistics import batch_statistics
 
 LOCAL = "local"
 """The node name of a store that has no other nodes."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SMALL_FILE_BYTES = 1 << 16
-"""A smaller file is read instead of mapped: a mapping takes whole pages and a kernel entry."""
+"""A smaller file is read or written at once: a mapping takes whole pages and a kernel entry."""
 _READ_BYTES = 1 << 22
 
 
@@ -96,6 +94,12 @@ def disk_error(error: OSError, doing: str) -> OperationalError:
 
 
 def _write_ipc(batch: pa.RecordBatch, sink: ByteSink) -> None:
+    if batch.nbytes <= _SMALL_FILE_BYTES:
+        whole = pa.BufferOutputStream()
+        with pa.ipc.new_file(whole, batch.schema) as writer:
+            writer.write_batch(batch)
+        sink.write(whole.getvalue())
+        return
     with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), batch.schema) as writer:
         writer.write_batch(batch)
 
@@ -166,14 +170,6 @@ def open_chunk(path: Path) -> pa.RecordBatch:
         raise DamagedError("it is missing") from error
     except (OSError, pa.ArrowException) as error:
         raise DamagedError(f"it cannot be read ({error})") from error
-
-
-def chunk_ref(
-    key: ChunkKey, batch: pa.RecordBatch, schema: FrameSchema, written: tuple[int, str]
-) -> ChunkRef:
-    """What a manifest says of a chunk: `written` is its bytes and checksum."""
-    statistics = batch_statistics(batch, schema)
-    return ChunkRef(key, batch.num_rows, written[0], written[1], statistics, (LOCAL,))
 
 
 def sync_directory(path: Path) -> None:

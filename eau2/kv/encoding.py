@@ -167,6 +167,7 @@ def chunked(
     No rows at all give one empty batch, so that every frame has a chunk that shows its schema.
     """
     pending: list[list[pa.Array]] = [[] for _ in schema.columns]
+    arrow = stored_schema(schema)
     held = 0
     made = 0
     for columns in staged:
@@ -179,13 +180,15 @@ def chunked(
             start += take
             held += take
             if held == chunk_rows:
-                yield _finish_all(pending, schema)
+                yield _finish_all(pending, schema, arrow)
                 held, made = 0, made + 1
     if held or not made:
-        yield _finish_all(pending, schema)
+        yield _finish_all(pending, schema, arrow)
 
 
-def _finish_all(pending: list[list[pa.Array]], schema: FrameSchema) -> pa.RecordBatch:
+def _finish_all(
+    pending: list[list[pa.Array]], schema: FrameSchema, arrow: pa.Schema
+) -> pa.RecordBatch:
     arrays = []
     for pieces, column in zip(pending, schema.columns, strict=True):
         arrays.append(finish(pieces, column.type))
@@ -193,4 +196,24 @@ def _finish_all(pending: list[list[pa.Array]], schema: FrameSchema) -> pa.Record
         if len(arrays[-1]) >= LIMITS.ingest_batch_rows:
             # Else the allocator keeps the pieces' memory, and a put takes half as much again.
             pa.default_memory_pool().release_unused()
-    return pa.RecordBatch.from_arrays(arrays, schema=stored_schema(schema))
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow)
+
+
+def cut(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    """A stored batch in slices of `rows` rows, of which each holds no bytes but its own."""
+    if batch.num_rows <= rows:
+        yield batch
+        return
+    # Strings that are out of line become arrays with offsets first, which are cheap to slice.
+    columns = [
+        array.cast(pa.string()) if len(array.buffers()) > 2 and _is_view(array) else array
+        for array in batch.columns
+    ]
+    for start in range(0, batch.num_rows, rows):
+        pieces = [column.slice(start, rows) for column in columns]
+        arrays = [_view_of([p]) if pa.types.is_string(p.type) else p for p in pieces]
+        yield pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+
+
+def _is_view(array: pa.Array) -> bool:
+    return bool(pa.types.is_string_view(array.type))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -61,7 +60,7 @@ def _joined(parts: list[tuple[int, ColumnStatistics]]) -> ColumnStatistics:
     others = [part for rows, part in parts if part.null_count != rows]
     if not others:
         return ColumnStatistics(nulls)
-    total = reduce(merge_statistics, others)
+    total = merge_statistics(others)
     return ColumnStatistics(total.null_count + nulls, total.minimum, total.maximum)
 
 

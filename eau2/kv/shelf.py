@@ -19,9 +19,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef
+from eau2.catalog import ChunkKey, ChunkRef, Frame
 from eau2.errors import OperationalError
-from eau2.kv import chunk
+from eau2.kv import chunk, manifest
 from eau2.kv.lock import Pins, unpinned
 
 MANIFEST = "manifest"
@@ -38,11 +38,11 @@ class Shelf(Protocol):
     def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
         """Store a chunk durably; its bytes and checksum. Raises OSError."""
 
-    def complete(self, df_id: str, manifest: bytes) -> None:
-        """Store the manifest; then all of the write is durable. Raises OSError."""
+    def complete(self, frame: Frame) -> str:
+        """Store the manifest, so that all of the write is durable; its checksum. Raises OSError."""
 
-    def manifest(self, df_id: str) -> bytes | None:
-        """The manifest of a complete write, or None. Raises OSError."""
+    def load(self, df_id: str, checksum: str) -> Frame:
+        """The frame of a complete write with that manifest. Raises chunk.DamagedError."""
 
     def open(self, ref: ChunkRef) -> pa.RecordBatch:
         """A chunk, verified when this process opens it first. Raises chunk.DamagedError."""
@@ -77,7 +77,7 @@ class MemoryShelf:
 
     def __init__(self) -> None:
         self._chunks: dict[str, dict[int, pa.RecordBatch]] = {}
-        self._manifests: dict[str, bytes] = {}
+        self._frames: dict[str, Frame] = {}
 
     def begin(self, df_id: str) -> None:
         self._chunks[df_id] = {}
@@ -86,11 +86,15 @@ class MemoryShelf:
         self._chunks[key.df_id][key.number] = batch
         return chunk.measure(batch)
 
-    def complete(self, df_id: str, manifest: bytes) -> None:
-        self._manifests[df_id] = manifest
+    def complete(self, frame: Frame) -> str:
+        self._frames[frame.df_id] = frame
+        return ""
 
-    def manifest(self, df_id: str) -> bytes | None:
-        return self._manifests.get(df_id)
+    def load(self, df_id: str, checksum: str) -> Frame:
+        try:
+            return self._frames[df_id]
+        except KeyError as error:
+            raise chunk.DamagedError("it is missing") from error
 
     def open(self, ref: ChunkRef) -> pa.RecordBatch:
         try:
@@ -102,14 +106,14 @@ class MemoryShelf:
         return "memory"
 
     def pin(self, df_id: str) -> bool:
-        return df_id in self._manifests
+        return df_id in self._frames
 
     def unpin(self, df_id: str) -> None:
         """Nobody else can delete it."""
 
     def remove(self, df_id: str) -> None:
         self._chunks.pop(df_id, None)
-        self._manifests.pop(df_id, None)
+        self._frames.pop(df_id, None)
 
     def sweep(self, keep: Collection[str]) -> None:
         for df_id in set(self._chunks) - set(keep):
@@ -123,7 +127,7 @@ class MemoryShelf:
 
     def close(self) -> None:
         self._chunks.clear()
-        self._manifests.clear()
+        self._frames.clear()
 
 
 class DiskShelf:
@@ -147,22 +151,30 @@ class DiskShelf:
     def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
         return chunk.write(batch, self._file(key))
 
-    def complete(self, df_id: str, manifest: bytes) -> None:
-        place = self._place(df_id)
+    def complete(self, frame: Frame) -> str:
+        encoded = manifest.encode(frame)
+        place = self._place(frame.df_id)
         temporary = place / f"{MANIFEST}.tmp"
         with temporary.open("xb", buffering=0) as file:
-            view = memoryview(manifest)
+            view = memoryview(encoded)
             while len(view):
                 view = view[os.write(file.fileno(), view) :]
             os.fsync(file.fileno())
         temporary.rename(place / MANIFEST)
         chunk.sync_directory(place)
+        return manifest.checksum(encoded)
 
-    def manifest(self, df_id: str) -> bytes | None:
+    def load(self, df_id: str, checksum: str) -> Frame:
         try:
-            return (self._place(df_id) / MANIFEST).read_bytes()
-        except FileNotFoundError:
-            return None
+            encoded = (self._place(df_id) / MANIFEST).read_bytes()
+            frame = manifest.decode(encoded)
+        except OSError as error:
+            raise chunk.DamagedError(f"it cannot be read ({error.strerror})") from error
+        except manifest.ManifestError as error:
+            raise chunk.DamagedError(str(error)) from error
+        if frame.df_id != df_id or manifest.checksum(encoded) != checksum:
+            raise chunk.DamagedError("it is not the one that was written")
+        return frame
 
     def open(self, ref: ChunkRef) -> pa.RecordBatch:
         path = self._file(ref.key)

@@ -29,13 +29,25 @@ _SAMPLE_ROWS = 65_536
 _FEW_ROWS = 16
 
 
-def batch_statistics(batch: pa.RecordBatch, schema: FrameSchema) -> tuple[ColumnStatistics, ...]:
-    """The statistics of each column of a chunk. `batch` is in stored form."""
-    arrays = [_physical(array) for array in batch.columns]
-    types = [column.type for column in schema.columns]
-    if 0 < batch.num_rows <= _FEW_ROWS:
-        return _few_rows_statistics(arrays, types)
-    return tuple(map(column_statistics, arrays, types))
+def batch_statistics(
+    batch: pa.RecordBatch, schema: FrameSchema, chunk_rows: int
+) -> list[tuple[ColumnStatistics, ...]]:
+    """The statistics of each column, for each of the chunks of `chunk_rows` rows in `batch`.
+
+    The batch is in stored form; an empty one is one chunk.
+    """
+    columns = [
+        _column_of_chunks(_physical(array), column.type, chunk_rows)
+        for array, column in zip(batch.columns, schema.columns, strict=True)
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _column_of_chunks(array: pa.Array, type_: SqlType, chunk_rows: int) -> list[ColumnStatistics]:
+    if chunk_rows <= _FEW_ROWS and len(array) > 0:
+        return _few_rows_statistics(array, type_, chunk_rows)
+    starts = range(0, max(len(array), 1), chunk_rows)
+    return [column_statistics(array.slice(start, chunk_rows), type_) for start in starts]
 
 
 def _physical(array: pa.Array) -> pa.Array:
@@ -67,20 +79,17 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
 
 
 def _few_rows_statistics(
-    arrays: list[pa.Array], types: list[SqlType]
-) -> tuple[ColumnStatistics, ...]:
-    """The same for a chunk of very few rows, where a call of Polars costs more than its work."""
-    names = [str(number) for number in range(len(arrays))]
-    frame = pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(arrays, names)))
-    wide = [name for name, dtype in frame.schema.items() if dtype.is_decimal()]
-    if wide:
-        frame = frame.with_columns(pl.col(wide).cast(pl.Int128))
-    hashes = frame.select(pl.all().hash(_SEED))
-    result = []
-    for name, type_ in zip(names, types, strict=True):
-        pairs = list(zip(frame[name].to_list(), hashes[name].to_list(), strict=True))
-        result.append(_few_values_statistics(pairs, type_))
-    return tuple(result)
+    array: pa.Array, type_: SqlType, chunk_rows: int
+) -> list[ColumnStatistics]:
+    """The same for chunks of very few rows, where a call of Polars costs more than its work."""
+    series = pl.Series("", pl.from_arrow(array))
+    if series.dtype.is_decimal():
+        series = series.cast(pl.Int128)
+    pairs = list(zip(series.to_list(), series.hash(_SEED).to_list(), strict=True))
+    return [
+        _few_values_statistics(pairs[start : start + chunk_rows], type_)
+        for start in range(0, len(pairs), chunk_rows)
+    ]
 
 
 def _few_values_statistics(pairs: list[tuple[Any, int]], type_: SqlType) -> ColumnStatistics:

@@ -33,11 +33,13 @@ from eau2.errors import (
     StoreError,
     UsageError,
 )
-from eau2.kv import chunk, manifest
-from eau2.kv.encoding import chunked, frame_schema, stage_batches
+from eau2.kv import chunk
+from eau2.kv.chunk import LOCAL
+from eau2.kv.encoding import chunked, cut, frame_schema, stage_batches
 from eau2.kv.lock import WriterLock
 from eau2.kv.registry import Entry, MemoryRegistry, Registry, SqliteRegistry, State
-from eau2.kv.shelf import BALLAST, DiskShelf, MemoryShelf, Shelf
+from eau2.kv.shelf import BALLAST, MANIFEST, DiskShelf, MemoryShelf, Shelf
+from eau2.kv.statistics import batch_statistics
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 _FORMAT = "eau2 store 1\n"
@@ -118,10 +120,9 @@ class Store:
             try:
                 frame = Frame(name, df_id, _next_version(before), columns, (), ())
                 frame = self._write(frame, batches, chunk_rows)
-                encoded = manifest.encode(frame)
                 with self._translating(name):
-                    self._shelf.complete(df_id, encoded)
-                live = Entry(name, State.LIVE, df_id, frame.version, manifest.checksum(encoded))
+                    checksum = self._shelf.complete(frame)
+                live = Entry(name, State.LIVE, df_id, frame.version, checksum)
                 self._swap(name, reserved, live)
             except BaseException:
                 self._undo(name, reserved, before, df_id)
@@ -219,13 +220,18 @@ class Store:
         with self._translating(frame.name):
             self._shelf.begin(frame.df_id)
         refs: list[ChunkRef] = []
-        for batch in chunked(stage_batches(batches, schema), schema, chunk_rows):
-            key = ChunkKey(frame.df_id, len(refs))
-            with self._translating(frame.name):
-                written = self._shelf.add(key, batch)
-            refs.append(chunk.chunk_ref(key, batch, schema, written))
-            # The next chunk is gathered while this loop waits: this one must be gone by then.
-            del batch
+        # Small chunks are made and measured many at a time: each has a price of its own.
+        run_rows = max(1, LIMITS.ingest_batch_rows // chunk_rows) * chunk_rows
+        for run in chunked(stage_batches(batches, schema), schema, run_rows):
+            measured = batch_statistics(run, schema, chunk_rows)
+            for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
+                key = ChunkKey(frame.df_id, len(refs))
+                with self._translating(frame.name):
+                    size, checksum = self._shelf.add(key, batch)
+                refs.append(ChunkRef(key, batch.num_rows, size, checksum, statistics, (LOCAL,)))
+            # The next run is gathered while this loop waits: this one's memory must be free.
+            del run, batch
+            pa.default_memory_pool().release_unused()
         chunks = tuple(refs)
         merged = merge_chunk_statistics(chunks, len(schema.columns))
         return changed(frame, chunks=chunks, statistics=merged)
@@ -275,19 +281,11 @@ class Store:
             raise self._damaged(frame.name, what, self._shelf.path(key), str(error)) from error
 
     def _load(self, entry: Entry) -> Frame:
-        where = f"chunks/{entry.df_id}/manifest"
         try:
-            encoded = self._shelf.manifest(entry.df_id)
-        except OSError as error:
+            frame = self._shelf.load(entry.df_id, entry.manifest)
+        except chunk.DamagedError as error:
+            where = f"{_CHUNKS}/{entry.df_id}/{MANIFEST}"
             raise self._damaged(entry.name, "manifest", where, str(error)) from error
-        if encoded is None:
-            raise self._damaged(entry.name, "manifest", where, "it is missing")
-        try:
-            frame = manifest.decode(encoded)
-        except manifest.ManifestError as error:
-            raise self._damaged(entry.name, "manifest", where, str(error)) from error
-        if frame.df_id != entry.df_id or manifest.checksum(encoded) != entry.manifest:
-            raise self._damaged(entry.name, "manifest", where, "it belongs to another frame")
         self._remember(frame)
         return frame
 

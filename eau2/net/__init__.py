@@ -1,1 +1,1 @@
-"""The wire. Empty until nodes exist."""
+"""The wire: frames, messages, connections, server and clients."""

@@ -124,6 +124,8 @@ class Expressions:
         """CASE, COALESCE, NULLIF and their like, of any family."""
         a = self.expr(family, depth - 1, tame)
         b = self.expr(family, depth - 1, tame)
+        if family in ("dec", "float") and self.random.random() < 0.25:
+            b = self.expr(self.pick("int", "dec") if family == "dec" else self.number(), 1, tame)
         flags = {"tame": a.tame and b.tame, "narrow": a.narrow or b.narrow}
         match self.random.randrange(7):
             case 0:
@@ -145,6 +147,10 @@ class Expressions:
                 return Expr(family, (f"{word}(", a, ", ", b, ")"), **flags)
             case _:
                 return Expr(family, ("COALESCE(", a, ", ", b, ")"), **flags)
+
+    def number(self) -> Family:
+        """A family of numbers."""
+        return self.pick("int", "dec", "float")
 
     def steady(self, expr: Expr) -> Expr:
         """An integer that arithmetic will not overflow: narrow types are mostly widened."""
@@ -182,9 +188,15 @@ class Expressions:
                 if self.random.random() < 0.3:
                     part = self.random.choice(TIME_PARTS)
                     of = self.leaf("ts")
-                return Expr("int", (f"EXTRACT({part} FROM ", of, ")"), tame=False)
+                if "NULL" in of.sql:
+                    return self.leaf("int")
+                form = self.random.choice((f"EXTRACT({part} FROM ", f"date_part('{part}', "))
+                return Expr("int", (form, of, ")"), tame=False)
             case 10:
-                return Expr("int", ("length(", self.expr("str", depth - 1), ")"))
+                a = self.expr("str", depth - 1)
+                if self.random.random() < 0.3:
+                    return Expr("int", ("strpos(", a, ", ", self.leaf("str"), ")"))
+                return Expr("int", ("length(", a, ")"))
             case 11:
                 a, b = self.expr("date", depth - 1), self.leaf("date")
                 return Expr("int", ("(", a, " - ", b, ")"), tame=False)
@@ -287,6 +299,11 @@ class Expressions:
                 return Expr("str", (f"{draw(('left', 'right'))}(", a, f", {draw((0, 1, 2, 9))})"))
             case 7:
                 return Expr("str", ("concat(", a, ", ", self.leaf(self.pick("str", "int")), ")"))
+            case 8 if self.random.random() < 0.5:
+                fill = text_literal(draw(("x", "ab", "é")))
+                return Expr(
+                    "str", (f"{draw(('lpad', 'rpad'))}(", a, f", {draw((0, 1, 3))}, {fill})")
+                )
             case 8:
                 return Expr("str", ("reverse(", self.leaf("str"), ")"))
             case _:
@@ -345,10 +362,16 @@ class Expressions:
             if family in ("date", "ts") and self.random.random() < 0.2:
                 other = self.pick("date", "ts")
             b = self.expr(other, depth - 1)
+            if family in ("int", "dec", "float", "date", "ts") and self.random.random() < 0.1:
+                # A bare string literal takes the type of the other side.
+                pieces = self.constant(family).sql.split("'")
+                plain = pieces[1] if len(pieces) > 1 else pieces[0]
+                if plain.strip() and "NULL" not in plain and family != "int":
+                    b = Expr(family, (text_literal(plain),))
             return Expr("bool", ("(", a, f" {self.random.choice(COMPARISONS)} ", b, ")"))
         match choice:
             case 9:
-                low, high = self.leaf(family), self.leaf(family)
+                low, high = self.leaf(family), self.expr(family, depth - 1)
                 return Expr("bool", ("(", a, f" {negation}BETWEEN ", low, " AND ", high, ")"))
             case 10 | 11:
                 return self.membership(a, family, negation)
@@ -358,6 +381,8 @@ class Expressions:
                 if "\\" in pattern:
                     pattern += " ESCAPE '\\'"
                 text = self.expr("str", depth - 1)
+                if self.random.random() < 0.02:
+                    return Expr("bool", ("(", text, f" {negation}{word} ", self.leaf("str"), ")"))
                 return Expr("bool", ("(", text, f" {negation}{word} {pattern})"))
             case 13:
                 return Expr("bool", ("(", a, f" IS {negation}NULL)"))
@@ -378,6 +403,10 @@ class Expressions:
             parts.append(", " if index else "")
             if self.random.random() < 0.15:
                 parts.append("NULL")
+            elif self.random.random() < 0.15:
+                parts.append(self.leaf(family))
+            elif family in ("dec", "float") and self.random.random() < 0.3:
+                parts.append(self.constant(self.pick("int", "dec")))
             else:
                 parts.append(self.constant(family))
         return Expr("bool", (*parts, "))"))

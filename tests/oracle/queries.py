@@ -192,6 +192,15 @@ class Queries:
                     arg.family, (f"{word}({distinct}", arg, ")"), tame=arg.tame, narrow=arg.narrow
                 )
 
+    def rounded(self, draw: Expressions) -> Expr:
+        """A function whose last digits an engine may choose."""
+        word = self.random.choice(
+            ("exp(", "ln(1 + abs(", "power(1.5e0, ", "sin(", "log10(1 + abs(")
+        )
+        arg = draw.leaf(draw.number(), tame=True)
+        closing = "))" if "abs" in word else ")"
+        return Expr("float", (word, arg, closing), exact=False, tame=False)
+
     def dyadic(self, leaves: tuple[Expr, ...]) -> Expr:
         """A float whose sums DuckDB gets right in any order: small multiples of a power of two."""
         fitting = [leaf for leaf in leaves if leaf.family == "float" and leaf.exact and leaf.tame]
@@ -222,13 +231,20 @@ class Queries:
         if self.random.random() < 0.38:
             query = self.grouped(scope, where)
         else:
-            query = self.plain(scope, where)
+            query = self.plain(scope, where, nested)
         return self.ordered(query, scope, nested)
 
-    def plain(self, scope: Scope, where: Expr | None) -> Query:
+    def plain(self, scope: Scope, where: Expr | None, nested: int) -> Query:
         """A query without aggregates."""
         draw = self.over(scope.leaves)
         items: list[Item] = []
+        if self.random.random() < 0.06 and not nested:
+            qualifier = self.random.choice(scope.tables)[0] + "." if scope.tables else ""
+            star = Expr("int", (f"{self.random.choice((qualifier, ''))}*",))
+            distinct = self.random.random() < 0.2
+            exact = all(leaf.exact for leaf in scope.leaves)
+            if exact:
+                return Query((Item(star, ""),), scope.source, where=where, distinct=distinct)
         for number in range(self.random.randint(1, 5)):
             if self.random.random() < 0.4:
                 leaf = self.random.choice(scope.leaves)
@@ -240,6 +256,8 @@ class Queries:
             else:
                 depth = self.random.choice((1, 2, 2, 3))
                 items.append(Item(draw.expr(draw.any_family(), depth), f"r{number}"))
+            if self.random.random() < 0.02:
+                items.append(Item(self.rounded(draw), f"z{number}"))
         distinct = self.random.random() < 0.15 and all(item.expr.exact for item in items)
         return Query(tuple(items), scope.source, where=where, distinct=distinct)
 
@@ -264,6 +282,8 @@ class Queries:
         having = None
         if self.random.random() < 0.25:
             having = over.condition(2)
+        if self.random.random() < 0.15:
+            items.append(Item(self.rounded(over), "z"))
         group = list(keys)
         for number, key in enumerate(keys):
             at = next((i for i, item in enumerate(items) if item.expr is key), None)
@@ -274,6 +294,8 @@ class Queries:
     def ordered(self, query: Query, scope: Scope, nested: int) -> Query:
         """The query, maybe with ORDER BY, and then maybe with LIMIT and OFFSET."""
         if self.random.random() > (0.5 if nested == 0 else 0.15):
+            return query
+        if query.items[0].expr.sql.endswith("*") and query.items[0].alias == "":
             return query
         keys: list[Order] = []
         exact = [n for n, item in enumerate(query.items) if item.expr.exact]

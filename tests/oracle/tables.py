@@ -169,7 +169,7 @@ def random_value(random: Random, column: Column) -> Value:
 def random_column(random: Random, name: str, family: Family | None = None) -> Column:
     """A column of any type, or of any type of a family."""
     drawn = random.choice(COLUMN_FAMILIES) if family is None else family
-    tame = random.random() < 0.7
+    tame = random.random() < 0.65
     match drawn:
         case "int":
             type_ = random.choice((*INTEGERS, "INTEGER", "BIGINT"))

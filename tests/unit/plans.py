@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 import polars as pl
-import pyarrow as pa
 
 from eau2.catalog import (
     ChunkKey,
     ChunkRef,
     ColumnSchema,
     ColumnStatistics,
+    DistinctSketch,
     Frame,
     FrameSchema,
 )
-from eau2.kv.statistics import batch_statistics
 from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expr import Column, Expr, Literal, Value, ref
 from eau2.operators.filter import Filter
@@ -30,16 +30,29 @@ from eau2.operators.scan import StageInput
 from eau2.operators.sort import Limit, Sort
 from eau2.operators.values import NoRows, OneRow
 from eau2.sql import logical
-from eau2.types import BOOLEAN, SqlType, stored_arrow
+from eau2.types import BOOLEAN, SqlType
 
 Values = Sequence[Value]
 
 
 def statistics_of(type_: SqlType, values: Values) -> ColumnStatistics:
-    """True statistics of stored values."""
-    batch = pa.RecordBatch.from_arrays([pa.array(values, stored_arrow(type_))], ["column"])
-    (statistics,) = batch_statistics(batch, FrameSchema((ColumnSchema("column", type_),)))
-    return statistics
+    """True statistics of stored values; the sketch is an exact count."""
+    held = [v for v in values if v is not None]
+    nulls = len(values) - len(held)
+    if not held:
+        return ColumnStatistics(nulls)
+    sketch = DistinctSketch("count", len(held) + 1, tuple(range(len({repr(v) for v in held}))))
+    if not type_.is_float:
+        return ColumnStatistics(nulls, min(held), max(held), sketch)  # type: ignore[type-var]
+    numbers = [float(v) for v in held if not math.isnan(float(v))]
+    exponents = [math.frexp(x)[1] for x in numbers if x != 0.0 and math.isfinite(x)]
+    return ColumnStatistics(
+        nulls,
+        min(numbers, default=math.inf),
+        max(numbers) if len(numbers) == len(held) else None,
+        sketch,
+        (min(exponents), max(exponents)) if exponents else (1, 0),
+    )
 
 
 def frame(name: str, rows: int | None = None, **columns: tuple[SqlType, Values]) -> Frame:
@@ -72,42 +85,51 @@ class Builder:
         return Column(next(self.ids), name, type_)
 
     def run(self, plan: logical.Logical) -> pl.DataFrame:
-        """The rows of a plan, computed node by node with the operators of the same names."""
-        stages: dict[int, pl.LazyFrame] = {}
-        root = self._operator(plan, stages)
-        result = lower(root, Lowering(None, stages)).collect()
+        """The rows of a plan, computed node by node with the operators of the same names.
+
+        Each node's rows are made before the next node runs, so an error anywhere is an error.
+        """
+        inputs = [self.run(below) for below in plan.inputs]
+        leaves = [StageInput(n, below.output) for n, below in enumerate(plan.inputs)]
+        stages = {n: rows.lazy() for n, rows in enumerate(inputs)}
+        if isinstance(plan, logical.Scan):
+            stages[0] = self._rows_of(plan)
+        result = lower(_operator(plan, leaves), Lowering(None, stages)).collect()
         assert result.columns == [column.label for column in plan.output]
         return result
 
-    def _operator(self, plan: logical.Logical, stages: dict[int, pl.LazyFrame]) -> Operator:
-        below = [self._operator(node, stages) for node in plan.inputs]
-        match plan:
-            case logical.Scan(frame=frame_, columns=columns, positions=positions):
-                rows = self.rows[frame_.name]
-                names = [frame_.schema.columns[p].name for p in positions]
-                stages[len(stages)] = pl.LazyFrame(
-                    {c.label: rows[n] for c, n in zip(columns, names, strict=True)},
-                    schema={c.label: kernel_dtype(c.type) for c in columns},
-                )
-                return StageInput(len(stages) - 1, columns)
-            case logical.OneRow():
-                return OneRow()
-            case logical.Nothing(columns):
-                return NoRows(columns)
-            case logical.Filter(condition=condition):
-                return Filter(below[0], condition)
-            case logical.Project(items=items):
-                return Project(below[0], items)
-            case logical.Aggregate(keys=keys, aggregates=aggregates):
-                partial = PartialAggregate(below[0], keys, aggregates)
-                return FinalAggregate(partial, tuple(c for c, _ in keys), aggregates)
-            case logical.Join(_, _, _, equalities, condition, null_safe):
-                return Join(plan.kind, below[0], below[1], equalities, condition, null_safe)
-            case logical.Sort(keys=keys, at_most_rows=at_most_rows):
-                return Sort(below[0], keys, at_most_rows)
-            case logical.Limit(count=count_, offset=offset):
-                return Limit(below[0], count_, offset)
-        raise AssertionError(plan)
+    def _rows_of(self, scan: logical.Scan) -> pl.LazyFrame:
+        rows = self.rows[scan.frame.name]
+        names = [scan.frame.schema.columns[position].name for position in scan.positions]
+        return pl.LazyFrame(
+            {c.label: rows[n] for c, n in zip(scan.columns, names, strict=True)},
+            schema={c.label: kernel_dtype(c.type) for c in scan.columns},
+        )
+
+
+def _operator(plan: logical.Logical, below: Sequence[StageInput]) -> Operator:
+    """The operator that does what a node says, over its inputs."""
+    match plan:
+        case logical.Scan(columns=columns):
+            return StageInput(0, columns)
+        case logical.OneRow():
+            return OneRow()
+        case logical.Nothing(columns):
+            return NoRows(columns)
+        case logical.Filter(condition=condition):
+            return Filter(below[0], condition)
+        case logical.Project(items=items):
+            return Project(below[0], items)
+        case logical.Aggregate(keys=keys, aggregates=aggregates):
+            partial = PartialAggregate(below[0], keys, aggregates)
+            return FinalAggregate(partial, tuple(c for c, _ in keys), aggregates)
+        case logical.Join(_, _, _, equalities, condition, null_safe):
+            return Join(plan.kind, below[0], below[1], equalities, condition, null_safe)
+        case logical.Sort(keys=keys, at_most_rows=at_most_rows):
+            return Sort(below[0], keys, at_most_rows)
+        case logical.Limit(count=count_, offset=offset):
+            return Limit(below[0], count_, offset)
+    raise AssertionError(plan)
 
 
 def same_rows(first: pl.DataFrame, second: pl.DataFrame) -> bool:

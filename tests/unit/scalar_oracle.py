@@ -23,8 +23,8 @@ from eau2.errors import Error
 from eau2.operators.expr import ColumnRef, Expr
 from eau2.operators.lowering import diagnosis, lower_expr
 from eau2.operators.physical import kernel_dtype
-from eau2.types import SqlType, decimal
-from eau2.types import Kind as K
+from eau2.types import Kind, SqlType, decimal
+
 
 Build = Callable[..., Expr]
 FAILURES = (pl.exceptions.PolarsError, ValueError)
@@ -73,7 +73,7 @@ def sql_type(name: str) -> SqlType:
     if name.startswith("DECIMAL("):
         precision, scale = name[8:-1].split(",")
         return decimal(int(precision), int(scale))
-    return SqlType(K(name))
+    return SqlType(Kind(name))
 
 
 def physical(value: Any, type_: SqlType) -> Any:
@@ -85,9 +85,9 @@ def physical(value: Any, type_: SqlType) -> Any:
         assert isinstance(exponent, int)
         scaled = int("".join(map(str, digits))) * 10 ** (exponent + type_.scale)
         return -scaled if sign else scaled
-    if type_.kind is K.DATE:
+    if type_.kind is Kind.DATE:
         return (value - dt.date(1970, 1, 1)).days
-    if type_.kind is K.TIMESTAMP:
+    if type_.kind is Kind.TIMESTAMP:
         return (value - dt.datetime(1970, 1, 1)) // dt.timedelta(microseconds=1)
     return value
 
@@ -95,9 +95,9 @@ def physical(value: Any, type_: SqlType) -> Any:
 def column(values: Sequence[Any], type_: SqlType) -> pl.Series:
     """Physical values as a kernel column."""
     dtype = kernel_dtype(type_)
-    if type_.kind is K.DATE:
+    if type_.kind is Kind.DATE:
         return pl.Series(values, dtype=pl.Int32).cast(dtype)
-    if type_.kind is K.TIMESTAMP:
+    if type_.kind is Kind.TIMESTAMP:
         return pl.Series(values, dtype=pl.Int64).cast(dtype)
     return pl.Series(values, dtype=dtype)
 

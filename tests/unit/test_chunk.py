@@ -180,14 +180,15 @@ def test_a_full_disk_changes_nothing(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(fd, data)
 
-    table = pa.table({"a": [f"new {i}" for i in range(40)], "b": range(40)})
+    # Each chunk is larger than what is written at once, and has some ten writes.
+    table = pa.table({"a": [f"new {i}" for i in range(20_000)], "b": range(20_000)})
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(DiskFullError, match="no room on the disk"):
-        put(store, table, chunk_rows=10, replace=True)
+        put(store, table, chunk_rows=5_000, replace=True)
     monkeypatch.undo()
     assert os.listdir(tmp_path / "chunks") == [before.df_id]
     assert store.get("t") == before
-    assert put(store, table, replace=True).rows == 40
+    assert put(store, table, replace=True).rows == 20_000
 
 
 def test_a_failed_sync_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

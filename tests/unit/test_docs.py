@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console import DOCUMENTS, blocks, prepare, run
+from tests.documents import ARCHITECTURE, DOCUMENTS, blocks, mapped, prepare, run
 from tests.processes import ROOT, environment
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -21,11 +21,11 @@ def name_of(path: Path) -> str:
 
 
 def test_the_architecture_names_every_module_and_no_other() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    text = ARCHITECTURE.read_text(encoding="utf-8")
     named = re.findall(r"^\| `([\w/]+\.py)` \|", text, re.MULTILINE)
-    modules = [path.relative_to(ROOT / "eau2").as_posix() for path in (ROOT / "eau2").rglob("*.py")]
-    existing = [name for name in modules if not name.endswith("/__init__.py")]
-    assert sorted(named) == sorted(existing)
+    modules = [path for path in (ROOT / "eau2").rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(named) == sorted(path.relative_to(ROOT / "eau2").as_posix() for path in modules)
+    assert text == mapped(text), "write the map anew: python -m tests.documents"
 
 
 def test_the_changelog_has_a_place_for_what_comes() -> None:

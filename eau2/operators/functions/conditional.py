@@ -6,13 +6,13 @@ Does not know: CASE itself, which is a node of its own (lowering.py).
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
 import polars as pl
 
 from eau2.operators.coercion import coerce, common_type, compare
 from eau2.operators.expr import Call, Case, Expr, Literal
-from eau2.operators.functions.checks import Scope, formula
+from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.logic import as_condition
 from eau2.operators.physical import kernel_dtype
@@ -65,21 +65,22 @@ def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
     return pl.coalesce(found) if len(found) > 1 else found[0]
 
 
-def _lower_greatest(call: Call, scope: Scope) -> pl.Expr:
+def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
     values = [scope.lower(arg) for arg in call.args]
+    greatest = call.function == "greatest"
     if call.type.is_float:
-        return formula(kernel_dtype(call.type), _greatest_float, *values)
-    return pl.max_horizontal(values)
+        # Of equal floats (0.0 and -0.0) the first counts, and NaN is the greatest.
+        pick = partial(_extreme_float, greatest=greatest)
+        return batchwise(kernel_dtype(call.type), pick, *values)
+    return pl.max_horizontal(values) if greatest else pl.min_horizontal(values)
 
 
-def _greatest_float(*values: pl.Expr) -> pl.Expr:
-    # The greatest float is NaN, which Polars skips.
-    nan = reduce(lambda a, b: a | b, (v.is_nan().fill_null(False) for v in values))
-    return pl.when(nan).then(pl.lit(float("nan"))).otherwise(pl.max_horizontal(values))
-
-
-def _lower_least(call: Call, scope: Scope) -> pl.Expr:
-    return pl.min_horizontal([scope.lower(arg) for arg in call.args])
+def _extreme_float(frame: pl.DataFrame, greatest: bool) -> pl.Series:
+    best, *others = frame.get_columns()
+    for other in others:
+        beyond = (other > best) if greatest else (other < best)
+        best = other.zip_with(beyond.fill_null(False) | best.is_null(), best)
+    return best
 
 
 def _unreached(call: Call, scope: Scope) -> pl.Expr:
@@ -134,7 +135,7 @@ FUNCTIONS = (
         "The greatest argument; NULLs are ignored.",
         "greatest(1, 3, 2) = 3",
         _bind_common,
-        _lower_greatest,
+        _lower_extreme,
         null_rule="own",
     ),
     Function(
@@ -144,7 +145,7 @@ FUNCTIONS = (
         "The least argument; NULLs are ignored.",
         "least(1, 3, 2) = 1",
         _bind_common,
-        _lower_least,
+        _lower_extreme,
         null_rule="own",
     ),
 )

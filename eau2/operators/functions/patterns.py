@@ -168,8 +168,7 @@ def _flags(name: str, args: tuple[Expr, ...], position: int, allowed: str) -> st
 
 def _regex(name: str, arg: Expr, flags: str) -> Literal:
     pattern = _ascii_regex(str(_constant(name, arg, "pattern").value))
-    # DuckDB's dot matches a line break unless the options say otherwise.
-    modes = "s" if "n" not in flags else ""
+    modes = "s" if "s" in flags else ""
     modes += "i" if "i" in flags else ""
     return Literal(VARCHAR, f"(?{modes})(?:{pattern})" if modes else f"(?:{pattern})")
 

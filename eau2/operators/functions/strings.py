@@ -7,7 +7,7 @@ Does not know: patterns (patterns.py), upper and lower case (letter_case.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import polars as pl
 
@@ -30,8 +30,18 @@ _NO_FILL = ("the fill of lpad and rpad is empty",)
 _SPACES = " \u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
+def _strict(compute: Callable[..., pl.Expr]) -> Callable[..., pl.Expr]:
+    """The formula where every operand has a value, NULL elsewhere."""
+
+    def over(*operands: pl.Expr) -> pl.Expr:
+        known = reduce(lambda a, b: a & b, (x.is_not_null() for x in operands))
+        return pl.when(known).then(compute(*operands))
+
+    return over
+
+
 def _by_formula(dtype: pl.DataType, compute: Callable[..., pl.Expr]) -> LowerCall:
-    return values(partial(formula, dtype, compute))
+    return values(partial(formula, dtype, _strict(compute)))
 
 
 def _length(text: pl.Expr) -> pl.Expr:
@@ -40,7 +50,9 @@ def _length(text: pl.Expr) -> pl.Expr:
 
 def _trim(strip: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> LowerCall:
     def compute(text: pl.Expr, characters: pl.Expr | None = None) -> pl.Expr:
-        return strip(text, pl.lit(_SPACES) if characters is None else characters)
+        if characters is None:
+            return strip(text, pl.lit(_SPACES))
+        return formula(pl.String(), _strict(strip), text, characters)
 
     return values(compute)
 
@@ -56,10 +68,7 @@ def _substring(text: pl.Expr, start: pl.Expr, length: pl.Expr | None = None) -> 
     other = size if length is None else first + length
     low = pl.max_horizontal(pl.min_horizontal(first, other), zero)
     high = pl.min_horizontal(pl.max_horizontal(first, other), size)
-    span = pl.max_horizontal(high - low, zero)
-    missing = start.is_null() if length is None else start.is_null() | length.is_null()
-    cut = text.str.slice(low, span)
-    return pl.when(~missing).then(cut)
+    return text.str.slice(low, pl.max_horizontal(high - low, zero))
 
 
 def _lower_substring(call: Call, scope: Scope) -> pl.Expr:
@@ -69,7 +78,7 @@ def _lower_substring(call: Call, scope: Scope) -> pl.Expr:
         start, length = numbers
         if isinstance(start, int) and isinstance(length, int) and start >= 1 and length >= 0:
             return scope.lower(text).str.slice(start - 1, length)
-    return formula(pl.String(), _substring, *(scope.lower(arg) for arg in call.args))
+    return _by_formula(pl.String(), _substring)(call, scope)
 
 
 def _left(text: pl.Expr, count: pl.Expr) -> pl.Expr:
@@ -82,7 +91,7 @@ def _right(text: pl.Expr, count: pl.Expr) -> pl.Expr:
     size = _length(text)
     kept = pl.when(count < 0).then(size + count).otherwise(count)
     kept = pl.max_horizontal(pl.min_horizontal(kept, size), pl.lit(0, pl.Int64))
-    return pl.when(count.is_not_null()).then(text.str.slice(size - kept, kept))
+    return text.str.slice(size - kept, kept)
 
 
 def _bind_concat(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -131,12 +140,20 @@ def _bind_constants(syntax: str, *positions: int) -> Callable[[str, tuple[Expr, 
 
 
 def _lower_replace(call: Call, scope: Scope) -> pl.Expr:
-    text, by = scope.lower(call.args[0]), scope.lower(call.args[2])
+    text = scope.lower(call.args[0])
     old = _constant("replace", call.args[1], "pattern")
-    if old is None:
+    new = call.args[2]
+    if old is None or (isinstance(new, Literal) and new.value is None):
         return pl.lit(None, pl.String)
-    result = text if old == "" else text.str.replace_all(old, by, literal=True)
-    return pl.when(by.is_not_null()).then(result)
+    if old == "":
+        return _strict(lambda text, by: text)(text, scope.lower(new))
+
+    def swap(text: pl.Expr, by: pl.Expr) -> pl.Expr:
+        return text.str.replace_all(old, by.fill_null(""), literal=True)
+
+    if isinstance(new, Literal):
+        return swap(text, scope.lower(new))
+    return formula(pl.String(), _strict(swap), text, scope.lower(new))
 
 
 def _lower_translate(call: Call, scope: Scope) -> pl.Expr:
@@ -152,7 +169,7 @@ def _lower_translate(call: Call, scope: Scope) -> pl.Expr:
 
 def _repeat(text: pl.Expr, count: pl.Expr) -> pl.Expr:
     times = pl.max_horizontal(count, pl.lit(0, pl.Int64))
-    return pl.when(count.is_not_null()).then(text.repeat_by(times).list.join(""))
+    return text.repeat_by(times).list.join("")
 
 
 def _pad(at_start: bool) -> LowerCall:
@@ -163,7 +180,8 @@ def _pad(at_start: bool) -> LowerCall:
         kept = text.str.slice(0, wanted)
         result = padding + kept if at_start else kept + padding
         bad = (missing > 0) & (fill == "")
-        return Outcome(pl.when(length.is_not_null()).then(result), bad, "range", _NO_FILL)
+        known = text.is_not_null() & length.is_not_null() & fill.is_not_null()
+        return Outcome(pl.when(known).then(result), bad, "range", _NO_FILL)
 
     return lambda call, scope: checked(
         pl.String(), over, scope, *(scope.lower(arg) for arg in call.args)
@@ -186,9 +204,7 @@ def _position(text: pl.Expr, part: pl.Expr) -> pl.Expr:
 def _split_part(text: pl.Expr, separator: pl.Expr, index: pl.Expr) -> pl.Expr:
     parts = text.str.split(separator)
     place = pl.when(index > 0).then(index - 1).otherwise(index)
-    part = pl.when(index != 0).then(parts.list.get(place, null_on_oob=True)).fill_null("")
-    missing = text.is_null() | separator.is_null() | index.is_null()
-    return pl.when(~missing).then(part)
+    return pl.when(index != 0).then(parts.list.get(place, null_on_oob=True)).fill_null("")
 
 
 def _first_code(empty: int) -> LowerCall:

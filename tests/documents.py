@@ -1,11 +1,14 @@
-"""The console blocks of the documents: run what stands after `$`, compare what stands below.
+"""What the documents take from elsewhere: the output of console blocks, the map of the rooms.
 
-`python -m tests.console` writes what the commands give now into the documents; read the difference
-before you keep it. All blocks of a document run in one folder, which has a copy of `examples/`.
+A console block shows a command after `$` and its output below; all blocks of a document run in one
+folder, which has a copy of `examples/`. The map in ARCHITECTURE.md is the first paragraph of each
+module's docstring. `python -m tests.documents` writes both anew; read the difference before you
+keep it.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -21,6 +24,14 @@ DOCUMENTS = tuple(
     ROOT / name for name in ("README.md", "docs/cli.md", "docs/python.md", "docs/files.md")
 )
 
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+ROOMS = (
+    *("", "sql", "planner", "planner/rules", "kernels", "operators", "operators/functions"),
+    *("kv", "kv/ingest", "net"),
+)
+"""The folders of the package, in the order in which the map shows them."""
+
+_MAP = re.compile(r"(?<=^## The rooms\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -77,6 +88,26 @@ def rewritten(text: str, folder: Path) -> str:
     return _BLOCK.sub(replace, text)
 
 
+def rooms() -> str:
+    """The map of the rooms: a table for each folder, a row for each module."""
+    return "\n".join(_room(room) for room in ROOMS)
+
+
+def _room(room: str) -> str:
+    rows = [f"### {f'eau2/{room}'.rstrip('/')}\n\n| module | what it is |\n|---|---|\n"]
+    for path in sorted((ROOT / "eau2" / room).glob("*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        summary = " ".join(docstring.partition("\n\n")[0].split())
+        if path.name != "__init__.py":
+            rows.append(f"| `{path.relative_to(ROOT / 'eau2').as_posix()}` | {summary} |\n")
+    return "".join(rows)
+
+
+def mapped(text: str) -> str:
+    """ARCHITECTURE.md with the map as it is now."""
+    return _MAP.sub(lambda _: rooms() + "\n", text)
+
+
 def _steps(block: str) -> list[Step]:
     steps = []
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -87,6 +118,7 @@ def _steps(block: str) -> list[Step]:
 
 def main() -> None:
     """Rewrite all documents."""
+    ARCHITECTURE.write_text(mapped(ARCHITECTURE.read_text(encoding="utf-8")), "utf-8")
     for path in DOCUMENTS:
         with tempfile.TemporaryDirectory() as folder:
             prepare(Path(folder))

@@ -1,0 +1,176 @@
+"""The header of a frame: what both ends must agree on before anything else.
+
+Owns: the layout of the 32 bytes, the numbers of the message kinds, the sizes that belong to the
+format, the checksum. Comes in: bytes; goes out: a `Header`, every field of it checked, or a
+ProtocolError that says what was wrong. Does not know: what a message holds, sockets. It imports
+next to nothing, since the thin client starts with it.
+
+    offset  bytes  field (little-endian)
+         0      4  magic b"eau2"
+         4      1  version of the format
+         5      1  kind
+         6      2  flags
+         8      4  stream
+        12      4  bytes of the control part, at most 1 MiB
+        16      4  bytes of the payload, at most 64 MiB
+        20      8  xxh3-64 of control part and payload
+        28      4  the low half of the xxh3-64 of bytes 0 to 27
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from xxhash import xxh3_64, xxh3_64_intdigest
+
+from eau2.errors import ProtocolError
+
+MAGIC = b"eau2"
+VERSION = 1
+"""The version of the format and of the messages; a hello says which ones its sender speaks."""
+
+HEADER_BYTES = 32
+CONTROL_BYTES = 1 << 20
+PAYLOAD_BYTES = 64 << 20
+HELLO_BYTES = 4096
+"""Control and payload together, until the hello is done."""
+
+OPEN = 1
+"""Flag: this frame opens its stream, and its control part starts with the request's envelope."""
+END = 2
+"""Flag: the sender says nothing more on this stream."""
+_KNOWN_FLAGS = OPEN | END
+
+_LAYOUT = Struct("<4sBBHIIIQI")
+_CHECKED_BYTES = HEADER_BYTES - 4
+
+
+class Kind(IntEnum):
+    """The numbers of the message kinds. A number is never given to another kind."""
+
+    HELLO = 1
+    WELCOME = 2
+    ERROR = 3
+    CANCEL = 4
+    PING = 5
+    PONG = 6
+    CREDIT = 7
+    DONE = 8
+    STATEMENT = 16
+    STATEMENT_RESULT = 17
+    ROWS = 18
+    PIECE = 19
+    RUN_TASK = 32
+    TASK_RESULT = 33
+    PUT_CHUNK = 48
+    GET_CHUNK = 49
+    CHUNK_RESULT = 50
+    DELETE_CHUNKS = 51
+    REGISTRY_READ = 64
+    REGISTRY_CAS = 65
+    REGISTRY_LIST = 66
+    REGISTRY_ENTRIES = 67
+    EPOCH = 68
+    NUMBER = 69
+    NODE_INFO = 80
+    NODE_DESCRIPTION = 81
+    CALL = 96
+    ANSWER = 97
+
+
+class Header(NamedTuple):
+    """A header whose every field is within its bounds."""
+
+    kind: Kind
+    flags: int
+    stream: int
+    control_bytes: int
+    payload_bytes: int
+    checksum: int
+
+
+def pack_header(
+    kind: int, flags: int, stream: int, control: bytes, payload: Iterable[memoryview]
+) -> bytes:
+    """The header of a frame of these parts. The sizes are the caller's to check."""
+    payload_bytes = 0
+    digest = xxh3_64(control)
+    for part in payload:
+        payload_bytes += len(part)
+        digest.update(part)
+    head = _LAYOUT.pack(
+        *(MAGIC, VERSION, kind, flags, stream, len(control), payload_bytes),
+        *(digest.intdigest(), 0),
+    )
+    return head[:_CHECKED_BYTES] + _self_check(head)
+
+
+def parse_header(raw: bytes, hello_only: bool = False) -> Header:
+    """The header in 32 bytes. Raises ProtocolError.
+
+    Until the hello is done (`hello_only`), only small frames that belong to it are taken.
+    """
+    refuse_foreign(raw)
+    if raw[4] != VERSION:
+        raise ProtocolError(f"it speaks version {raw[4]} of the protocol, not {VERSION}")
+    if raw[_CHECKED_BYTES:] != _self_check(raw):
+        raise ProtocolError("a frame's header is damaged")
+    _, _, kind, flags, stream, control, payload, checksum, _ = _LAYOUT.unpack(raw)
+    known = _KINDS.get(kind)
+    if known is None:
+        raise ProtocolError(f"a frame of the unknown kind {kind}")
+    if flags & ~_KNOWN_FLAGS:
+        raise ProtocolError(f"a frame with the unknown flags {flags:#x}")
+    if control > CONTROL_BYTES or payload > PAYLOAD_BYTES:
+        raise ProtocolError(
+            f"a frame of {control} + {payload} bytes; at most"
+            f" {CONTROL_BYTES} + {PAYLOAD_BYTES} are allowed"
+        )
+    if hello_only and (known not in _HANDSHAKE or control + payload > HELLO_BYTES):
+        raise ProtocolError(f"a {known.name} frame of {control + payload} bytes before the hello")
+    return Header(known, flags, stream, control, payload, checksum)
+
+
+def refuse_foreign(start: bytes | bytearray | memoryview) -> None:
+    """Raise ProtocolError if what a peer sends first cannot be a frame; 1 byte is enough to try."""
+    seen = bytes(start[:8])
+    if seen[:4] == MAGIC[: len(seen)]:
+        return
+    if seen.startswith(_HTTP):
+        what = "HTTP"
+    elif seen.startswith(b"\x16\x03"):
+        what = "TLS"
+    elif seen.startswith(b"SSH-"):
+        what = "SSH"
+    else:
+        raise ProtocolError(f"it does not speak eau2's protocol (its bytes begin {seen!r})")
+    raise ProtocolError(f"it speaks {what}, not eau2's protocol")
+
+
+def speaks_http(start: bytes | bytearray | memoryview) -> bool:
+    """Whether the bytes begin a request of HTTP, whose sender gets an answer it can show."""
+    return bytes(start[:8]).startswith(_HTTP)
+
+
+def checksum_of(control: bytes | memoryview, payload: bytes | memoryview) -> int:
+    """The checksum that the header of a frame of these parts has."""
+    if not len(payload):
+        plain: int = xxh3_64_intdigest(control)
+        return plain
+    digest = xxh3_64(control)
+    digest.update(payload)
+    both: int = digest.intdigest()
+    return both
+
+
+def _self_check(head: bytes) -> bytes:
+    digest: int = xxh3_64_intdigest(head[:_CHECKED_BYTES])
+    return (digest & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+_KINDS = {int(kind): kind for kind in Kind}
+_HANDSHAKE = frozenset({Kind.HELLO, Kind.WELCOME, Kind.ERROR})
+_HTTP = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"HTTP/")
