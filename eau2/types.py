@@ -186,6 +186,17 @@ def common_numeric(left: SqlType, right: SqlType) -> SqlType:
     return decimal(min(whole + scale, MAX_DECIMAL_DIGITS), scale)
 
 
+def union_decimal(left: SqlType, right: SqlType) -> SqlType:
+    """The type in which two decimals meet in CASE, COALESCE and UNION.
+
+    Where 38 digits are too few, digits after the point are given up, never those before it.
+    """
+    scale = max(left.scale, right.scale)
+    whole = max(left.precision - left.scale, right.precision - right.scale)
+    scale = min(scale, MAX_DECIMAL_DIGITS - whole)
+    return decimal(whole + scale, scale)
+
+
 def arithmetic_integer(left: SqlType, right: SqlType) -> SqlType:
     """The type in which two integers are added, multiplied or divided."""
     if contains(left, right):

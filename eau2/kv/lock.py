@@ -14,11 +14,12 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eau2.errors import StoreBusyError
+from eau2.errors import StoreBusyError, StoreError
 
 _POLL_S = 0.05
 _HOLDER_BYTES = 4096
@@ -54,7 +55,12 @@ class WriterLock:
 
     def _acquire(self, deadline: float) -> int:
         assert self._path is not None
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(
+                f"the store cannot be written to: {error.strerror} ({self._path})"
+            ) from error
         try:
             while not _try_lock(fd, fcntl.LOCK_EX):
                 if time.monotonic() >= deadline:
@@ -100,6 +106,7 @@ class Pins:
     def __init__(self) -> None:
         self._fds: dict[Path, int] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _close_all, self._fds)
 
     def take(self, directory: Path) -> bool:
         """Pin a directory; False when it is gone or about to be deleted."""
@@ -131,9 +138,12 @@ class Pins:
     def close(self) -> None:
         """Let go of all."""
         with self._lock:
-            for fd in self._fds.values():
-                os.close(fd)
-            self._fds.clear()
+            _close_all(self._fds)
+
+
+def _close_all(fds: dict[Path, int]) -> None:
+    while fds:
+        os.close(fds.popitem()[1])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -126,6 +127,8 @@ class SqliteRegistry:
             self._db = sqlite3.connect(
                 path, timeout=wait_s, isolation_level=None, check_same_thread=False
             )
+            # Also closed when nobody closed it and the last user is gone.
+            weakref.finalize(self, self._db.close)
             self._lock = threading.Lock()
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")

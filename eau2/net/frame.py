@@ -10,6 +10,7 @@ buffer and cut out of it: the reader hands out the payload's own memory to be re
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ from eau2.net.header import (
 
 LANDING_BYTES = 1 << 16
 """Small frames and the beginnings of large ones are received here, many with one call."""
+
+_MAPPED_BYTES = 1 << 20
 
 Buffer = bytes | bytearray | memoryview
 
@@ -74,11 +77,11 @@ class FrameReader:
 
     Receive into `space()`, say how many bytes came with `received(n)`, then call `next_frame()`
     until it gives None. `hello_done()` lifts the bounds that hold until the hello is done.
-    `allocate(n)` gives the memory of a payload; it is called after the header was checked.
+    `admit(header)` may refuse a frame by raising, before memory for it is taken.
     """
 
-    def __init__(self, allocate: Callable[[int], memoryview] | None = None) -> None:
-        self._allocate = allocate if allocate is not None else _bytearray
+    def __init__(self, admit: Callable[[Header], None] | None = None) -> None:
+        self._admit = admit
         self._landing = bytearray(LANDING_BYTES)
         self._view = memoryview(self._landing)
         self._start = 0
@@ -155,7 +158,10 @@ class FrameReader:
                 refuse_foreign(self._view[self._start : self._stop])
             return False
         raw = bytes(self._view[self._start : self._start + HEADER_BYTES])
-        self._header = parse_header(raw, self._hello_only)
+        header = parse_header(raw, self._hello_only)
+        if self._admit is not None:
+            self._admit(header)
+        self._header = header
         self._start += HEADER_BYTES
         self._filled = 0
         return True
@@ -169,11 +175,11 @@ class FrameReader:
             self._start += size
         else:
             if not len(self._payload):
-                self._payload = _bytearray(size)
+                self._payload = _memory(size)
             if not self._fill():
                 return False
             self._control = bytes(self._payload)
-        self._payload = self._allocate(header.payload_bytes) if header.payload_bytes else _NOTHING
+        self._payload = _memory(header.payload_bytes)
         self._filled = 0
         return True
 
@@ -191,5 +197,8 @@ class FrameReader:
         return self._filled == len(self._payload)
 
 
-def _bytearray(size: int) -> memoryview:
-    return memoryview(bytearray(size))
+def _memory(size: int) -> memoryview:
+    """Memory to receive into. Of a large one, pages are taken as bytes arrive, not before."""
+    if not size:
+        return _NOTHING
+    return memoryview(bytearray(size) if size < _MAPPED_BYTES else mmap.mmap(-1, size))

@@ -77,8 +77,6 @@ class Kind(IntEnum):
     NUMBER = 69
     NODE_INFO = 80
     NODE_DESCRIPTION = 81
-    CALL = 96
-    ANSWER = 97
 
 
 class Header(NamedTuple):

@@ -1,43 +1,387 @@
-"""What is said on the wire, as bytes: the only room that knows msgpack.
+"""What is said on the wire: every kind of message as a frozen dataclass, and as bytes.
 
-Owns: `encode` and `decode` of plain values with bounds on size, and fragments as bytes. Comes in:
-operator trees, or nested lists of None, bool, int, float, str and bytes. Goes out: bytes, and the
-reverse. Does not know: sockets, what an operator computes.
+Owns: the message classes, the table of their kinds, fragments as bytes. Comes in: a message; goes
+out: the control part of a frame, and the reverse: an unknown kind, a wrong number of fields or a
+value of another type is a ProtocolError. Does not know: sockets, and what a chunk, a plan or a
+statement is: messages are plain data.
+
+A message with rows or file bytes carries them beside it, as the frame's payload. A stream is a
+request (its first message) and what follows it in both directions; see net/connection.py.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-import msgpack
-
-from eau2.config import LIMITS
-from eau2.errors import InternalError
+from eau2.config import LIMITS, WIRE
+from eau2.errors import ProtocolError
+from eau2.net.header import CONTROL_BYTES, Kind
+from eau2.net.packing import MessageError as MessageError
+from eau2.net.packing import Range, pack, shape, unpack
 from eau2.operators.base import Operator
 from eau2.operators.codec import from_plain, to_plain
 
+Scalar = None | bool | int | float | str | bytes
+Name = Annotated[str, Range(0, 200)]
+Count = Annotated[int, Range(0, 2**63 - 1)]
+Seconds = Annotated[float, Range(0.0, 1e12)]
 
-class MessageError(InternalError):
-    """Bytes that are no message, or a message that is too large."""
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The base of all messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The envelope of a stream's first message.
+
+    deadline_s: what is left of the asker's time; both ends give up after it. query: the id under
+    which logs of all nodes speak of this query, empty for what belongs to none.
+    """
+
+    deadline_s: Annotated[float, Range(0.0, WIRE.deadline_max_s)]
+    query: Annotated[str, Range(0, 64)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Message):
+    """The first message on a connection. versions: the lowest and highest that are spoken.
+
+    role: "client" or "node". store_id: the store this connection must lead to, empty for any.
+    """
+
+    versions: tuple[int, int]
+    role: Name
+    store_id: Name = ""
+    name: Name = ""
+    token: Name = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome(Message):
+    """The answer to a hello: the version that will be spoken, and who answered."""
+
+    version: int
+    store_id: Name
+    name: Name
+    software: Name = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMessage(Message):
+    """The last message of a stream that failed (on stream 0: of the connection).
+
+    name: the class in eau2.errors. span and text: where in the statement, of a statement error.
+    """
+
+    name: Name
+    message: str
+    hint: str | None = None
+    span: tuple[Count, Count] | None = None
+    text: str | None = None
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Message):
+    """Whoever opened the stream does not want the answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Message):
+    """Are you there? Answered with a Pong of the same token."""
+
+    token: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Pong(Message):
+    """The answer to a ping."""
+
+    token: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Credit(Message):
+    """The receiver has taken this many bytes of the stream; as many more may be sent."""
+
+    bytes: Annotated[int, Range(1, 2**32)]
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Message):
+    """The answer where there is nothing to say, and the end of a body that was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Message):
+    """Run a statement. Answered with Rows, then a StatementResult.
+
+    parameters: (position or name, SQL type or "", value) each. format: "box", "csv", "json" for
+    rendered bytes, "arrow" for an Arrow IPC stream. width: the screen's columns, for "box".
+    """
+
+    text: str
+    parameters: tuple[tuple[int | Name, Name, Scalar], ...] = ()
+    format: Name = "arrow"
+    width: Count = 0
+    settings: Mapping[Name, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementResult(Message):
+    """What a statement gave: its columns (name and SQL type each) and how many rows were sent."""
+
+    columns: tuple[tuple[str, Name], ...]
+    rows: Count
+    elapsed_s: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Message):
+    """Rows of a result, or of the input `source` of a task, in the payload."""
+
+    rows: Count
+    source: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(Message):
+    """The next bytes of a file that is sent, in the payload; `offset` is where they belong."""
+
+    offset: Count
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkId:
+    """Names a chunk: the write that made it, and its number within that write."""
+
+    df_id: Name
+    number: Count
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask(Message):
+    """Run the fragment in the payload over the chunks together and the inputs.
+
+    The rows of the inputs (numbers of earlier stages) follow as Rows. Answered with Rows, then a
+    TaskResult.
+    """
+
+    stage: Count
+    number: Count
+    attempt: Count
+    chunks: tuple[ChunkId, ...]
+    inputs: tuple[Count, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult(Message):
+    """A task is done: how many rows it gave; a few of them may be in the payload."""
+
+    rows: Count
+    elapsed_s: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PutChunk(Message):
+    """Store a chunk file; its bytes follow as Pieces. Answered with Done once it is durable."""
+
+    chunk: ChunkId
+    rows: Count
+    bytes: Count
+    checksum: Name
+
+
+@dataclass(frozen=True, slots=True)
+class GetChunk(Message):
+    """Send a chunk file. Answered with a ChunkResult, then its bytes as Pieces."""
+
+    chunk: ChunkId
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult(Message):
+    """The chunk file that follows as Pieces."""
+
+    rows: Count
+    bytes: Count
+    checksum: Name
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChunks(Message):
+    """Delete chunks; one that is not there counts as deleted. Answered with Done."""
+
+    chunks: tuple[ChunkId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterEntry:
+    """What the register of a name holds."""
+
+    name: Name
+    state: Name
+    df_id: Name
+    version: Count
+    manifest: Name = ""
+    pending: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRead(Message):
+    """What does the register of this name hold? Answered with RegistryEntries of none or one."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCas(Message):
+    """Write `value` if the register holds `expect`. Answered with a Number: 1 if it did."""
+
+    name: Name
+    expect: RegisterEntry | None
+    value: RegisterEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryList(Message):
+    """All registers, after the folded name `after`. Answered with RegistryEntries."""
+
+    after: Name = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntries(Message):
+    """Registers that hold something. more: ask again, after the last of these."""
+
+    entries: tuple[RegisterEntry, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch(Message):
+    """The number that changes with every change of a LIVE name. Answered with a Number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Message):
+    """A number, as an answer."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo(Message):
+    """Who are you? Answered with a NodeDescription."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDescription(Message):
+    """A node, as SHOW NODES shows it."""
+
+    name: Name
+    address: Name
+    store_id: Name
+    software: Name
+    threads: Count
+    chunks: Count
+    bytes: Count
+    running: Count
+    uptime_s: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table of kinds: whether it may open a stream, and carry a payload."""
+
+    cls: type[Message]
+    opens: bool = False
+    payload: bool = False
+
+
+TABLE: Mapping[Kind, Row] = {
+    Kind.HELLO: Row(Hello),
+    Kind.WELCOME: Row(Welcome),
+    Kind.ERROR: Row(ErrorMessage),
+    Kind.CANCEL: Row(Cancel),
+    Kind.PING: Row(Ping),
+    Kind.PONG: Row(Pong),
+    Kind.CREDIT: Row(Credit),
+    Kind.DONE: Row(Done),
+    Kind.STATEMENT: Row(Statement, opens=True),
+    Kind.STATEMENT_RESULT: Row(StatementResult, payload=True),
+    Kind.ROWS: Row(Rows, payload=True),
+    Kind.PIECE: Row(Piece, payload=True),
+    Kind.RUN_TASK: Row(RunTask, opens=True, payload=True),
+    Kind.TASK_RESULT: Row(TaskResult, payload=True),
+    Kind.PUT_CHUNK: Row(PutChunk, opens=True, payload=True),
+    Kind.GET_CHUNK: Row(GetChunk, opens=True),
+    Kind.CHUNK_RESULT: Row(ChunkResult, payload=True),
+    Kind.DELETE_CHUNKS: Row(DeleteChunks, opens=True),
+    Kind.REGISTRY_READ: Row(RegistryRead, opens=True),
+    Kind.REGISTRY_CAS: Row(RegistryCas, opens=True),
+    Kind.REGISTRY_LIST: Row(RegistryList, opens=True),
+    Kind.REGISTRY_ENTRIES: Row(RegistryEntries),
+    Kind.EPOCH: Row(Epoch, opens=True),
+    Kind.NUMBER: Row(Number),
+    Kind.NODE_INFO: Row(NodeInfo, opens=True),
+    Kind.NODE_DESCRIPTION: Row(NodeDescription),
+}
+"""Every kind of message. To add one: a number in net/header.py, a class, a line here."""
+
+_KIND_OF = {row.cls: kind for kind, row in TABLE.items()}
+
+
+def kind_of(message: Message) -> Kind:
+    """The kind of a message."""
+    return _KIND_OF[type(message)]
+
+
+def encode_message(message: Message, request: Request | None = None) -> bytes:
+    """The control part: the message's fields, after the envelope's if it opens a stream."""
+    return pack(message if request is None else (request, message), CONTROL_BYTES)
+
+
+def decode_message(kind: Kind, control: bytes) -> Message:
+    """The message in a control part. Raises ProtocolError."""
+    return _typed(kind, _control(control))
+
+
+def decode_request(kind: Kind, control: bytes) -> tuple[Request, Message]:
+    """The envelope and the message of a frame that opens a stream. Raises ProtocolError."""
+    values = _control(control)
+    if not TABLE[kind].opens:
+        raise ProtocolError(f"a {kind.name} message asks for nothing")
+    if type(values) is not tuple or len(values) != 2:
+        raise ProtocolError(f"a {kind.name} message without its envelope")
+    request: Request = shape(Request).build(values[0])
+    return request, _typed(kind, values[1])
+
+
+def _control(control: bytes) -> Any:
+    try:
+        return unpack(control, CONTROL_BYTES, tuple)
+    except MessageError as error:
+        raise ProtocolError(error.message) from error
+
+
+def _typed(kind: Kind, values: Any) -> Message:
+    message: Message = shape(TABLE[kind].cls).build(values)
+    return message
 
 
 def encode(plain: Any) -> bytes:
-    """The values as msgpack. Raises MessageError above LIMITS.fragment_bytes."""
-    packed: bytes = msgpack.packb(plain, use_bin_type=True)
-    _check_size(packed)
-    return packed
+    """Plain values as bytes. Raises MessageError above LIMITS.fragment_bytes."""
+    return pack(plain, LIMITS.fragment_bytes)
 
 
 def decode(packed: bytes) -> Any:
-    """The values `encode` made into `packed`. Raises MessageError for any other bytes.
-
-    The size is checked first, so no length inside can ask for more than was sent.
-    """
-    _check_size(packed)
-    try:
-        return msgpack.unpackb(packed, raw=False, strict_map_key=True)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-        raise MessageError("bytes that are no message") from error
+    """The values `encode` made into `packed`. Raises MessageError for any other bytes."""
+    return unpack(packed, LIMITS.fragment_bytes, list)
 
 
 def encode_fragment(root: Operator) -> bytes:
@@ -48,8 +392,3 @@ def encode_fragment(root: Operator) -> bytes:
 def decode_fragment(packed: bytes) -> Operator:
     """The fragment in `packed`. Raises FragmentError or MessageError for any other bytes."""
     return from_plain(decode(packed))
-
-
-def _check_size(packed: bytes) -> None:
-    if len(packed) > LIMITS.fragment_bytes:
-        raise MessageError(f"a message of {len(packed)} bytes exceeds {LIMITS.fragment_bytes}")

@@ -25,6 +25,7 @@ from eau2.types import (
     SqlType,
     common_numeric,
     contains,
+    union_decimal,
 )
 
 _TARGET_COSTS: dict[Kind, int] = {
@@ -150,10 +151,11 @@ def _as_float(value: float, type_: SqlType) -> float:
     return float(value)
 
 
-def common_type(exprs: tuple[Expr, ...]) -> SqlType:
-    """The type in which expressions meet: CASE, COALESCE, IN, UNION, USING.
+def common_type(exprs: tuple[Expr, ...], *, compared: bool = False) -> SqlType:
+    """The type in which expressions meet: CASE, COALESCE, UNION, USING.
 
-    Raises TypeMismatchError when there is none.
+    With `compared` the type in which they are compared (=, IN): it keeps all digits after the
+    point of both, also where it has too few before it. Raises TypeMismatchError when there is none.
     """
     typed = [e for e in exprs if not is_null(e) and not is_string_literal(e)]
     plain = [e for e in typed if not is_integer_literal(e)]
@@ -163,17 +165,19 @@ def common_type(exprs: tuple[Expr, ...]) -> SqlType:
     first = (plain or literals)[0]
     result = first.type
     for expr in plain:
-        result = _common(result, expr.type)
+        result = _common(result, expr.type, compared)
     for expr in literals:
         if result.is_integer and fits(expr, result):
             continue
-        result = _common(result, expr.type)
+        result = _common(result, expr.type, compared)
     return result
 
 
-def _common(left: SqlType, right: SqlType) -> SqlType:
+def _common(left: SqlType, right: SqlType, compared: bool) -> SqlType:
     if left == right:
         return left
+    if left.is_decimal and right.is_decimal and not compared:
+        return union_decimal(left, right)
     if left.is_numeric and right.is_numeric:
         return common_numeric(left, right)
     for one, other in ((left, right), (right, left)):
@@ -191,7 +195,7 @@ def _common(left: SqlType, right: SqlType) -> SqlType:
 
 def compare(op: str, left: Expr, right: Expr) -> Expr:
     """The comparison `op` (= <> < <= > >= is_distinct is_not_distinct) of two expressions."""
-    type_ = common_type((left, right))
+    type_ = common_type((left, right), compared=True)
     if type_ == NULL:
         type_ = INTEGER
     if type_.kind is Kind.INTERVAL:

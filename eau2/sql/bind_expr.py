@@ -48,6 +48,9 @@ _COMPARISONS = {
 }
 
 
+_comparison_type = partial(coercion.common_type, compared=True)
+
+
 def bind_root(node: ast.Expression, env: Environment) -> Expr:
     """The bound form of a whole expression of a clause. Raises statement errors with spans."""
     check_written(node)
@@ -357,7 +360,7 @@ def _in(node: ast.In, env: Environment, depth: int) -> Expr:
         literals.constant(item) if isinstance(item, ast.Constant) else bind_expr(item, env, depth)
         for item in node.items
     ]
-    type_ = at(node.span, coercion.common_type, (operand, *items))
+    type_ = at(node.span, _comparison_type, (operand, *items))
     arg = at(node.span, coercion.coerce, operand, type_)
     values: list[bool | int | float | str] = []
     others: list[Expr] = []
@@ -407,7 +410,7 @@ def _test(
 
 def _between(operand: Expr, bounds: tuple[Expr, Expr], span: Span) -> Expr:
     """`operand >= low AND operand <= high`, all three in their common type."""
-    type_ = at(span, coercion.common_type, (operand, *bounds))
+    type_ = at(span, _comparison_type, (operand, *bounds))
     if type_ == types.NULL:
         return Literal(BOOLEAN, None)
     arg, low, high = (

@@ -11,7 +11,7 @@ import pytest
 from eau2.planner.optimizer import RULES
 from tests.oracle.compare import plain_type, plain_values
 from tests.oracle.fuzz import Case, cases
-from tests.oracle.sides import Answer, EauSide, Refusal
+from tests.oracle.sides import Answer, EauSide, Refusal, Setup
 
 CHUNKINGS = (1, 2, 7, 1000)
 BATCHES = range(10)
@@ -31,9 +31,10 @@ def digest(answer: Answer) -> str:
 def sides(batch: list[Case], store: Path) -> dict[str, EauSide]:
     """The ways to run one batch, the plain one first."""
     tables = batch[0].tables
-    found = {"default": EauSide(tables)}
-    found |= {f"chunk_rows {rows}": EauSide(tables, rows) for rows in CHUNKINGS}
-    found["on disk"] = EauSide(tables, 3, store=str(store))
+    found = {"default": EauSide(tables, Setup())}
+    found |= {f"chunk_rows {rows}": EauSide(tables, Setup(rows, 1)) for rows in CHUNKINGS}
+    found["streaming"] = EauSide(tables, Setup(3, 6, streaming=True))
+    found["on disk"] = EauSide(tables, Setup(3), store=str(store))
     return found
 
 
@@ -53,9 +54,9 @@ def test_rules_do_not_show(batch: int) -> None:
     drawn = list(cases("rules", batch, QUERIES))
     names = [rule.name for rule in RULES]
     off = [f"SET optimizer.{name} = off" for name in names]
-    plain = EauSide(drawn[0].tables, 3)
-    without = EauSide(drawn[0].tables, 3, settings=off)
-    one_off = EauSide(drawn[0].tables, 3, settings=[off[batch % len(off)]])
+    plain = EauSide(drawn[0].tables, Setup(3, 6))
+    without = EauSide(drawn[0].tables, Setup(3, 6), settings=off)
+    one_off = EauSide(drawn[0].tables, Setup(3, 6), settings=[off[batch % len(off)]])
     for case in drawn:
         wanted = plain.run(case.query.sql)
         for side in (without, one_off):

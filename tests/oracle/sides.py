@@ -7,13 +7,17 @@ does not support), `statement` (names, types, syntax), `data` (overflow, a faili
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
+from unittest.mock import patch
 
 import duckdb
 import pyarrow as pa
 
 import eau2
+from eau2.config import LIMITS
+from eau2.kernels import runner
+from eau2.operators import group
 from tests.oracle.tables import Table
 
 Fault = Literal["refused", "statement", "data", "bug"]
@@ -72,19 +76,40 @@ class DuckSide:
         self.connection.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How eau2 is to run a case.
+
+    chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
+    that small tables have several tasks. streaming: kernels use the streaming engine, which
+    otherwise only larger inputs see.
+    """
+
+    chunk_rows: int | None = None
+    task_rows: int | None = None
+    streaming: bool = False
+
+
+STREAMING = replace(LIMITS, in_memory_engine_rows=-1)
+
+
 class EauSide:
     """eau2, embedded, in memory unless a store is given."""
 
     def __init__(
         self,
         tables: Iterable[Table],
-        chunk_rows: int | None = None,
+        setup: Setup,
         store: str | None = None,
         settings: Iterable[str] = (),
     ) -> None:
         self.connection = eau2.connect(store) if store is not None else eau2.connect()
-        if chunk_rows is not None:
-            self.connection.execute(f"SET chunk_rows = {chunk_rows}")
+        self.setup = setup
+        if setup.chunk_rows is not None:
+            self.connection.execute(f"SET chunk_rows = {setup.chunk_rows}")
+        if setup.task_rows is not None:
+            cluster = self.connection._engine._cluster  # type: ignore[union-attr]
+            cluster._run_rows = setup.task_rows
         for setting in settings:
             self.connection.execute(setting)
         for table in tables:
@@ -94,6 +119,13 @@ class EauSide:
                 self.connection.put(table.name, table.arrow(), replace=True)
 
     def run(self, sql: str) -> Answer:
+        if not self.setup.streaming:
+            return self.answer(sql)
+        with patch.object(runner, "LIMITS", STREAMING), patch.object(group, "LIMITS", STREAMING):
+            return self.answer(sql)
+
+    def answer(self, sql: str) -> Answer:
+        """Run a query as things are set."""
         try:
             table: pa.Table = self.connection.sql(sql).to_arrow()
             return table

@@ -22,13 +22,21 @@ from tests.oracle.fuzz import (
 )
 from tests.oracle.fuzz import eau_side as eau
 from tests.oracle.queries import random_query
-from tests.oracle.sides import DuckSide, EauSide
+from tests.oracle.sides import DuckSide, EauSide, Setup
 from tests.oracle.tables import random_tables
 
 SEED = "test run"
 QUERIES = 2000
 SLICES = 10
 REFUSED_AT_MOST = 0.02
+SETUPS = (
+    Setup(),
+    Setup(1, 1),
+    Setup(2, 1),
+    Setup(3, 6),
+    Setup(7, 1, True),
+    Setup(None, None, True),
+)
 
 
 @pytest.mark.parametrize("part", range(SLICES))
@@ -51,10 +59,10 @@ def test_random_queries(part: int) -> None:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(st.randoms(use_true_random=False), st.sampled_from([1, 2, 3, 7, None]))
-def test_queries_drawn_by_hypothesis(random: Random, chunk_rows: int | None) -> None:
+@given(st.randoms(use_true_random=False), st.sampled_from(SETUPS))
+def test_queries_drawn_by_hypothesis(random: Random, setup: Setup) -> None:
     tables = random_tables(random)
-    case = Case(tables, chunk_rows, random_query(random, tables))
+    case = Case(tables, setup, random_query(random, tables))
     verdict = judge_alone(case, eau)
     assert verdict.outcome != "different", describe(case)
 
@@ -66,8 +74,8 @@ def test_duckdb_agrees_with_itself() -> None:
 
 
 def test_a_seed_is_a_case_for_ever() -> None:
-    first = [(case.tables, case.chunk_rows, case.query.sql) for case in cases("same", 3, 20)]
-    again = [(case.tables, case.chunk_rows, case.query.sql) for case in cases("same", 3, 20)]
+    first = [(case.tables, case.setup, case.query.sql) for case in cases("same", 3, 20)]
+    again = [(case.tables, case.setup, case.query.sql) for case in cases("same", 3, 20)]
     assert first == again
 
 
@@ -106,17 +114,17 @@ def test_a_wrong_engine_is_caught_and_minimised() -> None:
         def run(self, sql: str) -> pa.Table:
             return super().run(sql.replace(" WHERE ", " GROUP BY ALL --"))
 
-    tally = run_batches("wrong", range(1), lambda tables, rows: Wrong(tables, rows))
+    tally = run_batches("wrong", range(1), lambda tables, setup: Wrong(tables, setup))
     assert tally.differences
     case, verdict = tally.differences[0]
-    small = minimise(case, verdict, lambda tables, rows: Wrong(tables, rows), steps=200)
+    small = minimise(case, verdict, lambda tables, setup: Wrong(tables, setup), steps=200)
     assert len(small.query.sql) <= len(case.query.sql)
     assert sum(len(table.rows) for table in small.tables) <= 10
 
 
 def test_sides_hold_the_same_tables() -> None:
     tables = random_tables(Random("sides"))
-    duck, other = DuckSide(tables), EauSide(tables, 2)
+    duck, other = DuckSide(tables), EauSide(tables, Setup(2))
     for table in tables:
         sql = f"SELECT * FROM {table.name}"
         assert difference(duck.run(sql), other.run(sql)) is None

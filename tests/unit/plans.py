@@ -43,7 +43,7 @@ def statistics_of(type_: SqlType, values: Values) -> ColumnStatistics:
         return ColumnStatistics(nulls)
     sketch = DistinctSketch("count", len(held) + 1, tuple(range(len({repr(v) for v in held}))))
     if not type_.is_float:
-        return ColumnStatistics(nulls, min(held), max(held), sketch)  # type: ignore[type-var]
+        return ColumnStatistics(nulls, min(held), max(held), sketch)
     numbers = [float(v) for v in held if not math.isnan(float(v))]
     exponents = [math.frexp(x)[1] for x in numbers if x != 0.0 and math.isfinite(x)]
     return ColumnStatistics(

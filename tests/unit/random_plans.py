@@ -92,7 +92,7 @@ def numbers(draw: st.DrawFn, columns: tuple[Column, ...], type_: SqlType, depth:
     """An expression of some numeric type near `type_`."""
     own = columns_of_type(columns, type_)
     if depth == 0 or draw(st.integers(0, 2)) == 0:
-        if own and draw(st.integers(0, 3)):
+        if own and draw(st.integers(0, 3)) > 0:
             column: Column = draw(st.sampled_from(own))
             return ref(column)
         return Literal(type_, draw(SMALL[type_] | st.none()))

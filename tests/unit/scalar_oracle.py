@@ -25,7 +25,6 @@ from eau2.operators.lowering import diagnosis, lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType, decimal
 
-
 Build = Callable[..., Expr]
 FAILURES = (pl.exceptions.PolarsError, ValueError)
 

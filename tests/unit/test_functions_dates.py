@@ -11,16 +11,19 @@ from eau2.types import BIGINT, DATE, DOUBLE, INTEGER, NULL, TIMESTAMP, VARCHAR
 from tests.unit.scalar_oracle import check, check_fails, rows
 
 DAYS = (
-    "2020-01-31", "2020-02-29", "2021-12-31", "1969-12-31", "0001-01-01", "2024-12-30", "2021-01-03",
-    "1900-02-28", "2000-02-29", "9999-12-31", "2021-01-04", "2023-01-01", "1970-01-01", "0100-05-06",
+    "2020-01-31", "2020-02-29", "2021-12-31", "1969-12-31", "0001-01-01", "2024-12-30",
+    "2021-01-03",
+    "1900-02-28", "2000-02-29", "9999-12-31", "2021-01-04", "2023-01-01", "1970-01-01",
+    "0100-05-06",
 )  # fmt: skip
 MOMENTS = (
     "2020-01-31 23:59:59.999999", "2020-02-29 00:00:00", "1969-12-31 23:59:58.5",
     "0001-01-01 00:00:00.000001", "2024-12-30 01:00:00", "9999-12-31 12:34:56.789",
-    "2021-01-03 12:00:00", "1999-12-31 23:59:60".replace(":60", ":59"), "0099-03-01 06:07:08",
+    "2021-01-03 12:00:00", "1999-12-31 23:59:59", "0099-03-01 06:07:08",
 )  # fmt: skip
 PARTS = (
-    "year", "month", "day", "quarter", "week", "isoyear", "dayofweek", "isodow", "dayofyear", "hour",
+    "year", "month", "day", "quarter", "week", "isoyear", "dayofweek", "isodow", "dayofyear",
+    "hour",
     "minute", "second", "millisecond", "microsecond", "decade", "century", "millennium", "yearweek",
     "era", "epoch", "julian",
 )  # fmt: skip
@@ -53,12 +56,17 @@ def test_parts_as_functions(part: str) -> None:
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("unit", UNITS)
 def test_truncation(unit: str, name: str) -> None:
-    data = rows(name, pools=(DATA[name],))
+    # Python cannot fetch what lies before the year 1.
+    coarse = unit in ("decade", "century", "millennium", "isoyear")
+    pool = tuple(v for v in DATA[name] if not (coarse and v.startswith("0")))
+    data = rows(name, pools=(pool,))
     sql = f"date_trunc('{unit}', a)"
     check(sql, lambda a: table.bind("date_trunc", (text(unit), a)), data)
 
 
-@pytest.mark.parametrize("names", [("DATE", "DATE"), ("TIMESTAMP", "TIMESTAMP"), ("DATE", "TIMESTAMP")])
+@pytest.mark.parametrize(
+    "names", [("DATE", "DATE"), ("TIMESTAMP", "TIMESTAMP"), ("DATE", "TIMESTAMP")]
+)
 @pytest.mark.parametrize("unit", UNITS)
 def test_differences(unit: str, names: tuple[str, str]) -> None:
     data = rows(*names, pools=tuple(DATA[name] for name in names))
@@ -89,7 +97,6 @@ def test_intervals_are_added(interval: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["TINYINT", "SMALLINT", "INTEGER"])
 def test_days_are_added(name: str) -> None:
-    data = rows("DATE", name, pools=(DAYS, ("0", "1", "-1", "100")))
     pool = tuple(v for v in DAYS if not v.startswith(("0001", "9999")))
     data = rows("DATE", name, pools=(pool, ("0", "1", "-1", "100")))
     check("a + b", lambda a, b: table.bind("+", (a, b)), data)
@@ -118,8 +125,8 @@ def test_trap_a_timestamp_out_of_range_is_an_error() -> None:
 
 
 def test_making_and_naming_dates() -> None:
-    numbers = (("2020", "1900", "0", "-44"), ("2", "12", "13", "0"), ("29", "30", "1", "0"))
-    data = rows("BIGINT", "BIGINT", "BIGINT", pools=(("2020", "1900", "9999"), *numbers[1:]))
+    pools = (("2020", "1900", "9999"), ("2", "12", "13", "0"), ("29", "30", "1", "0"))
+    data = rows("BIGINT", "BIGINT", "BIGINT", pools=pools)
     check("make_date(a, b, c)", lambda a, b, c: table.bind("make_date", (a, b, c)), data)
     for name, pool in DATA.items():
         data = rows(name, pools=(pool,))
@@ -130,7 +137,7 @@ def test_making_and_naming_dates() -> None:
 
 
 FORMATS = (
-    "%Y-%m-%d", "%d.%m.%Y %H:%M:%S.%f", "%a %A %b %B %j %p %I", "%y%%", "%-d.%-m. %-H:%-M:%-S", "",
+    "%Y-%m-%d", "%d.%m.%Y %H:%M:%S.%f", "%a %A %b %B %j %p %I", "%y%%", "%-d.%-m. %-H:%-M:%-S",
     "%U %W %V %G %u %w", "text only", "%g",
 )  # fmt: skip
 

@@ -175,7 +175,7 @@ BIG = table.bind(">", (QUOTIENT, Literal(INTEGER, 1)))
 def results(expr: Expr, diagnose: bool = False) -> list[object]:
     """The expression over FRAME, the same in both engines, quick and diagnosing."""
     found = [
-        FRAME.lazy().select(lower_expr(expr, d).alias("r")).collect(engine=e)["r"].to_list()  # type: ignore[call-overload]
+        FRAME.lazy().select(lower_expr(expr, d).alias("r")).collect(engine=e)["r"].to_list()
         for e in ("in-memory", "streaming")
         for d in (False, True)
     ]

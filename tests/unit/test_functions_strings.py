@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from eau2.errors import NotSupportedError, TypeMismatchError
-from eau2.operators.expr import ColumnRef, Expr, Literal
+from eau2.operators.expr import ColumnRef, Literal
 from eau2.operators.functions import table
 from eau2.types import BIGINT, BOOLEAN, INTEGER, NULL, VARCHAR, Kind, SqlType
 from tests.unit.scalar_oracle import POOLS, check, rows
 
 TEXTS = (
     "", "a", "héllo", "日本語", "straße", " pad ", "a.b.c", "10%_", "l1\nl2", "ΑΣ", "İstanbul",
-    "e\u0301x", "\u00a0\u3000 x \t", "\u01c6\ufb01\u0149", "aaa", "ab", "xxaxx", "HÉLLO", "\\w+", "$1",
+    "e\u0301x", "\u00a0\u3000 x \t", "\u01c6\ufb01\u0149", "aaa", "ab", "xxaxx", "HÉLLO", "\\w+",
+    "$1",
 )  # fmt: skip
 PARTS = ("", "a", "l", "語", ".", "aa", "x", "he", "é")
 NUMBERS = ("0", "1", "2", "-1", "-2", "3", "100", "-100")
@@ -62,9 +63,7 @@ def test_substring() -> None:
 def test_substring_of_constants(start: int, length: int) -> None:
     data = rows("VARCHAR", pools=(TEXTS,))
     args = (number(start), number(length))
-    check(
-        f"substring(a, {start}, {length})", lambda a: table.bind("substring", (a, *args)), data
-    )
+    check(f"substring(a, {start}, {length})", lambda a: table.bind("substring", (a, *args)), data)
 
 
 @pytest.mark.parametrize("function", ["lpad", "rpad"])
@@ -104,7 +103,9 @@ def test_chr() -> None:
 def test_joining_takes_every_type(name: str) -> None:
     data = rows(name, "VARCHAR", pools=(POOLS[name], ("x", "")))
     check("a || b", lambda a, b: table.bind("||", (a, b)), data)
-    check("concat(a, b, NULL)", lambda a, b: table.bind("concat", (a, b, Literal(NULL, None))), data)
+    check(
+        "concat(a, b, NULL)", lambda a, b: table.bind("concat", (a, b, Literal(NULL, None))), data
+    )
     check(
         "concat_ws(b, a, NULL, a)",
         lambda a, b: table.bind("concat_ws", (b, a, Literal(NULL, None), a)),
@@ -204,7 +205,6 @@ def test_texts_are_not_made_of_numbers() -> None:
             table.bind(name, (ColumnRef(BIGINT, 0),))
     with pytest.raises(TypeMismatchError, match="left"):
         table.bind("left", (ColumnRef(VARCHAR, 0), ColumnRef(SqlType(Kind.DOUBLE), 1)))
-
 
 
 def test_null_arguments_give_null() -> None:

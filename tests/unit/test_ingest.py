@@ -141,6 +141,12 @@ def test_csv_separators_and_packing(read: Read) -> None:
     assert read("x.csv", "a,b\n1,x\n", "a,b\n2,y\n").to_pydict() == expected
 
 
+def test_an_empty_line_is_a_null_of_a_single_column(read: Read) -> None:
+    assert read("x.csv", "a\n1\n\n2\n").to_pydict() == {"a": [1, None, 2]}
+    assert read("x.csv", "a\n1\n").num_rows == 1
+    assert read("x.csv", "a,b\n1,2\n\n3,4\n").num_rows == 2
+
+
 def test_csv_files_share_types(read: Read) -> None:
     table = read("x.csv", "a\n1\n", "a\n2.5\n")
     assert table.to_pydict() == {"a": [1.0, 2.5]}

@@ -18,6 +18,7 @@ from eau2 import config
 from eau2.catalog import Frame
 from eau2.errors import (
     DataError,
+    DiskFullError,
     InterfaceError,
     NameExistsError,
     StoreBusyError,
@@ -26,6 +27,7 @@ from eau2.errors import (
 )
 from eau2.kv import store as store_module
 from eau2.kv.manifest import ManifestError, decode, encode
+from eau2.kv.registry import Entry
 from eau2.kv.store import Store
 
 TABLE = pa.table({"a": range(10), "s": [f"text number {i}" for i in range(10)]})
@@ -276,3 +278,33 @@ def test_a_reader_keeps_what_another_process_takes_away(tmp_path: Path, doing: s
     reader.close()
     Store.open(tmp_path).close()
     assert os.listdir(tmp_path / "chunks") == ([] if now is None else [now.df_id])
+
+
+def test_a_frame_can_be_dropped_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path)
+    put(store, "t")
+    ballast = tmp_path / "ballast"
+    kept = ballast.stat().st_size
+    swap = store._registry.cas
+
+    def full(name: str, expect: Entry | None, value: Entry | None) -> bool:
+        if ballast.exists():
+            raise DiskFullError("no room")
+        return swap(name, expect, value)
+
+    monkeypatch.setattr(store._registry, "cas", full)
+    assert store.drop("t")
+    monkeypatch.undo()
+    assert store.names() == ()
+    assert os.listdir(tmp_path / "chunks") == []
+    assert ballast.stat().st_size == kept
+
+
+def test_a_store_that_cannot_be_locked_is_said(tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    (tmp_path / "lock").unlink()
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(StoreError, match="cannot be written to"):
+        Store.open(tmp_path)

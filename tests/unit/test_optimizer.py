@@ -17,7 +17,7 @@ from eau2.types import BOOLEAN, INTEGER
 from tests.unit.plans import Builder, call, constant, same_rows, value
 from tests.unit.random_plans import plans
 
-FAILURES = (Error, pl.exceptions.PolarsError)
+FAILURES = (Error, ValueError, pl.exceptions.PolarsError)
 QUIET = settings(
     max_examples=120,
     deadline=None,

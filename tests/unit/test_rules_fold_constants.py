@@ -62,7 +62,7 @@ def test_conditions_keep_their_value(
     of = frame(rows)
     try:
         wanted = values(of, condition)
-    except pl.exceptions.PolarsError:
+    except (ValueError, pl.exceptions.PolarsError):
         return
     assert values(of, simplified(condition)) == wanted
     kept = [text == "True" for text in wanted]
@@ -75,7 +75,7 @@ def test_numbers_keep_their_value(rows: dict[str, tuple[SqlType, list[Value]]], 
     of = frame(rows)
     try:
         wanted = values(of, expr)
-    except pl.exceptions.PolarsError:
+    except (ValueError, pl.exceptions.PolarsError):
         return
     simpler = simplified(expr)
     assert simpler.type == expr.type

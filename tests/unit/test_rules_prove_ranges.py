@@ -117,7 +117,7 @@ def known_of(frame: pl.DataFrame) -> Known:
 def computed(frame: pl.DataFrame, expr: Expr) -> list[int | None] | None:
     try:
         return frame.with_columns(r=lower_expr(expr)).get_column("r").to_list()
-    except (pl.exceptions.PolarsError, OverflowError):
+    except (ValueError, OverflowError, pl.exceptions.PolarsError):
         return None
 
 

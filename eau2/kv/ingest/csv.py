@@ -77,7 +77,12 @@ def _read(
     return pacsv.open_csv(
         pa.input_stream(path, compression="gzip" if packed else None),
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads),
-        parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        parse_options=pacsv.ParseOptions(
+            delimiter=separator,
+            newlines_in_values=True,
+            # An empty line is a NULL when there is one column, as in DuckDB, else nothing.
+            ignore_empty_lines=schema is None or len(schema) > 1,
+        ),
         convert_options=pacsv.ConvertOptions(
             column_types=schema,
             null_values=[""],

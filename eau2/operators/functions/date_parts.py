@@ -17,7 +17,7 @@ from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.floats import spread_divide
 from eau2.operators.functions.function import Function, mismatch
-from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
+from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR
 
 _Part = Callable[[pl.Expr], pl.Expr]
 
@@ -29,7 +29,7 @@ def as_int64(value: pl.Expr) -> pl.Expr:
 
 def _quotient(x: pl.Expr, unit: float) -> pl.Expr:
     def over(x: pl.Expr) -> pl.Expr:
-        return spread_divide(x.dt.epoch("us").cast(pl.Float64), pl.lit(unit))
+        return spread_divide(x.dt.epoch("us").cast(pl.Float64), pl.lit(unit, pl.Float64))
 
     return formula(pl.Float64(), over, x)
 
@@ -229,28 +229,38 @@ def _lower_diff(call: Call, scope: Scope) -> pl.Expr:
     name, one, two = call.args
     assert isinstance(name, Literal)
     part = str(name.value)
-    count = _ordinal(part, one.type)
+    if part in ("week", "yearweek"):
+        return formula(pl.Int64(), _weeks_between, scope.lower(one), scope.lower(two))
+    count = _ordinal(part)
     return count(scope.lower(two)) - count(scope.lower(one))
 
 
-def _ordinal(part: str, type_: SqlType) -> _Part:
+def _day_number(x: pl.Expr) -> pl.Expr:
+    return as_int64(x.cast(pl.Date).cast(pl.Int32))
+
+
+def _weeks_between(one: pl.Expr, two: pl.Expr) -> pl.Expr:
+    """Whole weeks, and not how many Mondays lie between."""
+    days = _day_number(two) - _day_number(one)
+    return days.abs() // 7 * days.sign()
+
+
+def _ordinal(part: str) -> _Part:
     """Numbers the units of a part, so that the difference counts the borders crossed."""
     if part in _UNIT_MICROS:
         size = _UNIT_MICROS[part]
         return lambda x: x.cast(pl.Datetime("us")).dt.epoch("us") // size
-
-    def days(x: pl.Expr) -> pl.Expr:
-        return as_int64(x.cast(pl.Date).cast(pl.Int32))
-
     match part:
         case "day":
-            return days
-        case "week" | "yearweek":
-            return lambda x: (days(x) + 3) // 7
+            return _day_number
         case "month":
             return lambda x: as_int64(x.dt.year()) * 12 + as_int64(x.dt.month())
         case "quarter":
             return lambda x: as_int64(x.dt.year()) * 4 + as_int64(x.dt.quarter())
+        case "century":
+            return lambda x: as_int64(x.dt.year()) // 100
+        case "millennium":
+            return lambda x: as_int64(x.dt.year()) // 1000
         case _:
             return _PARTS[part]
 

@@ -96,7 +96,8 @@ def _make_date(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> Outcome:
     valid = valid_civil(year, month, day)
     days = pl.when(valid).then(days_from_civil(year, month, day))
     message = ("date out of range: ", year, "-", month, "-", day)
-    return Outcome(days.cast(pl.Int32).cast(pl.Date), ~valid, "conversion", message)
+    known = year.is_not_null() & month.is_not_null() & day.is_not_null()
+    return Outcome(days.cast(pl.Int32).cast(pl.Date), known & ~valid, "conversion", message)
 
 
 def _lower_make_date(call: Call, scope: Scope) -> pl.Expr:

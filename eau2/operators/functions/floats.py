@@ -19,7 +19,7 @@ def _spread(value: pl.Expr, anchor: pl.Expr) -> pl.Expr:
     What is subtracted is always zero, and subtracting zero keeps every float, -0.0 included.
     """
     never = anchor.is_null() & anchor.is_not_null()
-    return value - never.cast(pl.Float32)
+    return value - never.cast(pl.UInt8)
 
 
 def _anchor(expr: Expr) -> pl.Expr | None:

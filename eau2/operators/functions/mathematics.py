@@ -69,7 +69,7 @@ def _bind_round(name: str, args: tuple[Expr, ...]) -> Expr:
     if type_.is_decimal:
         type_ = decimal(type_.precision, min(max(digits, 0), type_.scale))
     elif type_.is_integer:
-        type_ = _signed(type_)
+        type_ = _signed(type_) if name == "round" else type_
         arg = coerce(arg, type_)
     return Call(type_, name, (arg, Literal(INTEGER, digits)))
 
@@ -129,11 +129,14 @@ def _round_float(value: pl.Expr, digits: int, step: Callable[[pl.Expr], pl.Expr]
     """Scaled, rounded and scaled back, as DuckDB computes it, last digits included."""
     if digits == 0:
         return step(value)
-    modifier = pl.lit(float(10 ** abs(digits)) if abs(digits) <= 308 else math.inf)
+    factor = float(10 ** abs(digits)) if abs(digits) <= 308 else math.inf
+    modifier = pl.lit(factor, pl.Float64)
     wide = value.cast(pl.Float64)
+    rounds = step is _half_away
     if digits < 0:
         scaled = step(spread_divide(wide, modifier)) * modifier
-        fallback = pl.lit(0.0)
+        cleared = pl.lit(0.0, pl.Float64)
+        fallback = pl.when(wide.is_finite() & rounds).then(cleared).otherwise(wide)
     else:
         scaled = spread_divide(step(wide * modifier), modifier)
         fallback = wide
@@ -220,11 +223,11 @@ def _log_of(x: pl.Expr, y: pl.Expr) -> pl.Expr:
 
 
 def _degrees(x: pl.Expr) -> pl.Expr:
-    return formula(pl.Float64(), lambda x: spread_divide(x * 180, pl.lit(math.pi)), x)
+    return formula(pl.Float64(), lambda x: spread_divide(x * 180, pl.lit(math.pi, pl.Float64)), x)
 
 
 def _radians(x: pl.Expr) -> pl.Expr:
-    return formula(pl.Float64(), lambda x: spread_divide(x * math.pi, pl.lit(180.0)), x)
+    return formula(pl.Float64(), lambda x: spread_divide(x * math.pi, pl.lit(180.0, pl.Float64)), x)
 
 
 def _arctan2(y: pl.Expr, x: pl.Expr) -> pl.Expr:
@@ -329,7 +332,7 @@ FUNCTIONS = (
         _lower_sign,
     ),
     _real("sqrt", "The square root.", "sqrt(9) = 3", lambda x: x.sqrt()),
-    _real("cbrt", "The cube root.", "cbrt(27) = 3", _cbrt),
+    _real("cbrt", "The cube root.", "round(cbrt(27), 6) = 3", _cbrt),
     _real("exp", "e to the power x.", "exp(0) = 1", lambda x: x.exp()),
     _real("ln", "The natural logarithm.", "ln(1) = 0", lambda x: x.log()),
     _real(
@@ -352,7 +355,13 @@ FUNCTIONS = (
         _lower_power,
         aliases=("power", "**", "^"),
     ),
-    _real("pi", "The number pi.", "round(pi(), 2) = 3.14", lambda: pl.lit(math.pi), arguments=0),
+    _real(
+        "pi",
+        "The number pi.",
+        "round(pi(), 2) = 3.14",
+        lambda: pl.lit(math.pi, pl.Float64),
+        arguments=0,
+    ),
     _real("sin", "The sine.", "sin(0) = 0", lambda x: x.sin()),
     _real("cos", "The cosine.", "cos(0) = 1", lambda x: x.cos()),
     _real("tan", "The tangent.", "tan(0) = 0", lambda x: x.tan()),

@@ -222,10 +222,15 @@ def _bind_regexp_extract(name: str, args: tuple[Expr, ...]) -> Expr:
     if not isinstance(group, Literal) or not isinstance(group.value, int):
         raise NotSupportedError(f"the group of {name} must be a number constant")
     regex = _regex(name, args[1], _flags(name, args, 3, "icns"))
-    groups = re.compile(str(_constant(name, args[1], "pattern").value)).groups
-    if not 0 <= group.value <= groups:
+    if not 0 <= group.value <= _groups(str(regex.value)):
         raise TypeMismatchError(f"the pattern of {name} has no group {group.value}")
     return Call(VARCHAR, name, (_text(name, args[0]), regex, Literal(BIGINT, group.value)))
+
+
+def _groups(regex: str) -> int:
+    """The number of groups that capture."""
+    dtype = pl.Series([""]).str.extract_groups(regex).dtype
+    return len(dtype.fields) if isinstance(dtype, pl.Struct) else 0
 
 
 def _lower_regexp_extract(call: Call, scope: Scope) -> pl.Expr:

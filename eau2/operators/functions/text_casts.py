@@ -12,8 +12,8 @@ import polars as pl
 
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.decimals import decimal_text
-from eau2.operators.functions.text_parse import SPACES, parse
 from eau2.operators.functions.moments import parse_date, parse_timestamp
+from eau2.operators.functions.text_parse import SPACES, parse
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
