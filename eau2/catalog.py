@@ -87,6 +87,10 @@ FILE_PREFIX = "parquet:"
 """How the df_id of a file that is read in place begins."""
 
 
+NOT_STORED = 0
+"""The version of a frame that a file gives: the file may change at any time."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkKey:
     """Names a chunk: the id of the write that made it, and its number within that write."""

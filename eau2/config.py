@@ -34,6 +34,8 @@ class Limits:
     fragment_depth: int = 300
     fragment_nodes: int = 200_000
     plan_cache_entries: int = 256
+    files_in_memory: int = 64
+    """Files that are not Parquet and were named in FROM: this many stay read for the next time."""
     schema_sample_rows: int = 500
     """Rows of a .sor file that decide its column types."""
     ingest_batch_rows: int = 65_536

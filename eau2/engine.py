@@ -21,7 +21,7 @@ from typing import Protocol
 
 import polars as pl
 
-from eau2.catalog import Catalog
+from eau2.catalog import NOT_STORED, Catalog
 from eau2.cluster import LocalCluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
@@ -132,7 +132,7 @@ class Engine:
     def _keep(self, key: Hashable | None, prepared: Prepared) -> None:
         """Keep a plan for when the statement comes again; files may change, so theirs are not."""
         sources = [stage.source for stage in prepared.plan.stages if stage.source is not None]
-        if key is None or any(source.frame.version == 0 for source in sources):
+        if key is None or any(source.frame.version == NOT_STORED for source in sources):
             return
         if len(self._prepared) >= LIMITS.plan_cache_entries:
             self._prepared.clear()

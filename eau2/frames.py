@@ -12,10 +12,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
-from eau2.catalog import FILE_PREFIX, ChunkKey, Frame
+from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, Frame
+from eau2.config import LIMITS
 from eau2.kv.store import Store
 
 
@@ -26,6 +28,7 @@ class LocalFrames:
         self.stored = stored
         self.registered = Store.open(None)
         self._read: dict[tuple[str, ...], Frame] = {}
+        self._reads = 0
         self._transient = Store.open(None)
 
     def frame(self, name: str) -> Frame | None:
@@ -61,8 +64,12 @@ class LocalFrames:
         frame = self._read.get(key)
         if frame is None:
             schema, batches = open_files(found)
-            frame = self._transient.put(path_name(len(self._read)), schema, batches)
-            self._read[key] = frame
+            self._reads += 1
+            kept = self._transient.put(f"file-{self._reads}", schema, batches)
+            frame = self._read[key] = replace(kept, version=NOT_STORED)
+            if len(self._read) > LIMITS.files_in_memory:
+                oldest = next(iter(self._read))
+                self._transient.drop(self._read.pop(oldest).name)
         return frame
 
     def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
@@ -96,11 +103,6 @@ def source_of(data: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     if isinstance(data, list | tuple):
         return open_files([os.fspath(path) for path in data])
     return from_arrow(data)
-
-
-def path_name(number: int) -> str:
-    """The name under which the number-th file that was read into memory is kept."""
-    return f"file-{number}"
 
 
 def _fingerprint(path: str) -> str:

@@ -22,7 +22,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from eau2.catalog import FILE_PREFIX, ChunkKey, ChunkRef, Frame, FrameSchema, merge_chunk_statistics
+from eau2.catalog import (
+    FILE_PREFIX,
+    NOT_STORED,
+    ChunkKey,
+    ChunkRef,
+    Frame,
+    FrameSchema,
+    merge_chunk_statistics,
+)
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
@@ -77,7 +85,7 @@ def parquet_frame(path: str) -> Frame:
             "\n".join(file.df_id for file in files).encode()
         )
     merged = merge_chunk_statistics(chunks, len(first.schema.columns))
-    return Frame(path, df_id, 1, first.schema, chunks, merged)
+    return Frame(path, df_id, NOT_STORED, first.schema, chunks, merged)
 
 
 def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:

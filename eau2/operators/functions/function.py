@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, reduce
 
 import polars as pl
 
 from eau2.errors import TypeMismatchError
 from eau2.operators.coercion import coerce, coercion_cost
 from eau2.operators.expr import Call, Expr
-from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.checks import Scope, formula
 from eau2.types import SqlType
 
 Bind = Callable[[str, tuple[Expr, ...]], Expr]
@@ -102,3 +103,41 @@ def values(compute: LowerValues) -> LowerCall:
         return compute(*(scope.lower(arg) for arg in call.args))
 
     return lower
+
+
+def strict(compute: Callable[..., pl.Expr]) -> Callable[..., pl.Expr]:
+    """A formula where every operand has a value, NULL elsewhere."""
+
+    def over(*operands: pl.Expr) -> pl.Expr:
+        known = reduce(lambda a, b: a & b, (x.is_not_null() for x in operands))
+        return pl.when(known).then(compute(*operands))
+
+    return over
+
+
+def by_formula(dtype: pl.DataType, compute: Callable[..., pl.Expr]) -> LowerCall:
+    """Lower to a strict formula that may name its operands several times."""
+    return values(partial(formula, dtype, strict(compute)))
+
+
+def text_function(
+    name: str,
+    syntax: str,
+    summary: str,
+    example: str,
+    parameters: tuple[SqlType, ...],
+    result: SqlType,
+    lower: LowerCall,
+    *,
+    shorter: bool = False,
+    aliases: tuple[str, ...] = (),
+    fails: bool = False,
+) -> Function:
+    """An entry with one signature; `shorter` if the last argument may be left out."""
+    signatures = [Signature(parameters, result)]
+    if shorter:
+        signatures.append(Signature(parameters[:-1], result))
+    bind = overloads(syntax, *signatures)
+    return Function(
+        name, "text", syntax, summary, example, bind, lower, aliases=aliases, fails=fails
+    )

@@ -20,6 +20,7 @@ from eau2.operators.functions import (
     mathematics,
     patterns,
     strings,
+    text_search,
 )
 from eau2.operators.functions.function import Function
 
@@ -30,6 +31,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *conditional.FUNCTIONS,
     *mathematics.FUNCTIONS,
     *strings.FUNCTIONS,
+    *text_search.FUNCTIONS,
     *patterns.FUNCTIONS,
     *date_parts.FUNCTIONS,
     *dates.FUNCTIONS,
