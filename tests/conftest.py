@@ -23,6 +23,7 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 _seconds: defaultdict[str, float] = defaultdict(float)
 _counts: defaultdict[str, int] = defaultdict(int)
+_file_seconds: defaultdict[str, float] = defaultdict(float)
 
 
 def _group(path: str) -> str:
@@ -42,12 +43,16 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     group = _group(report.location[0])
     _seconds[group] += report.duration
     _counts[group] += report.when == "call"
+    _file_seconds[report.location[0]] += report.duration
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("seconds by group")
     for group, seconds in _seconds.items():
         terminalreporter.line(f"{group:10} {_counts[group]:6} tests {seconds:8.1f} s")
+    slowest = sorted(_file_seconds.items(), key=lambda item: -item[1])[:5]
+    shown = ", ".join(f"{path.removeprefix('tests/')} {s:.1f} s" for path, s in slowest)
+    terminalreporter.line(f"slowest files: {shown}")
 
 
 @pytest.fixture

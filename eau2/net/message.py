@@ -370,7 +370,8 @@ def _control(control: bytes) -> Any:
 
 
 def _typed(kind: Kind, values: Any) -> Message:
-    message: Message = shape(TABLE[kind].cls).build(values)
+    cls: Any = TABLE[kind].cls
+    message: Message = shape(cls).build(values)
     return message
 
 

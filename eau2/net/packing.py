@@ -89,7 +89,9 @@ class Shape:
         """The dataclass with these field values. Raises ProtocolError."""
         name = self._cls.__name__
         if type(values) is not tuple or len(values) != len(self._checks):
-            raise ProtocolError(f"a {name} message has {len(self._checks)} fields, not {_of(values)}")
+            raise ProtocolError(
+                f"a {name} message has {len(self._checks)} fields, not {_of(values)}"
+            )
         checked = []
         for check, value, field in zip(self._checks, values, self._names, strict=True):
             try:

@@ -17,6 +17,9 @@ from typing import Literal as OneOf
 from eau2.types import BOOLEAN, SqlType
 
 Value = bool | int | float | str | None
+LEANING_PARTS = 16
+"""A chain of AND or OR of up to so many parts leans to the left."""
+
 JoinKind = OneOf["inner", "left", "right", "full", "cross", "semi", "anti"]
 
 
@@ -217,6 +220,17 @@ def conjuncts(expr: Expr) -> tuple[Expr, ...]:
 
 def conjunction(parts: tuple[Expr, ...]) -> Expr:
     """The parts joined by AND; TRUE for none."""
-    if not parts:
-        return Literal(BOOLEAN, True)
-    return reduce(lambda a, b: Call(BOOLEAN, "and", (a, b)), parts)
+    return chain("and", parts) if parts else Literal(BOOLEAN, True)
+
+
+def chain(function: str, parts: tuple[Expr, ...]) -> Expr:
+    """The parts, one or more, joined by "and" or "or" in order.
+
+    Short chains lean to the left, as they are written. Long ones are balanced, so that the tree
+    stays flat; a part is still evaluated after, and protected by, those before it.
+    """
+    if len(parts) <= LEANING_PARTS:
+        return reduce(lambda a, b: Call(BOOLEAN, function, (a, b)), parts)
+    middle = len(parts) // 2
+    halves = (chain(function, parts[:middle]), chain(function, parts[middle:]))
+    return Call(BOOLEAN, function, halves)

@@ -6,9 +6,7 @@ Does not know: plans.
 
 from __future__ import annotations
 
-from functools import reduce
-
-from eau2.operators.expr import Call, Expr, Literal, columns_of, conjunction, conjuncts
+from eau2.operators.expr import Call, Expr, Literal, chain, columns_of, conjunction, conjuncts
 from eau2.planner.facts import can_raise
 from eau2.types import BOOLEAN
 
@@ -24,7 +22,7 @@ def disjunction(parts: tuple[Expr, ...]) -> Expr:
     """The parts joined by OR; FALSE for none."""
     if not parts:
         return Literal(BOOLEAN, False)
-    return reduce(lambda a, b: Call(BOOLEAN, "or", (a, b)), parts)
+    return chain("or", parts)
 
 
 def factor(expr: Expr) -> tuple[Expr, ...]:

@@ -74,7 +74,10 @@ def _unknown_as_false(expr: Expr) -> Expr:
 
 def is_constant(expr: Expr) -> bool:
     """Whether it reads no column."""
-    return not isinstance(expr, ColumnRef) and all(is_constant(child) for child in expr.children)
+    if isinstance(expr, ColumnRef):
+        return False
+    # From the right, since long chains lean to the left: what is not constant shows soon.
+    return all(is_constant(child) for child in reversed(expr.children))
 
 
 def computed(expr: Expr) -> Expr:
@@ -132,7 +135,10 @@ def _or(expr: Expr, left: Expr, right: Expr) -> Expr:
         return TRUE
     if left in (FALSE, right):
         return right
-    return left if right == FALSE else _gathered(expr)
+    if right == FALSE:
+        return left
+    # The left side is gathered already, so only what stands on the right can join a list of it.
+    return _gathered(expr) if any(map(_listed, disjuncts(right))) else expr
 
 
 def _not(expr: Expr, arg: Expr) -> Expr:

@@ -71,7 +71,7 @@ class Queries:
             leaves = tuple(
                 Expr(
                     item.expr.family,
-                    (f"{alias}.{item.alias or item.expr.sql.rpartition('.')[2]}",),
+                    (f"{alias}.{item.name}",),
                     exact=item.expr.exact,
                     tame=item.expr.tame,
                     narrow=item.expr.family == "int",
@@ -248,10 +248,7 @@ class Queries:
         for number in range(self.random.randint(1, 5)):
             if self.random.random() < 0.4:
                 leaf = self.random.choice(scope.leaves)
-                bare = self.random.random() < 0.3 and not any(
-                    item.expr.sql.rpartition(".")[2] == leaf.sql.rpartition(".")[2]
-                    for item in items
-                )
+                bare = self.random.random() < 0.3 and leaf.name not in [i.name for i in items]
                 items.append(Item(leaf, "" if bare else f"r{number}"))
             else:
                 depth = self.random.choice((1, 2, 2, 3))

@@ -33,6 +33,11 @@ class Expr:
         return "".join(part if isinstance(part, str) else part.sql for part in self.parts)
 
     @property
+    def name(self) -> str:
+        """What a bare column is called in a result: its text without the qualifier."""
+        return self.sql.rpartition(".")[2]
+
+    @property
     def children(self) -> tuple[Expr, ...]:
         """The direct sub-expressions."""
         return tuple(part for part in self.parts if isinstance(part, Expr))
@@ -49,6 +54,11 @@ class Item:
     def sql(self) -> str:
         """The entry as SQL."""
         return f"{self.expr.sql} AS {self.alias}" if self.alias else self.expr.sql
+
+    @property
+    def name(self) -> str:
+        """The result column's name."""
+        return self.alias or self.expr.name
 
 
 @dataclass(frozen=True, slots=True)

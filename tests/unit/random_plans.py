@@ -220,14 +220,15 @@ def joins(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
         for b in right.output
         if a.type == b.type and a.type != BOOLEAN
     ]
-    wanted = 0 if kind == "cross" or not pairs else draw(st.integers(0, 2))
-    equalities = tuple(draw(st.sampled_from(pairs)) for _ in range(wanted))
+    count = 0 if kind == "cross" or not pairs else draw(st.integers(0, 2))
+    equalities = tuple(draw(st.sampled_from(pairs)) for _ in range(count))
     condition = None
     if kind != "cross" and draw(st.integers(0, 2)) == 0:
         condition = draw(conditions(left.output + right.output, 1))
     joined = logical.Join(kind, left, right, equalities, condition)
-    if kind != "cross" or not pairs or draw(st.integers(0, 4)) == 0:
-        return joined
+    if kind != "cross" or not pairs:
+        wanted = draw(st.booleans())
+        return logical.Filter(joined, draw(conditions(joined.output))) if wanted else joined
     a, b = draw(st.sampled_from(pairs))
     test = bound("=", a, b)
     assert test is not None

@@ -159,10 +159,10 @@ def rows(*types: str, pools: tuple[Sequence[str | None], ...] | None = None) -> 
 def duckdb_type(sql: str, table: str) -> str | None:
     """The result type of an expression in DuckDB; None if it refuses it."""
     try:
-        found = connection().execute(f"SELECT typeof({sql}) FROM {table} LIMIT 1").fetchone()
+        found = connection().execute(f"SELECT typeof({sql}) FROM {table} LIMIT 1").fetchall()
     except duckdb.Error:
         return None
-    return str(found[0]) if found else None
+    return str(found[0][0])
 
 
 def _same(ours: Any, theirs: Any, digits: int | None) -> bool:
@@ -177,10 +177,10 @@ def _same(ours: Any, theirs: Any, digits: int | None) -> bool:
 
 def _single(sql: str, data: Rows, row: int) -> tuple[bool, Any]:
     try:
-        found = connection().execute(f"SELECT {sql} FROM {data.table} WHERE i = {row}").fetchone()
+        found = connection().execute(f"SELECT {sql} FROM {data.table} WHERE i = {row}").fetchall()
     except duckdb.Error:
         return False, None
-    return True, found[0]
+    return True, found[0][0]
 
 
 def check(sql: str, build: Build, data: Rows, digits: int | None = None) -> None:

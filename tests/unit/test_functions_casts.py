@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 
-from eau2.errors import Error
 from eau2.operators import coercion
-from eau2.operators.expr import Expr, Literal
-from eau2.types import VARCHAR
 from tests.unit.scalar_oracle import POOLS, Rows, check, duckdb_type, rows, sql_type
 
 NUMBER_TEXTS = (
@@ -91,35 +86,3 @@ def test_decimals_round_half_away_from_zero(target: str) -> None:
         data = rows(source, pools=(texts,))
         check_cast(data, target)
         check_cast(data, "INTEGER")
-
-
-def our_common(*args: Expr) -> str | None:
-    try:
-        return str(coercion.common_type(args))
-    except Error:
-        return None
-
-
-def test_common_types_are_duckdbs() -> None:
-    for one, two in product(NAMES, NAMES):
-        data = rows(one, two, pools=((), ()))
-        expected = duckdb_type("CASE WHEN true THEN a ELSE b END", data.table)
-        assert our_common(*data.refs) == expected, f"{one}, {two}"
-
-
-def test_common_types_with_literals_are_duckdbs() -> None:
-    from tests.unit.test_functions_arithmetic import LITERALS
-
-    literals = {**LITERALS, "'1'": Literal(VARCHAR, "1")}
-    for name, (text, literal) in product(NAMES, literals.items()):
-        data = rows(name, pools=((),))
-        for order in ("a, {}", "{}, a"):
-            expected = duckdb_type(f"coalesce({order.format(text)})", data.table)
-            assert our_common(*data.refs, literal) == expected, f"{name} {text}"
-
-
-def test_comparable_types_are_duckdbs() -> None:
-    for one, two in product(NAMES, NAMES):
-        data = rows(one, two, pools=((), ()))
-        expected = duckdb_type("a < b", data.table) is not None
-        assert (our_common(*data.refs) is not None) == expected, f"{one} < {two}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eau2.operators.aggregates import bind as bind_aggregate
 from eau2.operators.expr import Cast, Column, Expr, conjuncts, ref
 from eau2.planner.disjunction import disjunction, disjuncts, factor, implied
 from eau2.planner.facts import always_null, can_raise, never_true
@@ -108,11 +109,32 @@ def test_nothing_passes_a_limit_or_a_global_aggregate() -> None:
     assert plan.index("Filter") < plan.index("Aggregate")
 
 
+def test_a_contradiction_leaves_no_row_of_a_global_aggregate() -> None:
+    builder = Builder()
+    scan = builder.scan("t", a=(INTEGER, [1, 2]))
+    counted = Aggregate(scan, (), ((builder.column("n", BIGINT), bind_aggregate("count", ())),))
+    plan = push_filters(Filter(counted, constant(BOOLEAN, False)))
+    assert builder.run(plan).height == 0
+
+
+def test_a_condition_that_padded_rows_can_pass_stays_above() -> None:
+    plan = pushed(
+        "SELECT count(*) FROM big LEFT JOIN middle ON b_middle = m_key WHERE m_small IS NULL"
+    )
+    assert plan.index("Filter") < plan.index("Join left")
+    assert plan.count("Filter") == 1
+
+
 def test_what_can_raise_does_not_pass_a_join() -> None:
     plan = pushed(
         "SELECT count(*) FROM middle, small WHERE m_small = s_key AND CAST(m_name AS INTEGER) > 3"
     )
     assert plan.index("Filter CAST") < plan.index("Join inner")
+    plan = pushed(
+        "SELECT count(*) FROM middle LEFT JOIN small ON m_small = s_key"
+        " WHERE s_name IS NULL AND CAST(m_name AS INTEGER) > 3"
+    )
+    assert plan.index("Filter s_name IS NULL AND CAST") < plan.index("Join left")
 
 
 def test_what_can_raise_comes_after_what_protects_it() -> None:

@@ -27,6 +27,7 @@ from eau2.operators.coercion import (
 )
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import (
+    Columns,
     Outcome,
     Scope,
     checked,
@@ -239,10 +240,14 @@ def _lower_product(call: Call, scope: Scope) -> pl.Expr:
         bad = (estimate > 1.2 * limit) | _too_long(product, type_.precision)
         return Outcome(product, bad, *_too_wide("*", type_))
 
-    def small(frame: pl.DataFrame) -> bool:
-        return bool(math.prod(_largest(column) for column in frame.get_columns()[:2]) < limit)
+    def small(columns: Columns) -> pl.Series | None:
+        one, two = columns[0], columns[1]
+        if _largest(one) * _largest(two) >= limit:
+            return None
+        result: pl.Series = one * two
+        return result
 
-    return checked(dtype, over, scope, left, right, proof=small)
+    return checked(dtype, over, scope, left, right, quick=small)
 
 
 def _largest(column: pl.Series) -> int:

@@ -84,14 +84,22 @@ Columns = Sequence[pl.Series]
 
 
 def batchwise(
-    dtype: pl.DataType, compute: Callable[[pl.DataFrame], pl.Series], *inputs: pl.Expr
+    dtype: pl.DataType,
+    compute: Callable[[pl.DataFrame], pl.Series],
+    *inputs: pl.Expr,
+    quick: Callable[[Columns], pl.Series | None] | None = None,
 ) -> pl.Expr:
     """A function of whole columns: `compute` gets the inputs as columns "0", "1", ... of a frame.
 
-    It must treat every row by itself: how rows are cut into batches is not known.
+    It must treat every row by itself: how rows are cut into batches is not known. `quick` is asked
+    first, with the columns as they are (a constant may have one row); None means that it passes.
     """
 
     def run(columns: Columns) -> pl.Series:
+        if quick is not None:
+            found = quick(columns)
+            if found is not None:
+                return found
         heights = {len(column) for column in columns}
         height = 1 if heights == {1} else max(heights - {1}, default=0)
         full = [
@@ -110,6 +118,8 @@ def _column(index: int) -> pl.Expr:
 
 def formula(dtype: pl.DataType, over: Callable[..., pl.Expr], *inputs: pl.Expr) -> pl.Expr:
     """A formula that cannot fail, over operands that are each evaluated once."""
+    if all(operand.meta.is_column() or operand.meta.is_literal() for operand in inputs):
+        return over(*inputs).cast(dtype)
     value = over(*map(_column, range(len(inputs)))).cast(dtype).alias("value")
     return batchwise(dtype, lambda frame: frame.select(value).to_series(), *inputs)
 
@@ -120,12 +130,12 @@ def checked(
     scope: Scope,
     *inputs: pl.Expr,
     safe: bool = False,
-    proof: Callable[[pl.DataFrame], bool] | None = None,
+    quick: Callable[[Columns], pl.Series | None] | None = None,
 ) -> pl.Expr:
     """A formula that fails where it says so, on the rows that count.
 
-    With `safe` a forbidden row is NULL instead. `proof` may show from a batch as a whole that no
-    row of it is forbidden.
+    With `safe` a forbidden row is NULL instead. `quick` may give the values of a batch at once, if
+    it can tell from the batch as a whole that no row of it is forbidden.
     """
     outcome = over(*map(_column, range(len(inputs))))
     value, bad = outcome.value.cast(dtype).alias("value"), outcome.bad.alias("bad")
@@ -134,8 +144,6 @@ def checked(
         bad = (outcome.bad & _column(len(inputs))).alias("bad")
 
     def run(frame: pl.DataFrame) -> pl.Series:
-        if proof is not None and proof(frame):
-            return frame.select(value).to_series()
         if safe:
             return frame.select(pl.when(~bad).then(value).alias("value")).to_series()
         result = frame.select(value, bad)
@@ -146,8 +154,8 @@ def checked(
 
     if guarded:
         assert scope.guard is not None
-        return batchwise(dtype, run, *inputs, scope.guard)
-    return batchwise(dtype, run, *inputs)
+        return batchwise(dtype, run, *inputs, scope.guard, quick=quick)
+    return batchwise(dtype, run, *inputs, quick=quick)
 
 
 def _marked(outcome: Outcome, row: pl.DataFrame) -> str:

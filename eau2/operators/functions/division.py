@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
@@ -86,6 +87,8 @@ def _divided(
     divisor = call.args[1]
     constant = divisor.value if isinstance(divisor, Literal) else None
     dtype = kernel_dtype(type_)
+    if isinstance(constant, int) and constant > 0:
+        return formula(dtype, partial(_by_positive, op, type_, constant), left)
     if constant not in (None, 0) and (constant != -1 or low == 0):
         return formula(dtype, signed, left, right)
 
@@ -100,6 +103,16 @@ def _divided(
         return Outcome(signed(left, right), zero | least, "range", message)
 
     return checked(dtype, over, scope, left, right)
+
+
+def _by_positive(op: str, type_: SqlType, divisor: int, value: pl.Expr) -> pl.Expr:
+    """// or % by a positive constant: rounding down is cutting, once negatives are moved up."""
+    constant = pl.lit(divisor, kernel_dtype(type_))
+    if not type_.is_decimal and INTEGER_RANGES[type_.kind][0] == 0:
+        return value // constant if op == "//" else value % constant
+    raised = value + (value < 0).cast(kernel_dtype(type_)) * (constant - 1)
+    quotient = raised // constant
+    return quotient if op == "//" else value - quotient * constant
 
 
 def _float_remainder(left: pl.Expr, right: pl.Expr, type_: SqlType) -> pl.Expr:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from eau2.operators.expr import ColumnRef, Expr, walk
+from eau2.operators.functions.checks import batchwise
 
 
 def _spread(value: pl.Expr, anchor: pl.Expr) -> pl.Expr:
@@ -36,10 +37,16 @@ def divide(left: pl.Expr, right: pl.Expr, over: Expr) -> pl.Expr:
     return left / right if anchor is None else left / _spread(right, anchor)
 
 
-def power(base: pl.Expr, exponent: pl.Expr, over: Expr) -> pl.Expr:
+def power(base: pl.Expr, exponent: pl.Expr) -> pl.Expr:
     """`base` to the power `exponent`, by the same function for every batch."""
-    anchor = _anchor(over)
-    return base.pow(exponent) if anchor is None else base.pow(_spread(exponent, anchor))
+    return batchwise(pl.Float64(), _power, base, exponent)
+
+
+def _power(frame: pl.DataFrame) -> pl.Series:
+    # A single row would be taken for a constant.
+    rows = pl.concat([frame, frame]) if frame.height == 1 else frame
+    result: pl.Series = rows.get_column("0").pow(rows.get_column("1"))
+    return result.head(frame.height)
 
 
 def spread_divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:

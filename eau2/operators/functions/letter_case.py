@@ -80,6 +80,8 @@ def by_distinct(function: Callable[[str], str]) -> Callable[[pl.Series], pl.Seri
 
 def _mapped(texts: pl.Series, usual: pl.Series, rare: str, name: Callable[[str], str]) -> pl.Series:
     """The engine's mapping, and Python's for texts that hold a rare letter."""
+    if (texts.str.len_bytes() == texts.str.len_chars()).all():
+        return usual
     is_rare = texts.str.contains(rare).fill_null(False)
     if not is_rare.any():
         return usual

@@ -207,7 +207,7 @@ def _lower_sign(call: Call, scope: Scope) -> pl.Expr:
 
 def _lower_power(call: Call, scope: Scope) -> pl.Expr:
     base, exponent = (scope.lower(arg) for arg in call.args)
-    return power(base, exponent, call)
+    return power(base, exponent)
 
 
 def _cbrt(x: pl.Expr) -> pl.Expr:

@@ -1,0 +1,271 @@
+"""Rows as payloads: Arrow IPC streams, written without copying and read with distrust.
+
+Owns: tables and kernel frames as buffers to send, and back; cutting rows into payloads of a fit
+size; the checks of a stream that somebody else wrote. Comes in: Arrow tables, DataFrames, payload
+bytes; goes out: the same. Does not know: messages, sockets, what the columns mean.
+
+A payload is one Arrow IPC stream (the schema, then record batches), neither compressed nor
+dictionary-encoded. Before Arrow reads it, its own framing is walked here: Arrow believes a declared
+row count and decompresses as it reads, and a few hundred bytes can declare 2**40 rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.errors import ProtocolError
+from eau2.net.frame import Buffer
+from eau2.types import Kind, logical_arrow, stored_arrow
+from eau2.types import SqlType as _SqlType
+
+BATCH_ROWS_MAX = 4 << 20
+"""Rows a record batch may declare."""
+PART_BYTES = 4 << 20
+"""The aim for the size of one payload of many: a quarter of a stream's window."""
+_COLUMNS_MAX = 4096
+_BATCHES_MAX = 4096
+_COALESCED_BYTES = 4096
+"""Smaller buffers are joined: each buffer sent costs the kernel a look."""
+
+_PLAIN_TYPES = frozenset(
+    {logical_arrow(_SqlType(kind)) for kind in Kind if kind not in (Kind.DECIMAL, Kind.INTERVAL)}
+    | {stored_arrow(_SqlType(kind)) for kind in Kind if kind not in (Kind.DECIMAL, Kind.INTERVAL)}
+    | {pa.large_string()}
+)
+_WIDE = pa.decimal128(38, 0)
+"""The wire's form of a 128-bit integer: its bits. A kernel column is never a true decimal."""
+
+
+class _Parts:
+    """Where Arrow writes a stream: large buffers are kept as they are, small ones joined."""
+
+    def __init__(self) -> None:
+        self.parts: list[Buffer] = []
+        self.closed = False
+        self._small = bytearray()
+        self._size = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        size = len(view)
+        if size < _COALESCED_BYTES:
+            self._small += view
+        else:
+            self.cut()
+            self.parts.append(view)
+        self._size += size
+        return size
+
+    def cut(self) -> None:
+        """What is joined so far becomes a part."""
+        if self._small:
+            self.parts.append(self._small)
+            self._small = bytearray()
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def encode_table(table: pa.Table | pa.RecordBatch) -> list[Buffer]:
+    """The rows as the buffers of one payload; the columns' memory is not copied.
+
+    A batch of more than BATCH_ROWS_MAX rows is cut. The caller keeps the size in mind: `parts`
+    gives tables that fit.
+    """
+    sink = _Parts()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+        writer.write(table) if isinstance(table, pa.RecordBatch) else writer.write_table(
+            table, max_chunksize=BATCH_ROWS_MAX
+        )
+    sink.cut()
+    return sink.parts
+
+
+def encode_frame(frame: pl.DataFrame) -> list[Buffer]:
+    """A frame in kernel form as the buffers of one payload."""
+    return encode_table(kernel_table(frame))
+
+
+def kernel_table(frame: pl.DataFrame) -> pa.Table:
+    """A frame in kernel form as an Arrow table: strings compact, 128-bit integers as bits."""
+    wide = [name for name, dtype in frame.schema.items() if dtype == pl.Int128()]
+    if not wide:
+        return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    arrays = []
+    for series in frame.get_columns():
+        if series.dtype == pl.Int128():
+            arrays.append(_wide_array(series))
+        else:
+            arrays.append(series.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return pa.Table.from_arrays(arrays, names=frame.columns)
+
+
+def parts(table: pa.Table, part_bytes: int = PART_BYTES) -> Iterator[pa.Table]:
+    """The table cut into runs of rows of about `part_bytes` each; one at least.
+
+    A run's strings are its own: a slice of string views would send the whole frame's bytes.
+    """
+    rows = table.num_rows
+    if table.nbytes <= part_bytes and rows <= BATCH_ROWS_MAX:
+        yield table
+        return
+    per_part = min(BATCH_ROWS_MAX, max(1, rows * part_bytes // max(1, table.nbytes)))
+    views = [i for i, f in enumerate(table.schema) if pa.types.is_string_view(f.type)]
+    for start in range(0, rows, per_part):
+        part = table.slice(start, per_part)
+        for index in views:
+            strings = part.column(index).cast(pa.large_string())
+            part = part.set_column(index, table.schema.field(index).name, strings)
+        yield part
+
+
+def decode_table(payload: Buffer, trusted: bool) -> pa.Table:
+    """The table in a payload, whose memory it shares. Raises ProtocolError.
+
+    trusted: a node wrote it, so its structure alone is checked; otherwise every value is.
+    """
+    try:
+        _walk(memoryview(payload))
+        with pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(payload))) as reader:
+            _check_schema(reader.schema)
+            batches = []
+            for batch in reader:
+                if batch.num_rows > BATCH_ROWS_MAX:
+                    raise ProtocolError(f"a batch of {batch.num_rows} rows")
+                batch.validate(full=not trusted)
+                batches.append(batch)
+            return pa.Table.from_batches(batches, reader.schema)
+    except ProtocolError:
+        raise
+    except Exception as error:
+        # Arrow's own exceptions are not all: a value's conversion raises what it likes.
+        raise ProtocolError(f"rows that Arrow cannot read: {str(error)[:200]}") from error
+
+
+def decode_frame(payload: Buffer, trusted: bool = True) -> pl.DataFrame:
+    """The frame in kernel form that `encode_frame` made into `payload`. Raises ProtocolError."""
+    table = decode_table(payload, trusted)
+    try:
+        frame = pl.from_arrow(table, rechunk=False)
+        assert isinstance(frame, pl.DataFrame)
+        wide = [n for n, dtype in frame.schema.items() if isinstance(dtype, pl.Decimal)]
+        return frame.with_columns(pl.col(wide).reinterpret(dtype=pl.Int128)) if wide else frame
+    except Exception as error:
+        raise ProtocolError(f"rows that are no frame: {str(error)[:200]}") from error
+
+
+def _wide_array(series: pl.Series) -> pa.Array:
+    """128-bit integers as decimal128(38, 0) of the same bits, also those of 39 digits."""
+    try:
+        return series.reinterpret(dtype=pl.Decimal(38, 0)).to_arrow()
+    except pl.exceptions.ComputeError:
+        halves = series.to_frame("x").select(_halves(pl.col("x").fill_null(0)).alias("x"))
+        bits = halves.get_column("x").rechunk().to_arrow()
+        valid = series.is_not_null().rechunk().to_arrow()
+        return pa.Array.from_buffers(
+            _WIDE, len(series), [valid.buffers()[1], bits.values.buffers()[1]]
+        )
+
+
+def _halves(wide: pl.Expr) -> pl.Expr:
+    """The low and the high 64 bits, side by side as they lie in memory."""
+    low = (wide & pl.lit((1 << 64) - 1, pl.Int128)).cast(pl.UInt64).reinterpret(signed=True)
+    high = wide.floordiv(pl.lit(1 << 64, pl.Int128)).cast(pl.Int64)
+    return pl.concat_arr(low, high)
+
+
+def _check_schema(schema: pa.Schema) -> None:
+    if len(schema) > _COLUMNS_MAX:
+        raise ProtocolError(f"rows of {len(schema)} columns; at most {_COLUMNS_MAX} are allowed")
+    for field in schema:
+        allowed = field.type in _PLAIN_TYPES or pa.types.is_decimal128(field.type)
+        if not allowed:
+            raise ProtocolError(f"a column of the type {str(field.type)[:100]}, which eau2 has not")
+
+
+_SCHEMA, _RECORD_BATCH = 1, 3
+"""MessageHeader of Arrow's Message.fbs; DictionaryBatch is 2, tensors are 4 and 5."""
+
+
+def _walk(payload: memoryview) -> None:
+    """Check the framing of an IPC stream: sizes, kinds of messages, row counts, compression."""
+    position, batches = 0, 0
+    while position < len(payload):
+        marker, size = struct.unpack_from("<Ii", payload, position)
+        position += 8
+        if marker != 0xFFFFFFFF or size < 0 or size > len(payload) - position:
+            raise ProtocolError("rows whose framing is not that of an Arrow stream")
+        if size == 0:
+            break
+        kind, header, body = _message(payload[position : position + size])
+        if kind != (_RECORD_BATCH if batches else _SCHEMA):
+            raise ProtocolError(f"rows with an Arrow message of kind {kind} in place {batches}")
+        if kind == _RECORD_BATCH:
+            _check_batch(payload[position : position + size], header)
+        batches += 1
+        position += size
+        if not 0 <= body <= len(payload) - position or batches > _BATCHES_MAX:
+            raise ProtocolError("rows that are longer than their payload, or in too many batches")
+        position += body
+    if not batches or position != len(payload):
+        raise ProtocolError("rows that end before or after their payload")
+
+
+def _message(metadata: memoryview) -> tuple[int, int, int]:
+    """Kind, place of the header table, and bytes of the body, from a Message flatbuffer."""
+    root = struct.unpack_from("<I", metadata)[0]
+    kind = _field(metadata, root, 1, "<B", 0)
+    place = _place(metadata, root, 2)
+    body = _field(metadata, root, 3, "<q", 0)
+    if not place:
+        raise ProtocolError("rows with an empty Arrow message")
+    return kind, place + int(struct.unpack_from("<I", metadata, place)[0]), body
+
+
+def _check_batch(metadata: memoryview, table: int) -> None:
+    rows = _field(metadata, table, 0, "<q", 0)
+    if not 0 <= rows <= BATCH_ROWS_MAX:
+        raise ProtocolError(f"a batch of {rows} rows; at most {BATCH_ROWS_MAX} are allowed")
+    if _place(metadata, table, 3):
+        raise ProtocolError("rows in compressed buffers, which are not accepted")
+
+
+def _field(metadata: memoryview, table: int, index: int, form: str, default: int) -> int:
+    place = _place(metadata, table, index)
+    return int(struct.unpack_from(form, metadata, place)[0]) if place else default
+
+
+def _place(metadata: memoryview, table: int, index: int) -> int:
+    """Where field `index` of a flatbuffer table lies; 0 when it is absent.
+
+    Source: the FlatBuffers binary format ("Internals"). struct raises for what lies outside, and
+    negative places, which it would count from the end, are refused here.
+    """
+    vtable = table - int(struct.unpack_from("<i", metadata, table)[0])
+    if vtable < 0:
+        raise ProtocolError("rows whose framing is not that of an Arrow stream")
+    slot = 4 + 2 * index
+    if slot >= int(struct.unpack_from("<H", metadata, vtable)[0]):
+        return 0
+    offset = int(struct.unpack_from("<H", metadata, vtable + slot)[0])
+    return table + offset if offset else 0

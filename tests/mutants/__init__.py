@@ -1,0 +1,1 @@
+"""Planted bugs, put into the running engine, and the proof that the fuzzer finds each."""
