@@ -130,8 +130,8 @@ class Connection:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
         source: a path, or several of one schema, a pyarrow Table or reader, or anything with
-        `__arrow_c_stream__`. Raises NameExistsError (not with `replace`), InputFileError, DiskFullError,
-        StoreBusyError.
+        `__arrow_c_stream__`. Raises NameExistsError (not with `replace`), InputFileError,
+        DiskFullError, StoreBusyError.
         """
         engine = self._open()
         schema, batches = source_of(source)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from eau2.config import WIRE, WireLimits
 from eau2.errors import Error, PeerLostError, ProtocolError
@@ -24,38 +25,37 @@ _BUFFERS_PER_SEND = 64
 _RECEIVES_PER_TURN = 8
 """Then the loop serves others; what is left makes the socket readable again."""
 
-_SOCKET_BUFFER_BYTES = 4 << 20
-
 _HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     b"This is a node of eau2, which does not speak HTTP.\n"
 )
 
 
+class Listener(Protocol):
+    """Whoever uses a channel."""
+
+    def admit(self, header: Header) -> None:
+        """A frame begins. Raises ProtocolError to refuse it before memory for it is taken."""
+
+    def frame_received(self, frame: Frame) -> None:
+        """A frame is complete. Raises ProtocolError when it breaks the rules."""
+
+    def peer_failed(self, error: ProtocolError) -> None:
+        """The peer broke the rules: close the channel, with a last word to it if there is one."""
+
+    def channel_closed(self, reason: Error | None) -> None:
+        """Called once; the reason is None when this end closed the channel without one."""
+
+
 class Channel:
-    """A connected, non-blocking socket.
+    """A connected socket. `start` it before anything else."""
 
-    on_frame is called with each frame and may raise ProtocolError; on_closed once, with the reason
-    (None when this end closed it without one).
-    """
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        peer: str,
-        on_frame: Callable[[Frame], None],
-        on_closed: Callable[[Error | None], None],
-        admit: Callable[[Header], None],
-        limits: WireLimits = WIRE,
-    ) -> None:
+    def __init__(self, sock: socket.socket, peer: str, limits: WireLimits = WIRE) -> None:
         self.peer = peer
         self._sock = sock
         self._fd = sock.fileno()
         self._loop = asyncio.get_running_loop()
-        self._on_frame = on_frame
-        self._on_closed = on_closed
         self._limits = limits
-        self._reader = FrameReader(admit)
         self._queue: deque[memoryview] = deque()
         self._queued = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -65,7 +65,12 @@ class Channel:
         self._closed = False
         self._discard_until: float | None = None
         self._goodbye: Error | None = None
-        prepare(sock)
+
+    def start(self, listener: Listener) -> None:
+        """Begin to receive."""
+        self._listener = listener
+        self._reader = FrameReader(listener.admit)
+        prepare(self._sock)
         self._loop.add_reader(self._fd, self._readable)
 
     @property
@@ -166,17 +171,13 @@ class Channel:
         try:
             while not self.closed and (frame := self._reader.next_frame()) is not None:
                 self._frame_since = None
-                self._on_frame(frame)
+                self._listener.frame_received(frame)
         except ProtocolError as error:
             if speaks_http(self._reader.first_bytes):
                 self.close(error, [memoryview(_HTTP_ANSWER)])
             else:
-                self._on_broken(error)
+                self._listener.peer_failed(error)
         return not self.closed
-
-    def _on_broken(self, error: ProtocolError) -> None:
-        """What was received makes no sense; whoever uses the channel may say a last word."""
-        self.close(error)
 
     def _throw_away(self) -> None:
         try:
@@ -238,14 +239,12 @@ class Channel:
         self._queue.clear()
         self._queued = 0
         self._wake_all()
-        self._on_closed(reason)
+        self._listener.channel_closed(reason)
 
 
 def prepare(sock: socket.socket) -> None:
-    """Set a connected socket up: small frames at once, room for large ones, the dead noticed."""
+    """Set a connected socket up: small frames leave at once, a dead peer is noticed."""
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-        sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)

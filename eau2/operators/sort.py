@@ -73,7 +73,7 @@ def _order(
 
 
 def _slice(frame: pl.LazyFrame, offset: int, count: int | None) -> pl.LazyFrame:
-    """Rows from `offset` on. A frame has fewer than 2**32 rows, and Polars takes no larger number."""
+    """Rows from `offset` on. Polars has fewer than 2**32 rows, and takes no larger number."""
     return frame.slice(min(offset, _ROWS_MAX), None if count is None else min(count, _ROWS_MAX))
 
 

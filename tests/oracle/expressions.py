@@ -104,6 +104,8 @@ class Expressions:
             return self.leaf(family, tame)
         if self.random.random() < 0.2:
             return self.conditional(family, depth, tame)
+        if family == "int" and self.random.random() < 0.15:
+            return self.guarded() if self.random.random() < 0.6 else self.risky()
         match family:
             case "bool":
                 return self.condition(depth)
@@ -147,6 +149,51 @@ class Expressions:
                 return Expr(family, (f"{word}(", a, ", ", b, ")"), **flags)
             case _:
                 return Expr(family, ("COALESCE(", a, ", ", b, ")"), **flags)
+
+    def guarded(self) -> Expr:
+        """A CASE that keeps its branch from failing."""
+        match self.random.randrange(4):
+            case 0:
+                a, b = self.leaf("int"), self.leaf("int", tame=True)
+                word = self.random.choice((" // ", " % "))
+                parts = ("CASE WHEN ", b, " > 0 THEN ", a, word, b, " ELSE 0 END")
+            case 1:
+                a = self.leaf("int")
+                parts = ("CASE WHEN ", a, " BETWEEN 0 AND 100 THEN CAST(", a, " AS TINYINT) END")
+            case 2:
+                a = self.leaf("str")
+                parts = (
+                    "CASE WHEN ",
+                    a,
+                    " IN ('10', '-3') THEN CAST(",
+                    a,
+                    " AS INTEGER) ELSE 0 END",
+                )
+            case _:
+                a = self.leaf("int")
+                parts = (
+                    "CASE WHEN ",
+                    a,
+                    " > 5 THEN 0 WHEN ",
+                    a,
+                    " >= 0 THEN ",
+                    a,
+                    " * ",
+                    a,
+                    " END",
+                )
+        return Expr("int", parts, narrow=True)
+
+    def risky(self) -> Expr:
+        """Arithmetic over any values, mostly raw: it may overflow in both engines."""
+        a = self.leaf("int")
+        if self.random.random() < 0.85:
+            a = self.steady(a) if self.random.random() < 0.7 else a
+            b = self.random.choice((Expr("int", ("1",)), Expr("int", ("2",)), self.constant("int")))
+            return Expr("int", ("(", a, self.random.choice((" + ", " - ", " * ")), b, ")"))
+        return Expr(
+            "int", ("(", a, self.random.choice((" + ", " - ", " * ")), self.leaf("int"), ")")
+        )
 
     def number(self) -> Family:
         """A family of numbers."""

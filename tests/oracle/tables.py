@@ -40,7 +40,24 @@ STRINGS = (
     *("null", "NaN", "zzzzzzzzzzzzzzzzzzzz", "abcdefghijklm", "abcdefghijkln", "\t", "Ωmega"),
 )
 WILD_DOUBLES = (
-    *(math.nan, math.inf, -math.inf, -0.0, 0.0, 1e308, -1e308, 5e-324, 0.1, 1 / 3, -1.5, 1e16),
+    *(
+        math.nan,
+        math.nan,
+        math.nan,
+        math.inf,
+        math.inf,
+        -math.inf,
+        -0.0,
+        -0.0,
+        0.0,
+        1e308,
+        -1e308,
+        5e-324,
+        0.1,
+        1 / 3,
+        -1.5,
+        1e16,
+    ),
     *(123456.789, 2.0**53 + 2, -2.5, 1e-7, 1e15, 0.5, 1.5, 2.5),
 )
 WILD_DATES = (

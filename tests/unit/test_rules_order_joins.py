@@ -9,9 +9,10 @@ import pytest
 from eau2.operators.expr import Column, ref
 from eau2.planner.estimate import ColumnProfile, Profile
 from eau2.planner.join_graph import Class, Graph, Predicate, Tree, best_order
+from eau2.planner.rules.order_joins import order_joins
 from eau2.sql.logical import Join, Logical
 from eau2.types import INTEGER
-from tests.unit.plans import TRUE, frames, nodes
+from tests.unit.plans import TRUE, Builder, frames, nodes, value
 from tests.unit.star_schema import optimized, text
 
 CHAIN = "f_big = b_key AND b_middle = m_key AND m_small = s_key AND s_tiny = t_key"
@@ -65,6 +66,25 @@ def test_no_cross_product_where_a_predicate_connects() -> None:
     assert kinds == ["inner", "inner"]
     crossed = optimized("SELECT count(*) FROM tiny, fact, small WHERE s_tiny = t_key")
     assert sorted(join.kind for join in joins(crossed)) == ["cross", "inner"]
+
+
+def test_what_can_raise_is_evaluated_above_the_whole_tree() -> None:
+    plan = text(
+        "SELECT count(*) FROM tiny, small, middle WHERE m_small = s_key AND s_tiny = t_key"
+        " AND CAST(m_name AS INTEGER) > 3",
+        "push_filters",
+        "order_joins",
+    )
+    assert plan.index("Filter CAST") < plan.index("Join inner")
+
+
+def test_two_columns_equal_to_a_third_are_equal() -> None:
+    builder = Builder()
+    left = builder.scan("l", a=(INTEGER, [1, 2, 3]), b=(INTEGER, [1, 3, 3]))
+    right = builder.scan("r", c=(INTEGER, [1, 2, 3]))
+    pairs = tuple((value(left, name), value(right, "c")) for name in "ab")
+    plan = order_joins(Join("inner", left, right, pairs))
+    assert sorted(builder.run(plan).rows()) == [(1, 1, 1), (3, 3, 3)]
 
 
 def test_columns_come_out_as_they_were() -> None:

@@ -190,6 +190,29 @@ def test_a_count_keeps_the_rows_and_reads_the_narrowest_column() -> None:
     assert builder.run(pruned).item() == 2
 
 
+def test_a_global_aggregate_of_which_nothing_is_needed_keeps_its_row() -> None:
+    builder = Builder()
+    scan = builder.scan("t", a=(INTEGER, [1, 2]))
+    grouped = Aggregate(
+        scan,
+        (),
+        tuple(
+            (builder.column(name, BIGINT), AggregateCall("count", value(scan, "a"), BIGINT))
+            for name in ("n", "m")
+        ),
+    )
+    joined = Join("cross", builder.scan("u", b=(INTEGER, [1, 2, 3])), grouped)
+    plan = prune_columns(Project(joined, ((builder.column("c", INTEGER), value(joined, "b")),)))
+    (kept,) = aggregates(plan)
+    assert len(kept.aggregates) == 1
+    assert builder.run(plan).height == 3
+
+
+def test_columns_of_join_conditions_are_kept() -> None:
+    sql = "SELECT count(*) FROM small LEFT JOIN tiny ON s_tiny < t_key AND s_name <> t_name"
+    assert sorted(scanned(optimized(sql))) == [["s_tiny", "s_name"], ["t_key", "t_name"]]
+
+
 def test_group_keys_stay_and_unused_aggregates_go() -> None:
     plan = optimized(
         "SELECT n FROM (SELECT m_small k, count(*) n, sum(m_key) FROM middle GROUP BY 1) x"

@@ -1,0 +1,248 @@
+"""One request and all that is said about it, in both directions, with flow control.
+
+Owns: what has come and was not taken, the credit of both directions, the deadline. Comes in:
+messages from the connection, and from whoever uses the stream; goes out: the same, the other way.
+Does not know: sockets, which messages make sense.
+
+Credit: each side may have WIRE.window_bytes under way on a stream that the other has not taken. A
+frame larger than the whole window is sent when nothing else is under way. A receiver that does not
+take its messages stops its own stream and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from eau2.config import WireLimits
+from eau2.errors import DeadlineError, Error, ProtocolError
+from eau2.net.frame import Buffer, frame_buffers
+from eau2.net.header import END, HEADER_BYTES, Kind
+from eau2.net.message import Cancel, Credit, Done, Message, Request, encode_message, kind_of
+
+_FRAME_COST_BYTES = 1024
+"""A smaller frame counts as this many bytes, since that is what it takes in memory."""
+
+_NOTHING = memoryview(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message and the payload that came with it, which may be empty."""
+
+    message: Message
+    payload: memoryview = _NOTHING
+
+
+class Wire(Protocol):
+    """What a stream needs of its connection."""
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, for messages."""
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        """Send, without waiting."""
+
+    async def drain(self) -> None:
+        """Wait until there is room for more to go out."""
+
+    def forget(self, stream: Stream) -> None:
+        """Both sides are done with the stream."""
+
+
+def frame_cost(bytes_: int) -> int:
+    """What a frame of this size takes of a stream's credit."""
+    return max(_FRAME_COST_BYTES, bytes_)
+
+
+class Stream:
+    """One end of a stream. Not to be used by two tasks at once, but one may send, one receive."""
+
+    def __init__(
+        self, wire: Wire, number: int, request: Request, ours: bool, limits: WireLimits
+    ) -> None:
+        self.number = number
+        self.request = request
+        self.ours = ours
+        self.error: Error | None = None
+        self.unread_bytes = 0
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self.deadline = self._loop.time() + request.deadline_s
+        self._window = limits.window_bytes
+        self._credit = limits.window_bytes
+        self._owed = 0
+        self._inbox: deque[tuple[Received, int]] = deque()
+        self._said_end = False
+        self._heard_end = False
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, for messages."""
+        return self._wire.peer
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is said on the stream by either side."""
+        return self.error is not None or (self._said_end and self._heard_end)
+
+    @property
+    def remaining_s(self) -> float:
+        """What is left of the request's time."""
+        return max(0.0, self.deadline - self._loop.time())
+
+    async def send(
+        self, message: Message, payload: Sequence[Buffer] = (), end: bool = False
+    ) -> None:
+        """Send a message, once the receiver has room for it; `end`: it is the last one.
+
+        Raises the error the stream ended with, DeadlineError, or MessageError and ProtocolError
+        for what does not fit a frame.
+        """
+        self._check()
+        flags = END if end else 0
+        control = encode_message(message)
+        buffers = frame_buffers(kind_of(message), flags, self.number, control, payload)
+        cost = frame_cost(sum(len(buffer) for buffer in buffers))
+        while self._credit < min(cost, self._window):
+            await self._wait()
+        await self._wire.drain()
+        self._check()
+        self._credit -= cost
+        self._wire.write(buffers)
+        if end:
+            self._end_sent()
+
+    async def finish(self) -> None:
+        """Say that nothing more follows. Does nothing when that was said already."""
+        if not self._said_end and self.error is None:
+            await self.send(Done(), end=True)
+
+    async def receive(self) -> Received | None:
+        """The next message; None once the other side has said that nothing follows.
+
+        Raises the error the stream ended with, or DeadlineError.
+        """
+        while not self._inbox:
+            if self.error is not None:
+                raise self.error
+            if self._heard_end:
+                return None
+            await self._wait()
+        received, cost = self._inbox.popleft()
+        self.unread_bytes -= cost
+        self._owed += cost
+        if self._owed >= self._window // 4 and not self._heard_end and self.error is None:
+            self._control(Credit(self._owed))
+            self._owed = 0
+        return received
+
+    async def __aiter__(self) -> AsyncIterator[Received]:
+        while (received := await self.receive()) is not None:
+            yield received
+
+    def cancel(self) -> None:
+        """End the stream from our side, and tell the other. Does nothing when it is over."""
+        if not self.done:
+            self._control(Cancel())
+            self.fail(DeadlineError(f"{self.peer} was not waited for any longer"))
+
+    def fail(self, error: Error) -> None:
+        """The stream is over; whoever waits gets `error`. What has come can still be taken."""
+        if not self.done:
+            self.error = error
+            self._wire.forget(self)
+            self._wake()
+
+    def admit(self, bytes_: int) -> None:
+        """A frame of this size begins. Raises ProtocolError if it exceeds its credit."""
+        under_way = self.unread_bytes + self._owed
+        if under_way and under_way + frame_cost(bytes_) > self._window:
+            raise ProtocolError("a frame for which it has no credit")
+
+    def opened(self, frame_bytes: int, end: bool) -> None:
+        """The request itself was sent or received; it counts for no credit."""
+        if self.ours:
+            self._said_end = end
+        else:
+            self._heard_end = end
+
+    def push(self, received: Received, size: int, end: bool) -> None:
+        """A message has come. Raises ProtocolError when it comes after the last one."""
+        if self._heard_end:
+            raise ProtocolError("a message after the last one of its stream")
+        match received.message:
+            case Done():
+                if not end:
+                    raise ProtocolError("a DONE message that is not the last one")
+                self._owed += frame_cost(size)
+            case _:
+                self._inbox.append((received, frame_cost(size)))
+                self.unread_bytes += frame_cost(size)
+        if end:
+            self._heard_end = True
+            if self._said_end:
+                self._wire.forget(self)
+        self._wake()
+
+    def credited(self, credit: Credit) -> None:
+        """The receiver has taken messages. Raises ProtocolError if it was never sent so much."""
+        self._credit += credit.bytes
+        if self._credit > self._window:
+            raise ProtocolError("credit for more than was sent")
+        self._wake()
+
+    def _end_sent(self) -> None:
+        self._said_end = True
+        if self._heard_end:
+            self._wire.forget(self)
+
+    def _control(self, message: Message) -> None:
+        control = encode_message(message)
+        self._wire.write(frame_buffers(kind_of(message), 0, self.number, control))
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self._said_end:
+            raise ProtocolError("a stream that was ended is not written to")
+
+    async def _wait(self) -> None:
+        """Wait until something changes. Raises DeadlineError, or the stream's error."""
+        change = self._loop.create_future()
+        self._waiting.add(change)
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                await change
+        except TimeoutError:
+            error = self.late()
+            self.cancel()
+            raise error from None
+        finally:
+            self._waiting.discard(change)
+        if self.error is not None and not self._inbox:
+            raise self.error
+
+    def late(self) -> DeadlineError:
+        """The error for when the request's time is over."""
+        return DeadlineError(f"{self.peer} did not answer within {self.request.deadline_s:g} s")
+
+    def _wake(self) -> None:
+        for change in self._waiting:
+            if not change.done():
+                change.set_result(None)
+
+
+def is_control(kind: Kind) -> bool:
+    """Whether frames of this kind need no credit."""
+    return kind in (Kind.CREDIT, Kind.CANCEL, Kind.ERROR)
+
+
+def header_cost(control_bytes: int, payload_bytes: int) -> int:
+    """The size of the frame that a header announces."""
+    return HEADER_BYTES + control_bytes + payload_bytes
