@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from eau2.config import WIRE, WireLimits
-from eau2.errors import Error, PeerLostError, ProtocolError
+from eau2.errors import Error, InternalError, PeerLostError, ProtocolError
 from eau2.net.frame import Frame, FrameReader
 from eau2.net.header import Header, speaks_http
 
@@ -139,7 +139,9 @@ class Channel:
         if self._frame_since is not None and now - self._frame_since > self._limits.frame_s:
             self._end(ProtocolError(f"{self.peer} began a frame and did not end it in time"))
         elif self._queue and now - self._moved > self._limits.stall_s:
-            self._end(PeerLostError(f"{self.peer} has taken nothing for {self._limits.stall_s:g} s"))
+            self._end(
+                PeerLostError(f"{self.peer} has taken nothing for {self._limits.stall_s:g} s")
+            )
 
     def _readable(self) -> None:
         if self._discard_until is not None:
@@ -177,6 +179,10 @@ class Channel:
                 self.close(error, [memoryview(_HTTP_ANSWER)])
             else:
                 self._listener.peer_failed(error)
+        except Exception as error:
+            # A bug of ours must not leave a connection behind that nobody serves.
+            self.close(InternalError(f"{type(error).__name__} while {self.peer} was served"))
+            raise
         return not self.closed
 
     def _throw_away(self) -> None:

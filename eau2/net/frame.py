@@ -27,7 +27,7 @@ from eau2.net.header import (
     refuse_foreign,
 )
 
-LANDING_BYTES = 1 << 16
+LANDING_BYTES = 1 << 14
 """Small frames and the beginnings of large ones are received here, many with one call."""
 
 _MAPPED_BYTES = 1 << 20

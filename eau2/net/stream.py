@@ -4,9 +4,12 @@ Owns: what has come and was not taken, the credit of both directions, the deadli
 messages from the connection, and from whoever uses the stream; goes out: the same, the other way.
 Does not know: sockets, which messages make sense.
 
-Credit: each side may have WIRE.window_bytes under way on a stream that the other has not taken. A
-frame larger than the whole window is sent when nothing else is under way. A receiver that does not
-take its messages stops its own stream and no other.
+Credit: each side may have WIRE.window_bytes under way on a stream that the other has not taken. The
+receiver gives credit back by the quarter of the window, so a frame may also be sent, whatever its
+size, when no more than that quarter is under way: a frame larger than the window gets through. A
+receiver that does not take its messages stops its own stream and no other.
+
+The answer's last message ends a stream: what its asker still had to say is of no use any more.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.config import WireLimits
-from eau2.errors import DeadlineError, Error, ProtocolError
+from eau2.errors import CancelledError, DeadlineError, Error, InternalError, ProtocolError
 from eau2.net.frame import Buffer, frame_buffers
-from eau2.net.header import END, HEADER_BYTES, Kind
+from eau2.net.header import END
 from eau2.net.message import Cancel, Credit, Done, Message, Request, encode_message, kind_of
 
 _FRAME_COST_BYTES = 1024
@@ -88,8 +91,8 @@ class Stream:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more is said on the stream by either side."""
-        return self.error is not None or (self._said_end and self._heard_end)
+        """Whether the stream has failed or the answer is complete."""
+        return self.error is not None or (self._heard_end if self.ours else self._said_end)
 
     @property
     def remaining_s(self) -> float:
@@ -104,19 +107,22 @@ class Stream:
         Raises the error the stream ended with, DeadlineError, or MessageError and ProtocolError
         for what does not fit a frame.
         """
-        self._check()
+        self._check_open()
         flags = END if end else 0
         control = encode_message(message)
         buffers = frame_buffers(kind_of(message), flags, self.number, control, payload)
         cost = frame_cost(sum(len(buffer) for buffer in buffers))
-        while self._credit < min(cost, self._window):
+        while self._credit < min(cost, self._window - self._window // 4):
             await self._wait()
+            self._check_open()
         await self._wire.drain()
-        self._check()
+        self._check_open()
         self._credit -= cost
         self._wire.write(buffers)
         if end:
-            self._end_sent()
+            self._said_end = True
+            if not self.ours:
+                self._wire.forget(self)
 
     async def finish(self) -> None:
         """Say that nothing more follows. Does nothing when that was said already."""
@@ -147,10 +153,10 @@ class Stream:
             yield received
 
     def cancel(self) -> None:
-        """End the stream from our side, and tell the other. Does nothing when it is over."""
-        if not self.done:
+        """Give up what was asked, and tell the other side. Does nothing when it is over."""
+        if self.ours and not self.done:
             self._control(Cancel())
-            self.fail(DeadlineError(f"{self.peer} was not waited for any longer"))
+            self.fail(CancelledError("the request was cancelled"))
 
     def fail(self, error: Error) -> None:
         """The stream is over; whoever waits gets `error`. What has come can still be taken."""
@@ -162,10 +168,10 @@ class Stream:
     def admit(self, bytes_: int) -> None:
         """A frame of this size begins. Raises ProtocolError if it exceeds its credit."""
         under_way = self.unread_bytes + self._owed
-        if under_way and under_way + frame_cost(bytes_) > self._window:
+        if under_way > self._window // 4 and under_way + frame_cost(bytes_) > self._window:
             raise ProtocolError("a frame for which it has no credit")
 
-    def opened(self, frame_bytes: int, end: bool) -> None:
+    def opened(self, end: bool) -> None:
         """The request itself was sent or received; it counts for no credit."""
         if self.ours:
             self._said_end = end
@@ -186,7 +192,7 @@ class Stream:
                 self.unread_bytes += frame_cost(size)
         if end:
             self._heard_end = True
-            if self._said_end:
+            if self.ours:
                 self._wire.forget(self)
         self._wake()
 
@@ -197,20 +203,17 @@ class Stream:
             raise ProtocolError("credit for more than was sent")
         self._wake()
 
-    def _end_sent(self) -> None:
-        self._said_end = True
-        if self._heard_end:
-            self._wire.forget(self)
-
     def _control(self, message: Message) -> None:
         control = encode_message(message)
         self._wire.write(frame_buffers(kind_of(message), 0, self.number, control))
 
-    def _check(self) -> None:
+    def _check_open(self) -> None:
         if self.error is not None:
             raise self.error
         if self._said_end:
-            raise ProtocolError("a stream that was ended is not written to")
+            raise InternalError("a stream that was ended is not written to")
+        if self.done:
+            raise ProtocolError(f"{self.peer} answered before it had been told all")
 
     async def _wait(self) -> None:
         """Wait until something changes. Raises DeadlineError, or the stream's error."""
@@ -236,13 +239,3 @@ class Stream:
         for change in self._waiting:
             if not change.done():
                 change.set_result(None)
-
-
-def is_control(kind: Kind) -> bool:
-    """Whether frames of this kind need no credit."""
-    return kind in (Kind.CREDIT, Kind.CANCEL, Kind.ERROR)
-
-
-def header_cost(control_bytes: int, payload_bytes: int) -> int:
-    """The size of the frame that a header announces."""
-    return HEADER_BYTES + control_bytes + payload_bytes

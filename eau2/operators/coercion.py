@@ -152,25 +152,43 @@ def _as_float(value: float, type_: SqlType) -> float:
 
 
 def common_type(exprs: tuple[Expr, ...], *, compared: bool = False) -> SqlType:
-    """The type in which expressions meet: CASE, COALESCE, UNION, USING.
+    """The type in which expressions meet, taken in order: CASE, COALESCE, UNION, USING.
 
-    With `compared` the type in which they are compared (=, IN): it keeps all digits after the
-    point of both, also where it has too few before it. Raises TypeMismatchError when there is none.
+    A literal adapts to what it meets, but beside NULL or another literal it takes its own type for
+    good. With `compared` the type in which they are compared (=, IN): it keeps all digits after
+    the point of both, also where it has too few before it. Raises TypeMismatchError when there is
+    none.
     """
-    typed = [e for e in exprs if not is_null(e) and not is_string_literal(e)]
-    plain = [e for e in typed if not is_integer_literal(e)]
-    literals = [e for e in typed if is_integer_literal(e)]
-    if not typed:
-        return VARCHAR if any(is_string_literal(e) for e in exprs) else NULL
-    first = (plain or literals)[0]
-    result = first.type
-    for expr in plain:
-        result = _common(result, expr.type, compared)
-    for expr in literals:
-        if result.is_integer and fits(expr, result):
-            continue
-        result = _common(result, expr.type, compared)
+    result, literal = exprs[0].type, _adapting(exprs[0])
+    if literal is not None and is_string_literal(literal):
+        result = VARCHAR
+    for expr in exprs[1:]:
+        result = _met(result, literal, expr, compared)
+        literal = None
     return result
+
+
+def _adapting(expr: Expr) -> Expr | None:
+    """The expression if it is a literal that adapts to other types."""
+    return expr if is_string_literal(expr) or is_integer_literal(expr) else None
+
+
+def _met(left: SqlType, literal: Expr | None, expr: Expr, compared: bool) -> SqlType:
+    """The common type of `left`, which is of `literal` unless that is None, and an expression."""
+    right, other = expr.type, _adapting(expr)
+    if left.kind is Kind.NULL:
+        return right
+    if right.kind is Kind.NULL:
+        return left
+    if literal is not None and is_string_literal(literal):
+        return right
+    if other is not None and is_string_literal(other):
+        return left
+    if literal is not None and other is None and right.is_integer and fits(literal, right):
+        return right
+    if other is not None and literal is None and left.is_integer and fits(other, left):
+        return left
+    return _common(left, right, compared)
 
 
 def _common(left: SqlType, right: SqlType, compared: bool) -> SqlType:

@@ -59,8 +59,9 @@ def can_fail(expr: Expr) -> bool:
     """Whether the expression can raise on some row."""
     if isinstance(expr, Call) and expr.checked and lookup(expr.function).fails:
         return True
-    if isinstance(expr, Cast) and not expr.safe and may_fail(expr.arg.type, expr.type):
-        return True
+    if isinstance(expr, Cast) and expr.checked and not expr.safe:
+        if may_fail(expr.arg.type, expr.type):
+            return True
     return any(can_fail(child) for child in expr.children)
 
 

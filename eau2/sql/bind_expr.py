@@ -328,7 +328,8 @@ def _case(node: ast.CaseWhen, env: Environment, depth: int) -> Expr:
         results.append(Literal(types.NULL, None))
     else:
         results.append(bind_expr(node.otherwise, env, depth))
-    type_ = at(node.span, coercion.common_type, tuple(results))
+    # As in DuckDB the type starts from ELSE, which is NULL when there is none.
+    type_ = at(node.span, coercion.common_type, (results[-1], *results[:-1]))
     results = [
         literals.folded(at(node.span, coercion.coerce, result, type_), node.span)
         for result in results

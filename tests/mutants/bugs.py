@@ -18,14 +18,15 @@ import polars as pl
 from eau2.catalog import ColumnStatistics
 from eau2.operators import aggregates, lowering, sort
 from eau2.operators.expr import AggregateCall, Call, Expr, InList
+from eau2.operators.functions import table
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function
 from eau2.operators.group import FinalAggregate
 from eau2.operators.join import Join
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
-from eau2.planner import physical, placement
-from eau2.planner.physical import StageInput
+from eau2.planner import physical, placement, prune
 
 Mutant = Callable[[], Any]
 LowerCall = Callable[[Call, Scope], pl.Expr]
@@ -43,7 +44,7 @@ def replaced(owner: object, name: str, new: object) -> Iterator[None]:
 @contextmanager
 def function_lowered(name: str, wrong: Callable[[LowerCall], LowerCall]) -> Iterator[None]:
     """The scalar function `name` lowers as `wrong` makes of its right lowering."""
-    right = lowering.lookup
+    right = table.lookup
 
     def lookup(wanted: str) -> Function:
         function = right(wanted)
@@ -173,7 +174,7 @@ def max_skips_nan() -> Any:
 
 def pruned_by_one() -> Any:
     """Chunks are ruled out as if their greatest integer were one less."""
-    right = placement.may_match
+    right = prune.may_match
 
     def less(known: ColumnStatistics) -> ColumnStatistics:
         high = known.maximum

@@ -152,6 +152,7 @@ class Expressions:
 
     def guarded(self) -> Expr:
         """A CASE that keeps its branch from failing."""
+        parts: tuple[str | Expr, ...]
         match self.random.randrange(4):
             case 0:
                 a, b = self.leaf("int"), self.leaf("int", tame=True)

@@ -144,7 +144,7 @@ class Queries:
 
     def shared_columns(self, left: Scope, right: Scope) -> list[str]:
         """The names that two plain tables have in common; NATURAL joins on all of them."""
-        if len(left.tables) != 1 or len(right.tables) != 1:
+        if not isinstance(left.source, Named) or not isinstance(right.source, Named):
             return []
         right_names = {column.name for column in right.tables[0][1].columns}
         names = [column.name for column in left.tables[0][1].columns]

@@ -138,6 +138,8 @@ def test_a_cast_comes_off_where_it_loses_nothing() -> None:
     assert as_filter(call("=", wide, constant(decimal(14, 4), 50_001))) == FALSE
     beyond = call("<", Cast(BIGINT, WHOLE), constant(BIGINT, 2**40))
     assert as_filter(beyond) == call("is_not_null", WHOLE)
+    edge = call("<", Cast(BIGINT, WHOLE), constant(BIGINT, 2**31 - 1))
+    assert simplified(edge) == call("<", WHOLE, constant(INTEGER, 2**31 - 1))
     narrow = Cast(SMALLINT, WHOLE)
     comparison = call("=", narrow, constant(SMALLINT, 1))
     assert simplified(comparison) == comparison

@@ -205,6 +205,14 @@ def test_exponents_hold_every_finite_value(
             assert exponents[0] <= math.frexp(number)[1] <= exponents[1]
 
 
+def test_cancellation_leaves_tiny_differences() -> None:
+    known = Known(exponents={X.id: (1, 1), Y.id: (0, 0)})
+    exponents = exponents_of(call("-", ref(X), ref(Y)), known)
+    tiny = 1.0 - math.nextafter(1.0, 0.0)
+    assert exponents is not None
+    assert exponents[0] <= math.frexp(tiny)[1]
+
+
 def lineitem(claimed: int | None = None) -> tuple[Builder, Scan]:
     builder = Builder()
     scan = builder.scan(

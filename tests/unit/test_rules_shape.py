@@ -140,6 +140,13 @@ def test_keys_that_decide_nothing_are_not_compared() -> None:
     assert len(sort.keys) == 2
 
 
+def test_some_of_the_group_keys_do_not_decide() -> None:
+    sql = "SELECT m_small, m_name, count(*) n FROM middle GROUP BY 1, 2 ORDER BY m_small, n"
+    (sort,) = nodes(optimized(sql), Sort)
+    assert isinstance(sort, Sort)
+    assert len(sort.keys) == 3
+
+
 def test_what_determines_a_row() -> None:
     builder = Builder()
     scan = builder.scan("t", a=(INTEGER, [1]), b=(INTEGER, [1]))

@@ -61,7 +61,8 @@ def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
         return value != 0
     if source.is_decimal and target.is_float:
         return _decimal_to_float(value, cast)
-    if not may_fail(source, target):
+    proven = not cast.checked and not source.is_float and (source.is_integer or target.is_decimal)
+    if proven or not may_fail(source, target):
         return _exact(value, source, target)
     if source.is_integer and target.is_integer:
         return _integer_to_integer(value, target, safe, scope)

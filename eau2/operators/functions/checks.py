@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import polars as pl
 
@@ -120,8 +121,12 @@ def formula(dtype: pl.DataType, over: Callable[..., pl.Expr], *inputs: pl.Expr) 
     """A formula that cannot fail, over operands that are each evaluated once."""
     if all(operand.meta.is_column() or operand.meta.is_literal() for operand in inputs):
         return over(*inputs).cast(dtype)
-    value = over(*map(_column, range(len(inputs)))).cast(dtype).alias("value")
-    return batchwise(dtype, lambda frame: frame.select(value).to_series(), *inputs)
+
+    @cache
+    def plan() -> pl.Expr:
+        return over(*map(_column, range(len(inputs)))).cast(dtype).alias("value")
+
+    return batchwise(dtype, lambda frame: frame.select(plan()).to_series(), *inputs)
 
 
 def checked(
@@ -137,13 +142,16 @@ def checked(
     With `safe` a forbidden row is NULL instead. `quick` may give the values of a batch at once, if
     it can tell from the batch as a whole that no row of it is forbidden.
     """
-    outcome = over(*map(_column, range(len(inputs))))
-    value, bad = outcome.value.cast(dtype).alias("value"), outcome.bad.alias("bad")
     guarded = scope.guard is not None and not safe
-    if guarded:
-        bad = (outcome.bad & _column(len(inputs))).alias("bad")
+
+    @cache
+    def plan() -> tuple[Outcome, pl.Expr, pl.Expr]:
+        outcome = over(*map(_column, range(len(inputs))))
+        bad = outcome.bad & _column(len(inputs)) if guarded else outcome.bad
+        return outcome, outcome.value.cast(dtype).alias("value"), bad.alias("bad")
 
     def run(frame: pl.DataFrame) -> pl.Series:
+        outcome, value, bad = plan()
         if safe:
             return frame.select(pl.when(~bad).then(value).alias("value")).to_series()
         result = frame.select(value, bad)
