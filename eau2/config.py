@@ -66,8 +66,6 @@ class WireLimits:
     """How long a stopping server lets requests under way end."""
     connections: int = 2_000
     requests_per_connection: int = 128
-    window_bytes: int = 4 * (4 << 20)
-    """What one direction of one stream may have under way that its receiver has not taken."""
     unread_bytes: int = 256 << 20
     """A connection with more than this received and not taken opens no further requests."""
     queue_bytes: int = 8 << 20
@@ -75,6 +73,37 @@ class WireLimits:
 
 
 WIRE = WireLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLimits:
+    """Bounds on kernel processes and on what is said to them."""
+
+    start_s: float = 60.0
+    """From starting a kernel process to its first word."""
+    talk_s: float = 30.0
+    """For either side to take or give a message that has begun."""
+    queue_s: float = 3600.0
+    """How long a task without a deadline waits for a free kernel process."""
+    stop_s: float = 5.0
+    """How long the end of a killed process is waited for."""
+    drain_s: float = 60.0
+    """How long a host that closes lets running fragments end."""
+    watch_s: float = 0.05
+    """How often the memory of a running kernel process is looked at."""
+    inline_bytes: int = 128 << 10
+    """Rows of up to this size go through the socket, larger ones through shared memory."""
+    control_bytes: int = 16 << 20
+    bodies: int = 200
+    fragments: int = 256
+    """Fragments that a kernel process keeps decoded."""
+    open_chunks: int = 1024
+    """Chunk files that a kernel process keeps mapped."""
+    shared_frames: int = 64
+    """Frames whose shared memory a host keeps at hand while they live."""
+
+
+KERNELS = KernelLimits()
 
 
 def byte_count(text: str) -> int:

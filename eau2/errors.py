@@ -100,6 +100,12 @@ class CorruptChunkError(OperationalError):
     fault = "data"
 
 
+class KernelLostError(OperationalError):
+    """The process that ran a fragment ended before the fragment did; the node lives."""
+
+    retryable = True
+
+
 class CancelledError(OperationalError):
     """The query was cancelled before it ended."""
 

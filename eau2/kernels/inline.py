@@ -13,6 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import InterfaceError
+from eau2.kernels.host import Cancel, ChunkFiles
+from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
 from eau2.operators.base import Operator
 
@@ -39,11 +41,26 @@ class InlineHost:
                 hint="Let eau2.connect(threads=n) come before any other use of eau2 or polars.",
             )
 
+    @property
+    def takes_files(self) -> bool:
+        """Whoever reads chunks in this process keeps them mapped already."""
+        return False
+
     def run(
-        self, fragment: Operator, chunks: pa.Table | None, stages: Mapping[int, pl.DataFrame]
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
     ) -> pl.DataFrame:
-        """See KernelHost.run."""
-        return run_fragment(fragment, chunks, stages)
+        """See KernelHost.run. A call that has begun runs to its end before a cancel shows."""
+        if cancel is not None:
+            cancel.check()
+        table = MappedFiles().table(chunks) if isinstance(chunks, ChunkFiles) else chunks
+        rows = run_fragment(fragment, table, stages)
+        if cancel is not None:
+            cancel.check()
+        return rows
 
     def close(self) -> None:
         """Nothing to give back."""

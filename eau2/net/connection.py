@@ -25,9 +25,9 @@ from eau2.errors import (
     ProtocolError,
 )
 from eau2.net.channel import Channel
-from eau2.net.fault import from_message, to_message
+from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, Frame, frame_buffers
-from eau2.net.header import END, HEADER_BYTES, OPEN, PAYLOAD_BYTES, VERSION, Header, Kind
+from eau2.net.header import END, OPEN, PAYLOAD_BYTES, VERSION, Header, Kind, frame_cost
 from eau2.net.message import (
     TABLE,
     Cancel,
@@ -131,7 +131,8 @@ class Connection:
 
         Raises PeerLostError on a closed connection, BusyError when too much is under way on it.
         """
-        request = Request(self._limits.deadline_s if deadline_s is None else deadline_s, query)
+        wanted_s = self._limits.deadline_s if deadline_s is None else float(deadline_s)
+        request = Request(min(wanted_s, self._limits.deadline_max_s), query)
         if len(self._streams) >= self._limits.requests_per_connection:
             raise BusyError(f"{len(self._streams)} requests are under way to {self.peer} already")
         control = encode_message(message, request)
@@ -142,7 +143,7 @@ class Connection:
         flags = OPEN | END if end else OPEN
         buffers = frame_buffers(kind_of(message), flags, number, control, payload)
         self._ours += 2
-        stream = Stream(self, number, request, ours=True, limits=self._limits)
+        stream = Stream(self, number, request, ours=True)
         stream.opened(end)
         self._streams[number] = stream
         self._channel.write(buffers)
@@ -186,7 +187,7 @@ class Connection:
         """End the connection and all its requests; the peer is told the reason, if there is one."""
         last: list[memoryview] = []
         if reason is not None and not self.closed:
-            last = _frame(to_message(reason))
+            last = _frame(_told(reason))
         self._channel.close(reason, last)
         if last:
             self._finish(reason)
@@ -218,7 +219,7 @@ class Connection:
             return
         stream = self._streams.get(header.stream)
         if stream is not None:
-            stream.admit(HEADER_BYTES + header.control_bytes + header.payload_bytes)
+            stream.admit(frame_cost(header.control_bytes, header.payload_bytes))
 
     def frame_received(self, frame: Frame) -> None:
         """A frame is complete."""
@@ -314,7 +315,7 @@ class Connection:
             case Pong():
                 pass
             case ErrorMessage():
-                self._channel.close(from_message(message))
+                self._channel.close(_raised(message))
             case _:
                 raise ProtocolError(f"a {frame.kind.name} message that is about no request")
 
@@ -323,11 +324,16 @@ class Connection:
         if number % 2 != parity or number <= self._theirs:
             raise ProtocolError(f"a request with the number {number} after {self._theirs}")
         self._theirs = number
-        request, message = decode_request(frame.kind, frame.control)
-        stream = Stream(self, number, request, ours=False, limits=self._limits)
+        refusal = self._refusal()
+        try:
+            request, message = decode_request(frame.kind, frame.control)
+        except ProtocolError as error:
+            # The frames are in order, so it is this request alone that cannot be answered.
+            self._channel.write(_frame(_told(error), number))
+            return
+        stream = Stream(self, number, request, ours=False)
         stream.opened(bool(frame.flags & END))
         self._streams[number] = stream
-        refusal = self._refusal()
         if refusal is not None:
             self._fail(stream, refusal)
             return
@@ -370,12 +376,12 @@ class Connection:
                 if task is not None:
                     task.cancel()
             case ErrorMessage():
-                stream.fail(from_message(message))
+                stream.fail(_raised(message))
             case _:
                 if TABLE[frame.kind].opens or frame.kind in _HELLO_KINDS:
                     raise ProtocolError(f"a {frame.kind.name} message within a request")
                 end = bool(frame.flags & END)
-                stream.push(Received(message, frame.payload), frame.bytes, end)
+                stream.push(Received(message, frame.payload), frame.cost, end)
 
     async def _answer(self, received: Received, stream: Stream) -> None:
         """Run the handler; its answer or its error ends the stream."""
@@ -398,7 +404,7 @@ class Connection:
     def _fail(self, stream: Stream, error: BaseException) -> None:
         """End a stream that is answered here with an error, unless it is over."""
         if not stream.done and not self.closed:
-            message = to_message(error)
+            message = _told(error)
             self._channel.write(_frame(message, stream.number))
         if not isinstance(error, Error):
             error = InternalError(f"{type(error).__name__}: {error}")
@@ -416,13 +422,21 @@ def _frame(message: Message, stream: int = 0) -> list[memoryview]:
     return frame_buffers(kind_of(message), 0, stream, encode_message(message))
 
 
+def _told(error: BaseException) -> ErrorMessage:
+    return ErrorMessage(*describe(error))
+
+
+def _raised(message: ErrorMessage) -> Error:
+    return rebuild(message.name, message.message, message.hint, message.span, message.text)
+
+
 def _named(name: str, address: str) -> str:
     return f"{name} ({address})" if name else address
 
 
 def _refused(peer: str, message: ErrorMessage) -> Error:
     """The error for a hello that was refused; what may be tried again later stays what it is."""
-    told = from_message(message)
+    told = _raised(message)
     if isinstance(told, BusyError | HandshakeError):
         return type(told)(f"{peer}: {told.message}", hint=told.hint)
     return HandshakeError(f"{peer} refused the connection: {told.message}", hint=told.hint)

@@ -22,6 +22,7 @@ from eau2.net.header import (
     Header,
     Kind,
     checksum_of,
+    frame_cost,
     pack_header,
     parse_header,
     refuse_foreign,
@@ -46,9 +47,9 @@ class Frame:
     payload: memoryview
 
     @property
-    def bytes(self) -> int:
-        """The frame's size on the wire."""
-        return HEADER_BYTES + len(self.control) + len(self.payload)
+    def cost(self) -> int:
+        """What the frame takes of its stream's credit."""
+        return frame_cost(len(self.control), len(self.payload))
 
 
 _NOTHING = memoryview(b"")

@@ -38,6 +38,13 @@ PAYLOAD_BYTES = 64 << 20
 HELLO_BYTES = 4096
 """Control and payload together, until the hello is done."""
 
+WINDOW_BYTES = 4 * (4 << 20)
+"""What one direction of one stream may have under way that its receiver has not taken."""
+CREDIT_BYTES = WINDOW_BYTES // 4
+"""The receiver gives credit back when it has taken this much."""
+_FRAME_COST_BYTES = 1024
+"""A smaller frame counts as this many bytes, since that is what it takes in memory."""
+
 OPEN = 1
 """Flag: this frame opens its stream, and its control part starts with the request's envelope."""
 END = 2
@@ -151,6 +158,11 @@ def refuse_foreign(start: bytes | bytearray | memoryview) -> None:
 def speaks_http(start: bytes | bytearray | memoryview) -> bool:
     """Whether the bytes begin a request of HTTP, whose sender gets an answer it can show."""
     return bytes(start[:8]).startswith(_HTTP)
+
+
+def frame_cost(control_bytes: int, payload_bytes: int) -> int:
+    """What a frame takes of its stream's credit."""
+    return max(_FRAME_COST_BYTES, HEADER_BYTES + control_bytes + payload_bytes)
 
 
 def checksum_of(control: bytes | memoryview, payload: bytes | memoryview) -> int:

@@ -4,7 +4,7 @@ Owns: what has come and was not taken, the credit of both directions, the deadli
 messages from the connection, and from whoever uses the stream; goes out: the same, the other way.
 Does not know: sockets, which messages make sense.
 
-Credit: each side may have WIRE.window_bytes under way on a stream that the other has not taken. The
+Credit: each side may have WINDOW_BYTES under way on a stream that the other has not taken. The
 receiver gives credit back by the quarter of the window, so a frame may also be sent, whatever its
 size, when no more than that quarter is under way: a frame larger than the window gets through. A
 receiver that does not take its messages stops its own stream and no other.
@@ -20,14 +20,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eau2.config import WireLimits
 from eau2.errors import CancelledError, DeadlineError, Error, InternalError, ProtocolError
 from eau2.net.frame import Buffer, frame_buffers
-from eau2.net.header import END
+from eau2.net.header import CREDIT_BYTES, END, HEADER_BYTES, WINDOW_BYTES, frame_cost
 from eau2.net.message import Cancel, Credit, Done, Message, Request, encode_message, kind_of
-
-_FRAME_COST_BYTES = 1024
-"""A smaller frame counts as this many bytes, since that is what it takes in memory."""
 
 _NOTHING = memoryview(b"")
 
@@ -57,17 +53,10 @@ class Wire(Protocol):
         """Both sides are done with the stream."""
 
 
-def frame_cost(bytes_: int) -> int:
-    """What a frame of this size takes of a stream's credit."""
-    return max(_FRAME_COST_BYTES, bytes_)
-
-
 class Stream:
     """One end of a stream. Not to be used by two tasks at once, but one may send, one receive."""
 
-    def __init__(
-        self, wire: Wire, number: int, request: Request, ours: bool, limits: WireLimits
-    ) -> None:
+    def __init__(self, wire: Wire, number: int, request: Request, ours: bool) -> None:
         self.number = number
         self.request = request
         self.ours = ours
@@ -76,8 +65,7 @@ class Stream:
         self._wire = wire
         self._loop = asyncio.get_running_loop()
         self.deadline = self._loop.time() + request.deadline_s
-        self._window = limits.window_bytes
-        self._credit = limits.window_bytes
+        self._credit = WINDOW_BYTES
         self._owed = 0
         self._inbox: deque[tuple[Received, int]] = deque()
         self._said_end = False
@@ -111,8 +99,8 @@ class Stream:
         flags = END if end else 0
         control = encode_message(message)
         buffers = frame_buffers(kind_of(message), flags, self.number, control, payload)
-        cost = frame_cost(sum(len(buffer) for buffer in buffers))
-        while self._credit < min(cost, self._window - self._window // 4):
+        cost = frame_cost(len(control), sum(map(len, buffers)) - HEADER_BYTES - len(control))
+        while self._credit < min(cost, WINDOW_BYTES - CREDIT_BYTES):
             await self._wait()
             self._check_open()
         await self._wire.drain()
@@ -143,7 +131,7 @@ class Stream:
         received, cost = self._inbox.popleft()
         self.unread_bytes -= cost
         self._owed += cost
-        if self._owed >= self._window // 4 and not self._heard_end and self.error is None:
+        if self._owed >= CREDIT_BYTES and not self._heard_end and self.error is None:
             self._control(Credit(self._owed))
             self._owed = 0
         return received
@@ -165,10 +153,10 @@ class Stream:
             self._wire.forget(self)
             self._wake()
 
-    def admit(self, bytes_: int) -> None:
-        """A frame of this size begins. Raises ProtocolError if it exceeds its credit."""
+    def admit(self, cost: int) -> None:
+        """A frame of this cost begins. Raises ProtocolError if it exceeds its credit."""
         under_way = self.unread_bytes + self._owed
-        if under_way > self._window // 4 and under_way + frame_cost(bytes_) > self._window:
+        if under_way > CREDIT_BYTES and under_way + cost > WINDOW_BYTES:
             raise ProtocolError("a frame for which it has no credit")
 
     def opened(self, end: bool) -> None:
@@ -178,7 +166,7 @@ class Stream:
         else:
             self._heard_end = end
 
-    def push(self, received: Received, size: int, end: bool) -> None:
+    def push(self, received: Received, cost: int, end: bool) -> None:
         """A message has come. Raises ProtocolError when it comes after the last one."""
         if self._heard_end:
             raise ProtocolError("a message after the last one of its stream")
@@ -186,10 +174,10 @@ class Stream:
             case Done():
                 if not end:
                     raise ProtocolError("a DONE message that is not the last one")
-                self._owed += frame_cost(size)
+                self._owed += cost
             case _:
-                self._inbox.append((received, frame_cost(size)))
-                self.unread_bytes += frame_cost(size)
+                self._inbox.append((received, cost))
+                self.unread_bytes += cost
         if end:
             self._heard_end = True
             if self.ours:
@@ -199,7 +187,7 @@ class Stream:
     def credited(self, credit: Credit) -> None:
         """The receiver has taken messages. Raises ProtocolError if it was never sent so much."""
         self._credit += credit.bytes
-        if self._credit > self._window:
+        if self._credit > WINDOW_BYTES:
             raise ProtocolError("credit for more than was sent")
         self._wake()
 

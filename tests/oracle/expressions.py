@@ -105,7 +105,7 @@ class Expressions:
         if self.random.random() < 0.2:
             return self.conditional(family, depth, tame)
         if family == "int" and self.random.random() < 0.15:
-            return self.guarded() if self.random.random() < 0.6 else self.risky()
+            return self.risky() if self.random.random() < self.daring else self.guarded()
         match family:
             case "bool":
                 return self.condition(depth)
@@ -186,15 +186,14 @@ class Expressions:
         return Expr("int", parts, narrow=True)
 
     def risky(self) -> Expr:
-        """Arithmetic over any values, mostly raw: it may overflow in both engines."""
-        a = self.leaf("int")
-        if self.random.random() < 0.85:
-            a = self.steady(a) if self.random.random() < 0.7 else a
-            b = self.random.choice((Expr("int", ("1",)), Expr("int", ("2",)), self.constant("int")))
-            return Expr("int", ("(", a, self.random.choice((" + ", " - ", " * ")), b, ")"))
-        return Expr(
-            "int", ("(", a, self.random.choice((" + ", " - ", " * ")), self.leaf("int"), ")")
-        )
+        """Arithmetic over extreme values, where there are some: it may overflow."""
+        wild = [leaf for leaf in self.exact if leaf.family == "int" and not leaf.tame]
+        a = self.random.choice(wild) if wild else self.leaf("int")
+        b = Expr("int", (self.random.choice(("1", "2", "-1", "10")),))
+        if self.random.random() < 0.3:
+            b = self.leaf("int")
+        word = self.random.choice((" + ", " + ", " - ", " * "))
+        return Expr("int", ("(", a, word, b, ")"), tame=False)
 
     def number(self) -> Family:
         """A family of numbers."""

@@ -186,7 +186,10 @@ class Queries:
                 arg = self.dyadic(leaves) if family == "float" else draw.expr(family, 1, tame=True)
                 return Expr("float", (f"avg({distinct}", arg, ")"), exact=False, tame=False)
             case _:
+                floats = [leaf for leaf in draw.exact if leaf.family == "float"]
                 arg = draw.expr(draw.any_family(), 1)
+                if floats and self.random.random() < 0.3:
+                    arg = self.random.choice(floats)
                 word = self.random.choice(("min", "max"))
                 return Expr(
                     arg.family, (f"{word}({distinct}", arg, ")"), tame=arg.tame, narrow=arg.narrow
@@ -246,7 +249,9 @@ class Queries:
             if exact:
                 return Query((Item(star, ""),), scope.source, where=where, distinct=distinct)
         for number in range(self.random.randint(1, 5)):
-            if self.random.random() < 0.4:
+            if self.random.random() < 0.02:
+                items.append(Item(draw.risky(), f"r{number}"))
+            elif self.random.random() < 0.4:
                 leaf = self.random.choice(scope.leaves)
                 bare = self.random.random() < 0.3 and leaf.name not in [i.name for i in items]
                 items.append(Item(leaf, "" if bare else f"r{number}"))

@@ -13,7 +13,7 @@ from functools import partial
 import polars as pl
 
 from eau2.operators.expr import Cast
-from eau2.operators.functions.checks import Outcome, Scope, checked, formula, narrowed
+from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula, narrowed
 from eau2.operators.functions.decimals import decimal_text, power_of_ten, round_away
 from eau2.operators.functions.floats import divide, spread_divide
 from eau2.operators.functions.text_casts import parse_text, to_text
@@ -21,7 +21,8 @@ from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
 
 _EXACT_DOUBLE = 2**53
-_EXACT_FLOAT = 2**24
+_EXACT_POWER = 22
+"""The largest power of ten that is a float."""
 
 
 def may_fail(source: SqlType, target: SqlType) -> bool:
@@ -148,22 +149,27 @@ def _float_to_number(source: SqlType, target: SqlType, value: pl.Expr) -> Outcom
 
 
 def _decimal_to_float(value: pl.Expr, cast: Cast) -> pl.Expr:
-    """One correctly rounded division where the digits are exact in the float, else two parts."""
+    """The float nearest to the decimal."""
     source, target = cast.arg.type, cast.type
     dtype = kernel_dtype(target)
     if source.scale == 0:
-        return value.cast(dtype)
-    power = pl.lit(float(10**source.scale), dtype)
-    exact = _EXACT_DOUBLE if target.kind is Kind.DOUBLE else _EXACT_FLOAT
-    if 10**source.precision <= exact:
-        return divide(value.cast(dtype), power, cast)
-    unit = power_of_ten(source.scale, source.is_wide)
+        return value.cast(pl.Float64).cast(dtype)
+    if 10**source.precision <= _EXACT_DOUBLE:
+        power = pl.lit(float(10**source.scale), pl.Float64)
+        return divide(value.cast(pl.Float64), power, cast).cast(dtype)
+    nearest = partial(_nearest_floats, source)
+    return batchwise(pl.Float64(), nearest, value).cast(dtype)
 
-    def over(value: pl.Expr) -> pl.Expr:
-        direct = spread_divide(value.cast(dtype), power)
-        whole = value.abs() // unit * value.sign()
-        rest = (value - whole * unit).cast(dtype)
-        parts = whole.cast(dtype) + spread_divide(rest, power)
-        return pl.when(value.abs() <= pl.lit(exact, pl.Int64)).then(direct).otherwise(parts)
 
-    return formula(dtype, over, value)
+def _nearest_floats(source: SqlType, frame: pl.DataFrame) -> pl.Series:
+    """One division where digits and power are exact floats, else the engine reads the digits."""
+    value, power = pl.col("0"), pl.lit(float(10**source.scale), pl.Float64)
+    limit = _EXACT_DOUBLE if source.scale <= _EXACT_POWER else 0
+    short = value.abs() <= pl.lit(limit, pl.Int64)
+    quotient = pl.when(short).then(spread_divide(value.cast(pl.Float64), power))
+    found = frame.select(quotient.alias("near"), pl.when(~short).then(value).alias("long"))
+    near, long = found.get_columns()
+    if long.null_count() == len(long):
+        return near
+    read = found.select(decimal_text(pl.col("long"), source).cast(pl.Float64)).to_series()
+    return read.zip_with(near.is_null(), near)

@@ -12,13 +12,11 @@ import polars as pl
 
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.decimals import decimal_text
+from eau2.operators.functions.float_text import float_texts
 from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.functions.text_parse import SPACES, parse
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
-
-_FIRST_EXPONENT = 16
-"""Numbers of at least this many powers of ten are written with an exponent."""
 
 
 def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
@@ -26,7 +24,7 @@ def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
     if source.is_decimal:
         return formula(pl.String(), lambda x: decimal_text(x, source), value)
     if source.is_float:
-        return batchwise(pl.String(), lambda frame: _float_text(frame.to_series()), value)
+        return batchwise(pl.String(), lambda frame: float_texts(frame.to_series()), value)
     match source.kind:
         case Kind.BOOLEAN:
             return formula(pl.String(), _boolean_text, value)
@@ -41,46 +39,6 @@ def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
 def _boolean_text(value: pl.Expr) -> pl.Expr:
     named = pl.when(value).then(pl.lit("true")).otherwise(pl.lit("false"))
     return pl.when(value.is_not_null()).then(named)
-
-
-def _float_text(values: pl.Series) -> pl.Series:
-    """The shortest texts that read back as the same floats.
-
-    Polars writes the usual magnitudes as DuckDB does; the others go through Python, once for each
-    distinct value.
-    """
-    texts = values.cast(pl.String)
-    usual = ((values.abs() >= 1e-4) | (values == 0)) & ~texts.str.contains("[eEinN]")
-    if usual.all():
-        return texts
-    rare = _rewrite_floats(texts.set(usual.fill_null(False), None))
-    return texts.zip_with(usual.fill_null(False), rare)
-
-
-def _rewrite_floats(texts: pl.Series) -> pl.Series:
-    known = texts.drop_nulls().unique()
-    if known.is_empty():
-        return texts
-    written = pl.Series([_scientific(text) for text in known], dtype=pl.String)
-    return texts.replace_strict(known, written, default=None, return_dtype=pl.String)
-
-
-def _scientific(text: str) -> str:
-    """A float's shortest digits, as Polars found them, written as Python's repr writes floats."""
-    if text.lower() in ("nan", "-nan", "inf", "-inf"):
-        return text.lower()
-    sign = "-" if text.startswith("-") else ""
-    mantissa, _, exponent_text = text.removeprefix("-").lower().partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    exponent = int(exponent_text or "0") + len(whole) - 1
-    digits = (whole + fraction).lstrip("0")
-    exponent -= len(whole + fraction) - len(digits)
-    digits = digits.rstrip("0") or "0"
-    if 0 <= exponent < _FIRST_EXPONENT:
-        digits = digits.ljust(exponent + 2, "0")
-        return f"{sign}{digits[: exponent + 1]}.{digits[exponent + 1 :]}"
-    tail = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 def _date_text(value: pl.Expr, time: pl.Expr) -> pl.Expr:

@@ -1,0 +1,155 @@
+"""Kernel frames and stored tables as Arrow IPC streams, exact and without copies where they allow.
+
+Owns: the form in which rows pass between processes. Comes in: a DataFrame in kernel form, or an
+Arrow table; goes out: buffers to write one after another, and the reverse: rows whose memory is
+the buffer that was read. Does not know: sockets, files, fragments.
+
+Arrow has no 128-bit integer, so Int128 travels as decimal128(38, 0), whose memory is the same; a
+kernel frame holds no other decimals. Values of 39 digits, which a decimal refuses, make their
+column travel as text under a mark. Strings travel as views, whose buffers are not copied, unless
+these hold much more than the rows use: a filtered frame still refers to all the text it was taken
+from, and each of its chunks would carry that along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.errors import InternalError
+
+Buffer = bytes | memoryview
+
+_WIDE = pl.Decimal(38, 0)
+_MARK = {b"eau2": b"int128"}
+_SLACK_BYTES = 1 << 16
+"""Unused text up to this size is not worth looking for."""
+_BYTES_PER_VIEW = 16
+_CHUNK_ROWS = 1 << 16
+"""Chunks that are smaller on average are joined: each costs its reader some microseconds."""
+
+
+def to_ipc(frame: pl.DataFrame) -> list[Buffer]:
+    """The frame as the buffers of one Arrow IPC stream."""
+    if frame.n_chunks() > max(1, frame.height // _CHUNK_ROWS):
+        frame = frame.rechunk()
+    arrays, fields = [], []
+    for series in frame.get_columns():
+        array, field = _exported(series)
+        arrays.append(array)
+        fields.append(field)
+    return table_to_ipc(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
+
+
+def from_ipc(buffer: object) -> pl.DataFrame:
+    """The frame in a buffer that `to_ipc` filled; it keeps the buffer alive.
+
+    buffer: anything with the buffer protocol. Raises InternalError for bytes that are no stream.
+    """
+    table = table_from_ipc(buffer)
+    frame = pl.from_arrow(table, rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    columns = [
+        _imported(series, field)
+        for series, field in zip(frame.get_columns(), table.schema, strict=True)
+    ]
+    return pl.DataFrame(columns)
+
+
+def table_to_ipc(table: pa.Table) -> list[Buffer]:
+    """An Arrow table as the buffers of one Arrow IPC stream."""
+    sink = _Collected()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+        writer.write_table(table)
+    return sink.buffers
+
+
+def table_from_ipc(buffer: object) -> pa.Table:
+    """The table in a buffer that `table_to_ipc` filled; it keeps the buffer alive.
+
+    Raises InternalError for bytes that are no stream.
+    """
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(buffer)) as reader:
+            return reader.read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise InternalError(f"rows that are no Arrow stream: {error}") from error
+
+
+def size_of(buffers: Sequence[Buffer]) -> int:
+    """The bytes of all buffers together."""
+    return sum(len(buffer) for buffer in buffers)
+
+
+class _Collected:
+    """A file for Arrow to write to, which keeps the buffers it is given instead of copying them."""
+
+    def __init__(self) -> None:
+        self.buffers: list[Buffer] = []
+        self.closed = False
+        self._size = 0
+
+    def write(self, data: Any) -> int:
+        buffer = data if isinstance(data, bytes) else memoryview(data).cast("B")
+        if len(buffer):
+            self.buffers.append(buffer)
+            self._size += len(buffer)
+        return len(buffer)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _exported(series: pl.Series) -> tuple[pa.ChunkedArray, pa.Field]:
+    """A column as Arrow, and its field."""
+    mark = None
+    if series.dtype == pl.Int128():
+        try:
+            series = series.reinterpret(dtype=_WIDE)
+        except pl.exceptions.ComputeError:
+            series, mark = series.cast(pl.String), _MARK
+    column = _arrow(series, pl.CompatLevel.newest())
+    if series.dtype == pl.String() and _is_loose(series, column):
+        column = _arrow(series, pl.CompatLevel.oldest())
+    return column, pa.field(series.name, column.type, metadata=mark)
+
+
+def _arrow(series: pl.Series, level: pl.CompatLevel) -> pa.ChunkedArray:
+    return series.to_frame().to_arrow(compat_level=level).column(0)
+
+
+def _is_loose(series: pl.Series, column: pa.ChunkedArray) -> bool:
+    """Whether the text buffers hold much that no row uses. Buffers count once for each chunk."""
+    held = sum(
+        text.size for chunk in column.chunks for text in chunk.buffers()[2:] if text is not None
+    )
+    if held <= _SLACK_BYTES + _BYTES_PER_VIEW * len(series):
+        return False
+    used = cast(int, series.str.len_bytes().sum())
+    return held > _SLACK_BYTES + 2 * used
+
+
+def _imported(series: pl.Series, field: pa.Field) -> pl.Series:
+    if isinstance(series.dtype, pl.Decimal):
+        return series.reinterpret(dtype=pl.Int128)
+    if field.metadata == _MARK:
+        return series.cast(pl.Int128)
+    return series

@@ -1,0 +1,171 @@
+"""A kernel process: `python -m eau2.kernels.worker FD PARENT`. Runs the fragments it is sent.
+
+Owns: the child's side of the conversation, what it keeps between runs (decoded fragments, mapped
+chunk files), and its end. Comes in: messages of kernels/channel.py; goes out: the same.
+Does not know: who asks, SQL, names. It imports no parser and no planner.
+
+A request is {fragment, forget, files, columns, table, stages} and the bodies [fragment?] [table?]
+[stage ...]: `fragment` is a number that stands for an encoded fragment, `new` says that its bytes
+come along, `forget` that all numbers before are void. The answer is {ok: true} with the rows as its
+body, or {ok: false, error, message, hint, trace}. The first message says that the process is ready.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eau2 import errors
+from eau2.config import KERNELS
+from eau2.errors import Error, InternalError
+from eau2.kernels.channel import Body, Message, body_of, bytes_of, receive, send
+from eau2.kernels.host import ChunkFiles
+from eau2.kernels.mapped import MappedFiles
+from eau2.kernels.runner import run_fragment
+from eau2.kernels.transfer import from_ipc, table_from_ipc, to_ipc
+from eau2.net.message import decode_fragment
+from eau2.operators.base import Operator
+
+_PR_SET_PDEATHSIG = 1
+_SWEEP_S = 5.0
+
+ERRORS: dict[str, type[Error]] = {
+    name: class_
+    for name, class_ in vars(errors).items()
+    if isinstance(class_, type) and issubclass(class_, Error)
+}
+"""The classes by whose names errors travel."""
+
+
+class _Kernels:
+    """What a kernel process keeps between requests."""
+
+    def __init__(self) -> None:
+        self._fragments: dict[int, Operator] = {}
+        self._files = MappedFiles()
+
+    def answer(self, request: Message) -> Message:
+        """The answer to a request; never raises what the request is to blame for."""
+        try:
+            rows = self._run(request.control, list(request.bodies))
+            return Message({"ok": True}, (body_of(to_ipc(rows)),))
+        except Error as error:
+            return _failure(error)
+        except MemoryError:
+            return _failure(errors.OperationalError("the query ran out of memory"))
+        except OSError as error:
+            return _failure(errors.OperationalError(f"a kernel process failed: {error}"))
+        except Exception as error:
+            trace = traceback.format_exc()
+            return _failure(InternalError(f"{type(error).__name__}: {error}"), trace)
+
+    def sweep(self) -> None:
+        """Let go of what is no longer there."""
+        self._files.sweep()
+
+    def _run(self, control: Mapping[str, Any], bodies: list[Body]) -> pl.DataFrame:
+        if control["forget"]:
+            self._fragments.clear()
+        number = control["fragment"]
+        if control["new"]:
+            packed = bodies.pop(0)
+            assert isinstance(packed, bytes)
+            self._fragments[number] = decode_fragment(packed)
+        table: pa.Table | None = None
+        if control["files"]:
+            chunks = ChunkFiles(tuple(control["files"]), tuple(control["columns"]))
+            table = self._files.table(chunks)
+        elif control["table"]:
+            table = table_from_ipc(bytes_of(bodies.pop(0)))
+        stages = {
+            stage: from_ipc(bytes_of(body))
+            for stage, body in zip(control["stages"], bodies, strict=True)
+        }
+        return run_fragment(self._fragments[number], table, stages)
+
+
+def _failure(error: Error, trace: str | None = None) -> Message:
+    """An error by the name of its class, or of the nearest one that is known everywhere."""
+    name = next(c.__name__ for c in type(error).__mro__ if ERRORS.get(c.__name__) is c)
+    if trace is None and isinstance(error, InternalError):
+        trace = "".join(traceback.format_exception(error))
+    return Message(
+        {
+            "ok": False,
+            "error": name,
+            "message": error.message,
+            "hint": error.hint,
+            "trace": trace,
+        }
+    )
+
+
+def _end_with_parent(sock: socket.socket, parent: int) -> None:
+    """End this process when the parent dies, even while a kernel call is running.
+
+    The operating system is asked where it can be; a thread waits for the socket's other end to
+    close besides, which is all there is elsewhere.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+    closed = select.poll()
+    closed.register(sock, select.POLLHUP | select.POLLERR)
+
+    def watch() -> None:
+        closed.poll()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def serve(sock: socket.socket) -> None:
+    """Answer requests until the other side closes."""
+    kernels = _Kernels()
+    send(sock, Message({"ready": os.getpid(), "threads": pl.thread_pool_size()}))
+    waiting = select.poll()
+    waiting.register(sock, select.POLLIN)
+    swept = time.monotonic()
+    while True:
+        idle = not waiting.poll(_SWEEP_S * 1000)
+        if idle or time.monotonic() - swept > _SWEEP_S:
+            kernels.sweep()
+            swept = time.monotonic()
+        if idle:
+            continue
+        answer = kernels.answer(receive(sock))
+        send(sock, answer)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on the socket whose descriptor is the first argument; the second is the parent."""
+    fd, parent = (int(argument) for argument in arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sock = socket.socket(fileno=fd)
+    sock.settimeout(KERNELS.talk_s)
+    _end_with_parent(sock, parent)
+    # What is loaded by now stays: looking through it again and again would only cost time.
+    gc.freeze()
+    try:
+        serve(sock)
+    except (EOFError, OSError):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""The wire for callers that wait: the same connection, run by a thread of its own.
+
+Owns: the thread and its loop. Comes in: calls from any thread; goes out: answers, or the errors
+they ended with. Does not know: what is asked. An interrupted call (Ctrl-C) cancels its request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from eau2.config import WIRE, WireLimits
+from eau2.net.address import Address
+from eau2.net.client import connect
+from eau2.net.connection import Connection
+from eau2.net.frame import Buffer
+from eau2.net.message import Message, Welcome
+from eau2.net.stream import Received, Stream
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An asyncio loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="eau2", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run to the end and give the result; interrupted, it is cancelled."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Stop the thread. What still runs is abandoned."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+class BlockingStream:
+    """A stream whose methods wait. As a context it cancels what has not ended."""
+
+    def __init__(self, thread: LoopThread, stream: Stream) -> None:
+        self._thread = thread
+        self._stream = stream
+
+    def send(self, message: Message, payload: Sequence[Buffer] = (), end: bool = False) -> None:
+        """As Stream.send."""
+        self._thread.run(self._stream.send(message, payload, end))
+
+    def finish(self) -> None:
+        """As Stream.finish."""
+        self._thread.run(self._stream.finish())
+
+    def receive(self) -> Received | None:
+        """As Stream.receive."""
+        return self._thread.run(self._stream.receive())
+
+    def __iter__(self) -> Iterator[Received]:
+        while (received := self.receive()) is not None:
+            yield received
+
+    def cancel(self) -> None:
+        """As Stream.cancel."""
+        self._thread.run(_soon(self._stream.cancel))
+
+    def __enter__(self) -> BlockingStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._stream.done:
+            self.cancel()
+
+
+class BlockingConnection:
+    """A connection whose methods wait. Raises as net/client.py and net/connection.py do."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        role: str = "client",
+        name: str = "",
+        store_id: str = "",
+        token: str = "",
+        limits: WireLimits = WIRE,
+    ) -> None:
+        self._thread = LoopThread()
+        try:
+            self._connection: Connection = self._thread.run(
+                connect(
+                    address,
+                    role=role,
+                    name=name,
+                    store_id=store_id,
+                    token=token,
+                    limits=limits,
+                )
+            )
+        except BaseException:
+            self._thread.close()
+            raise
+
+    @property
+    def welcome(self) -> Welcome:
+        """Who answered."""
+        welcome = self._connection.welcome
+        assert welcome is not None
+        return welcome
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._connection.closed
+
+    def call(
+        self,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float | None = None,
+        query: str = "",
+    ) -> Received:
+        """As Connection.call."""
+        return self._thread.run(
+            self._connection.call(message, payload, deadline_s=deadline_s, query=query)
+        )
+
+    def open(
+        self,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float | None = None,
+        query: str = "",
+        end: bool = False,
+    ) -> BlockingStream:
+        """As Connection.open."""
+        opening = self._connection.open(
+            message, payload, deadline_s=deadline_s, query=query, end=end
+        )
+        return BlockingStream(self._thread, self._thread.run(opening))
+
+    def close(self) -> None:
+        """End the connection and its thread. May be called again."""
+        if not self._connection.closed:
+            self._thread.run(_soon(self._connection.close))
+        self._thread.close()
+
+
+async def _soon(function: Any) -> None:
+    function()
