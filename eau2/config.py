@@ -101,6 +101,9 @@ class KernelLimits:
     """Chunk files that a kernel process keeps mapped."""
     shared_frames: int = 64
     """Frames whose shared memory a host keeps at hand while they live."""
+    spares: int = 2
+    spare_bytes: int = 128 << 20
+    """How much shared memory, each up to which size, a host keeps for the next frames."""
 
 
 KERNELS = KernelLimits()

@@ -83,6 +83,10 @@ class LocalFrames:
                 return store.read(key, columns)
         return self.stored.read(key, columns)
 
+    def chunk_file(self, key: ChunkKey) -> str | None:
+        """See node.ChunkSource.chunk_file."""
+        return self.stored.chunk_file(key) if self.stored.holds(key) else None
+
     def close(self) -> None:
         """Close the store; registered frames are forgotten."""
         self.registered.close()

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.catalog import ChunkKey
-from eau2.kernels.host import KernelHost
+from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.net.message import decode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
@@ -27,6 +27,9 @@ class ChunkSource(Protocol):
     def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
         """The named columns of a chunk, in stored form. Raises CorruptChunkError."""
 
+    def chunk_file(self, key: ChunkKey) -> str | None:
+        """The verified file that is a chunk; None when there is none. Raises CorruptChunkError."""
+
 
 class Node:
     """Runs tasks over the chunks it holds."""
@@ -38,13 +41,17 @@ class Node:
         self._decoded: dict[bytes, Operator] = {}
 
     def run(
-        self, fragment: bytes, chunks: tuple[ChunkKey, ...], stages: Mapping[int, pl.DataFrame]
+        self,
+        fragment: bytes,
+        chunks: tuple[ChunkKey, ...],
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
     ) -> pl.DataFrame:
         """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
         root = self._decode(fragment)
         scan = _scan_of(root)
-        table = None if scan is None else self._read(scan, chunks)
-        return self._host.run(root, table, stages)
+        rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
+        return self._host.run(root, rows, stages, cancel)
 
     def _decode(self, fragment: bytes) -> Operator:
         """Fragments come again: for each run of chunks, and whenever a statement is repeated."""
@@ -55,6 +62,13 @@ class Node:
                 self._decoded.clear()
             self._decoded[fragment] = root
         return root
+
+    def _files(self, scan: ScanChunks, keys: tuple[ChunkKey, ...]) -> ChunkFiles | None:
+        """The chunks as files, when all are and the kernels take them so."""
+        if not keys or not self._host.takes_files:
+            return None
+        files = [file for key in keys if (file := self._chunks.chunk_file(key)) is not None]
+        return ChunkFiles(tuple(files), scan.names) if len(files) == len(keys) else None
 
     def _read(self, scan: ScanChunks, keys: tuple[ChunkKey, ...]) -> pa.Table:
         if not keys:

@@ -144,7 +144,7 @@ def _is_loose(series: pl.Series, column: pa.ChunkedArray) -> bool:
     if held <= _SLACK_BYTES + _BYTES_PER_VIEW * len(series):
         return False
     used = cast(int, series.str.len_bytes().sum())
-    return held > _SLACK_BYTES + 2 * used
+    return bool(held > _SLACK_BYTES + 2 * used)
 
 
 def _imported(series: pl.Series, field: pa.Field) -> pl.Series:

@@ -13,7 +13,6 @@ body, or {ok: false, error, message, hint, trace}. The first message says that t
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import select
 import signal
@@ -133,9 +132,17 @@ def _end_with_parent(sock: socket.socket, parent: int) -> None:
     threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
+def _warm_up() -> None:
+    """Have Polars start its threads before the first fragment needs them."""
+    frame = pl.DataFrame({"a": [1, 2], "b": ["", ""]}).lazy().group_by("b").agg(pl.col("a").sum())
+    frame.collect(engine="in-memory")
+    from_ipc(b"".join(to_ipc(frame.collect(engine="streaming"))))
+
+
 def serve(sock: socket.socket) -> None:
     """Answer requests until the other side closes."""
     kernels = _Kernels()
+    _warm_up()
     send(sock, Message({"ready": os.getpid(), "threads": pl.thread_pool_size()}))
     waiting = select.poll()
     waiting.register(sock, select.POLLIN)
@@ -147,8 +154,8 @@ def serve(sock: socket.socket) -> None:
             swept = time.monotonic()
         if idle:
             continue
-        answer = kernels.answer(receive(sock))
-        send(sock, answer)
+        # Nothing of a request or an answer is held while the next one is awaited.
+        send(sock, kernels.answer(receive(sock)))
 
 
 def main(arguments: list[str]) -> int:
@@ -158,8 +165,6 @@ def main(arguments: list[str]) -> int:
     sock = socket.socket(fileno=fd)
     sock.settimeout(KERNELS.talk_s)
     _end_with_parent(sock, parent)
-    # What is loaded by now stays: looking through it again and again would only cost time.
-    gc.freeze()
     try:
         serve(sock)
     except (EOFError, OSError):

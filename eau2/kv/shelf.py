@@ -50,6 +50,9 @@ class Shelf(Protocol):
     def path(self, key: ChunkKey) -> str:
         """Where the chunk is, for messages."""
 
+    def file(self, key: ChunkKey) -> str | None:
+        """The absolute path of a chunk's file; None when it is in memory."""
+
     def pin(self, df_id: str) -> bool:
         """Keep other processes from deleting a write while this one reads it; False if gone."""
 
@@ -104,6 +107,9 @@ class MemoryShelf:
 
     def path(self, key: ChunkKey) -> str:
         return "memory"
+
+    def file(self, key: ChunkKey) -> str | None:
+        return None
 
     def pin(self, df_id: str) -> bool:
         return df_id in self._frames
@@ -190,6 +196,9 @@ class DiskShelf:
 
     def path(self, key: ChunkKey) -> str:
         return str(self._file(key))
+
+    def file(self, key: ChunkKey) -> str | None:
+        return os.path.abspath(self._file(key))
 
     def pin(self, df_id: str) -> bool:
         return self._pins.take(self._place(df_id))

@@ -202,6 +202,14 @@ class Store:
                 self._open.move_to_end(key)
         return pa.Table.from_batches([batch.select(list(columns))])
 
+    def chunk_file(self, key: ChunkKey) -> str | None:
+        """The verified file of a chunk, for another process to map; None when it is in memory.
+
+        Raises CorruptChunkError as `read` does.
+        """
+        self.read(key, ())
+        return self._shelf.file(key)
+
     def epoch(self) -> int:
         """A number that changes when a name gets another frame, by any process."""
         self._check_open()

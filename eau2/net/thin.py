@@ -219,8 +219,11 @@ class ThinClient:
 
 
 def _connect(address: Address) -> socket.socket:
+    # Given as bytes, a host's name is not run through the codec of international names, whose
+    # import takes a millisecond.
+    host: Any = address.host.encode() if address.host.isascii() else address.host
     try:
-        connected = socket.create_connection(address, timeout=CONNECT_S)
+        connected = socket.create_connection((host, address.port), timeout=CONNECT_S)
     except socket.gaierror as error:
         raise UnreachableError(f"there is no host called {address.host}") from error
     except TimeoutError as error:

@@ -60,8 +60,7 @@ def can_fail(expr: Expr) -> bool:
     if isinstance(expr, Call) and expr.checked and lookup(expr.function).fails:
         return True
     if isinstance(expr, Cast) and expr.checked and not expr.safe:
-        if may_fail(expr.arg.type, expr.type):
-            return True
+        return may_fail(expr.arg.type, expr.type) or can_fail(expr.arg)
     return any(can_fail(child) for child in expr.children)
 
 

@@ -38,6 +38,7 @@ FLOAT_TEXTS = (
     "1.7e38", "1.8e38", "1e300", "nan", "inf", "-inf", "1e15", "1e16", "1e17", "0.0001", "0.00012",
     "123456789.125", "1e-7", "1.005", "2.675", "0.125", "0.375", "-0.125", "1e22", "4.35", "1e-320",
     "9999999.995", "9999999.994", "3.5e38", "16777217", "1.1", "123456789012345680", "1e23",
+    "155219408", "4088288.25", "359125824", "86879296", "270307616", "123456792", "192957.625",
 )  # fmt: skip
 NAMES = tuple(POOLS)
 
@@ -77,6 +78,20 @@ def test_texts_as_numbers_and_booleans(target: str) -> None:
 @pytest.mark.parametrize("target", ["DATE", "TIMESTAMP"])
 def test_texts_as_dates(target: str) -> None:
     check_cast(rows("VARCHAR", pools=(DATE_TEXTS,)), target)
+
+
+def test_decimals_become_the_nearest_float() -> None:
+    for source, texts in (
+        ("DECIMAL(15,3)", ("267960872.339", "-873067889.219", "0.001")),
+        ("DECIMAL(18,4)", ("87306788.9219", "99999999999999.9999")),
+        ("DECIMAL(18,17)", ("0.72238137654432493", "-0.00000000000000001")),
+        ("DECIMAL(38,10)", ("-32822723952621818.7255950121", "9007199254740993.5")),
+        ("DECIMAL(38,37)", ("0.0000000000000000004943536052", "-1.2345678901234567890123456789")),
+    ):
+        data = rows(source, pools=(texts,))
+        for target in ("FLOAT", "DOUBLE"):
+            build = lambda a, t=target: coercion.cast(a, sql_type(t))  # noqa: E731
+            check(f"CAST(a AS {target})", build, data)
 
 
 @pytest.mark.parametrize("target", [n for n in NAMES if n.startswith("DECIMAL")])

@@ -75,10 +75,10 @@ def _scientific(text: str) -> str:
 
 
 def _is_ambiguous(text: str, double: str) -> bool:
-    """Whether another text as short as `text` is as near to the FLOAT, or almost is the FLOAT.
+    """Whether `text` is not plainly the shortest: another one is as near, or the border is short.
 
-    The second is a text on the border to the next FLOAT. `double` is the exact value if any text
-    can be ambiguous at all, since such floats have few digits.
+    The border is where the next FLOAT begins to be nearer. `double` is the exact value if any
+    text can be ambiguous at all: such floats have few digits.
     """
     value, shortest = abs(Fraction(double)), abs(Fraction(text))
     if Fraction(float(double)) != Fraction(double):
@@ -89,7 +89,8 @@ def _is_ambiguous(text: str, double: str) -> bool:
     bits: int = struct.unpack("I", struct.pack("f", float(value)))[0]
     for other in (bits - 1, bits + 1):
         neighbour = Fraction(struct.unpack("f", struct.pack("I", other))[0])
-        if _digits((neighbour + value) / 2)[0] <= digits:
+        border = (neighbour + value) / 2
+        if border == shortest or _digits(border)[0] < digits:
             return True
     return False
 

@@ -1,0 +1,1 @@
+"""The wire under fire: mutated frames, and peers that misbehave."""
