@@ -217,7 +217,7 @@ def _arguments(theirs: socket.socket) -> tuple[str, str]:
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the child: those of this process, such that the child finds the same eau2."""
+    """The child's variables: those of this process, and where this eau2 lies."""
     found = os.environ | dict(variables)
     if str(_ROOT) not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

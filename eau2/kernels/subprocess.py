@@ -96,7 +96,9 @@ class SubprocessHost:
     ) -> pl.DataFrame:
         """See KernelHost.run. A cancel kills the process and shows at once."""
         encoded = self._encoded(fragment)
-        control, bodies = self._request(chunks, stages)
+        # Held until the end: shared memory is used again when its frame is gone.
+        frames = dict(stages)
+        control, bodies = self._request(chunks, frames)
         process = self._take(cancel)
         call = _Call(process)
         take_back = None if cancel is None else cancel.on_cancel(call.stop)

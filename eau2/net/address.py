@@ -32,7 +32,8 @@ def parse_address(text: str) -> Address:
     """
     rest = text.strip().removeprefix(SCHEME).rstrip("/")
     if rest.startswith("["):
-        host, _, tail = rest[1:].partition("]")
+        host, bracket, tail = rest[1:].partition("]")
+        host = host if bracket else ""
     else:
         host, colon, digits = rest.partition(":")
         tail = colon + digits

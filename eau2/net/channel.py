@@ -19,9 +19,11 @@ from typing import Protocol
 from eau2.config import WIRE, WireLimits
 from eau2.errors import Error, InternalError, PeerLostError, ProtocolError
 from eau2.net.frame import Frame, FrameReader
-from eau2.net.header import Header, speaks_http
+from eau2.net.header import PAYLOAD_BYTES, Header, asks_in_http
 
 _BUFFERS_PER_SEND = 64
+_QUEUED_BUFFERS = 1000
+"""Senders wait while more than this wait to go out: a small buffer takes more than its bytes."""
 _RECEIVES_PER_TURN = 8
 """Then the loop serves others; what is left makes the socket readable again."""
 
@@ -83,6 +85,16 @@ class Channel:
         """What waits to go out."""
         return self._queued
 
+    @property
+    def overfull(self) -> bool:
+        """Whether much more waits than senders that drain can bring about."""
+        limit = self._limits.queue_bytes + PAYLOAD_BYTES
+        return self._queued > limit or len(self._queue) > 10 * _QUEUED_BUFFERS
+
+    @property
+    def _has_enough(self) -> bool:
+        return self._queued > self._limits.queue_bytes or len(self._queue) > _QUEUED_BUFFERS
+
     def hello_done(self) -> None:
         """From now on frames of all kinds and sizes are taken."""
         self._reader.hello_done()
@@ -103,8 +115,8 @@ class Channel:
             self._queued += sum(len(buffer) for buffer in buffers)
 
     async def drain(self) -> None:
-        """Wait, in turn, until at most WIRE.queue_bytes are queued. Returns at once when closed."""
-        while self._queued > self._limits.queue_bytes and not self.closed:
+        """Wait, in turn, until little is queued. Returns at once when closed."""
+        while self._has_enough and not self.closed:
             turn = self._loop.create_future()
             self._waiting.append(turn)
             try:
@@ -175,7 +187,7 @@ class Channel:
                 self._frame_since = None
                 self._listener.frame_received(frame)
         except ProtocolError as error:
-            if speaks_http(self._reader.first_bytes):
+            if asks_in_http(self._reader.first_bytes):
                 self.close(error, [memoryview(_HTTP_ANSWER)])
             else:
                 self._listener.peer_failed(error)
@@ -201,7 +213,7 @@ class Channel:
             self._loop.remove_writer(self._fd)
             if self._discard_until is not None:
                 self._finish_writing()
-        if self._queued <= self._limits.queue_bytes:
+        if not self._has_enough:
             self._wake_all()
 
     def _send(self) -> None:

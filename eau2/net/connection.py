@@ -27,7 +27,7 @@ from eau2.errors import (
 from eau2.net.channel import Channel
 from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, Frame, frame_buffers
-from eau2.net.header import END, OPEN, PAYLOAD_BYTES, VERSION, Header, Kind, frame_cost
+from eau2.net.header import END, OPEN, VERSION, Header, Kind, frame_cost
 from eau2.net.message import (
     TABLE,
     Cancel,
@@ -277,7 +277,7 @@ class Connection:
                 if message.version != VERSION:
                     raise ProtocolError(f"it speaks version {message.version}, not {VERSION}")
                 self.welcome = message
-                self.peer = _named(message.name, self._channel.peer)
+                self._name_peer(message.name)
                 self._channel.hello_done()
                 self._ready.set_result(message)
             case ErrorMessage() if self._greet is None:
@@ -298,19 +298,21 @@ class Connection:
         except Error as error:
             self.close(error)
             return
-        self.peer = _named(hello.name, self._channel.peer)
+        self._name_peer(hello.name)
         self._channel.hello_done()
         self._send(welcome)
         self.welcome = welcome
         self._ready.set_result(welcome)
 
+    def _name_peer(self, name: str) -> None:
+        if name:
+            self.peer = self._channel.peer = f"{name} ({self._channel.peer})"
+
     def _about_connection(self, frame: Frame) -> None:
         message = decode_message(frame.kind, frame.control)
         match message:
             case Ping(token):
-                # A peer that asks and asks, and takes no answer, would fill the queue.
-                if self.queued_bytes > self._limits.queue_bytes + PAYLOAD_BYTES:
-                    raise ProtocolError("it asks and does not listen")
+                self._require_listener()
                 self._send(Pong(token))
             case Pong():
                 pass
@@ -324,6 +326,7 @@ class Connection:
         if number % 2 != parity or number <= self._theirs:
             raise ProtocolError(f"a request with the number {number} after {self._theirs}")
         self._theirs = number
+        self._require_listener()
         refusal = self._refusal()
         try:
             request, message = decode_request(frame.kind, frame.control)
@@ -342,10 +345,13 @@ class Connection:
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
+    def _require_listener(self) -> None:
+        """A peer that asks and asks, and takes no answer, would fill the memory with answers."""
+        if self._channel.overfull:
+            raise ProtocolError("it asks and does not listen")
+
     def _refusal(self) -> Error | None:
         """Why no further request is taken on, if so."""
-        if self.queued_bytes > self._limits.queue_bytes + PAYLOAD_BYTES:
-            raise ProtocolError("it asks and does not listen")
         if self.draining:
             return BusyError("the node is stopping", hint="Ask another node.")
         running = len(self._tasks)
@@ -428,10 +434,6 @@ def _told(error: BaseException) -> ErrorMessage:
 
 def _raised(message: ErrorMessage) -> Error:
     return rebuild(message.name, message.message, message.hint, message.span, message.text)
-
-
-def _named(name: str, address: str) -> str:
-    return f"{name} ({address})" if name else address
 
 
 def _refused(peer: str, message: ErrorMessage) -> Error:

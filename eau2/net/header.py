@@ -155,9 +155,9 @@ def refuse_foreign(start: bytes | bytearray | memoryview) -> None:
     raise ProtocolError(f"it speaks {what}, not eau2's protocol")
 
 
-def speaks_http(start: bytes | bytearray | memoryview) -> bool:
+def asks_in_http(start: bytes) -> bool:
     """Whether the bytes begin a request of HTTP, whose sender gets an answer it can show."""
-    return bytes(start[:8]).startswith(_HTTP)
+    return start.startswith(_HTTP_REQUESTS)
 
 
 def frame_cost(control_bytes: int, payload_bytes: int) -> int:
@@ -183,4 +183,5 @@ def _self_check(head: bytes) -> bytes:
 
 _KINDS = {int(kind): kind for kind in Kind}
 _HANDSHAKE = frozenset({Kind.HELLO, Kind.WELCOME, Kind.ERROR})
-_HTTP = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"HTTP/")
+_HTTP_REQUESTS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ")
+_HTTP = (*_HTTP_REQUESTS, b"HTTP/")

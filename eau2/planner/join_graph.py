@@ -43,13 +43,15 @@ class Class:
 class Predicate:
     """A condition over several relations that is not a class; of its rows `fraction` pass.
 
-    pair: for an equality, its two sides with the relations that each reads.
+    pair: for an equality, its two sides with the relations that each reads. late: it only joins
+    what nothing else connects, after everything that something else does.
     """
 
     expr: Expr
     mask: int
     fraction: float
     pair: tuple[tuple[int, Expr], tuple[int, Expr]] | None = None
+    late: bool = False
 
     def splits(self, left: int, right: int) -> bool:
         """Whether it is an equality with one side in `left` and the other in `right`."""
@@ -92,13 +94,13 @@ class Graph:
         return size
 
     def neighbours(self) -> list[int]:
-        """For each relation, those that an equality connects it with."""
+        """For each relation, those that an equality connects it with; late ones do not count."""
         found = [0] * len(self.profiles)
         for class_ in self.classes:
             for number in class_.members:
                 found[number] |= class_.mask & ~(1 << number)
         for predicate in self.predicates:
-            if predicate.pair is not None:
+            if predicate.pair is not None and not predicate.late:
                 a, b = predicate.pair[0][0], predicate.pair[1][0]
                 for first, second in ((a, b), (b, a)):
                     if first.bit_count() == 1 and second.bit_count() == 1:
@@ -117,7 +119,7 @@ def best_order(graph: Graph) -> Tree:
     """The order of least estimated cost. No cross product where a predicate connects."""
     neighbours = graph.neighbours()
     parts = []
-    for component in _components(neighbours):
+    for component in components(neighbours):
         if component.bit_count() <= EXHAUSTIVE:
             parts.append(_exhaustive(graph, neighbours, component))
         else:
@@ -130,7 +132,8 @@ def _single(number: int) -> _Candidate:
     return _Candidate(1 << number, 0.0, number)
 
 
-def _components(neighbours: list[int]) -> list[int]:
+def components(neighbours: list[int]) -> list[int]:
+    """The sets of relations that equalities connect, directly or by way of others."""
     found: list[int] = []
     seen = 0
     for number in range(len(neighbours)):

@@ -28,11 +28,15 @@ Observer = Callable[[str, Logical], None]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its name (as in SET optimizer.<name>), what it does, why it stands where it does."""
+    """A rule: its name (as in SET optimizer.<name>), what it does, why it stands where it does.
+
+    A rule that is not `optional` cannot be left out: what it rewrites has no physical form.
+    """
 
     name: str
     apply: Callable[[Logical], Logical]
     reason: str
+    optional: bool = True
 
 
 RULES: tuple[Rule, ...] = (
@@ -60,6 +64,7 @@ RULES: tuple[Rule, ...] = (
         "split_distinct",
         split_distinct,
         "Repeats its input, which by now is filtered and ordered, so that is done once.",
+        optional=False,
     ),
     Rule(
         "push_limits",
@@ -98,7 +103,7 @@ def optimize(
     switches = settings or {}
     shape = _shape(plan)
     for rule in RULES:
-        if switches.get(f"optimizer.{rule.name}", True) is False:
+        if rule.optional and switches.get(f"optimizer.{rule.name}", True) is False:
             continue
         changed = rule.apply(plan)
         if _shape(changed) != shape:

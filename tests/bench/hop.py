@@ -1,7 +1,8 @@
 """What the hop to a kernel process costs: `python -m tests.bench.hop [--scale 1]`.
 
-Each call is one `KernelHost.run`, in this process and in a kernel process, interleaved, medians. The
-fragments and inputs of the statements are those that the engine makes of them. Nothing is asserted.
+Each call is one `KernelHost.run`, in this process and in a kernel process, interleaved, medians.
+The fragments and inputs of the statements are those that the engine makes of them. Nothing is
+asserted.
 """
 
 from __future__ import annotations

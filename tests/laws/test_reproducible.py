@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from eau2.planner.optimizer import RULES
+from eau2.engine import rule_names
 from tests.oracle.compare import plain_type, plain_values
 from tests.oracle.fuzz import Case, cases
 from tests.oracle.sides import Answer, EauSide, Refusal, Setup
@@ -52,7 +52,7 @@ def test_chunks_and_disk_do_not_show(batch: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", BATCHES)
 def test_rules_do_not_show(batch: int) -> None:
     drawn = list(cases("rules", batch, QUERIES))
-    names = [rule.name for rule in RULES]
+    names = rule_names()
     off = [f"SET optimizer.{name} = off" for name in names]
     plain = EauSide(drawn[0].tables, Setup(3, 6))
     without = EauSide(drawn[0].tables, Setup(3, 6), settings=off)

@@ -78,6 +78,14 @@ def test_what_can_raise_is_evaluated_above_the_whole_tree() -> None:
     assert plan.index("Filter CAST") < plan.index("Join inner")
 
 
+def test_an_equality_that_can_raise_is_a_key_only_where_nothing_else_connects() -> None:
+    alone = "SELECT count(*) FROM middle, small WHERE CAST(m_name AS INTEGER) = s_key"
+    assert "Join inner on CAST(m_name AS INTEGER) = s_key" in text(alone)
+    beside = text(f"{alone} AND m_small = s_key")
+    assert "Join inner on m_small = s_key" in beside
+    assert "Filter CAST(m_name AS INTEGER) = s_key" in beside
+
+
 def test_two_columns_equal_to_a_third_are_equal() -> None:
     builder = Builder()
     left = builder.scan("l", a=(INTEGER, [1, 2, 3]), b=(INTEGER, [1, 3, 3]))

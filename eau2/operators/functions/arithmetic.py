@@ -35,6 +35,7 @@ from eau2.operators.functions.checks import (
 )
 from eau2.operators.functions.dates import bind_plus
 from eau2.operators.functions.division import lower_divide, lower_remainder, lower_whole_divide
+from eau2.operators.functions.floats import add
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
@@ -173,7 +174,9 @@ def _magnitude(expr: Expr) -> int:
 def _lower_additive(op: str, call: Call, scope: Scope) -> pl.Expr:
     operands = [scope.lower(arg) for arg in call.args]
     type_ = call.type
-    if type_.is_float or not call.checked:
+    if type_.is_float:
+        return add(op, operands[0], operands[1], call)
+    if not call.checked:
         return _apply(op, *operands)
     dtype = kernel_dtype(type_)
     if type_.is_decimal:

@@ -13,8 +13,11 @@ from collections.abc import Callable
 import polars as pl
 
 from eau2.operators.coercion import compare
-from eau2.operators.expr import Expr
-from eau2.operators.functions.function import Function, mismatch, values
+from eau2.operators.expr import Call, Expr, columns_of
+from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.function import Function, LowerCall, mismatch
+
+Compare = Callable[[pl.Expr, pl.Expr], pl.Expr]
 
 
 def _bind(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -23,12 +26,29 @@ def _bind(name: str, args: tuple[Expr, ...]) -> Expr:
     return compare(name, *args)
 
 
+def _constant_last(compute: Compare, mirrored: Compare) -> LowerCall:
+    """Lower with a constant left operand on the right, where `mirrored` is the same comparison.
+
+    Polars' in-memory engine gives a single row for constant < column when the column happens to be
+    one value, such as the NULLs of an outer join without pairs; column > constant is right.
+    """
+
+    def lower(call: Call, scope: Scope) -> pl.Expr:
+        left, right = (scope.lower(arg) for arg in call.args)
+        if columns_of(call.args[0]) or not columns_of(call.args[1]):
+            return compute(left, right)
+        return mirrored(right, left)
+
+    return lower
+
+
 def _comparison(
     name: str,
     syntax: str,
     summary: str,
     example: str,
-    compute: Callable[[pl.Expr, pl.Expr], pl.Expr],
+    compute: Compare,
+    mirrored: Compare,
     null_rule: str = "strict",
 ) -> Function:
     return Function(
@@ -38,25 +58,30 @@ def _comparison(
         summary,
         example,
         _bind,
-        values(compute),
+        _constant_last(compute, mirrored),
         operator=True,
         null_rule=null_rule,
     )
 
 
 FUNCTIONS = (
-    _comparison("=", "a = b", "Whether the values are equal.", "1 = 1.0", operator.eq),
-    _comparison("<>", "a <> b", "Whether the values differ.", "1 <> 2", operator.ne),
-    _comparison("<", "a < b", "Whether a comes before b.", "'a' < 'b'", operator.lt),
-    _comparison("<=", "a <= b", "Whether a comes before b or is equal.", "1 <= 1", operator.le),
-    _comparison(">", "a > b", "Whether a comes after b.", "2 > 1", operator.gt),
-    _comparison(">=", "a >= b", "Whether a comes after b or is equal.", "2 >= 2", operator.ge),
+    _comparison("=", "a = b", "Whether the values are equal.", "1 = 1.0", operator.eq, operator.eq),
+    _comparison("<>", "a <> b", "Whether the values differ.", "1 <> 2", operator.ne, operator.ne),
+    _comparison("<", "a < b", "Whether a comes before b.", "'a' < 'b'", operator.lt, operator.gt),
+    _comparison(
+        "<=", "a <= b", "Whether a comes before b or is equal.", "1 <= 1", operator.le, operator.ge
+    ),
+    _comparison(">", "a > b", "Whether a comes after b.", "2 > 1", operator.gt, operator.lt),
+    _comparison(
+        ">=", "a >= b", "Whether a comes after b or is equal.", "2 >= 2", operator.ge, operator.le
+    ),
     _comparison(
         "is_distinct",
         "a IS DISTINCT FROM b",
         "Whether the values differ, where NULL equals NULL.",
         "NULL IS DISTINCT FROM 1",
-        lambda a, b: a.ne_missing(b),
+        pl.Expr.ne_missing,
+        pl.Expr.ne_missing,
         "own",
     ),
     _comparison(
@@ -64,7 +89,8 @@ FUNCTIONS = (
         "a IS NOT DISTINCT FROM b",
         "Whether the values are equal, where NULL equals NULL.",
         "NULL IS NOT DISTINCT FROM NULL",
-        lambda a, b: a.eq_missing(b),
+        pl.Expr.eq_missing,
+        pl.Expr.eq_missing,
         "own",
     ),
 )

@@ -1,8 +1,8 @@
 """Float operations whose last digit must not depend on how rows are cut into batches.
 
-Owns: `divide` and `power`. Where the right operand is one value for a whole batch (a constant, or
-a column that happens to be one), Polars multiplies by its reciprocal and takes powers by repeated
-multiplication, which rounds differently from what it does for columns.
+Owns: `add`, `divide` and `power`. Where an operand is one value for a whole batch (a constant, or
+a column that happens to be one), Polars takes x + 0 for x, multiplies by the reciprocal instead of
+dividing, and takes powers by repeated multiplication: what it does for columns differs.
 Does not know: SQL types.
 """
 
@@ -10,8 +10,33 @@ from __future__ import annotations
 
 import polars as pl
 
-from eau2.operators.expr import ColumnRef, Expr, walk
-from eau2.operators.functions.checks import batchwise
+from eau2.operators.expr import ColumnRef, Expr, Literal, walk
+from eau2.operators.functions.checks import batchwise, formula
+from eau2.operators.physical import kernel_dtype
+
+
+def add(op: str, left: pl.Expr, right: pl.Expr, over: Expr) -> pl.Expr:
+    """The sum (op "+") or difference ("-") of two lowered operands of `over`.
+
+    As IEEE 754 has it, a zero is negative only for -0.0 + -0.0 and -0.0 - 0.0.
+    """
+    dtype = kernel_dtype(over.type)
+    zero = pl.lit(0.0, dtype)
+
+    def signed(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+        result = left + right if op == "+" else left - right
+        other = _negative_zero(right) if op == "+" else (right == zero) & ~_negative_zero(right)
+        positive = (result == zero) & ~(_negative_zero(left) & other)
+        return pl.when(positive).then(zero).otherwise(result)
+
+    if any(isinstance(arg, Literal) and arg.value not in (0, None) for arg in over.children):
+        return left + right if op == "+" else left - right
+    return formula(dtype, signed, left, right)
+
+
+def _negative_zero(value: pl.Expr) -> pl.Expr:
+    """True for -0.0 alone."""
+    return (value == 0.0) & (1.0 / value < 0.0)
 
 
 def _spread(value: pl.Expr, anchor: pl.Expr) -> pl.Expr:

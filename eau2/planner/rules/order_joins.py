@@ -7,13 +7,14 @@ Does not know: how an order is chosen (join_graph), how rows are estimated (esti
 
 Outer, semi and anti joins, aggregates, sorts and limits bound a tree. Equalities are taken
 transitively: with a = b and b = c, a and c may be joined first. A condition that can raise is
-evaluated last, above the whole tree, where it sees no row that it did not see before.
+evaluated last, above the whole tree, where it sees no row that it did not see before; but an
+equality that alone connects two parts of the tree is their join's key (see push_filters).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eau2.operators.expr import (
     Call,
@@ -28,7 +29,14 @@ from eau2.operators.expr import (
 )
 from eau2.planner.estimate import Profile, profile, selectivity
 from eau2.planner.facts import can_raise
-from eau2.planner.join_graph import Class, Graph, Predicate, Tree, best_order
+from eau2.planner.join_graph import (
+    Class,
+    Graph,
+    Predicate,
+    Tree,
+    best_order,
+    components,
+)
 from eau2.sql.logical import Filter, Join, Logical, Project, Scan
 from eau2.types import BOOLEAN
 
@@ -97,22 +105,18 @@ def _reordered(plan: Logical) -> Logical:
     relations, profiles = _canonical(tree.relations)
     owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
     parts = tuple(dict.fromkeys(tree.parts))
-    joined = tuple(part for part in parts if not can_raise(part) or _is_key(part, owner))
-    last = tuple(part for part in parts if part not in joined)
-    classes, rest, local = _classes(joined, owner)
-    for number, parts in local.items():
-        relations[number] = Filter(relations[number], conjunction(parts))
-    everything = Profile(
-        max(p.rows for p in profiles), {k: v for p in profiles for k, v in p.columns.items()}
+    classes, rest, local = _classes(tuple(p for p in parts if not can_raise(p)), owner)
+    for number, conditions in local.items():
+        relations[number] = Filter(relations[number], conjunction(conditions))
+    over = tuple(part for part in rest if _mask(part, owner).bit_count() > 1)
+    predicates = [_predicate(part, owner, profiles) for part in over]
+    predicates += _bridges(
+        Graph(tuple(profiles), classes, tuple(predicates)),
+        [_predicate(p, owner, profiles) for p in parts if can_raise(p) and _is_key(p, owner)],
     )
-    predicates = []
-    for part in rest:
-        mask = _mask(part, owner)
-        if mask.bit_count() < 2:
-            last = (part, *last)
-        else:
-            fraction = selectivity((part,), everything)
-            predicates.append(Predicate(part, mask, fraction, _equality(part, owner)))
+    done = {predicate.expr for predicate in predicates}
+    last = tuple(p for p in rest if p not in done)
+    last += tuple(p for p in parts if can_raise(p) and p not in done)
     graph = Graph(tuple(profiles), classes, tuple(predicates))
     result = _built(best_order(graph), relations, graph)[1]
     if last:
@@ -121,6 +125,26 @@ def _reordered(plan: Logical) -> Logical:
         renamed = tree.renamed
         result = Project(result, tuple((c, renamed.get(c.id, ref(c))) for c in plan.output))
     return result
+
+
+def _predicate(part: Expr, owner: Mapping[int, int], profiles: list[Profile]) -> Predicate:
+    everything = Profile(
+        max(p.rows for p in profiles), {k: v for p in profiles for k, v in p.columns.items()}
+    )
+    fraction = selectivity((part,), everything)
+    return Predicate(part, _mask(part, owner), fraction, _equality(part, owner))
+
+
+def _bridges(graph: Graph, equalities: list[Predicate]) -> list[Predicate]:
+    """Of equalities that can raise, those that join what nothing else connects."""
+    parts = components(graph.neighbours())
+    found: list[Predicate] = []
+    for predicate in equalities:
+        touched = [part for part in parts if part & predicate.mask]
+        if len(touched) > 1:
+            parts = [part for part in parts if part not in touched] + [sum(touched)]
+            found.append(replace(predicate, late=True))
+    return found
 
 
 def _canonical(relations: list[Logical]) -> tuple[list[Logical], list[Profile]]:
@@ -172,9 +196,9 @@ def _classes(
     local: dict[int, tuple[Expr, ...]] = {}
     for part in parts:
         pair = _equality(part, owner)
-        if pair is None or can_raise(part) or not _is_key(part, owner):
+        if pair is None or not _is_key(part, owner):
             mask = _mask(part, owner)
-            if mask.bit_count() == 1 and not can_raise(part):
+            if mask.bit_count() == 1:
                 number = mask.bit_length() - 1
                 local[number] = (*local.get(number, ()), part)
             else:

@@ -7,8 +7,8 @@ Does not know: sizes, the order of joins.
 
 A condition that can raise (see facts.can_raise) is never moved to where it would see rows that it
 did not see before: it passes projections and sorts, and stops above anything that drops rows. One
-exception, which DuckDB makes as well: an equality between two sides becomes a join key, and is then
-computed for every row of its side.
+exception, which DuckDB makes as well: an equality that alone connects two sides becomes the join's
+key instead of a filter over their cross product, and is then computed for every row of its side.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _push_inner(join: Join, parts: Parts) -> Logical:
     for part in _distinct(own + parts):
         pair = None if join.null_safe else equality_between(part, left, right)
         ids = columns_of(part)
-        if pair is not None:
+        if pair is not None and not can_raise(part):
             equalities.append(pair)
         elif can_raise(part):
             (condition if part in own else above).append(part)
@@ -157,6 +157,8 @@ def _push_inner(join: Join, parts: Parts) -> Logical:
             condition.append(part)
             to_left.extend(implied(part, left))
             to_right.extend(implied(part, right))
+    if not (equalities or join.null_safe):
+        equalities += _bridge((condition, above), left, right)
     pairs = tuple(dict.fromkeys(equalities))
     if not join.null_safe:
         to_left.extend(_mirrored(to_right, tuple((b, a) for a, b in pairs)))
@@ -167,7 +169,7 @@ def _push_inner(join: Join, parts: Parts) -> Logical:
         _push(join.left, _distinct(tuple(to_left))),
         _push(join.right, _distinct(tuple(to_right))),
         pairs,
-        conjunction(tuple(condition)) if condition else None,
+        conjunction(tuple(sorted(condition, key=can_raise))) if condition else None,
         join.null_safe,
     )
     return _filtered(below, tuple(above))
@@ -214,7 +216,7 @@ def _own_to_right(join: Join, right: frozenset[int]) -> tuple[Join, Parts]:
         for piece in factor(part):
             pair = None if join.null_safe else equality_between(piece, left, right)
             ids = columns_of(piece)
-            if pair is not None:
+            if pair is not None and not can_raise(piece):
                 equalities.append(pair)
             elif ids and ids <= right and not can_raise(piece):
                 to_right.append(piece)
@@ -222,9 +224,24 @@ def _own_to_right(join: Join, right: frozenset[int]) -> tuple[Join, Parts]:
                 rest.append(piece)
                 if not can_raise(piece):
                     to_right.extend(implied(piece, right))
-    condition = conjunction(tuple(rest)) if rest else None
+    if not (equalities or join.null_safe):
+        equalities += _bridge((rest,), left, right)
+    condition = conjunction(tuple(sorted(rest, key=can_raise))) if rest else None
     pairs = tuple(dict.fromkeys(equalities))
     return replace(join, equalities=pairs, condition=condition), tuple(to_right)
+
+
+def _bridge(
+    lists: tuple[list[Expr], ...], left: frozenset[int], right: frozenset[int]
+) -> list[tuple[Expr, Expr]]:
+    """Take from the lists the first equality between the sides, where no other connects them."""
+    for parts in lists:
+        for part in parts:
+            pair = equality_between(part, left, right)
+            if pair is not None:
+                parts.remove(part)
+                return [pair]
+    return []
 
 
 def _mirrored(parts: list[Expr], pairs: Pairs) -> Parts:
