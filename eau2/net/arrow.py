@@ -209,25 +209,26 @@ _SCHEMA, _RECORD_BATCH = 1, 3
 
 def _walk(payload: memoryview) -> None:
     """Check the framing of an IPC stream: sizes, kinds of messages, row counts, compression."""
-    position, batches = 0, 0
+    position, messages, ended = 0, 0, False
     while position < len(payload):
         marker, size = struct.unpack_from("<Ii", payload, position)
         position += 8
         if marker != 0xFFFFFFFF or size < 0 or size > len(payload) - position:
             raise ProtocolError("rows whose framing is not that of an Arrow stream")
         if size == 0:
+            ended = True
             break
         kind, header, body = _message(payload[position : position + size])
-        if kind != (_RECORD_BATCH if batches else _SCHEMA):
-            raise ProtocolError(f"rows with an Arrow message of kind {kind} in place {batches}")
+        if kind != (_RECORD_BATCH if messages else _SCHEMA):
+            raise ProtocolError(f"rows with an Arrow message of kind {kind} in place {messages}")
         if kind == _RECORD_BATCH:
             _check_batch(payload[position : position + size], header)
-        batches += 1
+        messages += 1
         position += size
-        if not 0 <= body <= len(payload) - position or batches > _BATCHES_MAX:
+        if not 0 <= body <= len(payload) - position or messages > _BATCHES_MAX:
             raise ProtocolError("rows that are longer than their payload, or in too many batches")
         position += body
-    if not batches or position != len(payload):
+    if not messages or not ended or position != len(payload):
         raise ProtocolError("rows that end before or after their payload")
 
 

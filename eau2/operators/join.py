@@ -18,11 +18,14 @@ from typing import Literal as OneOf
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
+from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr, JoinKind
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.values import HEIGHT, keep
+from eau2.types import Kind, SqlType
 
+_BITS: dict[Kind, pl.DataType] = {Kind.FLOAT: pl.Int32(), Kind.DOUBLE: pl.Int64()}
 _LEFT_ROW, _RIGHT_ROW = "left_row", "right_row"
 
 
@@ -144,16 +147,24 @@ def _with_keys(
     frame: pl.LazyFrame, keys: Sequence[Expr], prefix: str, lowering: Lowering
 ) -> tuple[pl.LazyFrame, list[str]]:
     """The frame with a column for each key that is not one already, and the keys' labels."""
-    labels = [
-        key.label if isinstance(key, ColumnRef) else f"{prefix}_{index}"
-        for index, key in enumerate(keys)
-    ]
-    computed = [
-        lower_expr(key, lowering.diagnose).alias(label)
-        for key, label in zip(keys, labels, strict=True)
-        if not isinstance(key, ColumnRef)
-    ]
+    labels: list[str] = []
+    computed: list[pl.Expr] = []
+    for index, key in enumerate(keys):
+        if isinstance(key, ColumnRef) and not key.type.is_float:
+            labels.append(key.label)
+            continue
+        labels.append(f"{prefix}_{index}")
+        value = lower_expr(key, lowering.diagnose)
+        computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
     return (frame.with_columns(computed) if computed else frame), labels
+
+
+def _bits(value: pl.Expr, type_: SqlType) -> pl.Expr:
+    """Floats as integers that are equal where the floats are.
+
+    Polars joins sorted keys by merging them, and there NaN would not equal NaN.
+    """
+    return canonical(value).reinterpret(dtype=_BITS[type_.kind])
 
 
 def _pad(frame: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:

@@ -42,10 +42,10 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
 def _spread(value: pl.Expr, anchor: pl.Expr) -> pl.Expr:
     """`value` as a column in memory, as long as `anchor`.
 
-    What is subtracted is always zero, and subtracting zero keeps every float, -0.0 included.
+    It is multiplied by one, which keeps every float; adding zero would not keep -0.0.
     """
-    never = anchor.is_null() & anchor.is_not_null()
-    return value - never.cast(pl.UInt8)
+    one = (anchor.is_null() | anchor.is_not_null()).cast(pl.UInt8)
+    return value * one
 
 
 def _anchor(expr: Expr) -> pl.Expr | None:
