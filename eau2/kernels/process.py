@@ -159,8 +159,8 @@ class KernelProcess:
     def _wait(self, cancel: Cancel | None) -> bool:
         """Whether it has something to say, after a while at most. Raises as `cancel` says."""
         left = None if cancel is None else cancel.left_s()
-        watch_s = 1.0 if self._memory_bytes is None else KERNELS.watch_s
-        ready = self._readable.poll(1000 * (watch_s if left is None else min(watch_s, left)))
+        wait_s = KERNELS.watch_s if left is None else min(KERNELS.watch_s, left)
+        ready = self._readable.poll(1000 * wait_s)
         if cancel is not None:
             cancel.check()
         return bool(ready)

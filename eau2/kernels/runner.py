@@ -22,6 +22,9 @@ from eau2.operators.lowering import diagnosis
 
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError)
 
+_DISK_IS_FULL = "out-of-core disk budget"
+"""In the message with which Polars gives up when spilled rows exceed their share of the disk."""
+
 
 def run_fragment(
     fragment: Operator, chunks: pa.Table | None, stages: Mapping[int, pl.DataFrame]
@@ -82,6 +85,11 @@ def _explain(
     found = _translate(cause)
     if found is not None:
         return found
+    if _DISK_IS_FULL in str(cause):
+        return OperationalError(
+            "the query needs more memory than there is, and more disk to make up for it",
+            hint="Give it more memory, or let it keep fewer rows.",
+        )
     try:
         _collect(fragment, scanned, stages, rows, diagnose=True)
     except Error as error:

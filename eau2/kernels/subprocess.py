@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import shutil
 import threading
 import time
 import weakref
@@ -53,11 +54,14 @@ class SubprocessHost:
         memory_bytes: int | None = None,
         processes: int = 1,
         spill_place: str | None = None,
+        spill_bytes: int | None = None,
     ) -> None:
         """Start the processes; nobody waits for them here.
 
         threads: kernel threads of each (None: as many as cores). memory_bytes: what all together
-        may have; each spills to `spill_place` beyond half of its share, and is killed beyond it.
+        may have; each spills beyond half of its share, and is killed beyond it. spill_place: the
+        directory for that, by default the system's for temporary files. spill_bytes: what all may
+        spill; None for half of the space that is free now. Raises OSError for a wrong place.
         """
         self._memory_bytes = None if memory_bytes is None else memory_bytes // processes
         self._variables: dict[str, str] = {}
@@ -68,6 +72,10 @@ class SubprocessHost:
             self._spill = SpillDirectory(spill_place)
             self._variables["POLARS_OOC_MEMORY_BUDGET_MB"] = str(max(1, self._memory_bytes >> 21))
             self._variables["POLARS_OOC_SPILL_DIR"] = str(self._spill.path)
+            if spill_bytes is None:
+                spill_bytes = shutil.disk_usage(self._spill.path).free // 2
+            disk_mb = max(1, (spill_bytes // processes) >> 20)
+            self._variables["POLARS_OOC_DISK_BUDGET_MB"] = str(disk_mb)
         self._changed = threading.Condition()
         self._idle: list[KernelProcess] = []
         self._all: set[KernelProcess] = set()

@@ -180,11 +180,14 @@ def _wide_array(series: pl.Series) -> pa.Array:
         return series.reinterpret(dtype=pl.Decimal(38, 0)).to_arrow()
     except pl.exceptions.ComputeError:
         halves = series.to_frame("x").select(_halves(pl.col("x").fill_null(0)).alias("x"))
-        bits = halves.get_column("x").rechunk().to_arrow()
-        valid = series.is_not_null().rechunk().to_arrow()
-        return pa.Array.from_buffers(
-            _WIDE, len(series), [valid.buffers()[1], bits.values.buffers()[1]]
-        )
+        bits = _unsliced(halves.get_column("x").to_arrow().flatten())
+        valid = _unsliced(series.is_not_null().to_arrow())
+        return pa.Array.from_buffers(_WIDE, len(series), [valid.buffers()[1], bits.buffers()[1]])
+
+
+def _unsliced(array: pa.Array) -> pa.Array:
+    """The values in buffers of their own: a slice's buffers begin before its first value."""
+    return pa.concat_arrays([array, array.slice(0, 0)])
 
 
 def _halves(wide: pl.Expr) -> pl.Expr:

@@ -10,9 +10,10 @@ buffer and cut out of it: the reader hands out the payload's own memory to be re
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from eau2.errors import ProtocolError
 from eau2.net.header import (
@@ -30,8 +31,6 @@ from eau2.net.header import (
 
 LANDING_BYTES = 1 << 14
 """Small frames and the beginnings of large ones are received here, many with one call."""
-
-_MAPPED_BYTES = 1 << 20
 
 Buffer = bytes | bytearray | memoryview
 
@@ -199,7 +198,13 @@ class FrameReader:
 
 
 def _memory(size: int) -> memoryview:
-    """Memory to receive into. Of a large one, pages are taken as bytes arrive, not before."""
+    """Memory to receive into. Arrow's pool does not clear it, and reuses what was freed.
+
+    Fresh pages are taken as bytes arrive, not before, so an announced size costs nothing; but they
+    cost as much as the transfer itself, so a pool that keeps some matters.
+    """
     if not size:
         return _NOTHING
-    return memoryview(bytearray(size) if size < _MAPPED_BYTES else mmap.mmap(-1, size))
+    if size < LANDING_BYTES:
+        return memoryview(bytearray(size))
+    return memoryview(pa.allocate_buffer(size)).cast("B")

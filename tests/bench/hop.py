@@ -143,8 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     files = MappedFiles()
 
     def inline(call: Call) -> object:
-        mapped = isinstance(call.chunks, ChunkFiles)
-        table = files.table(call.chunks) if mapped else call.chunks
+        table = call.chunks
+        if isinstance(table, ChunkFiles):
+            table = files.table(table)
         return local.run(call.fragment, table, fresh(call).stages)
 
     def process(call: Call) -> object:

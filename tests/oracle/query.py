@@ -160,6 +160,21 @@ class Query:
             text += f" OFFSET {self.offset}"
         return text
 
+    def expressions(self) -> Iterator[Expr]:
+        """All expressions of the query and of the queries in its FROM."""
+        yield from (item.expr for item in self.items)
+        yield from (expr for expr in (self.where, self.having) if expr is not None)
+        yield from self.group
+        sources = [self.source]
+        while sources:
+            match sources.pop():
+                case Joined(left, _, right, on):
+                    sources += [left, right]
+                    if on is not None:
+                        yield on
+                case Derived(query):
+                    yield from query.expressions()
+
     @property
     def ordered_prefix(self) -> tuple[int, ...]:
         """The select items that are the first ORDER BY keys: the order both must agree on."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -67,7 +68,7 @@ EVERYTHING: Operator = Join("cross", LEFT, RIGHT)
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[SubprocessHost]:
-    made = SubprocessHost(threads=1, memory_bytes=MEMORY_BYTES)
+    made = SubprocessHost(threads=1, memory_bytes=MEMORY_BYTES, spill_bytes=20 << 20)
     yield made
     made.close()
 
@@ -84,7 +85,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFrames]:
             "x": [((i * 7919) % 1013) / 7 - 70 for i in range(count)],
             "s": [f"the text of the row {i % 1009}" for i in range(count)],
             "d": pa.array([i % 20_000 for i in range(count)], pa.int32()).cast(pa.date32()),
-            "m": pa.array([i * 10**15 for i in range(count)]).cast(pa.decimal128(38, 2)),
+            "m": pa.array([Decimal(i) * 10**20 for i in range(count)], pa.decimal128(38, 2)),
         }
     )
     made.stored.put("facts", table.schema, table.to_batches(), chunk_rows=4_000)
@@ -103,7 +104,7 @@ STATEMENTS = [
     "SELECT s, count(DISTINCT k) FROM facts WHERE s LIKE '%7%' GROUP BY s ORDER BY 2 DESC, 1",
     "SELECT name, sum(v) FROM facts JOIN names USING (k) GROUP BY name ORDER BY name",
     "SELECT name, v FROM names LEFT JOIN facts ON names.k = facts.k AND v > 80000 ORDER BY 1, 2",
-    "SELECT k FROM names WHERE k NOT IN (SELECT k FROM facts) ORDER BY k DESC",
+    "SELECT k FROM names EXCEPT SELECT k FROM facts",
     "SELECT d, upper(s), x / 3, m * 2 FROM facts WHERE x > 70 ORDER BY d, s, x, m",
     "SELECT * FROM facts WHERE k > 1000",
     "SELECT s FROM facts ORDER BY x DESC, s LIMIT 5 OFFSET 3",
@@ -217,7 +218,8 @@ def test_a_process_that_dies_idle_costs_nothing(host: SubprocessHost) -> None:
     host.run(LEFT, None, {0: NUMBERS})
     (pid,) = host.process_ids()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: state(pid) in ("Z", ""))
+    # Its threads end one by one; only then it is dead.
+    until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
     assert host.run(LEFT, None, {0: NUMBERS}).equals(NUMBERS)
 
 
@@ -237,9 +239,17 @@ def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 def test_too_much_memory_ends_the_query_and_not_the_node(host: SubprocessHost) -> None:
+    # Up to some rows of input the engine in use does not spill.
+    few = {0: NUMBERS.head(25_000), 1: OTHERS.head(25_000)}
     with pytest.raises(OperationalError, match=f"the node's {MEMORY_BYTES} bytes") as found:
-        host.run(EVERYTHING, None, {0: NUMBERS, 1: OTHERS})
+        host.run(EVERYTHING, None, few)
     assert not isinstance(found.value, KernelLostError)
+    assert host.run(LEFT, None, {0: NUMBERS}).equals(NUMBERS)
+
+
+def test_too_much_to_spill_ends_the_query(host: SubprocessHost) -> None:
+    with pytest.raises(OperationalError, match="more disk"):
+        host.run(EVERYTHING, None, {0: NUMBERS, 1: OTHERS})
     assert host.run(LEFT, None, {0: NUMBERS}).equals(NUMBERS)
 
 
@@ -260,7 +270,7 @@ def test_cancels_at_random_moments_leave_nothing() -> None:
             threading.Timer(random_.random() ** 2 * 0.2, strike).start()
             with pytest.raises(CancelledError):
                 host.run(PAIRS, None, {0: NUMBERS, 1: OTHERS}, cancel)
-            assert time.monotonic() - struck[0] < 0.5
+            assert time.monotonic() - struck[0] < 1.0
             pids |= set(host.process_ids())
         assert host.run(LEFT, None, {0: NUMBERS}).equals(NUMBERS)
         until(lambda: len(host.process_ids()) == 2)
