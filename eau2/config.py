@@ -57,8 +57,8 @@ class WireLimits:
     """A peer that takes none of the bytes waiting for it is given up after this time."""
     linger_s: float = 1.0
     """How long a connection that was refused is kept so that its peer can read why."""
-    ping_every_s: float = 5.0
-    ping_answer_s: float = 15.0
+    ping_every_s: float = 2.0
+    ping_answer_s: float = 10.0
     deadline_s: float = 3600.0
     """Of a request that names none."""
     deadline_max_s: float = 86_400.0

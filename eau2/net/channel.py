@@ -24,8 +24,11 @@ from eau2.net.header import PAYLOAD_BYTES, Header, asks_in_http
 _BUFFERS_PER_SEND = 64
 _QUEUED_BUFFERS = 1000
 """Senders wait while more than this wait to go out: a small buffer takes more than its bytes."""
-_RECEIVES_PER_TURN = 8
+_RECEIVES_PER_TURN = 4
 """Then the loop serves others; what is left makes the socket readable again."""
+
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds, seconds and tries: a peer whose machine is gone is noticed after a minute."""
 
 _HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
@@ -266,3 +269,6 @@ def prepare(sock: socket.socket) -> None:
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

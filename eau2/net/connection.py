@@ -12,6 +12,7 @@ those being answered here are cancelled.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from eau2.config import WIRE, WireLimits
@@ -45,6 +46,8 @@ from eau2.net.message import (
     kind_of,
 )
 from eau2.net.stream import Received, Stream
+
+_log = logging.getLogger("eau2.net")
 
 Answer = Message | tuple[Message, Sequence[Buffer]] | None
 """What a handler returns: its last message, that with a payload, or nothing more to say."""
@@ -405,6 +408,9 @@ class Connection:
             self._fail(stream, BusyError(f"{self.peer} was not answered: the node is stopping"))
             raise
         except Exception as error:
+            if not isinstance(error, Error):
+                name = type(received.message).__name__
+                _log.exception("%s of query %r failed", name, stream.request.query)
             self._fail(stream, error)
 
     def _fail(self, stream: Stream, error: BaseException) -> None:

@@ -19,6 +19,8 @@ from eau2.errors import ProtocolError
 from eau2.net.header import (
     CONTROL_BYTES,
     HEADER_BYTES,
+    OPEN,
+    OPENING_BYTES,
     PAYLOAD_BYTES,
     Header,
     Kind,
@@ -68,6 +70,8 @@ def frame_buffers(
             f"a {kind.name} message of {len(control)} + {size} bytes does not fit a frame of"
             f" {CONTROL_BYTES} + {PAYLOAD_BYTES}"
         )
+    if flags & OPEN and size > OPENING_BYTES:
+        raise ProtocolError(f"a {kind.name} request cannot carry {size} bytes; send them after it")
     head = pack_header(kind, flags, stream, control, views)
     return [memoryview(head + control), *views]
 

@@ -42,6 +42,8 @@ WINDOW_BYTES = 4 * (4 << 20)
 """What one direction of one stream may have under way that its receiver has not taken."""
 CREDIT_BYTES = WINDOW_BYTES // 4
 """The receiver gives credit back when it has taken this much."""
+OPENING_BYTES = CREDIT_BYTES
+"""What a frame that opens a stream may carry at most: it needs no credit."""
 _FRAME_COST_BYTES = 1024
 """A smaller frame counts as this many bytes, since that is what it takes in memory."""
 
@@ -133,6 +135,11 @@ def parse_header(raw: bytes, hello_only: bool = False) -> Header:
         raise ProtocolError(
             f"a frame of {control} + {payload} bytes; at most"
             f" {CONTROL_BYTES} + {PAYLOAD_BYTES} are allowed"
+        )
+    if flags & OPEN and payload > OPENING_BYTES:
+        raise ProtocolError(
+            f"a {known.name} request with a payload of {payload} bytes;"
+            f" at most {OPENING_BYTES} are allowed, more follows in further messages"
         )
     if hello_only and (known not in _HANDSHAKE or control + payload > HELLO_BYTES):
         raise ProtocolError(f"a {known.name} frame of {control + payload} bytes before the hello")

@@ -19,6 +19,7 @@ from eau2.net.header import (
     HEADER_BYTES,
     HELLO_BYTES,
     OPEN,
+    OPENING_BYTES,
     PAYLOAD_BYTES,
     VERSION,
     Header,
@@ -161,6 +162,10 @@ def test_what_does_not_fit_a_frame_is_not_sent() -> None:
         frame_buffers(Kind.ROWS, 0, 1, b"", [memoryview(bytes(PAYLOAD_BYTES)), b"x"])
     with pytest.raises(ProtocolError, match="does not fit"):
         frame_buffers(Kind.ROWS, 0, 1, bytes(CONTROL_BYTES + 1))
+    with pytest.raises(ProtocolError, match="request cannot carry"):
+        frame_buffers(Kind.RUN_TASK, OPEN, 1, b"", [bytes(OPENING_BYTES + 1)])
+    with pytest.raises(ProtocolError, match="request with a payload of"):
+        read(forged(0, OPENING_BYTES + 1, flags=OPEN), [])
 
 
 def test_admission_is_asked_before_memory_is_taken() -> None:
