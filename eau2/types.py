@@ -215,13 +215,14 @@ def sum_decimal(left: SqlType, right: SqlType) -> SqlType:
 def product_decimal(left: SqlType, right: SqlType) -> SqlType | None:
     """The type of the product of two decimals; None if its scale would exceed 38 digits.
 
-    A product of two narrow decimals stays narrow (and may overflow).
+    A product of two narrow decimals stays narrow (and may overflow) while its scale leaves a digit.
     """
     precision, scale = left.precision + right.precision, left.scale + right.scale
     if scale > MAX_DECIMAL_DIGITS:
         return None
-    if precision > NARROW_DECIMAL_DIGITS and not (left.is_wide or right.is_wide):
-        precision = max(NARROW_DECIMAL_DIGITS, scale)
+    narrow = scale < NARROW_DECIMAL_DIGITS and not (left.is_wide or right.is_wide)
+    if precision > NARROW_DECIMAL_DIGITS and narrow:
+        precision = NARROW_DECIMAL_DIGITS
     return decimal(min(precision, MAX_DECIMAL_DIGITS), scale)
 
 

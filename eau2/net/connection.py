@@ -26,7 +26,6 @@ from eau2.errors import (
     ProtocolError,
 )
 from eau2.net.channel import Channel
-from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, Frame, frame_buffers
 from eau2.net.header import END, OPEN, VERSION, Header, Kind, frame_cost
 from eau2.net.message import (
@@ -45,7 +44,7 @@ from eau2.net.message import (
     encode_message,
     kind_of,
 )
-from eau2.net.stream import Received, Stream
+from eau2.net.stream import Received, Stream, message_frame, raised, told
 
 _log = logging.getLogger("eau2.net")
 
@@ -190,7 +189,7 @@ class Connection:
         """End the connection and all its requests; the peer is told the reason, if there is one."""
         last: list[memoryview] = []
         if reason is not None and not self.closed:
-            last = _frame(_told(reason))
+            last = message_frame(told(reason))
         self._channel.close(reason, last)
         if last:
             self._finish(reason)
@@ -320,7 +319,7 @@ class Connection:
             case Pong():
                 pass
             case ErrorMessage():
-                self._channel.close(_raised(message))
+                self._channel.close(raised(message))
             case _:
                 raise ProtocolError(f"a {frame.kind.name} message that is about no request")
 
@@ -335,7 +334,7 @@ class Connection:
             request, message = decode_request(frame.kind, frame.control)
         except ProtocolError as error:
             # The frames are in order, so it is this request alone that cannot be answered.
-            self._channel.write(_frame(_told(error), number))
+            self._channel.write(message_frame(told(error), number))
             return
         stream = Stream(self, number, request, ours=False)
         stream.opened(bool(frame.flags & END))
@@ -385,7 +384,7 @@ class Connection:
                 if task is not None:
                     task.cancel()
             case ErrorMessage():
-                stream.fail(_raised(message))
+                stream.fail(raised(message))
             case _:
                 if TABLE[frame.kind].opens or frame.kind in _HELLO_KINDS:
                     raise ProtocolError(f"a {frame.kind.name} message within a request")
@@ -416,35 +415,23 @@ class Connection:
     def _fail(self, stream: Stream, error: BaseException) -> None:
         """End a stream that is answered here with an error, unless it is over."""
         if not stream.done and not self.closed:
-            message = _told(error)
-            self._channel.write(_frame(message, stream.number))
+            message = told(error)
+            self._channel.write(message_frame(message, stream.number))
         if not isinstance(error, Error):
             error = InternalError(f"{type(error).__name__}: {error}")
         stream.fail(error)
 
     def _send(self, message: Message) -> None:
-        self._channel.write(_frame(message))
+        self._channel.write(message_frame(message))
 
 
 _CONTROL = frozenset({Kind.CREDIT, Kind.CANCEL, Kind.ERROR})
 _HELLO_KINDS = frozenset({Kind.HELLO, Kind.WELCOME, Kind.PING, Kind.PONG})
 
 
-def _frame(message: Message, stream: int = 0) -> list[memoryview]:
-    return frame_buffers(kind_of(message), 0, stream, encode_message(message))
-
-
-def _told(error: BaseException) -> ErrorMessage:
-    return ErrorMessage(*describe(error))
-
-
-def _raised(message: ErrorMessage) -> Error:
-    return rebuild(message.name, message.message, message.hint, message.span, message.text)
-
-
 def _refused(peer: str, message: ErrorMessage) -> Error:
     """The error for a hello that was refused; what may be tried again later stays what it is."""
-    told = _raised(message)
+    told = raised(message)
     if isinstance(told, BusyError | HandshakeError):
         return type(told)(f"{peer}: {told.message}", hint=told.hint)
     return HandshakeError(f"{peer} refused the connection: {told.message}", hint=told.hint)

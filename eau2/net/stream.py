@@ -21,9 +21,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.errors import CancelledError, DeadlineError, Error, InternalError, ProtocolError
+from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, frame_buffers
 from eau2.net.header import CREDIT_BYTES, END, HEADER_BYTES, WINDOW_BYTES, frame_cost
-from eau2.net.message import Cancel, Credit, Done, Message, Request, encode_message, kind_of
+from eau2.net.message import (
+    Cancel,
+    Credit,
+    Done,
+    ErrorMessage,
+    Message,
+    Request,
+    encode_message,
+    kind_of,
+)
 
 _NOTHING = memoryview(b"")
 
@@ -51,6 +61,21 @@ class Wire(Protocol):
 
     def forget(self, stream: Stream) -> None:
         """Both sides are done with the stream."""
+
+
+def message_frame(message: Message, stream: int = 0) -> list[memoryview]:
+    """A message without payload as the buffers to send."""
+    return frame_buffers(kind_of(message), 0, stream, encode_message(message))
+
+
+def told(error: BaseException) -> ErrorMessage:
+    """The message that tells of an error."""
+    return ErrorMessage(*describe(error))
+
+
+def raised(message: ErrorMessage) -> Error:
+    """The error that a message tells of."""
+    return rebuild(message.name, message.message, message.hint, message.span, message.text)
 
 
 class Stream:
@@ -192,8 +217,7 @@ class Stream:
         self._wake()
 
     def _control(self, message: Message) -> None:
-        control = encode_message(message)
-        self._wire.write(frame_buffers(kind_of(message), 0, self.number, control))
+        self._wire.write(message_frame(message, self.number))
 
     def _check_open(self) -> None:
         if self.error is not None:

@@ -14,7 +14,7 @@ import eau2
 from tests.oracle.tables import INTEGERS
 
 FAST = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -16,7 +16,7 @@ import eau2
 
 CHUNKINGS = (1, 2, 7, 1000, None)
 FAST = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -16,6 +16,7 @@ from tests.oracle.vocabulary import (
     FAMILIES,
     INT_TYPES,
     INTERVALS,
+    NUMBERS,
     PARTS,
     PATTERNS,
     TIME_PARTS,
@@ -41,14 +42,10 @@ class Expressions:
         self.samples = samples or {}
         self.daring = daring
 
-    def families(self) -> list[Family]:
-        """The families of the leaves, each as often as it occurs."""
-        return [leaf.family for leaf in self.exact] or ["int"]
-
     def any_family(self) -> Family:
         """A family, mostly one that a leaf has."""
         if self.random.random() < 0.85:
-            return self.random.choice(self.families())
+            return self.random.choice([leaf.family for leaf in self.exact] or ["int"])
         return self.random.choice(FAMILIES)
 
     def pick(self, *families: Family) -> Family:
@@ -121,7 +118,9 @@ class Expressions:
         a = self.expr(family, depth - 1, tame)
         b = self.expr(family, depth - 1, tame)
         if family in ("dec", "float") and self.random.random() < 0.25:
-            b = self.expr(self.pick("int", "dec") if family == "dec" else self.number(), 1, tame)
+            b = self.expr(
+                self.pick("int", "dec") if family == "dec" else self.pick(*NUMBERS), 1, tame
+            )
         flags = {"tame": a.tame and b.tame, "narrow": a.narrow or b.narrow}
         match self.random.randrange(7):
             case 0:
@@ -184,14 +183,10 @@ class Expressions:
         wild = [leaf for leaf in self.exact if leaf.family == "int" and not leaf.tame]
         a = self.random.choice(wild) if wild else self.leaf("int")
         b = Expr("int", (self.random.choice(("1", "2", "-1", "10")),))
-        if self.random.random() < 0.3:
-            b = self.leaf("int")
-        word = self.random.choice((" + ", " + ", " - ", " * "))
-        return Expr("int", ("(", a, word, b, ")"), tame=False)
-
-    def number(self) -> Family:
-        """A family of numbers."""
-        return self.pick("int", "dec", "float")
+        b = self.leaf("int") if self.random.random() < 0.3 else b
+        return Expr(
+            "int", ("(", a, self.random.choice((" + ", " + ", " - ", " * ")), b, ")"), tame=False
+        )
 
     def steady(self, expr: Expr) -> Expr:
         """An integer that arithmetic will not overflow: narrow types are mostly widened."""
@@ -206,8 +201,7 @@ class Expressions:
             a = self.steady(self.expr("int", depth - 1, tame=True))
             b = self.steady(self.expr("int", depth - 1, tame=True))
             word = self.random.choice((" + ", " - ", " * "))
-            tame = a.tame and b.tame and word != " * "
-            return Expr("int", ("(", a, word, b, ")"), tame=tame)
+            return Expr("int", ("(", a, word, b, ")"), tame=a.tame and b.tame and word != " * ")
         if choice <= 6:
             a = self.expr("int", depth - 1)
             divisor = self.random.choice(("2", "3", "-2", "7", "-5", "10"))
@@ -334,8 +328,8 @@ class Expressions:
             case 4:
                 return Expr("str", (f"{draw(('trim', 'ltrim', 'rtrim'))}(", a, ")"))
             case 5:
-                old, new = text_literal(draw(STRINGS[1:8])), text_literal(draw(STRINGS[:8]))
-                return Expr("str", ("replace(", a, f", {old}, {new})"))
+                old = text_literal(draw(STRINGS[1:8]))
+                return Expr("str", ("replace(", a, f", {old}, {text_literal(draw(STRINGS[:8]))})"))
             case 6:
                 return Expr("str", (f"{draw(('left', 'right'))}(", a, f", {draw((0, 1, 2, 9))})"))
             case 7:
@@ -356,8 +350,8 @@ class Expressions:
         a = self.expr("date", depth - 1, tame=True)
         match self.random.randrange(5):
             case 0:
-                days = self.random.choice(("1", "30", "-400"))
-                return Expr("date", ("(", a, f" {self.random.choice('+-')} {days})"), tame=a.tame)
+                days, sign = self.random.choice(("1", "30", "-400")), self.random.choice("+-")
+                return Expr("date", ("(", a, f" {sign} {days})"), tame=a.tame)
             case 1:
                 return Expr("date", ("CAST(", self.expr("ts", depth - 1), " AS DATE)"))
             case 2:
@@ -365,15 +359,15 @@ class Expressions:
             case 3:
                 return Expr("date", ("last_day(", a, ")"), tame=a.tame)
             case _:
-                other = self.leaf("date")
-                return Expr("date", ("COALESCE(", a, ", ", other, ")"), tame=a.tame and other.tame)
+                b = self.leaf("date")
+                return Expr("date", ("COALESCE(", a, ", ", b, ")"), tame=a.tame and b.tame)
 
     def timestamp(self, depth: int) -> Expr:
         """Timestamp arithmetic and conversions."""
         a = self.expr(self.pick("date", "ts"), depth - 1, tame=True)
         match self.random.randrange(4):
             case 0 | 1:
-                sign = self.random.choice(("+", "-"))
+                sign = self.random.choice("+-")
                 amount, unit = self.random.choice(INTERVALS).split()
                 interval = self.random.choice((f"'{amount} {unit.lower()}'", f"'{amount}' {unit}"))
                 return Expr("ts", ("(", a, f" {sign} INTERVAL {interval})"), tame=a.tame)

@@ -13,6 +13,7 @@ from random import Random
 from tests.oracle.expressions import Expressions
 from tests.oracle.query import Derived, Expr, Item, Joined, Named, Order, Query, Source
 from tests.oracle.tables import Column, Family, Table, literal
+from tests.oracle.vocabulary import NUMBERS
 
 MAX_PAIRS = 4000
 ORDER_SUFFIXES = ("", "", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST", " NULLS FIRST")
@@ -200,7 +201,7 @@ class Queries:
         word = self.random.choice(
             ("exp(", "ln(1 + abs(", "power(1.5e0, ", "sin(", "log10(1 + abs(")
         )
-        arg = draw.leaf(draw.number(), tame=True)
+        arg = draw.leaf(draw.pick(*NUMBERS), tame=True)
         closing = "))" if "abs" in word else ")"
         return Expr("float", (word, arg, closing), exact=False, tame=False)
 

@@ -15,6 +15,7 @@ INTERVALS = (
     *("5 HOURS", "90 MINUTES", "1 QUARTER", "-30 SECONDS"),
 )
 PATTERNS = ("%", "", "a%", "%a%", "_", "__", "%b", "a_b", "a\\%b", "%é%", "A%", "%10", "_%_", "日%")
+NUMBERS: tuple[Family, ...] = ("int", "dec", "float")
 FAMILIES: tuple[Family, ...] = ("bool", "int", "dec", "float", "str", "date", "ts")
 COMPARISONS = ("=", "=", "<>", "<", "<=", ">", ">=", "!=")
 

@@ -67,7 +67,7 @@ def test_a_call_gets_its_answer() -> None:
             assert (await connection.call(NodeInfo())).message == Number(7)
             answers = await asyncio.gather(*(connection.call(NodeInfo()) for _ in range(100)))
             assert [answer.message for answer in answers] == [Number(7)] * 100
-            payload = bytes(range(256)) * 20_000
+            payload = bytes(range(256)) * 15_000
             task = RunTask(1, 1, 0, (), ())
             echoed = await connection.call(task, [payload[:100], payload[100:]])
             assert echoed.message == Rows(1)

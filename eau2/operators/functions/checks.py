@@ -118,8 +118,12 @@ def _column(index: int) -> pl.Expr:
 
 
 def formula(dtype: pl.DataType, over: Callable[..., pl.Expr], *inputs: pl.Expr) -> pl.Expr:
-    """A formula that cannot fail, over operands that are each evaluated once."""
-    if all(operand.meta.is_column() or operand.meta.is_literal() for operand in inputs):
+    """A formula that cannot fail, over operands that are each evaluated once.
+
+    A constant first operand is spread over the batch: some kernels give as many rows as it has.
+    """
+    simple = all(operand.meta.is_column() or operand.meta.is_literal() for operand in inputs)
+    if simple and (inputs[0].meta.is_column() or all(i.meta.is_literal() for i in inputs)):
         return over(*inputs).cast(dtype)
 
     @cache
