@@ -250,7 +250,7 @@ def _check_batch(metadata: memoryview, table: int) -> None:
     rows = _field(metadata, table, 0, "<q", 0)
     if not 0 <= rows <= BATCH_ROWS_MAX:
         raise ProtocolError(f"a batch of {rows} rows; at most {BATCH_ROWS_MAX} are allowed")
-    if False:
+    if _place(metadata, table, 3):
         raise ProtocolError("rows in compressed buffers, which are not accepted")
 
 

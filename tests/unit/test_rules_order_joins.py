@@ -70,8 +70,8 @@ def test_no_cross_product_where_a_predicate_connects() -> None:
 
 def test_what_can_raise_is_evaluated_above_the_whole_tree() -> None:
     plan = text(
-        "SELECT count(*) FROM tiny, small, middle WHERE m_small = s_key AND s_tiny = t_key"
-        " AND CAST(m_name AS INTEGER) > 3",
+        "SELECT count(*) FROM middle JOIN small ON m_small = s_key"
+        " AND CAST(m_name AS INTEGER) > s_tiny JOIN tiny ON s_tiny = t_key",
         "push_filters",
         "order_joins",
     )
