@@ -7,6 +7,8 @@ Does not know: chunks' files, tasks, the network.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 
 import polars as pl
@@ -26,11 +28,13 @@ class InlineHost:
         """Fix the kernels' threads (None: as many as there are) and spill beyond `memory_bytes`.
 
         Both are the process's, not the host's: Polars has one pool and one budget. The budget is
-        soft, and None leaves spilling off. Raises InterfaceError when kernels already run on
+        soft, and None leaves spilling off; spilling may take half of what the disk has free. Raises InterfaceError when kernels already run on
         another number of threads.
         """
         if memory_bytes is not None:
+            free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
             os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] = str(max(1, memory_bytes >> 20))
+            os.environ.setdefault("POLARS_OOC_DISK_BUDGET_MB", str(max(1, free_bytes >> 21)))
         if threads is not None:
             os.environ["POLARS_MAX_THREADS"] = str(threads)
         pl.Config.reload_env_vars()
