@@ -28,8 +28,8 @@ class InlineHost:
         """Fix the kernels' threads (None: as many as there are) and spill beyond `memory_bytes`.
 
         Both are the process's, not the host's: Polars has one pool and one budget. The budget is
-        soft, and None leaves spilling off; spilling may take half of what the disk has free. Raises InterfaceError when kernels already run on
-        another number of threads.
+        soft, and None leaves spilling off; spilled data takes at most half of what the disk has
+        free. Raises InterfaceError when kernels already run on another number of threads.
         """
         if memory_bytes is not None:
             free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
