@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eau2.catalog import ColumnStatistics
+from eau2.catalog import NOT_STORED, ColumnStatistics
 from eau2.operators.expr import AggregateCall, Column, Expr, SortKey
 from eau2.planner.ranges import (
     NO_EXPONENTS,
@@ -76,6 +76,9 @@ def prove_ranges(plan: Logical) -> Logical:
 
 
 def _learn_scan(scan: Scan, known: Known) -> None:
+    if scan.frame.version == NOT_STORED:
+        # Others wrote these bounds; were they wrong, an overflow would pass unseen.
+        return
     statistics = scan.frame.statistics
     for column, position in zip(scan.columns, scan.positions, strict=True):
         if position < len(statistics):
