@@ -64,10 +64,10 @@ class Join(Operator):
         left, right = inputs
         if not self.right.output:
             right = right.rename({HEIGHT: "right_height"})
-        left, left_keys = _with_keys(left, [a for a, _ in self.equalities], "left_key", lowering)
-        right, right_keys = _with_keys(
-            right, [b for _, b in self.equalities], "right_key", lowering
-        )
+        # A condition that is written twice, or once in either direction, is one key.
+        equalities = tuple(dict.fromkeys(self.equalities))
+        left, left_keys = _with_keys(left, [a for a, _ in equalities], "left_key", lowering)
+        right, right_keys = _with_keys(right, [b for _, b in equalities], "right_key", lowering)
         pairing = _Pairing(
             tuple(left_keys),
             tuple(right_keys),
