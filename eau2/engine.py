@@ -32,7 +32,7 @@ from eau2.errors import (
     UnknownNameError,
 )
 from eau2.operators.expr import Column
-from eau2.operators.text import to_text
+from eau2.operators.text import column_names, columns_in, to_text
 from eau2.planner.optimizer import RULES, optimize
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
@@ -184,7 +184,8 @@ class Engine:
 
 
 def explain(plan: Plan) -> str:
-    """The stages of a plan as indented text, the last one first read last."""
+    """The stages of a plan as indented text, in the order in which they run."""
+    names = column_names(column for stage in plan.stages for column in columns_in(stage.root))
     parts = []
     for stage in plan.stages:
         if stage.source is None:
@@ -194,7 +195,7 @@ def explain(plan: Plan) -> str:
             count = len(frame.chunks)
             chunks = "1 chunk" if count == 1 else f"{count} chunks"
             head = f"stage {stage.id}: at {chunks} of {frame.name}"
-        body = "\n".join("  " + line for line in to_text(stage.root).splitlines())
+        body = "\n".join("  " + line for line in to_text(stage.root, names).splitlines())
         parts.append(f"{head}\n{body}")
     return "\n".join(parts)
 

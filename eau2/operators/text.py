@@ -63,10 +63,14 @@ _NOT, _COMPARISON, _SUM, _SIGN, _ATOM = 3, 4, 6, 8, 9
 Names = Mapping[int, str]
 
 
-def to_text(operator: Operator) -> str:
-    """The tree, one operator a line, inputs indented by two spaces below what reads them."""
-    names = _names(operator)
-    return "\n".join(_lines(operator, names, ""))
+def to_text(operator: Operator, names: Names | None = None) -> str:
+    """The tree, one operator a line, inputs indented by two spaces below what reads them.
+
+    names: what to call columns; by default they are called as the tree itself has them, which does
+    not know the columns that only an earlier stage saw.
+    """
+    known = column_names(columns_in(operator)) if names is None else names
+    return "\n".join(_lines(operator, known, ""))
 
 
 def expr_text(expr: Expr, names: Names | None = None) -> str:
@@ -221,11 +225,7 @@ def _quoted(name: str) -> str:
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-def _names(root: Operator) -> Names:
-    return column_names(_all_columns(root))
-
-
-def _all_columns(operator: Operator) -> Iterator[Column]:
+def columns_in(operator: Operator) -> Iterator[Column]:
     """Every Column a tree mentions; references only carry ids."""
     for field in fields(operator):
         value = getattr(operator, field.name)
@@ -235,7 +235,7 @@ def _all_columns(operator: Operator) -> Iterator[Column]:
                 if isinstance(candidate, Column):
                     yield candidate
     for node in operator.inputs:
-        yield from _all_columns(node)
+        yield from columns_in(node)
 
 
 def _at(expr: Expr, level: int, names: Names) -> str:

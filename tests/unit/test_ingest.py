@@ -163,7 +163,7 @@ def test_csv_header_only_has_no_rows(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n3\n", "line 3 has 1 fields instead of the header's 2"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 field instead of the header's 2"),
         ("a,b\n1,2\n\n1,2\n3,4,5\n", "line 5 has 3 fields"),
         ('a,b\n"x\ny",2\n3,4,5\n', "line 4 has 3 fields"),
         ("", "is empty"),

@@ -200,7 +200,7 @@ def _explained(path: str, separator: str, error: Exception) -> InputFileError:
         rows.append(row)
         return "error"
 
-    expected, actual = wrong[1], wrong[2]
+    expected, actual = wrong[1], int(wrong[2])
     try:
         with pacsv.open_csv(
             pa.input_stream(path, compression="gzip" if path.lower().endswith(".gz") else None),
@@ -215,8 +215,9 @@ def _explained(path: str, separator: str, error: Exception) -> InputFileError:
         pass
     line = _line_number(path, rows[0].number, rows[0].text) if rows else None
     where = f"line {line}" if line is not None else "a line"
+    fields = "1 field" if actual == 1 else f"{actual} fields"
     return InputFileError(
-        f"{path}: {where} has {actual} fields instead of the header's {expected}",
+        f"{path}: {where} has {fields} instead of the header's {expected}",
         hint="Correct the line, or quote fields that hold the separator.",
     )
 
