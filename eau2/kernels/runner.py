@@ -20,6 +20,7 @@ from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
 
+_ADDED = "\n\nThis error occurred in the following expression"
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError)
 
 _DISK_IS_FULL = "out-of-core disk budget"
@@ -35,8 +36,8 @@ def run_fragment(
     rows += 0 if scanned is None else scanned.height
     try:
         return _collect(fragment, scanned, stages, rows, diagnose=False)
-    except Error:
-        raise
+    except Error as error:
+        raise _plain(error) from error.__cause__
     except MemoryError as error:
         raise OperationalError("the query ran out of memory") from error
     except _FAILURES as error:
@@ -93,7 +94,7 @@ def _explain(
     try:
         _collect(fragment, scanned, stages, rows, diagnose=True)
     except Error as error:
-        return error
+        return _plain(error)
     except _FAILURES as error:
         found = _translate(error)
         if found is not None:
@@ -112,6 +113,14 @@ def _translate(error: BaseException) -> Error | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, Error):
-            return cause
+            return _plain(cause)
         cause = cause.__cause__ or cause.__context__
     return diagnosis(str(error))
+
+
+def _plain(error: Error) -> Error:
+    """The error without what Polars adds to the message of one that passes through an expression."""
+    message = error.message.split(_ADDED, 1)[0]
+    if message != error.message:
+        error.message, error.args = message, (message,)
+    return error

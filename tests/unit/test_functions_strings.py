@@ -147,8 +147,8 @@ def test_like_escape(pattern: str) -> None:
 
 def test_like_refuses_what_it_cannot_do() -> None:
     a = ColumnRef(VARCHAR, 0)
-    with pytest.raises(NotSupportedError, match="pattern of LIKE must be"):
-        table.bind("like", (a, a))
+    with pytest.raises(NotSupportedError, match="escape of LIKE must be"):
+        table.bind("like", (a, a, a))
     with pytest.raises(TypeMismatchError):
         table.bind("like", (a, text("x!"), text("!")))
     with pytest.raises(TypeMismatchError):

@@ -15,7 +15,7 @@ import polars as pl
 from eau2.errors import NotSupportedError, TypeMismatchError
 from eau2.operators.coercion import coerce, is_null
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.letter_case import lower, lower_text
 from eau2.types import BIGINT, BOOLEAN, VARCHAR
@@ -41,10 +41,10 @@ def _bind_like(name: str, args: tuple[Expr, ...]) -> Expr:
     value = _text(name, args[0])
     if is_null(args[1]) or is_null(args[0]):
         return Literal(BOOLEAN, None)
-    pattern = _constant(name.upper(), args[1], "pattern")
+    pattern = _text(name, args[1])
     escape = _constant(name.upper(), args[2], "escape") if len(args) == 3 else None
-    parsed = like_parts(str(pattern.value), str(escape.value) if escape else "")
-    assert parsed is not None
+    if isinstance(pattern, Literal):
+        like_parts(str(pattern.value), str(escape.value) if escape else "")
     return Call(BOOLEAN, name, (value, pattern, *((escape,) if escape else ())))
 
 
@@ -81,6 +81,8 @@ def like_regex(parts: list[str | None]) -> str:
 
 def _lower_like(call: Call, scope: Scope) -> pl.Expr:
     value = scope.lower(call.args[0])
+    if not isinstance(call.args[1], Literal):
+        return _matches(value, scope.lower(call.args[1]), _escape(call))
     parts = _call_parts(call)
     match parts:
         case []:
@@ -100,13 +102,34 @@ def _lower_like(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _call_parts(call: Call) -> list[str | None]:
-    constants = [str(arg.value) for arg in call.args[1:] if isinstance(arg, Literal)]
-    return like_parts(constants[0], constants[1] if len(constants) > 1 else "")
+    pattern = call.args[1]
+    assert isinstance(pattern, Literal)
+    return like_parts(str(pattern.value), _escape(call))
+
+
+def _escape(call: Call) -> str:
+    escape = call.args[2] if len(call.args) > 2 else None
+    return str(escape.value) if isinstance(escape, Literal) else ""
+
+
+def _matches(value: pl.Expr, pattern: pl.Expr, escape: str) -> pl.Expr:
+    """LIKE with patterns that vary by row: each distinct one is translated once for a batch."""
+
+    def compute(frame: pl.DataFrame) -> pl.Series:
+        distinct = frame.get_column("1").drop_nulls().unique()
+        written = [like_regex(like_parts(one, escape)) for one in distinct.to_list()]
+        expressions = pl.DataFrame({"1": distinct, "regex": pl.Series(written, dtype=pl.String())})
+        rows = frame.join(expressions, on="1", how="left", maintain_order="left")
+        return rows.select(pl.col("0").str.contains(pl.col("regex"))).to_series()
+
+    return batchwise(pl.Boolean(), compute, value, pattern)
 
 
 def _lower_ilike(call: Call, scope: Scope) -> pl.Expr:
     """LIKE over both sides in lower case, as DuckDB compares."""
     value = lower(scope.lower(call.args[0]))
+    if not isinstance(call.args[1], Literal):
+        return _matches(value, lower(scope.lower(call.args[1])), _escape(call))
     lowered = [lower_text(part) if part else part for part in _call_parts(call)]
     return value.str.contains(like_regex(lowered))
 
