@@ -119,7 +119,7 @@ def _translate(error: BaseException) -> Error | None:
 
 
 def _plain(error: Error) -> Error:
-    """The error without what Polars adds to the message of one that passes through an expression."""
+    """The error without what Polars adds to one that passes through an expression."""
     message = error.message.split(_ADDED, 1)[0]
     if message != error.message:
         error.message, error.args = message, (message,)

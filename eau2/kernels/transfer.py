@@ -14,12 +14,13 @@ from, and each of its chunks would carry that along.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
 
 from eau2.errors import InternalError
+from eau2.sink import Sink
 
 Buffer = bytes | memoryview
 
@@ -84,38 +85,15 @@ def size_of(buffers: Sequence[Buffer]) -> int:
     return sum(len(buffer) for buffer in buffers)
 
 
-class _Collected:
-    """A file for Arrow to write to, which keeps the buffers it is given instead of copying them."""
+class _Collected(Sink):
+    """Keeps the buffers that Arrow writes instead of copying them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.buffers: list[Buffer] = []
-        self.closed = False
-        self._size = 0
 
-    def write(self, data: Any) -> int:
-        buffer = data if isinstance(data, bytes) else memoryview(data).cast("B")
-        if len(buffer):
-            self.buffers.append(buffer)
-            self._size += len(buffer)
-        return len(buffer)
-
-    def tell(self) -> int:
-        return self._size
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
+    def take(self, view: memoryview) -> None:
+        self.buffers.append(view.obj if isinstance(view.obj, bytes) else view)
 
 
 def _exported(series: pl.Series) -> tuple[pa.ChunkedArray, pa.Field]:

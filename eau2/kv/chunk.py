@@ -16,6 +16,7 @@ import pyarrow as pa
 import xxhash
 
 from eau2.errors import DiskFullError, OperationalError
+from eau2.sink import Sink
 
 LOCAL = "local"
 """The node name of a store that has no other nodes."""
@@ -30,51 +31,28 @@ class DamagedError(Exception):
     """A chunk file is not what was written; the message says in which way."""
 
 
-class ByteSink:
+class ByteSink(Sink):
     """Where a chunk's bytes go: they are counted, hashed and, with a file, written.
 
     Arrow calls `write` with each buffer, so nothing is copied.
     """
 
     def __init__(self, fd: int | None = None) -> None:
+        super().__init__()
         self._fd = fd
         self._digest = xxhash.xxh3_128()
-        self.bytes = 0
-        self.closed = False
 
-    def write(self, data: bytes) -> int:
-        """Take all of `data`. Raises OSError as the operating system gave it."""
-        view = memoryview(data).cast("B")
+    def take(self, view: memoryview) -> None:
+        """Hash and write. Raises OSError as the operating system gave it."""
         self._digest.update(view)
-        size = len(view)
         while self._fd is not None and len(view):
             view = view[os.write(self._fd, view) :]
-        self.bytes += size
-        return size
 
     @property
     def checksum(self) -> str:
         """The xxh3-128 of all bytes so far, in hexadecimal."""
         digest: str = self._digest.hexdigest()
         return digest
-
-    def tell(self) -> int:
-        return self.bytes
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
 
 
 def is_full(error: OSError) -> bool:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from eau2.errors import ProtocolError
 from eau2.net.frame import Buffer
+from eau2.sink import Sink
 from eau2.types import Kind, logical_arrow, stored_arrow
 from eau2.types import SqlType as _SqlType
 
@@ -41,49 +41,26 @@ _WIDE = pa.decimal128(38, 0)
 """The wire's form of a 128-bit integer: its bits. A kernel column is never a true decimal."""
 
 
-class _Parts:
+class _Parts(Sink):
     """Where Arrow writes a stream: large buffers are kept as they are, small ones joined."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.parts: list[Buffer] = []
-        self.closed = False
         self._small = bytearray()
-        self._size = 0
 
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        size = len(view)
-        if size < _COALESCED_BYTES:
+    def take(self, view: memoryview) -> None:
+        if len(view) < _COALESCED_BYTES:
             self._small += view
         else:
             self.cut()
             self.parts.append(view)
-        self._size += size
-        return size
 
     def cut(self) -> None:
         """What is joined so far becomes a part."""
         if self._small:
             self.parts.append(self._small)
             self._small = bytearray()
-
-    def tell(self) -> int:
-        return self._size
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
 
 
 def encode_table(table: pa.Table | pa.RecordBatch) -> list[Buffer]:

@@ -1,0 +1,52 @@
+"""A file for Arrow to write to: it is given whole buffers, one after another, and never read.
+
+Owns: the methods that pyarrow asks of a Python file. Comes in: buffers. Goes out: to `take`, which
+each kind of sink has its own. Does not know: where the bytes go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Sink:
+    """The base of all sinks. `bytes` counts what has been taken."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.closed = False
+
+    def take(self, view: memoryview) -> None:
+        """Take all of `view`, which has at least one byte."""
+        raise NotImplementedError
+
+    def write(self, data: Any) -> int:
+        """Arrow's call; the number of bytes."""
+        view = memoryview(data).cast("B")
+        if len(view):
+            self.take(view)
+        self.bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """The position: what has been taken."""
+        return self.bytes
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Arrow is done writing."""
+        self.closed = True
+
+    def readable(self) -> bool:
+        """Never."""
+        return False
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
