@@ -109,6 +109,40 @@ class KernelLimits:
 KERNELS = KernelLimits()
 
 
+@dataclass(frozen=True, slots=True)
+class ControlLimits:
+    """Bounds on what nodes ask of one another to put, find and drop frames."""
+
+    register_s: float = 4.0
+    """For one question to a register."""
+    change_s: float = 5.0
+    """For a register to be read or changed, with all attempts."""
+    publish_s: float = 30.0
+    """The same for the change that makes a frame visible: all its chunks are sent by then."""
+    retry_s: float = 0.05
+    retry_max_s: float = 1.0
+    """The pause before the second attempt, which doubles, and its bound."""
+    chunk_s: float = 60.0
+    """For one chunk or manifest to be stored or fetched."""
+    delete_s: float = 5.0
+    source_s: float = 600.0
+    """How long the next chunk of a put may take to come."""
+    chunks_in_flight: int = 4
+    """Chunks of a put that are held in memory and under way at once."""
+    renew_s: float = 10.0
+    lease_s: float = 60.0
+    """A put that has not renewed its reservation for so long may be aborted by any node."""
+    sweep_every_s: float = 10.0
+    piece_bytes: int = 4 << 20
+    file_bytes: int = 16 << 30
+    """A chunk or manifest file is not larger."""
+    manifests_cached: int = 256
+    registers_page: int = 1000
+
+
+CONTROL = ControlLimits()
+
+
 def byte_count(text: str) -> int:
     """The number of bytes that "512MB", "1.5 GiB" or "4096" says. Raises UsageError."""
     units = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}

@@ -100,6 +100,12 @@ class CorruptChunkError(OperationalError):
     fault = "data"
 
 
+class MissingError(OperationalError):
+    """A chunk or manifest is not on the node that was asked for it."""
+
+    fault = "data"
+
+
 class KernelLostError(OperationalError):
     """The process that ran a fragment ended before the fragment did; the node lives."""
 
@@ -138,6 +144,14 @@ class DeadlineError(OperationalError):
     """What was asked did not end within its time."""
 
     retryable = True
+
+
+class WithdrawnError(OperationalError):
+    """A put was given up because its reservation of the name was taken away; nothing is visible."""
+
+
+class OutcomeUnknownError(OperationalError):
+    """Whether what was asked for took effect cannot be told; looking again later can."""
 
 
 class BusyError(OperationalError):

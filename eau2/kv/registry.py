@@ -2,8 +2,9 @@
 
 Owns: the `Registry` protocol, what a register holds, and its twins in sqlite and in memory.
 A register goes from absent to PENDING (a put has begun) to LIVE (it is visible) to DROPPED (its
-chunks are about to be deleted); a LIVE one may carry the pending df_id of its successor. A df_id
-is never used twice, so a register that has left a state never returns to it.
+chunks are about to be deleted), or from PENDING to ABORTED; a LIVE one may carry the pending df_id
+of its successor. A df_id is never used twice, so a register that has left a state never returns
+to it.
 Does not know: chunks, files, who may write.
 """
 
@@ -27,6 +28,7 @@ class State(StrEnum):
 
     PENDING = "PENDING"
     LIVE = "LIVE"
+    ABORTED = "ABORTED"
     DROPPED = "DROPPED"
 
 
@@ -35,7 +37,8 @@ class Entry:
     """What a register holds. `name` is as it was put; registers ignore letter case.
 
     manifest: the checksum of the manifest of `df_id`, empty until LIVE. pending: the df_id of the
-    put that will replace a LIVE frame, or None.
+    put that will replace a LIVE frame, or None. revision: rises with every change made over the
+    wire, so that a message that comes late never finds what it expects; 0 within one process.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Entry:
     version: int
     manifest: str = ""
     pending: str | None = None
+    revision: int = 0
 
 
 class Registry(Protocol):
@@ -106,13 +110,17 @@ class MemoryRegistry:
 _TABLES = (
     "CREATE TABLE register (folded TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
     " df_id TEXT NOT NULL, version INTEGER NOT NULL, manifest TEXT NOT NULL, pending TEXT,"
-    " digest TEXT NOT NULL) WITHOUT ROWID",
+    " digest TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE counter (epoch INTEGER NOT NULL)",
     "INSERT INTO counter VALUES (0)",
-    "PRAGMA user_version = 1",
+    "PRAGMA user_version = 2",
 )
-_COLUMNS = "name, state, df_id, version, manifest, pending, digest"
-_Row = tuple[str, str, str, int, str, str | None, str]
+_FROM_VERSION_1 = (
+    "ALTER TABLE register ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+    "PRAGMA user_version = 2",
+)
+_COLUMNS = "name, state, df_id, version, manifest, pending, digest, revision"
+_Row = tuple[str, str, str, int, str, str | None, str, int]
 
 
 class SqliteRegistry:
@@ -137,12 +145,12 @@ class SqliteRegistry:
             raise _translated(error) from error
 
     def _make_tables(self) -> None:
-        if self._db.execute("PRAGMA user_version").fetchone()[0]:
+        if self._db.execute("PRAGMA user_version").fetchone()[0] == 2:
             return
         self._db.execute("BEGIN IMMEDIATE")
-        if not self._db.execute("PRAGMA user_version").fetchone()[0]:
-            for statement in _TABLES:
-                self._db.execute(statement)
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        for statement in {0: _TABLES, 1: _FROM_VERSION_1}.get(found, ()):
+            self._db.execute(statement)
         self._db.execute("COMMIT")
 
     def read(self, name: str) -> Entry | None:
@@ -179,7 +187,7 @@ class SqliteRegistry:
             self._db.execute("DELETE FROM register WHERE folded = ?", (name.lower(),))
         else:
             self._db.execute(
-                "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (name.lower(), *_row(value)),
             )
         if _live(expect) != _live(value):
@@ -218,20 +226,23 @@ def _row(entry: Entry) -> _Row:
         entry.manifest,
         entry.pending,
         _digest(entry),
+        entry.revision,
     )
 
 
 def _digest(entry: Entry) -> str:
     """Guards a row against bits that flip in the file, which sqlite does not notice."""
-    parts = (entry.name, entry.state, entry.df_id, entry.version, entry.manifest, entry.pending)
+    parts = [entry.name, entry.state, entry.df_id, entry.version, entry.manifest, entry.pending]
+    if entry.revision:
+        parts.append(entry.revision)
     digest: str = xxhash.xxh3_64_hexdigest(repr(tuple(map(str, parts))).encode())
     return digest
 
 
 def _entry(row: _Row) -> Entry:
-    name, state, df_id, version, manifest, pending, digest = row
+    name, state, df_id, version, manifest, pending, digest, revision = row
     try:
-        entry = Entry(name, State(state), df_id, version, manifest, pending)
+        entry = Entry(name, State(state), df_id, version, manifest, pending, revision)
     except ValueError:
         entry = None
     if entry is None or _digest(entry) != digest:

@@ -205,7 +205,10 @@ class GetChunk(Message):
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult(Message):
-    """The chunk file that follows as Pieces."""
+    """The chunk file or manifest that follows as Pieces.
+
+    rows and checksum are 0 and empty when the node does not know them: the manifest does.
+    """
 
     rows: Count
     bytes: Count
@@ -220,6 +223,29 @@ class DeleteChunks(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class PutManifest(Message):
+    """Store the manifest of a write; its bytes follow as Pieces. Answered as PutChunk is."""
+
+    df_id: Name
+    bytes: Count
+    checksum: Name
+
+
+@dataclass(frozen=True, slots=True)
+class GetManifest(Message):
+    """Send the manifest of a write. Answered with a ChunkResult, then its bytes as Pieces."""
+
+    df_id: Name
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWrites(Message):
+    """Delete all that the node holds of these writes, manifests too. Answered with Done."""
+
+    df_ids: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterEntry:
     """What the register of a name holds."""
 
@@ -229,6 +255,7 @@ class RegisterEntry:
     version: Count
     manifest: Name = ""
     pending: Name | None = None
+    revision: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +349,9 @@ TABLE: Mapping[Kind, Row] = {
     Kind.GET_CHUNK: Row(GetChunk, opens=True),
     Kind.CHUNK_RESULT: Row(ChunkResult, payload=True),
     Kind.DELETE_CHUNKS: Row(DeleteChunks, opens=True),
+    Kind.PUT_MANIFEST: Row(PutManifest, opens=True),
+    Kind.GET_MANIFEST: Row(GetManifest, opens=True),
+    Kind.DELETE_WRITES: Row(DeleteWrites, opens=True),
     Kind.REGISTRY_READ: Row(RegistryRead, opens=True),
     Kind.REGISTRY_CAS: Row(RegistryCas, opens=True),
     Kind.REGISTRY_LIST: Row(RegistryList, opens=True),

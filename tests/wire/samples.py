@@ -14,10 +14,12 @@ from eau2.net.message import (
     ChunkResult,
     Credit,
     DeleteChunks,
+    DeleteWrites,
     Done,
     Epoch,
     ErrorMessage,
     GetChunk,
+    GetManifest,
     Hello,
     Message,
     NodeDescription,
@@ -27,6 +29,7 @@ from eau2.net.message import (
     Ping,
     Pong,
     PutChunk,
+    PutManifest,
     RegisterEntry,
     RegistryCas,
     RegistryEntries,
@@ -44,7 +47,7 @@ from eau2.net.message import (
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))
-_ENTRY = RegisterEntry("lineitem", "LIVE", "d3adbeef", 3, "00ff", None)
+_ENTRY = RegisterEntry("lineitem", "LIVE", "d3adbeef", 3, "00ff", None, 5)
 
 MESSAGES: tuple[Message, ...] = (
     Hello((1, 1), "node", "store", "n1", "token"),
@@ -69,6 +72,9 @@ MESSAGES: tuple[Message, ...] = (
     GetChunk(_CHUNKS[1]),
     ChunkResult(1, 2, "abc"),
     DeleteChunks(_CHUNKS),
+    PutManifest("d3adbeef", 99, "abc"),
+    GetManifest("d3adbeef"),
+    DeleteWrites(("d3adbeef", "f00d")),
     RegistryRead("lineitem"),
     RegistryCas("lineitem", None, _ENTRY),
     RegistryList("a"),

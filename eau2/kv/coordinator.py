@@ -1,0 +1,348 @@
+"""The coordinator: a put, a get and a drop over the nodes of a ring, as coroutines.
+
+Owns: the story of each. A put reserves its name, sends its chunks round robin to the nodes of the
+ring, each acknowledged when durable, then its manifest, and makes it visible with one change of the
+name's register; whatever fails before fails the put as a whole. Comes in: names, and chunks as
+bytes with their checksums; goes out: Frames, or errors that name the node. Does not know: Arrow,
+SQL, sockets, files, the time of day: all of the world comes from eau2.world.
+
+The register decides. Chunks are deleted here only after the register has let go of their write;
+where this cannot be learnt, the sweep will learn it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import replace as changed
+
+import xxhash
+
+from eau2.catalog import (
+    ChunkKey,
+    ChunkRef,
+    ColumnStatistics,
+    Frame,
+    FrameSchema,
+    merge_chunk_statistics,
+)
+from eau2.config import CONTROL, ControlLimits
+from eau2.errors import (
+    CorruptChunkError,
+    DeadlineError,
+    Error,
+    MissingError,
+    NameExistsError,
+    OperationalError,
+    OutcomeUnknownError,
+    StoreBusyError,
+)
+from eau2.kv import manifest, transitions
+from eau2.kv.exchange import fetch_file, send_file, tell
+from eau2.kv.membership import Membership
+from eau2.kv.registers import AsyncRegistry, change, entries, retried
+from eau2.kv.registry import Entry, State
+from eau2.net.frame import Buffer
+from eau2.net.message import ChunkId, DeleteWrites, GetChunk, GetManifest, PutChunk, PutManifest
+from eau2.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class SealedChunk:
+    """A chunk file that is complete: its bytes in parts, and what its manifest will say of it."""
+
+    data: tuple[Buffer, ...]
+    rows: int
+    bytes: int
+    checksum: str
+    statistics: tuple[ColumnStatistics, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reservation:
+    """A name held for a put. base: the df_id of the LIVE frame it replaces, if there is one."""
+
+    name: str
+    df_id: str
+    version: int
+    base: str | None
+
+
+class Coordinator:
+    """Puts, gets and drops for whoever asks the node called `node`."""
+
+    def __init__(
+        self,
+        node: str,
+        world: World,
+        registry: AsyncRegistry,
+        ring: Membership,
+        limits: ControlLimits = CONTROL,
+    ) -> None:
+        self.node = node
+        self._world = world
+        self._registry = registry
+        self._ring = ring
+        self._limits = limits
+        self._frames: OrderedDict[str, Frame] = OrderedDict()
+        self._deleting: dict[int, asyncio.Task[None]] = {}
+        self._deletions = 0
+
+    async def put(
+        self,
+        name: str,
+        schema: FrameSchema,
+        chunks: AsyncIterator[SealedChunk],
+        *,
+        replace: bool = False,
+    ) -> Frame:
+        """Store the chunks under `name`, spread over the ring from this node on; the new frame.
+
+        At most CONTROL.chunks_in_flight chunks are held. Raises NameExistsError unless `replace`;
+        StoreBusyError while another put of the name is under way; whatever kept a chunk from being
+        durable; and OutcomeUnknownError when it cannot be told whether the frame is visible. After
+        every other error the name is as it was before.
+        """
+        held = await self._reserve(name, self._world.ids.new(), replace)
+        renewing = asyncio.create_task(self._renew(held))
+        try:
+            refs = await self._upload(held, chunks, renewing)
+            frame = self._frame(held, schema, refs)
+            checksum = await self._keep_manifest(frame)
+            await self._publish(held, checksum)
+        except OutcomeUnknownError:
+            raise
+        except BaseException:
+            await self._give_up(name, held.df_id)
+            raise
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+        self._remember(frame)
+        if held.base is not None:
+            self._delete_later(held.base)
+        return frame
+
+    async def get(self, name: str) -> Frame | None:
+        """The current frame of `name`, or None.
+
+        Raises MissingError or CorruptChunkError when no node has its manifest; OperationalError
+        when nodes cannot be asked.
+        """
+        missing: str | None = None
+        while True:
+            entry = await self._read(name)
+            df_id = transitions.live(entry)
+            if entry is None or df_id is None:
+                return None
+            if (frame := self._frames.get(df_id)) is not None:
+                self._frames.move_to_end(df_id)
+                return frame
+            try:
+                frame = await self._fetch_manifest(entry)
+            except (MissingError, CorruptChunkError):
+                # It may have been replaced or dropped since the register was read.
+                if missing == df_id:
+                    raise
+                missing = df_id
+                continue
+            self._remember(frame)
+            return frame
+
+    async def drop(self, name: str) -> bool:
+        """Remove the frame `name`; False when there is none.
+
+        Raises OperationalError when it surely was not removed, else OutcomeUnknownError.
+        """
+        df_id = transitions.live(await self._read(name))
+        if df_id is None:
+            return False
+        await self._change(name, transitions.drop(df_id))
+        self._frames.pop(df_id, None)
+        self._delete_later(df_id)
+        return True
+
+    async def names(self) -> tuple[str, ...]:
+        """The names of all frames, sorted, in the letter case they were put with."""
+        every = entries(self._world, self._registry, self._limits)
+        return tuple([entry.name async for entry in every if entry.state is State.LIVE])
+
+    async def epoch(self) -> int:
+        """A number that changes when a name gets another frame."""
+        return await retried(self._world, self._registry.epoch, self._limits)
+
+    async def chunk(self, ref: ChunkRef) -> bytes:
+        """The bytes of a chunk, from the first of its nodes that has it whole.
+
+        Raises MissingError, CorruptChunkError, or why the last node could not be asked.
+        """
+        request = GetChunk(ChunkId(ref.key.df_id, ref.key.number))
+        what = f"chunk {ref.key.number} of {ref.key.df_id}"
+        return await self._search(ref.locations, request, ref.checksum, what)
+
+    async def settle(self) -> None:
+        """Wait until the deletions that were begun have ended."""
+        await asyncio.gather(*self._deleting.values(), return_exceptions=True)
+
+    async def _reserve(self, name: str, df_id: str, replace: bool) -> _Reservation:
+        try:
+            entry = await self._change(name, transitions.reserve(name, df_id, replace))
+        except (NameExistsError, StoreBusyError):
+            raise
+        except BaseException as error:
+            await self._give_up(name, df_id)
+            if not isinstance(error, OutcomeUnknownError):
+                raise
+            # Nothing can become visible by a reservation alone: the put has failed.
+            raise OperationalError(
+                f'"{name}" was not put: {error.__cause__ or error}', hint="Put it again."
+            ) from error
+        base = transitions.live(entry)
+        version = 1 if entry is None or base is None else entry.version + 1
+        return _Reservation(name, df_id, version, base)
+
+    async def _renew(self, held: _Reservation) -> None:
+        """Show again and again that the put is alive. Ends with an error when it was withdrawn."""
+        while True:
+            await self._world.clock.sleep(self._limits.renew_s)
+            try:
+                await self._change(held.name, transitions.renew(held.name, held.df_id))
+            except OperationalError as error:
+                if not error.retryable and not isinstance(error, OutcomeUnknownError):
+                    raise
+
+    async def _upload(
+        self,
+        held: _Reservation,
+        chunks: AsyncIterator[SealedChunk],
+        renewing: asyncio.Task[None],
+    ) -> tuple[ChunkRef, ...]:
+        """Send all chunks, several at once; done when every one is durable."""
+        refs: list[ChunkRef] = []
+        sending: deque[asyncio.Task[ChunkRef]] = deque()
+        number = 0
+        try:
+            while (sealed := await self._next(held, chunks)) is not None:
+                if renewing.done():
+                    renewing.result()
+                if len(sending) >= self._limits.chunks_in_flight:
+                    refs.append(await sending.popleft())
+                key = ChunkKey(held.df_id, number)
+                sending.append(asyncio.create_task(self._place(key, sealed)))
+                number += 1
+            while sending:
+                refs.append(await sending.popleft())
+        except BaseException:
+            for task in sending:
+                task.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
+            raise
+        return tuple(refs)
+
+    async def _next(
+        self, held: _Reservation, chunks: AsyncIterator[SealedChunk]
+    ) -> SealedChunk | None:
+        limit_s = self._limits.source_s
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise DeadlineError(
+                f'the rows of "{held.name}" stopped coming for {limit_s:g} s; nothing was put'
+            ) from error
+
+    async def _place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
+        """Make a chunk durable on all of its holders."""
+        nodes = self._ring.holders(self.node, key.number)
+        chunk = ChunkId(key.df_id, key.number)
+        request = PutChunk(chunk, sealed.rows, sealed.bytes, sealed.checksum)
+        for node in nodes:
+            await self._send(node, request, sealed.data)
+        return ChunkRef(key, sealed.rows, sealed.bytes, sealed.checksum, sealed.statistics, nodes)
+
+    def _frame(self, held: _Reservation, schema: FrameSchema, refs: tuple[ChunkRef, ...]) -> Frame:
+        merged = merge_chunk_statistics(refs, len(schema.columns))
+        return Frame(held.name, held.df_id, held.version, schema, refs, merged)
+
+    async def _keep_manifest(self, frame: Frame) -> str:
+        """Make the manifest durable on its holders; its checksum."""
+        encoded = manifest.encode(frame)
+        checksum = manifest.checksum(encoded)
+        request = PutManifest(frame.df_id, len(encoded), checksum)
+        for node in self._ring.manifest_holders(self.node):
+            await self._send(node, request, (encoded,))
+        return checksum
+
+    async def _publish(self, held: _Reservation, checksum: str) -> None:
+        step = transitions.publish(held.name, held.df_id, held.version, checksum, held.base)
+        wait_s = self._limits.publish_s
+        await change(self._world, self._registry, held.name, step, self._limits, wait_s)
+
+    async def _give_up(self, name: str, df_id: str) -> None:
+        """Withdraw the reservation, then delete what was sent. What fails here, the sweep does."""
+        with suppress(Error):
+            entry = await self._change(name, transitions.abort(df_id))
+            if transitions.live(entry) != df_id:
+                self._delete_later(df_id)
+
+    def _delete_later(self, df_id: str) -> None:
+        """Delete a write that the register has let go of, while the caller goes on."""
+        number = self._deletions
+        self._deletions += 1
+        task = asyncio.create_task(self._delete(df_id))
+        self._deleting[number] = task
+        task.add_done_callback(lambda _: self._deleting.pop(number, None))
+
+    async def _delete(self, df_id: str) -> None:
+        for node in self._ring.slots:
+            with suppress(Error):
+                request = DeleteWrites((df_id,))
+                await tell(self._world.net, node, request, self._limits.delete_s)
+
+    async def _fetch_manifest(self, entry: Entry) -> Frame:
+        what = f'the manifest of "{entry.name}"'
+        nodes = self._ring.manifest_search()
+        encoded = await self._search(nodes, GetManifest(entry.df_id), entry.manifest, what)
+        try:
+            return changed(manifest.decode(encoded), name=entry.name)
+        except manifest.ManifestError as error:
+            raise CorruptChunkError(f"{what} cannot be read: {error}") from error
+
+    async def _search(
+        self, nodes: Sequence[str], request: GetChunk | GetManifest, checksum: str, what: str
+    ) -> bytes:
+        """A file with that checksum from the first node that gives it."""
+        failure: Error | None = None
+        for node in nodes:
+            try:
+                data = await fetch_file(self._world.net, node, request, self._limits.chunk_s)
+            except OperationalError as error:
+                # That a node was not heard says more than that another one never had it.
+                if failure is None or isinstance(failure, MissingError):
+                    failure = error
+                continue
+            if xxhash.xxh3_128_hexdigest(data) == checksum:
+                return data
+            failure = CorruptChunkError(f"{what} is damaged on node {node}")
+        raise failure or MissingError(f"{what} is on no node")
+
+    async def _send(
+        self, node: str, request: PutChunk | PutManifest, data: Sequence[Buffer]
+    ) -> None:
+        await send_file(self._world.net, node, request, data, self._limits.chunk_s)
+
+    async def _read(self, name: str) -> Entry | None:
+        return await retried(self._world, lambda: self._registry.read(name), self._limits)
+
+    async def _change(self, name: str, step: transitions.Step) -> Entry | None:
+        return await change(self._world, self._registry, name, step, self._limits)
+
+    def _remember(self, frame: Frame) -> None:
+        self._frames[frame.df_id] = frame
+        while len(self._frames) > self._limits.manifests_cached:
+            self._frames.popitem(last=False)

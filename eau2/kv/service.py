@@ -1,0 +1,210 @@
+"""What one node answers: chunks and manifests kept and given, registers read and written.
+
+Owns: the handlers, and how a file becomes durable: written under another name, synced, renamed,
+and its folder synced, before Done is said. Comes in: messages of eau2.net.message and the talk they
+opened; goes out: answers, or errors that name the node. Does not know: rings, puts, and what the
+bytes of a chunk mean; sockets and files are the World's.
+
+On disk: chunks/<df_id>/<number>.arrow and chunks/<df_id>/manifest, as in eau2.kv.shelf.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import xxhash
+
+from eau2.config import CONTROL, ControlLimits
+from eau2.errors import CorruptChunkError, MissingError, ProtocolError
+from eau2.kv.chunk import disk_error
+from eau2.kv.exchange import answer_file, pieces
+from eau2.kv.registers import AsyncRegistry, from_wire, to_wire
+from eau2.kv.shelf import MANIFEST
+from eau2.net.connection import Answer
+from eau2.net.message import (
+    DeleteChunks,
+    DeleteWrites,
+    Done,
+    Epoch,
+    GetChunk,
+    GetManifest,
+    Number,
+    PutChunk,
+    PutManifest,
+    RegistryCas,
+    RegistryEntries,
+    RegistryList,
+    RegistryRead,
+)
+from eau2.net.stream import Received
+from eau2.world import Talk, World
+
+CHUNKS = "chunks"
+_TEMPORARY = ".tmp"
+_DF_ID = re.compile(r"[0-9a-z]{1,64}")
+
+
+class Service:
+    """Answers the requests of one node's key-value store."""
+
+    def __init__(
+        self,
+        node: str,
+        world: World,
+        registry: AsyncRegistry | None = None,
+        *,
+        in_use: Callable[[str], bool] = lambda df_id: False,
+        limits: ControlLimits = CONTROL,
+    ) -> None:
+        """registry: the registers this node keeps if it is a voter. in_use: whether a task here
+        still reads a write, which is then not deleted; the sweep comes back to it.
+        """
+        self.node = node
+        self._world = world
+        self._disk = world.disk
+        self._registry = registry
+        self._in_use = in_use
+        self._limits = limits
+
+    async def start(self) -> None:
+        """Make the place of the chunks, and clear away what was being written at a crash."""
+        try:
+            await self._disk.make_folder(CHUNKS)
+            await self._disk.sync_folder("")
+            for df_id in await self._disk.names(CHUNKS):
+                for name in await self._disk.names(f"{CHUNKS}/{df_id}"):
+                    if name.endswith(_TEMPORARY):
+                        await self._disk.remove(f"{CHUNKS}/{df_id}/{name}")
+        except OSError as error:
+            raise disk_error(error, f"opening the chunks of node {self.node}") from error
+
+    async def answer(self, received: Received, talk: Talk) -> Answer:
+        """Answer a request. Raises ProtocolError for one that is not about the store."""
+        match received.message:
+            case PutChunk(chunk, _, size, checksum):
+                return await self._put(chunk.df_id, _file(chunk.number), size, checksum, talk)
+            case PutManifest(df_id, size, checksum):
+                return await self._put(df_id, MANIFEST, size, checksum, talk)
+            case GetChunk(chunk):
+                return await self._get(chunk.df_id, _file(chunk.number), talk)
+            case GetManifest(df_id):
+                return await self._get(df_id, MANIFEST, talk)
+            case DeleteChunks(chunks):
+                return await self._delete_files([(c.df_id, _file(c.number)) for c in chunks])
+            case DeleteWrites(df_ids):
+                for df_id in df_ids:
+                    await self.delete(df_id)
+                return Done()
+        return await self._about_registers(received)
+
+    async def _about_registers(self, received: Received) -> Answer:
+        registry = self._registry
+        if registry is None:
+            name = type(received.message).__name__
+            raise ProtocolError(f"node {self.node} is no voter; it does not answer a {name}")
+        match received.message:
+            case RegistryRead(name):
+                entry = await registry.read(name)
+                return RegistryEntries(() if entry is None else (to_wire(entry),))
+            case RegistryCas(name, expect, value):
+                if value is None:
+                    raise ProtocolError("a register is never emptied over the wire")
+                before = None if expect is None else from_wire(expect)
+                return Number(int(await registry.cas(name, before, from_wire(value))))
+            case RegistryList(after):
+                page, more = await registry.page(after)
+                return RegistryEntries(tuple(to_wire(entry) for entry in page), more)
+            case Epoch():
+                return Number(await registry.epoch())
+        raise ProtocolError(f"node {self.node} does not answer a {type(received.message).__name__}")
+
+    async def writes(self) -> tuple[str, ...]:
+        """The df_ids of which something is on this node's disk."""
+        try:
+            return await self._disk.names(CHUNKS)
+        except OSError as error:
+            raise disk_error(error, f"listing the chunks of node {self.node}") from error
+
+    async def delete(self, df_id: str) -> None:
+        """Delete all of a write, unless it is in use. Only for one that can never be LIVE."""
+        _check(df_id)
+        if self._in_use(df_id):
+            return
+        try:
+            await self._disk.remove_folder(f"{CHUNKS}/{df_id}")
+            await self._disk.sync_folder(CHUNKS)
+        except OSError as error:
+            raise disk_error(error, f"deleting {df_id} on node {self.node}") from error
+
+    async def _put(self, df_id: str, name: str, size: int, checksum: str, talk: Talk) -> Answer:
+        """Keep a file. Repeating it is harmless: the same bytes come to the same name."""
+        _check(df_id)
+        if size > self._limits.file_bytes:
+            raise ProtocolError(f"a file of {size} bytes is larger than node {self.node} takes")
+        folder = f"{CHUNKS}/{df_id}"
+        temporary = f"{folder}/{name}.{self._world.ids.new()}{_TEMPORARY}"
+        try:
+            await self._disk.make_folder(folder)
+            await self._disk.sync_folder(CHUNKS)
+            try:
+                await self._receive(temporary, size, checksum, talk)
+                await self._keep(temporary, folder, name)
+            except BaseException:
+                with suppress(OSError):
+                    await self._disk.remove(temporary)
+                raise
+        except OSError as error:
+            raise disk_error(error, f"storing {folder}/{name} on node {self.node}") from error
+        return Done()
+
+    async def _receive(self, temporary: str, size: int, checksum: str, talk: Talk) -> None:
+        digest = xxhash.xxh3_128()
+        await self._disk.append(temporary, b"")
+        async for piece in pieces(talk, size):
+            digest.update(piece)
+            await self._disk.append(temporary, piece)
+        if digest.hexdigest() != checksum:
+            raise CorruptChunkError(f"what node {self.node} received is not what was sent")
+
+    async def _keep(self, temporary: str, folder: str, name: str) -> None:
+        """Make a file that is all written durable under its name."""
+        await self._disk.sync(temporary)
+        await self._disk.rename(temporary, f"{folder}/{name}")
+        await self._disk.sync_folder(folder)
+
+    async def _get(self, df_id: str, name: str, talk: Talk) -> Answer:
+        _check(df_id)
+        path = f"{CHUNKS}/{df_id}/{name}"
+        try:
+            size = await self._disk.size(path)
+            await answer_file(talk, size, self._parts(path, size))
+        except FileNotFoundError as error:
+            raise MissingError(f"{path} is not on node {self.node}") from error
+        except OSError as error:
+            raise disk_error(error, f"reading {path} on node {self.node}") from error
+        return None
+
+    async def _parts(self, path: str, size: int) -> AsyncIterator[bytes]:
+        for offset in range(0, size, self._limits.piece_bytes):
+            yield await self._disk.read(path, offset, self._limits.piece_bytes)
+
+    async def _delete_files(self, files: list[tuple[str, str]]) -> Answer:
+        for df_id, name in files:
+            _check(df_id)
+            try:
+                await self._disk.remove(f"{CHUNKS}/{df_id}/{name}")
+            except OSError as error:
+                raise disk_error(error, f"deleting {name} on node {self.node}") from error
+        return Done()
+
+
+def _file(number: int) -> str:
+    return f"{number}.arrow"
+
+
+def _check(df_id: str) -> None:
+    """Refuse what is no df_id: it becomes part of a path."""
+    if not _DF_ID.fullmatch(df_id):
+        raise ProtocolError(f"{df_id[:80]!r} is not the id of a write")

@@ -1,0 +1,287 @@
+"""The world as the control plane sees it: time, chance, fresh ids, other nodes, a disk.
+
+Owns: the protocols Clock, Rng, Ids, Net and Disk, and the real ones over asyncio and the operating
+system. Comes in: what a node wants done; goes out: the same, done, or the error of whoever did it.
+Does not know: chunks, names, who asks. Whatever of the control plane waits, draws lots or touches
+a file does it through here, so that a simulator can take this module's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from eau2.errors import UnreachableError
+from eau2.net.address import Address
+from eau2.net.client import connect
+from eau2.net.connection import Connection, Handler, no_requests
+from eau2.net.frame import Buffer
+from eau2.net.message import Message
+from eau2.net.stream import Received
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, for measuring how long something takes. It says nothing about the date."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never less than before. The event loop's time."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Rng(Protocol):
+    """Chance."""
+
+    def random(self) -> float:
+        """A number from 0 up to but not including 1."""
+
+
+class Ids(Protocol):
+    """Names for things that nobody else will ever name so."""
+
+    def new(self) -> str:
+        """128 bits as 32 hexadecimal digits."""
+
+
+class Talk(Protocol):
+    """One request and all that is said about it, at either end; eau2.net.stream.Stream is one."""
+
+    async def send(
+        self, message: Message, payload: Sequence[Buffer] = (), end: bool = False
+    ) -> None:
+        """Say something; `end`: it is the last. Raises the error the request ended with."""
+
+    async def finish(self) -> None:
+        """Say that nothing more follows."""
+
+    async def receive(self) -> Received | None:
+        """What the other end says next; None when it has said all. Raises as `send` does."""
+
+    def cancel(self) -> None:
+        """Give the request up. Does nothing when it is over."""
+
+
+class Net(Protocol):
+    """The way to other nodes, and to this one."""
+
+    async def open(
+        self, node: str, message: Message, *, deadline_s: float, end: bool = False
+    ) -> Talk:
+        """Ask a node by name; `end`: nothing follows from here.
+
+        What is sent may arrive late, twice, or never; then the answer is a PeerLostError or, after
+        `deadline_s`, a DeadlineError. Raises UnreachableError when surely nothing was asked.
+        """
+
+
+class Disk(Protocol):
+    """Files of one node, by paths with "/" below its directory. All raise OSError.
+
+    What a file holds survives a crash once `sync` has returned; that it exists, has a new name or
+    is gone survives once `sync_folder` has.
+    """
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder whose parent exists; nothing if it is there."""
+
+    async def append(self, path: str, data: Buffer) -> None:
+        """Write at the end of a file, which is made if there is none."""
+
+    async def sync(self, path: str) -> None:
+        """Make the content of a file durable."""
+
+    async def sync_folder(self, path: str) -> None:
+        """Make the entries of a folder durable."""
+
+    async def rename(self, old: str, new: str) -> None:
+        """Give a file another name, at once; what had that name is gone."""
+
+    async def size(self, path: str) -> int:
+        """The bytes of a file."""
+
+    async def read(self, path: str, offset: int, size: int) -> bytes:
+        """At most `size` bytes of a file; fewer only at its end."""
+
+    async def names(self, path: str) -> tuple[str, ...]:
+        """What is in a folder, sorted."""
+
+    async def remove(self, path: str) -> None:
+        """Delete a file; nothing if there is none."""
+
+    async def remove_folder(self, path: str) -> None:
+        """Delete a folder and all in it; nothing if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All of it together, as one node has it."""
+
+    clock: Clock
+    rng: Rng
+    ids: Ids
+    net: Net
+    disk: Disk
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """The result of a call that waits for a disk, without stopping the loop meanwhile."""
+    return await asyncio.to_thread(call)
+
+
+class LoopClock:
+    """The running event loop's clock."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class SystemRng:
+    """Chance from the operating system."""
+
+    def __init__(self) -> None:
+        self._source = random.SystemRandom()
+
+    def random(self) -> float:
+        return self._source.random()
+
+
+class SystemIds:
+    """Random ids: two are the same with a probability that can be neglected."""
+
+    def new(self) -> str:
+        return uuid.uuid4().hex
+
+
+class TcpNet:
+    """Nodes by their addresses, with one connection to each, made when first needed."""
+
+    def __init__(
+        self,
+        addresses: Mapping[str, Address],
+        *,
+        name: str,
+        store_id: str = "",
+        handler: Handler = no_requests,
+    ) -> None:
+        """name: this node's own; `handler` answers what comes back on the same connections."""
+        self._addresses = dict(addresses)
+        self._name = name
+        self._store_id = store_id
+        self._handler = handler
+        self._connections: dict[str, Connection] = {}
+        self._connecting: dict[str, asyncio.Lock] = {}
+
+    async def open(
+        self, node: str, message: Message, *, deadline_s: float, end: bool = False
+    ) -> Talk:
+        """See Net."""
+        connection = await self._connection(node)
+        return await connection.open(message, deadline_s=deadline_s, end=end)
+
+    async def _connection(self, node: str) -> Connection:
+        async with self._connecting.setdefault(node, asyncio.Lock()):
+            known = self._connections.get(node)
+            if known is not None and not known.closed:
+                return known
+            if node not in self._addresses:
+                raise UnreachableError(f"there is no node called {node!r} in the ring")
+            made = await connect(
+                self._addresses[node],
+                role="node",
+                name=self._name,
+                store_id=self._store_id,
+                handler=self._handler,
+            )
+            self._connections[node] = made
+            return made
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+
+class FileDisk:
+    """Files below the folder `root`, which exists."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root)
+
+    async def make_folder(self, path: str) -> None:
+        await in_thread(lambda: (self._root / path).mkdir(exist_ok=True))
+
+    async def append(self, path: str, data: Buffer) -> None:
+        def work() -> None:
+            flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC
+            file = os.open(self._root / path, flags, 0o644)
+            try:
+                view = memoryview(data).cast("B")
+                while len(view):
+                    view = view[os.write(file, view) :]
+            finally:
+                os.close(file)
+
+        await in_thread(work)
+
+    async def sync(self, path: str) -> None:
+        await in_thread(lambda: _fsync(self._root / path, os.O_RDONLY))
+
+    async def sync_folder(self, path: str) -> None:
+        await in_thread(lambda: _fsync(self._root / path, os.O_RDONLY | os.O_DIRECTORY))
+
+    async def rename(self, old: str, new: str) -> None:
+        await in_thread(lambda: os.rename(self._root / old, self._root / new))
+
+    async def size(self, path: str) -> int:
+        return await in_thread(lambda: (self._root / path).stat().st_size)
+
+    async def read(self, path: str, offset: int, size: int) -> bytes:
+        def work() -> bytes:
+            file = os.open(self._root / path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                parts: list[bytes] = []
+                have = 0
+                while have < size and (part := os.pread(file, size - have, offset + have)):
+                    parts.append(part)
+                    have += len(part)
+                return b"".join(parts)
+            finally:
+                os.close(file)
+
+        return await in_thread(work)
+
+    async def names(self, path: str) -> tuple[str, ...]:
+        return await in_thread(lambda: tuple(sorted(os.listdir(self._root / path))))
+
+    async def remove(self, path: str) -> None:
+        await in_thread(lambda: (self._root / path).unlink(missing_ok=True))
+
+    async def remove_folder(self, path: str) -> None:
+        def work() -> None:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self._root / path)
+
+        await in_thread(work)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    file = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

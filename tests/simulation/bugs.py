@@ -1,0 +1,214 @@
+"""Planted bugs, each a mistake somebody could make in the control plane, as subclasses of it.
+
+The simulation is proved by finding all of them: see test_simulation.py. `seed` is one that finds
+the bug; `python -m tests.simulation.bugs COUNT [NAME...]` looks for them in the first COUNT seeds.
+The rarest need some 1,500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from dataclasses import replace as changed
+
+from eau2.catalog import ChunkKey, ChunkRef
+from eau2.errors import OperationalError, OutcomeUnknownError
+from eau2.kv import transitions
+from eau2.kv.coordinator import Coordinator, SealedChunk, _Reservation
+from eau2.kv.registers import entries
+from eau2.kv.registry import Entry, MemoryRegistry, State
+from eau2.kv.service import Service
+from eau2.kv.sweep import Sweep
+from tests.simulation.chance import Chance
+from tests.simulation.cluster import Parts, SimRegisters
+from tests.simulation.disk import Alive
+from tests.simulation.story import play
+
+
+class UnsyncedContent(Service):
+    """Says Done before the content of a file is durable."""
+
+    async def _keep(self, temporary: str, folder: str, name: str) -> None:
+        await self._disk.rename(temporary, f"{folder}/{name}")
+        await self._disk.sync_folder(folder)
+
+
+class UnsyncedName(Service):
+    """Says Done before the name of a file is durable."""
+
+    async def _keep(self, temporary: str, folder: str, name: str) -> None:
+        await self._disk.sync(temporary)
+        await self._disk.rename(temporary, f"{folder}/{name}")
+
+
+class PublishesEarly(Coordinator):
+    """Takes a chunk for durable when it has been sent."""
+
+    async def _place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
+        task = asyncio.create_task(super()._place(key, sealed))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        nodes = self._ring.holders(self.node, key.number)
+        return ChunkRef(key, sealed.rows, sealed.bytes, sealed.checksum, sealed.statistics, nodes)
+
+
+class TakesUnknownForFailed(Coordinator):
+    """When the answer to a publication is lost, gives the put up and deletes its chunks."""
+
+    async def _publish(self, held: _Reservation, checksum: str) -> None:
+        try:
+            await super()._publish(held, checksum)
+        except OutcomeUnknownError as error:
+            self._delete_later(held.df_id)
+            raise OperationalError("the put failed") from error
+
+
+class DeletesBeforeWithdrawing(Coordinator):
+    """Deletes the chunks of a failed put without asking the register."""
+
+    async def _give_up(self, name: str, df_id: str) -> None:
+        self._delete_later(df_id)
+
+
+class Unfenced(Coordinator):
+    """Publishes whatever has become of the reservation meanwhile."""
+
+    async def _publish(self, held: _Reservation, checksum: str) -> None:
+        def step(entry: Entry | None, tried: bool) -> Entry | None:
+            if transitions.live(entry) == held.df_id or entry is None:
+                return None
+            live = Entry(held.name, State.LIVE, held.df_id, held.version, checksum)
+            return changed(live, revision=entry.revision + 1)
+
+        await self._change(held.name, step)
+
+
+class DropsWhateverIsThere(Coordinator):
+    """A drop that is repeated takes the frame that has come to the name meanwhile."""
+
+    async def drop(self, name: str) -> bool:
+        def step(entry: Entry | None, tried: bool) -> Entry | None:
+            df_id = transitions.live(entry)
+            return None if df_id is None else transitions.drop(df_id)(entry, tried)
+
+        found = transitions.live(await self._read(name)) is not None
+        if found:
+            await self._change(name, step)
+        return found
+
+
+class RemembersRegisters(Coordinator):
+    """Asks the register of a name only once."""
+
+    _known: dict[str, Entry | None]
+
+    async def _read(self, name: str) -> Entry | None:
+        if not hasattr(self, "_known"):
+            self._known = {}
+        if name not in self._known:
+            self._known[name] = await super()._read(name)
+        return self._known[name]
+
+
+class ForgetsPending(Sweep):
+    """Takes chunks for garbage that no LIVE frame lists: those of puts under way too."""
+
+    async def once(self) -> None:
+        held = await self._service.writes()
+        every = entries(self._world, self._registry, self._limits)
+        live = [transitions.live(entry) async for entry in every]
+        for df_id in held:
+            if df_id not in live:
+                await self._service.delete(df_id)
+
+
+class ReadsRegistersFirst(Sweep):
+    """Looks at the disk after it has read the registers."""
+
+    async def once(self) -> None:
+        every = entries(self._world, self._registry, self._limits)
+        found = [entry async for entry in every]
+        wanted = {transitions.live(entry) for entry in found}
+        wanted |= {transitions.pending(entry) for entry in found}
+        for df_id in await self._service.writes():
+            if df_id not in wanted:
+                await self._service.delete(df_id)
+        await super().once()
+
+
+class AnswersBeforeCommit(SimRegisters):
+    """The registers answer before what they wrote is durable."""
+
+    def __init__(self, durable: MemoryRegistry, life: Alive, chance: Chance) -> None:
+        super().__init__(MemoryRegistry(), life, chance)
+        self._medium = durable
+        for entry in durable.list():
+            self.durable.cas(entry.name, None, entry)
+
+    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
+        done = self.durable.cas(name, expect, value)
+        asyncio.get_running_loop().call_later(0.3, self._commit, name)
+        return done
+
+    def _commit(self, name: str) -> None:
+        if self._life.alive:
+            self._medium.cas(name, self._medium.read(name), self.durable.read(name))
+
+
+class IgnoresRevisions(SimRegisters):
+    """A change that comes late finds a register that only looks like the one it expects."""
+
+    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
+        now = self.durable.read(name)
+        if now is not None and expect is not None:
+            expect = changed(expect, revision=now.revision)
+        return await super().cas(name, expect, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A planted bug, and a seed that finds it."""
+
+    parts: Parts
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What the bug's class is called."""
+        plain = Parts()
+        pairs = (
+            (self.parts.coordinator, plain.coordinator),
+            (self.parts.service, plain.service),
+            (self.parts.sweep, plain.sweep),
+            (self.parts.registers, plain.registers),
+        )
+        return next(part.__name__ for part, right in pairs if part is not right)
+
+
+BUGS = (
+    Bug(Parts(service=UnsyncedContent), 0),
+    Bug(Parts(service=UnsyncedName), 0),
+    Bug(Parts(coordinator=PublishesEarly), 4),
+    Bug(Parts(coordinator=TakesUnknownForFailed), 252),
+    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 415),
+    Bug(Parts(coordinator=Unfenced), 7),
+    Bug(Parts(coordinator=DropsWhateverIsThere), 1117),
+    Bug(Parts(coordinator=RemembersRegisters), 0),
+    Bug(Parts(sweep=ForgetsPending), 2),
+    Bug(Parts(sweep=ReadsRegistersFirst), 7),
+    Bug(Parts(registers=AnswersBeforeCommit), 0),
+    Bug(Parts(registers=IgnoresRevisions), 1440),
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Print which seeds find each bug, or each one that is named."""
+    for bug in BUGS:
+        if arguments[1:] and bug.name not in arguments[1:]:
+            continue
+        found = [seed for seed in range(int(arguments[0])) if play(seed, bug.parts).faults]
+        print(f"{bug.name}: {len(found)} seeds, first {found[:8]}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

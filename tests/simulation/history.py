@@ -1,0 +1,78 @@
+"""Is there an order of the operations on one name that explains all their answers?
+
+Owns: the search for it (Wing and Gong 1993, with Lowe's memory of configurations). Comes in: what
+was asked when, and what came back; goes out: whether it is linearizable. An operation whose outcome
+is unknown may have taken effect at any later moment, or never.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Result(Enum):
+    """How an operation ended."""
+
+    OK = auto()
+    EXISTS = auto()
+    FAILED = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """kind: "put", "replace", "drop" or "get". value: the frame that was put or found, or None.
+
+    A drop that is OK has the value 1 if it found a frame, else 0.
+    """
+
+    kind: str
+    value: int | None
+    result: Result
+    start: float
+    end: float
+
+
+def linearizable(operations: list[Operation]) -> bool:
+    """Whether the answers can be those of one register that was absent at first."""
+    told = [op for op in operations if op.result is not Result.FAILED and _tells(op)]
+    ends = [math.inf if op.result is Result.UNKNOWN else op.end for op in told]
+    needed = sum(1 << i for i, op in enumerate(told) if op.result is not Result.UNKNOWN)
+    seen: set[tuple[int, int | None]] = set()
+    stack: list[tuple[int, int | None]] = [(0, None)]
+    while stack:
+        done, state = stack.pop()
+        if done & needed == needed:
+            return True
+        if (done, state) in seen:
+            continue
+        seen.add((done, state))
+        first_end = min(end for i, end in enumerate(ends) if not done >> i & 1)
+        for i, op in enumerate(told):
+            if not done >> i & 1 and op.start <= first_end:
+                allowed, after = _apply(op, state)
+                if allowed:
+                    stack.append((done | 1 << i, after))
+    return False
+
+
+def _tells(op: Operation) -> bool:
+    return op.kind != "get" or op.result is Result.OK
+
+
+def _apply(op: Operation, state: int | None) -> tuple[bool, int | None]:
+    """Whether the operation may happen in this state, and the state after it."""
+    match op.kind:
+        case "put" | "replace" if op.result is Result.EXISTS:
+            return state is not None, state
+        case "put":
+            return state is None, op.value
+        case "replace":
+            return True, op.value
+        case "drop":
+            # Two drops at the same time may both have found the frame that both removed.
+            return op.value != 0 or state is None, None
+        case _:
+            return state == op.value, state

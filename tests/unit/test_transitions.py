@@ -1,0 +1,158 @@
+"""The steps of a register, one by one; and revisions in the registry's file."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eau2.errors import (
+    NameExistsError,
+    OutcomeUnknownError,
+    ProtocolError,
+    StoreBusyError,
+    StoreError,
+    WithdrawnError,
+)
+from eau2.kv.registers import from_wire, page_of, to_wire
+from eau2.kv.registry import Entry, SqliteRegistry, State
+from eau2.kv.transitions import Step, abort, drop, publish, renew, reserve
+from eau2.net.message import RegisterEntry
+
+PENDING = Entry("t", State.PENDING, "new", 1, revision=1)
+LIVE = Entry("t", State.LIVE, "old", 4, "sum", revision=7)
+UPDATING = replace(LIVE, pending="new", revision=8)
+PUBLISHED = Entry("t", State.LIVE, "new", 5, "digest", revision=9)
+OTHER = Entry("t", State.LIVE, "third", 6, revision=12)
+
+PUT = reserve("t", "new", False)
+REPLACE = reserve("t", "new", True)
+PUBLISH = publish("t", "new", 5, "digest", "old")
+PUBLISH_FIRST = publish("t", "new", 1, "digest", None)
+
+
+def gone(entry: Entry, state: State) -> Entry:
+    return replace(entry, state=state, revision=entry.revision + 1)
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        (PUT, None, PENDING),
+        (PUT, gone(LIVE, State.DROPPED), replace(PENDING, revision=9)),
+        (PUT, PENDING, None),
+        (REPLACE, LIVE, UPDATING),
+        (REPLACE, UPDATING, None),
+        (renew("t", "new"), PENDING, replace(PENDING, revision=2)),
+        (renew("t", "new"), UPDATING, replace(UPDATING, revision=9)),
+        (PUBLISH, UPDATING, PUBLISHED),
+        (PUBLISH, PUBLISHED, None),
+        (PUBLISH, gone(PUBLISHED, State.DROPPED), None),
+        (PUBLISH_FIRST, PENDING, Entry("t", State.LIVE, "new", 1, "digest", revision=2)),
+        (abort("new"), PENDING, replace(PENDING, state=State.ABORTED, revision=2)),
+        (abort("new"), UPDATING, replace(LIVE, revision=9)),
+        (abort("new", 1), PENDING, replace(PENDING, state=State.ABORTED, revision=2)),
+        (abort("new", 2), PENDING, None),
+        (abort("new"), PUBLISHED, None),
+        (abort("new"), None, None),
+        (drop("old"), LIVE, gone(LIVE, State.DROPPED)),
+        (drop("old"), UPDATING, replace(LIVE, state=State.DROPPED, revision=9)),
+        (drop("old"), OTHER, None),
+        (drop("old"), None, None),
+    ],
+)
+@pytest.mark.parametrize("tried", [False, True])
+def test_a_step_goes_where_it_should(
+    step: Step, before: Entry | None, after: Entry | None, tried: bool
+) -> None:
+    assert step(before, tried) == after
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "tried", "error"),
+    [
+        (PUT, LIVE, False, NameExistsError),
+        (PUT, replace(UPDATING, pending="third"), False, NameExistsError),
+        (REPLACE, replace(UPDATING, pending="third"), False, StoreBusyError),
+        (REPLACE, replace(PENDING, df_id="third"), False, StoreBusyError),
+        (PUT, gone(PENDING, State.ABORTED), True, WithdrawnError),
+        (renew("t", "new"), None, False, WithdrawnError),
+        (renew("t", "new"), LIVE, True, WithdrawnError),
+        (PUBLISH, LIVE, True, WithdrawnError),
+        (PUBLISH, gone(LIVE, State.DROPPED), True, WithdrawnError),
+        (PUBLISH, OTHER, False, WithdrawnError),
+        (PUBLISH, OTHER, True, OutcomeUnknownError),
+        (PUBLISH_FIRST, gone(PENDING, State.ABORTED), True, WithdrawnError),
+        (PUBLISH_FIRST, OTHER, True, OutcomeUnknownError),
+    ],
+)
+def test_a_step_is_refused(
+    step: Step, before: Entry | None, tried: bool, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        step(before, tried)
+
+
+def test_every_change_raises_the_revision() -> None:
+    steps = (PUT, REPLACE, renew("t", "new"), PUBLISH, abort("new"), drop("old"))
+    for before in (PENDING, LIVE, UPDATING, PUBLISHED, OTHER, gone(LIVE, State.DROPPED)):
+        for step in steps:
+            try:
+                after = step(before, False)
+            except (NameExistsError, StoreBusyError, WithdrawnError):
+                continue
+            assert after is None or after.revision == before.revision + 1
+
+
+def test_entries_travel() -> None:
+    for entry in (PENDING, UPDATING, gone(LIVE, State.DROPPED)):
+        assert from_wire(to_wire(entry)) == entry
+    with pytest.raises(ProtocolError, match="SLEEPING"):
+        from_wire(RegisterEntry("t", "SLEEPING", "x", 1))
+
+
+def test_pages_cover_all_registers_once() -> None:
+    all_entries = tuple(replace(LIVE, name=name) for name in ("A", "b", "C", "d", "E"))
+    found: list[Entry] = []
+    more, after = True, ""
+    while more:
+        page, more = page_of(all_entries, after, 2)
+        found += page
+        after = page[-1].name.lower()
+    assert tuple(found) == all_entries
+    assert page_of((), "", 2) == ((), False)
+
+
+def test_revisions_are_kept_and_guarded(tmp_path: Path) -> None:
+    path = tmp_path / "names"
+    registry = SqliteRegistry(path, 1.0)
+    assert registry.cas("t", None, LIVE)
+    assert not registry.cas("t", replace(LIVE, revision=6), OTHER)
+    registry.close()
+    registry = SqliteRegistry(path, 1.0)
+    assert registry.read("t") == LIVE
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE register SET revision = 8")
+    db.close()
+    with pytest.raises(StoreError, match="damaged"):
+        registry.read("t")
+    registry.close()
+
+
+def test_registers_of_an_older_file_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "names"
+    plain = replace(LIVE, revision=0)
+    registry = SqliteRegistry(path, 1.0)
+    registry.cas("t", None, plain)
+    registry.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE register DROP COLUMN revision")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    registry = SqliteRegistry(path, 1.0)
+    assert registry.read("t") == plain
+    assert registry.cas("t", plain, LIVE)
+    assert registry.read("t") == LIVE
+    registry.close()

@@ -1,0 +1,300 @@
+"""The world, real and simulated: one contract for disks; and a put over three real TCP nodes."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from eau2.catalog import ColumnSchema, ColumnStatistics, FrameSchema
+from eau2.errors import Error, MissingError, NameExistsError, ProtocolError, UsageError
+from eau2.kv.coordinator import Coordinator, SealedChunk
+from eau2.kv.exchange import tell
+from eau2.kv.membership import Membership
+from eau2.kv.registers import LocalRegistry, RemoteRegistry
+from eau2.kv.registry import SqliteRegistry
+from eau2.kv.service import Service
+from eau2.kv.sweep import Sweep
+from eau2.net.address import Address
+from eau2.net.message import ChunkId, DeleteWrites, PutChunk
+from eau2.net.server import Server
+from eau2.types import Kind, SqlType
+from eau2.world import Disk, FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
+from tests.processes import ROOT
+from tests.simulation.disk import Platter, SimDisk
+
+SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
+DF_ID = "0" * 32
+
+
+class Immortal:
+    """A life without end."""
+
+    alive = True
+
+    async def thaw(self) -> None:
+        """Never stopped."""
+
+
+@pytest.fixture(params=["files", "simulated"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Disk:
+    if request.param == "files":
+        return FileDisk(tmp_path)
+    return SimDisk(Platter(random.Random(1)), Immortal())
+
+
+def test_disks_keep_one_contract(disk: Disk) -> None:
+    async def story() -> None:
+        await disk.make_folder("a")
+        await disk.make_folder("a")
+        await disk.make_folder("a/b")
+        await disk.append("a/f.tmp", b"")
+        await disk.append("a/f.tmp", b"hello ")
+        await disk.append("a/f.tmp", bytearray(b"world"))
+        await disk.sync("a/f.tmp")
+        assert await disk.names("a") == ("b", "f.tmp")
+        await disk.append("a/f", b"old")
+        await disk.rename("a/f.tmp", "a/f")
+        await disk.sync_folder("a")
+        await disk.sync_folder("")
+        assert await disk.size("a/f") == 11
+        assert await disk.read("a/f", 4, 4) == b"o wo"
+        assert await disk.read("a/f", 9, 100) == b"ld"
+        assert await disk.names("") == ("a",)
+        await disk.remove("a/none")
+        await disk.append("a/b/g", b"x")
+        await disk.remove_folder("a/b")
+        await disk.remove_folder("a/b")
+        assert await disk.names("a") == ("f",)
+        await disk.remove("a/f")
+        assert await disk.names("a") == ()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda disk: disk.append("none/f", b""),
+        lambda disk: disk.make_folder("none/f"),
+        lambda disk: disk.names("none"),
+        lambda disk: disk.sync("none"),
+        lambda disk: disk.sync_folder("none"),
+        lambda disk: disk.size("none"),
+        lambda disk: disk.read("none", 0, 1),
+        lambda disk: disk.rename("none", "a"),
+    ],
+)
+def test_what_is_not_there_is_not_found(
+    disk: Disk, work: Callable[[Disk], Awaitable[object]]
+) -> None:
+    async def story() -> None:
+        with pytest.raises(FileNotFoundError):
+            await work(disk)
+
+    asyncio.run(story())
+
+
+def test_a_platter_keeps_what_was_synced_and_may_lose_the_rest() -> None:
+    lost: set[str] = set()
+    kept: set[str] = set()
+
+    async def story(seed: int) -> None:
+        platter = Platter(random.Random(seed))
+        disk = SimDisk(platter, Immortal())
+        await disk.append("safe", b"12345")
+        await disk.sync("safe")
+        await disk.sync_folder("")
+        await disk.append("safe", b"67890")
+        await disk.append("new", b"abc")
+        platter.crash()
+        now = await disk.read("safe", 0, 10)
+        assert now.startswith(b"12345")
+        (kept if now == b"1234567890" else lost).add("content")
+        (kept if "new" in await disk.names("") else lost).add("name")
+
+    for seed in range(50):
+        asyncio.run(story(seed))
+    assert lost == kept == {"content", "name"}
+
+
+class Ring:
+    """Three nodes of this process, each with its own folder, listening on loopback."""
+
+    def __init__(self, root: Path) -> None:
+        self.ring = Membership(("n0", "n1", "n2"), ("n0",))
+        self.addresses: dict[str, Address] = {}
+        self.servers: dict[str, Server] = {}
+        self.nets: list[TcpNet] = []
+        self.services: dict[str, Service] = {}
+        self.root = root
+        self.registry = SqliteRegistry(root / "names", 1.0)
+
+    def world(self, node: str) -> World:
+        folder = self.root / node
+        folder.mkdir(exist_ok=True)
+        net = TcpNet(self.addresses, name=node)
+        self.nets.append(net)
+        return World(LoopClock(), SystemRng(), SystemIds(), net, FileDisk(folder))
+
+    async def start(self) -> None:
+        for node in self.ring.slots:
+            registers = LocalRegistry(self.registry) if node in self.ring.voters else None
+            self.services[node] = Service(node, self.world(node), registers)
+            await self.services[node].start()
+            self.servers[node] = Server(self.services[node].answer, name=node, store_id="s")
+            self.addresses[node] = await self.servers[node].start(Address("127.0.0.1", 0))
+
+    def coordinator(self, node: str) -> Coordinator:
+        world = self.world(node)
+        return Coordinator(node, world, RemoteRegistry(world, "n0"), self.ring)
+
+    def files(self, node: str) -> list[str]:
+        return [path.name for path in sorted((self.root / node).rglob("*")) if path.is_file()]
+
+    async def stop(self) -> None:
+        for net in self.nets:
+            net.close()
+        for server in self.servers.values():
+            await server.stop(0)
+        self.registry.close()
+
+
+@asynccontextmanager
+async def ring_of_three(root: Path) -> AsyncIterator[Ring]:
+    ring = Ring(root)
+    await ring.start()
+    try:
+        yield ring
+    finally:
+        await ring.stop()
+
+
+async def chunks(count: int, size: int) -> AsyncIterator[SealedChunk]:
+    for number in range(count):
+        data = bytes([number]) * size
+        statistics = (ColumnStatistics(0, number, number),)
+        yield SealedChunk((data,), 1, size, xxhash.xxh3_128_hexdigest(data), statistics)
+
+
+def test_a_put_over_tcp_and_files_is_the_same_road(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with ring_of_three(tmp_path) as ring:
+            taker, other = ring.coordinator("n1"), ring.coordinator("n2")
+            frame = await taker.put("big", SCHEMA, chunks(5, 9_000_000))
+            assert [ref.locations[0] for ref in frame.chunks] == ["n1", "n2", "n0", "n1", "n2"]
+            assert await other.get("BIG") == frame
+            for number, ref in enumerate(frame.chunks):
+                assert await other.chunk(ref) == bytes([number]) * 9_000_000
+            assert ring.files("n0") == ["2.arrow", "manifest"]
+            assert ring.files("n1") == ["0.arrow", "3.arrow", "manifest"]
+            assert ring.files("n2") == ["1.arrow", "4.arrow"]
+            with pytest.raises(NameExistsError):
+                await other.put("Big", SCHEMA, chunks(1, 10))
+            assert await other.names() == ("big",)
+            newer = await other.put("big", SCHEMA, chunks(1, 10), replace=True)
+            await other.settle()
+            assert await taker.get("big") == newer
+            assert await taker.epoch() == 2
+            assert ring.files("n2") == ["0.arrow", "manifest"]
+            assert await other.drop("big")
+            await other.settle()
+            assert [ring.files(node) for node in ring.ring.slots] == [[], [], []]
+
+    asyncio.run(story())
+
+
+def test_a_node_that_is_gone_fails_the_put_and_is_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with ring_of_three(tmp_path) as ring:
+            taker = ring.coordinator("n0")
+            await ring.servers["n2"].stop(0)
+            with pytest.raises(Error, match="n2"):
+                await taker.put("t", SCHEMA, chunks(3, 10))
+            assert await taker.get("t") is None
+            await taker.settle()
+            assert [ring.files(node) for node in ring.ring.slots] == [[], [], []]
+            ring.servers["n2"] = Server(ring.services["n2"].answer, name="n2", store_id="s")
+            await ring.servers["n2"].start(ring.addresses["n2"])
+            assert len((await taker.put("t", SCHEMA, chunks(3, 10))).chunks) == 3
+
+    asyncio.run(story())
+
+
+def test_a_missing_chunk_is_told_by_name_and_a_sweep_finds_garbage(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with ring_of_three(tmp_path) as ring:
+            coordinator = ring.coordinator("n2")
+            frame = await coordinator.put("t", SCHEMA, chunks(1, 10))
+            folder = ring.root / "n2" / "chunks"
+            (folder / frame.df_id / "0.arrow").unlink()
+            with pytest.raises(MissingError, match="n2"):
+                await coordinator.chunk(frame.chunks[0])
+            (folder / DF_ID).mkdir()
+            (folder / DF_ID / "7.arrow").write_bytes(b"x")
+            world = ring.world("n2")
+            sweep = Sweep(world, RemoteRegistry(world, "n0"), ring.services["n2"])
+            await sweep.once()
+            assert [path.name for path in folder.iterdir()] == [frame.df_id]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        DeleteWrites(("../n1",)),
+        DeleteWrites(("",)),
+        PutChunk(ChunkId("..", 0), 1, 1, ""),
+        PutChunk(ChunkId(DF_ID, 0), 1, 1 << 50, ""),
+    ],
+)
+def test_a_request_cannot_leave_the_folder_or_fill_the_disk(
+    tmp_path: Path, request_: PutChunk | DeleteWrites
+) -> None:
+    async def story() -> None:
+        async with ring_of_three(tmp_path) as ring:
+            with pytest.raises(ProtocolError, match="n0"):
+                await tell(ring.world("n1").net, "n0", request_, 5.0)
+
+    asyncio.run(story())
+
+
+def test_a_ring_makes_sense() -> None:
+    ring = Membership(("a", "b", "c"), ("b",), replicas=2)
+    assert ring.holders("c", 1) == ("a", "b")
+    assert ring.manifest_holders("c") == ("b", "c", "a")
+    for wrong in ((("a", "a"), ("a",)), ((), ()), (("a",), ("b",))):
+        with pytest.raises(UsageError):
+            Membership(*wrong)
+    with pytest.raises(UsageError):
+        Membership(("a",), ("a",), 2)
+    with pytest.raises(UsageError):
+        ring.position("d")
+
+
+CONTROL_PLANE = ("coordinator", "exchange", "membership", "registers", "service", "sweep")
+WORLDLY = {"datetime", "io", "os", "random", "secrets", "shutil", "socket", "tempfile", "threading"}
+WORLDLY |= {"pathlib", "sqlite3", "subprocess", "time", "uuid"}
+
+
+@pytest.mark.parametrize("module", [*CONTROL_PLANE, "transitions"])
+def test_the_control_plane_touches_the_world_only_through_it(module: str) -> None:
+    tree = ast.parse((ROOT / "eau2" / "kv" / f"{module}.py").read_text("utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in ("to_thread", "run_in_executor", "TaskGroup", "wait")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "open"
+    assert imported & WORLDLY == set()
