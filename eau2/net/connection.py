@@ -12,6 +12,7 @@ those being answered here are cancelled.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -48,6 +49,8 @@ from eau2.net.stream import Received, Stream, message_frame, raised, told
 
 _log = logging.getLogger("eau2.net")
 
+_numbers = itertools.count(1)
+
 Answer = Message | tuple[Message, Sequence[Buffer]] | None
 """What a handler returns: its last message, that with a payload, or nothing more to say."""
 
@@ -66,7 +69,8 @@ class Connection:
     """One end of a connection. Made by net/server.py and net/client.py.
 
     Give `hello` on the connecting end, `greet` on the accepting one: it turns a Hello into a
-    Welcome, or raises the error to refuse it with. `welcome` is set once the hello is done.
+    Welcome, or raises the error to refuse it with. `welcome` is set once the hello is done, and
+    `role` to what the peer's hello says. No two connections of a process have the same `number`.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Connection:
         on_closed: Callable[[Connection, Error | None], None] | None = None,
     ) -> None:
         self.peer = channel.peer
+        self.number = next(_numbers)
+        self.role = ""
         self.hello = hello
         self.welcome: Welcome | None = None
         self.draining = False
@@ -300,6 +306,7 @@ class Connection:
         except Error as error:
             self.close(error)
             return
+        self.role = hello.role
         self._name_peer(hello.name)
         self._channel.hello_done()
         self._send(welcome)

@@ -72,6 +72,8 @@ class Kind(IntEnum):
     STATEMENT_RESULT = 17
     ROWS = 18
     PIECE = 19
+    PUT_FRAME = 20
+    DESCRIBE_FRAME = 21
     RUN_TASK = 32
     TASK_RESULT = 33
     PUT_CHUNK = 48
@@ -89,6 +91,10 @@ class Kind(IntEnum):
     NUMBER = 69
     NODE_INFO = 80
     NODE_DESCRIPTION = 81
+    JOIN = 82
+    GET_RING = 83
+    RING = 84
+    RING_CHANGED = 85
 
 
 class Header(NamedTuple):

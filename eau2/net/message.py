@@ -120,13 +120,15 @@ class Done(Message):
 class Statement(Message):
     """Run a statement. Answered with Rows, then a StatementResult.
 
-    parameters: (position or name, SQL type or "", value) each. format: "box", "csv", "json" for
-    rendered bytes, "arrow" for an Arrow IPC stream. width: the screen's columns, for "box".
+    parameters: (position or name, SQL type or "", value) each. format: "rows" for payloads that
+    are each an Arrow IPC stream of their own, of the last statement in the text; "box", "csv",
+    "json" or "arrow" for bytes as a terminal or a file takes them, of every statement. width: the
+    screen's columns, for "box"; 0 for any number.
     """
 
     text: str
     parameters: tuple[tuple[int | Name, Name, Scalar], ...] = ()
-    format: Name = "arrow"
+    format: Name = "rows"
     width: Count = 0
     settings: Mapping[Name, str] = field(default_factory=dict)
 
@@ -156,6 +158,38 @@ class Piece(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class PutFrame(Message):
+    """Store a frame under a name: its rows follow as Rows, each an Arrow IPC stream.
+
+    The payload is such a stream without rows, for the schema. session: keep it in memory, for this
+    connection, in place of what has that name. Answered with Done.
+    """
+
+    name: str
+    replace: bool
+    chunk_rows: Count
+    session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeFrame(Message):
+    """What is the frame of this name? Answered with a ChunkResult, its manifest as Pieces."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChunk:
+    """A chunk to read, and what its file must be."""
+
+    df_id: Name
+    number: Count
+    rows: Count
+    bytes: Count
+    checksum: Name
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkId:
     """Names a chunk: the write that made it, and its number within that write."""
 
@@ -167,14 +201,14 @@ class ChunkId:
 class RunTask(Message):
     """Run the fragment in the payload over the chunks together and the inputs.
 
-    The rows of the inputs (numbers of earlier stages) follow as Rows. Answered with Rows, then a
-    TaskResult.
+    The rows of the inputs (numbers of earlier stages) follow as Rows, one payload at least for
+    each. Answered with Rows (one at least, which shows the columns), then a TaskResult.
     """
 
     stage: Count
     number: Count
     attempt: Count
-    chunks: tuple[ChunkId, ...]
+    chunks: tuple[TaskChunk, ...]
     inputs: tuple[Count, ...] = ()
 
 
@@ -322,6 +356,48 @@ class NodeDescription(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A node of the ring. id: of its data directory, which it keeps when its address changes."""
+
+    name: Name
+    id: Name
+    address: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Message):
+    """Let this node into the ring, or take note of its address. Answered with a Ring.
+
+    id: of its data directory. Asked of any node; the voter's answer is passed on.
+    """
+
+    id: Name
+    address: Name
+
+
+@dataclass(frozen=True, slots=True)
+class GetRing(Message):
+    """Which nodes are there? Answered with a Ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring(Message):
+    """The nodes in the order of the ring; epoch grows with every change. voters: names."""
+
+    store_id: Name
+    epoch: Count
+    members: tuple[Member, ...]
+    voters: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RingChanged(Message):
+    """Said by a voter to the other nodes: this is the ring now. Answered with Done."""
+
+    ring: Ring
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A line of the table of kinds: whether it may open a stream, and carry a payload."""
 
@@ -360,6 +436,12 @@ TABLE: Mapping[Kind, Row] = {
     Kind.NUMBER: Row(Number),
     Kind.NODE_INFO: Row(NodeInfo, opens=True),
     Kind.NODE_DESCRIPTION: Row(NodeDescription),
+    Kind.PUT_FRAME: Row(PutFrame, opens=True, payload=True),
+    Kind.DESCRIBE_FRAME: Row(DescribeFrame, opens=True),
+    Kind.JOIN: Row(Join, opens=True),
+    Kind.GET_RING: Row(GetRing, opens=True),
+    Kind.RING: Row(Ring),
+    Kind.RING_CHANGED: Row(RingChanged, opens=True),
 }
 """Every kind of message. To add one: a number in net/header.py, a class, a line here."""
 

@@ -41,12 +41,17 @@ class Server:
         name: str,
         software: str = "",
         admit: Callable[[Hello], None] | None = None,
+        on_closed: Callable[[int], None] | None = None,
         limits: WireLimits = WIRE,
     ) -> None:
-        """admit: may refuse a peer by what its hello says, by raising an Error."""
+        """admit: may refuse a peer by what its hello says, by raising an Error.
+
+        on_closed: is told the number of each connection that has ended (Stream.connection).
+        """
         self._handler = handler
         self._welcome = Welcome(VERSION, store_id, name, software)
         self._admit = admit
+        self._on_closed = on_closed
         self._limits = limits
         self._listening: socket.socket | None = None
         self._connections: set[Connection] = set()
@@ -149,6 +154,8 @@ class Server:
 
     def _closed(self, connection: Connection, reason: Error | None) -> None:
         self._connections.discard(connection)
+        if self._on_closed is not None:
+            self._on_closed(connection.number)
         if reason is not None and connection.welcome is None:
             _log.info("connection of %s ended: %s", connection.peer, reason.message)
 

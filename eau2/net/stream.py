@@ -49,6 +49,11 @@ class Received:
 class Wire(Protocol):
     """What a stream needs of its connection."""
 
+    number: int
+    """No two connections of a process have the same."""
+    role: str
+    """What the asking end says it is, where this end is the answering one."""
+
     @property
     def peer(self) -> str:
         """Who is at the other end, for messages."""
@@ -101,6 +106,16 @@ class Stream:
     def peer(self) -> str:
         """Who is at the other end, for messages."""
         return self._wire.peer
+
+    @property
+    def connection(self) -> int:
+        """The number of the stream's connection, which no other connection has."""
+        return self._wire.number
+
+    @property
+    def role(self) -> str:
+        """What an asker has said it is in its hello."""
+        return self._wire.role
 
     @property
     def done(self) -> bool:

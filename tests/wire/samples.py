@@ -15,12 +15,16 @@ from eau2.net.message import (
     Credit,
     DeleteChunks,
     DeleteWrites,
+    DescribeFrame,
     Done,
     Epoch,
     ErrorMessage,
     GetChunk,
     GetManifest,
+    GetRing,
     Hello,
+    Join,
+    Member,
     Message,
     NodeDescription,
     NodeInfo,
@@ -29,6 +33,7 @@ from eau2.net.message import (
     Ping,
     Pong,
     PutChunk,
+    PutFrame,
     PutManifest,
     RegisterEntry,
     RegistryCas,
@@ -36,10 +41,13 @@ from eau2.net.message import (
     RegistryList,
     RegistryRead,
     Request,
+    Ring,
+    RingChanged,
     Rows,
     RunTask,
     Statement,
     StatementResult,
+    TaskChunk,
     TaskResult,
     Welcome,
     encode_message,
@@ -48,6 +56,7 @@ from eau2.net.message import (
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))
 _ENTRY = RegisterEntry("lineitem", "LIVE", "d3adbeef", 3, "00ff", None, 5)
+_RING = Ring("store", 2, (Member("n1", "d3adbeef", "127.0.0.1:7700"),), ("n1",))
 
 MESSAGES: tuple[Message, ...] = (
     Hello((1, 1), "node", "store", "n1", "token"),
@@ -66,7 +75,7 @@ MESSAGES: tuple[Message, ...] = (
     StatementResult((("a", "BIGINT"), ("b", "DECIMAL(10,2)")), 12, 0.25),
     Rows(1_000, 2),
     Piece(1 << 40),
-    RunTask(1, 2, 0, _CHUNKS, (0, 3)),
+    RunTask(1, 2, 0, (TaskChunk("d3adbeef", 7, 1_048_576, 99, "00ff"),), (0, 3)),
     TaskResult(5, 0.5),
     PutChunk(_CHUNKS[0], 1_048_576, 99, "abc"),
     GetChunk(_CHUNKS[1]),
@@ -83,6 +92,13 @@ MESSAGES: tuple[Message, ...] = (
     Number(-1),
     NodeInfo(),
     NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5),
+    PutFrame("lineitem", True, 1_048_576),
+    PutFrame("t", False, 2, True),
+    DescribeFrame("lineitem"),
+    Join("d3adbeef", "127.0.0.1:7701"),
+    GetRing(),
+    _RING,
+    RingChanged(_RING),
 )
 
 
