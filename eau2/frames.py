@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, Frame
+from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkRef, Frame
 from eau2.config import LIMITS
 from eau2.kv.store import Store
 
@@ -72,20 +72,21 @@ class LocalFrames:
                 self._transient.drop(self._read.pop(oldest).name)
         return frame
 
-    def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+    def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """See node.ChunkSource.read."""
+        key = chunk.key
         if key.df_id.startswith(FILE_PREFIX):
             from eau2.kv import files
 
             return files.read(key, columns)
         for store in (self.registered, self._transient):
             if store.holds(key):
-                return store.read(key, columns)
-        return self.stored.read(key, columns)
+                return store.read(chunk, columns)
+        return self.stored.read(chunk, columns)
 
-    def chunk_file(self, key: ChunkKey) -> str | None:
+    def chunk_file(self, chunk: ChunkRef) -> str | None:
         """See node.ChunkSource.chunk_file."""
-        return self.stored.chunk_file(key) if self.stored.holds(key) else None
+        return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
 
     def close(self) -> None:
         """Close the store; registered frames are forgotten."""

@@ -1,7 +1,7 @@
 """A node: holds chunks, runs tasks over them. Here it is the one inside this process.
 
 Owns: how a task message becomes rows: decode the fragment, fetch the chunks, call the kernels.
-Comes in: an encoded fragment and chunk keys. Goes out: a DataFrame.
+Comes in: an encoded fragment and chunks. Goes out: a DataFrame.
 Does not know: SQL, plans, who asked.
 """
 
@@ -13,7 +13,7 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey
+from eau2.catalog import ChunkRef
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.net.message import decode_fragment
 from eau2.operators.base import Operator
@@ -24,10 +24,10 @@ from eau2.types import stored_arrow
 class ChunkSource(Protocol):
     """Where a node finds the rows of a chunk."""
 
-    def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+    def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """The named columns of a chunk, in stored form. Raises CorruptChunkError."""
 
-    def chunk_file(self, key: ChunkKey) -> str | None:
+    def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file that is a chunk; None when there is none. Raises CorruptChunkError."""
 
 
@@ -43,7 +43,7 @@ class Node:
     def run(
         self,
         fragment: bytes,
-        chunks: tuple[ChunkKey, ...],
+        chunks: tuple[ChunkRef, ...],
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None = None,
     ) -> pl.DataFrame:
@@ -63,19 +63,19 @@ class Node:
             self._decoded[fragment] = root
         return root
 
-    def _files(self, scan: ScanChunks, keys: tuple[ChunkKey, ...]) -> ChunkFiles | None:
+    def _files(self, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> ChunkFiles | None:
         """The chunks as files, when all are and the kernels take them so."""
-        if not keys or not self._host.takes_files:
+        if not chunks or not self._host.takes_files:
             return None
-        files = [file for key in keys if (file := self._chunks.chunk_file(key)) is not None]
-        return ChunkFiles(tuple(files), scan.names) if len(files) == len(keys) else None
+        files = [file for chunk in chunks if (file := self._chunks.chunk_file(chunk)) is not None]
+        return ChunkFiles(tuple(files), scan.names) if len(files) == len(chunks) else None
 
-    def _read(self, scan: ScanChunks, keys: tuple[ChunkKey, ...]) -> pa.Table:
-        if not keys:
+    def _read(self, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> pa.Table:
+        if not chunks:
             fields = zip(scan.names, scan.columns, strict=True)
             schema = pa.schema([(name, stored_arrow(column.type)) for name, column in fields])
             return schema.empty_table()
-        tables = [self._chunks.read(key, scan.names) for key in keys]
+        tables = [self._chunks.read(chunk, scan.names) for chunk in chunks]
         return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
 
 

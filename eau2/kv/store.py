@@ -185,12 +185,13 @@ class Store:
         with self._guard:
             return key.df_id in self._refs
 
-    def read(self, key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
+    def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """Columns of a chunk in stored form, without a copy where the platform can map files.
 
         Raises CorruptChunkError when the file is not what was written.
         """
         self._check_open()
+        key = chunk.key
         with self._guard:
             batch = self._open.get(key)
             if batch is None:
@@ -202,13 +203,13 @@ class Store:
                 self._open.move_to_end(key)
         return pa.Table.from_batches([batch.select(list(columns))])
 
-    def chunk_file(self, key: ChunkKey) -> str | None:
+    def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file of a chunk, for another process to map; None when it is in memory.
 
         Raises CorruptChunkError as `read` does.
         """
-        self.read(key, ())
-        return self._shelf.file(key)
+        self.read(chunk, ())
+        return self._shelf.file(chunk.key)
 
     def epoch(self) -> int:
         """A number that changes when a name gets another frame, by any process."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eau2.catalog import ChunkKey, ChunkRef
+from eau2.catalog import ChunkRef
 from eau2.planner.physical import Source, Stage
 from eau2.planner.prune import may_match
 
@@ -23,7 +23,7 @@ class Task:
 
     stage: int
     number: int
-    chunks: tuple[ChunkKey, ...]
+    chunks: tuple[ChunkRef, ...]
     rows: int
     node: str
 
@@ -53,7 +53,7 @@ def tasks(stage: Stage, run_rows: int, home: str) -> tuple[Task, ...]:
         Task(
             stage.id,
             number,
-            tuple(chunk.key for chunk in run),
+            tuple(run),
             sum(chunk.rows for chunk in run),
             run[0].locations[0],
         )

@@ -68,7 +68,7 @@ def seed_of(store: Store, name: str) -> int:
     if frame is None:
         return -1
     names = tuple(column.name for column in frame.schema.columns)
-    table = pa.concat_tables([store.read(ref.key, names) for ref in frame.chunks])
+    table = pa.concat_tables([store.read(ref, names) for ref in frame.chunks])
     seed: int = table.column("seed")[0].as_py()
     assert table.cast(content(seed).schema).equals(content(seed)), f"{name} is not put {seed}"
     return seed

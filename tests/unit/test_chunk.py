@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from eau2.catalog import ChunkKey, Frame
+from eau2.catalog import ChunkKey, ChunkRef, Frame
 from eau2.errors import CorruptChunkError, DataError, DiskFullError, NotSupportedError
 from eau2.kv import chunk
 from eau2.kv.store import Store
@@ -30,7 +30,7 @@ def put(store: Store, table: pa.Table, **options: Any) -> Frame:
 def stored(table: pa.Table) -> pa.Table:
     store = Store.open(None)
     frame = put(store, table)
-    return store.read(frame.chunks[0].key, tuple(table.column_names))
+    return store.read(frame.chunks[0], tuple(table.column_names))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_columns_come_to_stored_form(array: pa.Array, expected: Any, type_: str)
     store = Store.open(None)
     table = pa.table({"a": array})
     frame = put(store, table)
-    column = store.read(frame.chunks[0].key, ("a",)).column("a")
+    column = store.read(frame.chunks[0], ("a",)).column("a")
     assert str(frame.schema.columns[0].type) == type_
     assert column.type == stored_arrow(frame.schema.columns[0].type)
     assert column.to_pylist() == (array.to_pylist() if expected is None else expected)
@@ -106,7 +106,7 @@ def test_chunks_are_mapped_and_not_copied(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     frame = put(store, pa.table({"a": range(100_000), "s": [f"text {i}" for i in range(100_000)]}))
     before = pa.total_allocated_bytes()
-    table = store.read(frame.chunks[0].key, ("a", "s"))
+    table = store.read(frame.chunks[0], ("a", "s"))
     polars = pl.DataFrame(pl.from_arrow(table))
     assert pa.total_allocated_bytes() - before < 100_000
     store.drop("t")
@@ -128,9 +128,9 @@ def test_a_flipped_bit_is_found(tmp_path: Path, rows: int, where: float) -> None
     data = bytearray(path.read_bytes())
     data[int(where * (len(data) - 1))] ^= 1
     path.write_bytes(data)
-    store.read(frame.chunks[0].key, ("a",))
+    store.read(frame.chunks[0], ("a",))
     with pytest.raises(CorruptChunkError, match=r'chunk 1 of 2 of frame "t" .*checksum') as caught:
-        store.read(frame.chunks[1].key, ("a",))
+        store.read(frame.chunks[1], ("a",))
     assert str(path) in str(caught.value)
     assert "load it again" in str(caught.value)
 
@@ -141,10 +141,10 @@ def test_a_short_and_a_missing_file_are_found(tmp_path: Path) -> None:
     path = chunk_file(tmp_path, frame)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CorruptChunkError, match="bytes instead of"):
-        store.read(frame.chunks[0].key, ("a",))
+        store.read(frame.chunks[0], ("a",))
     chunk_file(tmp_path, frame, 1).unlink()
     with pytest.raises(CorruptChunkError, match="No such file"):
-        store.read(frame.chunks[1].key, ("a",))
+        store.read(frame.chunks[1], ("a",))
     assert store.drop("t")
 
 
@@ -217,7 +217,7 @@ def test_the_checksum_is_that_of_the_file_in_memory_too(tmp_path: Path) -> None:
 def test_a_chunk_of_a_forgotten_frame_is_no_traceback(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     with pytest.raises(Exception, match="run the statement again"):
-        store.read(ChunkKey("0" * 32, 0), ("a",))
+        store.read(ChunkRef(ChunkKey("0" * 32, 0), 1, 1, "", (), ()), ("a",))
 
 
 def test_every_stored_kind_survives_the_disk(tmp_path: Path) -> None:
@@ -232,6 +232,6 @@ def test_every_stored_kind_survives_the_disk(tmp_path: Path) -> None:
     frame = put(Store.open(tmp_path), table)
     store = Store.open(tmp_path)
     assert store.get("t") is not None
-    read = store.read(frame.chunks[0].key, tuple(table.column_names))
+    read = store.read(frame.chunks[0], tuple(table.column_names))
     assert str(read.to_pydict()) == str(table.to_pydict())
     assert store.get("t") == frame

@@ -50,7 +50,7 @@ def test_a_file_is_the_frame_that_a_put_would_make(tmp_path: Path, group: int) -
     put = store.put("t", TABLE.schema, TABLE.to_batches())
     assert frame.schema == put.schema
     assert frame.rows == ROWS
-    assert rows(frame).equals(store.read(put.chunks[0].key, NAMES))
+    assert rows(frame).equals(store.read(put.chunks[0], NAMES))
     for name, ours, theirs in zip(NAMES, frame.statistics, put.statistics, strict=True):
         assert ours.null_count == theirs.null_count
         if name in ("f", "u"):

@@ -47,7 +47,7 @@ def put(store: Store, name: str, table: pa.Table = TABLE, **options: Any) -> Fra
 def rows(store: Store, frame: Frame | None) -> pa.Table:
     assert frame is not None
     names = tuple(column.name for column in frame.schema.columns)
-    return pa.concat_tables([store.read(ref.key, names) for ref in frame.chunks])
+    return pa.concat_tables([store.read(ref, names) for ref in frame.chunks])
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 3, 5, 10, 11])
@@ -64,10 +64,10 @@ def test_what_is_put_is_what_is_read(store: Store, chunk_rows: int, batch_rows: 
 
 
 def test_columns_are_read_in_the_order_asked_for(store: Store) -> None:
-    key = put(store, "t").chunks[0].key
-    assert store.read(key, ("s", "a")).column_names == ["s", "a"]
-    assert store.read(key, ()).num_rows == 10
-    assert store.holds(key)
+    chunk = put(store, "t").chunks[0]
+    assert store.read(chunk, ("s", "a")).column_names == ["s", "a"]
+    assert store.read(chunk, ()).num_rows == 10
+    assert store.holds(chunk.key)
 
 
 def test_names_ignore_letter_case_and_keep_it(store: Store) -> None:

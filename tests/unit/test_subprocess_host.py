@@ -172,7 +172,7 @@ def bits(frame: pl.DataFrame) -> pl.DataFrame:
 def test_chunks_on_disk_are_mapped_by_the_child(host: SubprocessHost, frames: LocalFrames) -> None:
     frame = frames.stored.get("facts")
     assert frame is not None
-    paths = [frames.chunk_file(chunk.key) for chunk in frame.chunks]
+    paths = [frames.chunk_file(chunk) for chunk in frame.chunks]
     assert all(path is not None and os.path.isabs(path) for path in paths)
     engine(frames, host).run("SELECT max(s) FROM facts")
     (pid,) = host.process_ids()
@@ -214,7 +214,7 @@ def test_a_bug_comes_back_without_its_traceback(
 ) -> None:
     frame = frames.stored.get("facts")
     assert frame is not None
-    path = frames.chunk_file(frame.chunks[0].key)
+    path = frames.chunk_file(frame.chunks[0])
     assert path is not None
     with pytest.raises(InternalError, match="KeyError") as found:
         host.run(ScanChunks((A,), ("absent",)), ChunkFiles((path,), ("absent",)), {})
