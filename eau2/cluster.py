@@ -1,26 +1,36 @@
 """The coordinator's hands: does what the schedule says, and reports back.
 
-Owns: the results of running stages. Comes in: a prepared plan. Goes out: the result's rows.
-Does not know: SQL, what a fragment computes. Here every task runs on the one node of this process,
-through the same encoded message that will go over the wire.
+Owns: the results of stages under way, and who runs a task: this node on the caller's thread, or
+another one over the network. Comes in: a prepared plan; goes out: the result's rows, in order, as
+they come. Does not know: SQL, what a fragment computes.
+
+The caller's thread leads. Tasks of other nodes run on the network's event loop and report through
+a queue; they go on while the caller computes a task of its own. Of a result's rows only a little
+is here at a time: a node whose turn has not come, or whose rows nobody takes, waits.
 """
 
 from __future__ import annotations
 
+import asyncio
+import queue
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
 
 import polars as pl
 
-from eau2.config import LIMITS
+from eau2.config import LIMITS, WIRE
 from eau2.errors import InternalError
+from eau2.kernels.host import Cancel
+from eau2.kv.chunk import LOCAL
 from eau2.net.message import encode_fragment
 from eau2.node import Node
+from eau2.peers import Input, Peers, RemoteTask, encoded
 from eau2.planner.physical import Plan, Stage
 from eau2.planner.placement import Task, tasks
 from eau2.planner.schedule import (
-    Event,
     Failed,
     Finished,
     Instruction,
@@ -30,6 +40,11 @@ from eau2.planner.schedule import (
     TaskDone,
     TaskFailed,
 )
+
+_PARTS_AHEAD = 4
+"""Payloads of a result that are here and not taken."""
+_WINDOW_PER_NODE = 2
+"""Tasks of a stage that a node has at once: one runs while the other's rows travel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,70 +56,250 @@ class Prepared:
     fragments: Mapping[int, bytes]
 
 
-@dataclass(slots=True)
-class _Run:
-    """What has come of one query so far."""
+class Cluster:
+    """Where queries run: the home node, and the other ones if there are any."""
 
-    parts: dict[int, dict[int, pl.DataFrame]] = field(default_factory=dict)
-    results: dict[int, pl.DataFrame] = field(default_factory=dict)
-
-
-class LocalCluster:
-    """A cluster of one node, in this process."""
-
-    def __init__(self, node: Node, run_rows: int = LIMITS.kernel_call_rows) -> None:
-        self._node = node
+    def __init__(
+        self, home: Node, peers: Peers | None = None, run_rows: int = LIMITS.kernel_call_rows
+    ) -> None:
+        self.home = home
+        self.peers = peers
         self._run_rows = run_rows
 
     def prepare(self, plan: Plan) -> Prepared:
         """Place the plan's tasks and encode its fragments."""
-        placed = {stage.id: tasks(stage, self._run_rows, self._node.name) for stage in plan.stages}
+        last = plan.stages[-1].id
+        placed = {}
+        for stage in plan.stages:
+            # Rows that go to the user as they are come in runs that can be held.
+            shown = stage.id == last and stage.source is not None
+            rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
+            placed[stage.id] = tasks(stage, rows, self.home.name)
         return Prepared(plan, placed, {s.id: encode_fragment(s.root) for s in plan.stages})
 
-    def run(self, prepared: Prepared) -> pl.DataFrame:
-        """All rows of the result, tasks joined in order. Raises what the failing task raised."""
-        run = _Run()
-        stages = {stage.id: stage for stage in prepared.plan.stages}
-        schedule = Schedule(prepared.plan, prepared.tasks)
-        instructions: deque[Instruction] = deque(schedule.start())
-        while instructions:
-            match instructions.popleft():
-                case RunTask(task):
-                    event = self._run_task(task, stages[task.stage], prepared, run)
-                    instructions.extend(schedule.handle(event))
-                case StageComplete(stage, count):
-                    run.results[stage] = _joined(run.parts.pop(stage), count)
-                    _forget(run, stages, stage)
-                case Finished(stage):
-                    return run.results[stage]
-                case Failed(error):
-                    raise error
-        raise InternalError("the schedule ended without a result")
+    def stream(
+        self, prepared: Prepared, cancel: Cancel | None = None, query: str = ""
+    ) -> Generator[pl.DataFrame, None, None]:
+        """The rows of the result in order, one frame at least; closing it ends the query.
 
-    def _run_task(self, task: Task, stage: Stage, prepared: Prepared, run: _Run) -> Event:
-        inputs = {number: run.results[number] for number in stage.inputs}
+        Raises what the failing task raised, CancelledError, DeadlineError.
+        """
+        run = _Run(self, prepared, cancel or Cancel(), query)
         try:
-            part = self._node.run(prepared.fragments[stage.id], task.chunks, inputs)
+            yield from run.rows()
+        finally:
+            run.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of a task; None when there are no more."""
+
+    task: Task
+    rows: pl.DataFrame | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A task has failed."""
+
+    task: Task
+    error: Exception
+
+
+class _Turn:
+    """When the rows of one task of the last stage may come: lives on the loop."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.room = asyncio.Semaphore(_PARTS_AHEAD)
+
+
+class _Run:
+    """One query under way. All methods but `_pump` are for the caller's thread."""
+
+    def __init__(self, cluster: Cluster, prepared: Prepared, cancel: Cancel, query: str) -> None:
+        self._home = cluster.home
+        self._peers = cluster.peers
+        self._prepared = prepared
+        self._cancel = cancel
+        self._query = query
+        self._stages: dict[int, Stage] = {stage.id: stage for stage in prepared.plan.stages}
+        self._open = set(self._stages)
+        self._last = prepared.plan.stages[-1].id
+        self._schedule = Schedule(prepared.plan, prepared.tasks, self._window())
+        self._instructions: deque[Instruction] = deque()
+        self._events: queue.SimpleQueue[_Part | _Broken | None] = queue.SimpleQueue()
+        self._parts: dict[int, dict[int, list[pl.DataFrame]]] = {}
+        self._results: dict[int, pl.DataFrame] = {}
+        self._inputs: dict[int, Input] = {}
+        self._running: dict[tuple[int, int], Future[None]] = {}
+        self._turns: dict[int, _Turn] = {}
+        self._turn = 0
+        self._ended: set[int] = set()
+        self._take_back = cancel.on_cancel(lambda: self._events.put(None))
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """The rows of the last stage, in the order of its tasks."""
+        self._instructions.extend(self._schedule.start())
+        while True:
+            while self._instructions:
+                match self._instructions.popleft():
+                    case RunTask(task):
+                        self._start(task)
+                    case StageComplete(stage, count):
+                        self._complete(stage, count)
+                    case Finished():
+                        return
+                    case Failed(error):
+                        raise error
+            self._handle(self._wait())
+            yield from self._next_rows()
+
+    def end(self) -> None:
+        """Give up what still runs."""
+        self._take_back()
+        for future in self._running.values():
+            future.cancel()
+
+    def _window(self) -> int:
+        placed = self._prepared.tasks.values()
+        nodes = {task.node for stage in placed for task in stage if not self._is_home(task)}
+        return max(1, _WINDOW_PER_NODE * (len(nodes) + 1)) if nodes else 1
+
+    def _is_home(self, task: Task) -> bool:
+        return task.node in (self._home.name, LOCAL)
+
+    def _start(self, task: Task) -> None:
+        """Send a task, or run it here. Others are sent first, so that they run meanwhile."""
+        if not self._is_home(task):
+            self._send(task)
+            return
+        for instruction in list(self._instructions):
+            match instruction:
+                case RunTask(other) if not self._is_home(other):
+                    self._instructions.remove(instruction)
+                    self._send(other)
+        self._run_here(task)
+
+    def _run_here(self, task: Task) -> None:
+        stage = self._stages[task.stage]
+        inputs = {number: self._results[number] for number in stage.inputs}
+        self._cancel.check()
+        try:
+            rows = self._home.run(
+                self._prepared.fragments[stage.id], task.chunks, inputs, self._cancel
+            )
         except Exception as error:
-            return TaskFailed(task, error)
-        run.parts.setdefault(stage.id, {})[task.number] = part
-        return TaskDone(task, part.height)
+            self._events.put(_Broken(task, error))
+            return
+        self._events.put(_Part(task, rows))
+        self._events.put(_Part(task, None))
+
+    def _send(self, task: Task) -> None:
+        if self._peers is None:
+            raise InternalError(f"a task for node {task.node}, and no way to it")
+        stage = self._stages[task.stage]
+        inputs = {number: self._input(number) for number in stage.inputs}
+        fragment = self._prepared.fragments[stage.id]
+        request = RemoteTask(task.node, stage.id, task.number, fragment, task.chunks, inputs)
+        turn = None
+        if stage.id == self._last:
+            turn = self._turns[task.number] = _Turn()
+            if task.number == self._turn:
+                turn.begun.set()
+        self._running[stage.id, task.number] = asyncio.run_coroutine_threadsafe(
+            self._pump(self._peers, task, request, turn), self._peers.loop
+        )
+
+    def _input(self, stage: int) -> Input:
+        """An earlier stage's result as it travels: made once for all tasks that read it."""
+        if stage not in self._inputs:
+            self._inputs[stage] = encoded(self._results[stage])
+        return self._inputs[stage]
+
+    async def _pump(
+        self, peers: Peers, task: Task, request: RemoteTask, turn: _Turn | None
+    ) -> None:
+        """Report a remote task's rows as they come. On the loop."""
+        left_s = self._cancel.left_s()
+        try:
+            frames = peers.run(request, WIRE.deadline_s if left_s is None else left_s, self._query)
+            async for rows in frames:
+                if turn is not None:
+                    await turn.begun.wait()
+                    await turn.room.acquire()
+                self._events.put(_Part(task, rows))
+        except Exception as error:
+            self._events.put(_Broken(task, error))
+        else:
+            self._events.put(_Part(task, None))
+
+    def _wait(self) -> _Part | _Broken:
+        """The next report. Raises CancelledError or DeadlineError when it is time to end."""
+        while True:
+            event = None
+            with suppress(queue.Empty):
+                event = self._events.get(timeout=self._cancel.left_s())
+            if event is not None:
+                return event
+            self._cancel.check()
+
+    def _handle(self, event: _Part | _Broken) -> None:
+        task = event.task
+        parts = self._parts.setdefault(task.stage, {}).setdefault(task.number, [])
+        match event:
+            case _Part(rows=None):
+                self._running.pop((task.stage, task.number), None)
+                if task.stage == self._last:
+                    self._ended.add(task.number)
+                else:
+                    done = TaskDone(task, sum(part.height for part in parts))
+                    self._instructions.extend(self._schedule.handle(done))
+            case _Part(rows=pl.DataFrame() as rows):
+                parts.append(rows)
+            case _Broken(error=error):
+                self._running.pop((task.stage, task.number), None)
+                self._instructions.extend(self._schedule.handle(TaskFailed(task, error)))
+
+    def _next_rows(self) -> Iterator[pl.DataFrame]:
+        """What has come of the result and follows what was given."""
+        results = self._parts.setdefault(self._last, {})
+        while True:
+            turn = self._turns.get(self._turn)
+            parts = results.get(self._turn, [])
+            while parts:
+                rows = parts.pop(0)
+                if turn is not None:
+                    self._on_loop(turn.room.release)
+                yield rows
+            if self._turn not in self._ended:
+                return
+            task = self._prepared.tasks[self._last][self._turn]
+            self._instructions.extend(self._schedule.handle(TaskDone(task, 0)))
+            self._turn += 1
+            following = self._turns.get(self._turn)
+            if following is not None:
+                self._on_loop(following.begun.set)
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        assert self._peers is not None
+        self._peers.loop.call_soon_threadsafe(call)
+
+    def _complete(self, stage: int, count: int) -> None:
+        """The first `count` tasks are enough; the others are given up."""
+        for key in [key for key in self._running if key[0] == stage]:
+            self._running.pop(key).cancel()
+        if stage == self._last:
+            return
+        parts = self._parts.pop(stage)
+        self._results[stage] = _joined([p for number in range(count) for p in parts[number]])
+        self._open.discard(stage)
+        needed = {stage, *(n for open_ in self._open for n in self._stages[open_].inputs)}
+        for done in [n for n in self._results if n not in needed]:
+            del self._results[done]
+            self._inputs.pop(done, None)
 
 
-def _joined(parts: Mapping[int, pl.DataFrame], count: int) -> pl.DataFrame:
-    """The first `count` tasks' rows, in the order of the tasks."""
-    if count == 1:
-        return parts[0]
-    return pl.concat([parts[number] for number in range(count)], rechunk=False)
-
-
-def _forget(run: _Run, stages: Mapping[int, Stage], done: int) -> None:
-    """Drop results that no stage still to come reads."""
-    needed = {
-        number
-        for stage in stages.values()
-        if stage.id not in run.results
-        for number in stage.inputs
-    }
-    for number in [n for n in run.results if n not in needed and n != done]:
-        del run.results[number]
+def _joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)

@@ -25,6 +25,8 @@ class Limits:
     kernel_call_rows: int = 8_388_608
     """Rows one kernel call takes: about half a second of work, the grain of cancellation."""
     kernel_call_bytes: int = 1 << 30
+    result_run_rows: int = 1_048_576
+    """Rows that one kernel call gives to a result which is read as it comes."""
     in_memory_engine_rows: int = 60_000
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
     unordered_result_rows: int = 100_000
@@ -127,7 +129,7 @@ class ControlLimits:
     delete_s: float = 5.0
     source_s: float = 600.0
     """How long the next chunk of a put may take to come."""
-    chunks_in_flight: int = 4
+    chunks_in_flight: int = 2
     """Chunks of a put that are held in memory and under way at once."""
     renew_s: float = 10.0
     lease_s: float = 60.0
@@ -138,9 +140,44 @@ class ControlLimits:
     """A chunk or manifest file is not larger."""
     manifests_cached: int = 256
     registers_page: int = 1000
+    open_chunks: int = 1024
+    """Chunks that a node keeps mapped, and those it knows to be what was written."""
+    verified_chunks: int = 65_536
+    ring_nodes: int = 64
+    ring_every_s: float = 3.0
+    """How often a node asks who is in the ring."""
+    ring_s: float = 4.0
+    """For one question about the ring."""
+    join_s: float = 10.0
+    """For a node to come into a ring."""
 
 
 CONTROL = ControlLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchLimits:
+    """Bounds on nodes as processes: their start and their end."""
+
+    nodes: int = 64
+    """Of a local cluster."""
+    start_s: float = 60.0
+    """From starting a node to the line that says it is ready."""
+    drain_s: float = 50.0
+    """How long a node that was told to stop lets requests under way end."""
+    stop_s: float = 60.0
+    """From telling a node to stop to killing it."""
+    kill_s: float = 5.0
+    """How long the end of a killed node is waited for."""
+    settle_s: float = 2.0
+    """How long a stopping node lets deletions that it began end; the sweep does the rest."""
+    task_threads: int = 16
+    """Tasks of other nodes that are prepared or wait for a kernel process at once."""
+    loop_threads: int = 64
+    """Threads in which a node waits for its disk."""
+
+
+LAUNCH = LaunchLimits()
 
 
 def byte_count(text: str) -> int:

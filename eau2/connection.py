@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.catalog import Frame
-from eau2.cluster import LocalCluster
+from eau2.cluster import Cluster
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.engine import Answer, Engine, Parameters
@@ -100,7 +100,7 @@ class Connection:
         self._frames = LocalFrames(Store.open(path))
         node = Node("local", self._frames, InlineHost(threads, memory_bytes))
         settings = Settings(threads=threads)
-        self._engine: Engine | None = Engine(self._frames, LocalCluster(node), settings)
+        self._engine: Engine | None = Engine(self._frames, Cluster(node), settings)
 
     def sql(self, text: str, params: Parameters | Sequence[object] | None = None) -> Result:
         """Run the statements in `text`; the last one's result.

@@ -14,15 +14,14 @@ Comes in: text and parameters. Goes out: an `Answer`. Does not know: files, Pola
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
 from eau2.catalog import NOT_STORED, Catalog
-from eau2.cluster import LocalCluster, Prepared
+from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
     InternalError,
@@ -31,6 +30,7 @@ from eau2.errors import (
     StatementError,
     UnknownNameError,
 )
+from eau2.kernels.host import Cancel
 from eau2.operators.expr import Column
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.planner.optimizer import RULES, optimize
@@ -55,43 +55,83 @@ class Frames(Catalog, Protocol):
         """Drop the frame under `name`; False when there is none."""
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a statement gives: rows in kernel form, and what their columns are."""
+    """What a statement gives: rows in kernel form as they come, and what their columns are.
 
-    rows: pl.DataFrame
-    columns: tuple[Column, ...]
-    names: tuple[str, ...]
+    batches: at least one when there are columns; closing them ends the query.
+    """
+
+    def __init__(
+        self,
+        batches: Generator[pl.DataFrame, None, None],
+        columns: tuple[Column, ...],
+        names: tuple[str, ...],
+    ) -> None:
+        self.batches = batches
+        self.columns = columns
+        self.names = names
+        self._rows: pl.DataFrame | None = None
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """All rows. Raises what running the statement raises."""
+        if self._rows is None:
+            parts = list(self.batches)
+            self._rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
+        return self._rows
 
 
 class Engine:
     """Runs statements against a catalogue, on a cluster."""
 
-    def __init__(self, frames: Frames, cluster: LocalCluster, settings: Settings) -> None:
+    def __init__(self, frames: Frames, cluster: Cluster, settings: Settings) -> None:
         self.settings = settings
         self._frames = frames
         self._cluster = cluster
         self._prepared: dict[Hashable, Prepared] = {}
 
-    def run(self, text: str, parameters: Parameters | None = None) -> Answer:
-        """Run every statement in `text`, in order; the last one's answer is given.
+    def run(
+        self,
+        text: str,
+        parameters: Parameters | None = None,
+        cancel: Cancel | None = None,
+        query: str = "",
+    ) -> Answer:
+        """Run every statement in `text`, in order, to its end; the last one's answer.
 
         Raises StatementError (with the place in the text), DataError, OperationalError.
+        """
+        answer = self.stream(text, parameters, cancel, query)
+        _ = answer.rows
+        return answer
+
+    def stream(
+        self,
+        text: str,
+        parameters: Parameters | None = None,
+        cancel: Cancel | None = None,
+        query: str = "",
+    ) -> Answer:
+        """As `run`, but the last statement, if it is a query, runs while its batches are taken.
+
+        cancel: ends it from elsewhere. query: the id under which logs speak of it.
         """
         key = self._key(text, parameters)
         prepared = None if key is None else self._prepared.get(key)
         if prepared is not None:
-            return self._answer(prepared)
+            return self._answer(prepared, cancel, query)
+        answer: Answer | None = None
         try:
-            answer: Answer | None = None
             statements = parse(text)
             for statement in statements:
+                if answer is not None:
+                    _ = answer.rows
                 if isinstance(statement, ast.Select):
                     plan = self.plan(statement, parameters)
                     prepared = self._cluster.prepare(plan)
                     if len(statements) == 1:
                         self._keep(key, prepared)
-                    answer = self._answer(prepared)
+                    answer = self._answer(prepared, cancel, query)
                 else:
                     answer = self._other(statement, parameters)
         except StatementError as error:
@@ -111,9 +151,10 @@ class Engine:
         switches = {f"optimizer.{rule}": on for rule, on in self.settings.optimizer.items()}
         return optimize(bound.plan, switches, observe)
 
-    def _answer(self, prepared: Prepared) -> Answer:
+    def _answer(self, prepared: Prepared, cancel: Cancel | None, query: str) -> Answer:
         plan = prepared.plan
-        return Answer(self._cluster.run(prepared), plan.columns, plan.names)
+        batches = self._cluster.stream(prepared, cancel, query)
+        return Answer(batches, plan.columns, plan.names)
 
     def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
         """What a kept plan depends on; None for statements whose plans are not kept."""
@@ -210,4 +251,5 @@ def _table(columns: dict[str, list[str]]) -> Answer:
     described = tuple(Column(i, name, VARCHAR) for i, name in enumerate(columns))
     data = {column.label: columns[column.name] for column in described}
     schema = {column.label: pl.String() for column in described}
-    return Answer(pl.DataFrame(data, schema=schema), described, tuple(columns))
+    rows = pl.DataFrame(data, schema=schema)
+    return Answer((frame for frame in [rows]), described, tuple(columns))

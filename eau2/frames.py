@@ -11,21 +11,70 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkRef, Frame
+from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame
 from eau2.config import LIMITS
+from eau2.errors import InputFileError, UsageError
 from eau2.kv.store import Store
 
 
-class LocalFrames:
-    """The catalogue and the chunks of a connection that has no nodes but itself."""
+class Stored(Protocol):
+    """Where frames are kept: a store of this process, or the nodes together."""
 
-    def __init__(self, stored: Store) -> None:
+    def get(self, name: str) -> Frame | None:
+        """The frame under `name`, or None."""
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+
+    def epoch(self) -> Hashable:
+        """Changes whenever a name means another frame."""
+
+    def drop(self, name: str) -> bool:
+        """Remove `name`; False when there is no such frame."""
+
+    def put(
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        chunk_rows: int,
+        replace: bool = False,
+    ) -> Frame:
+        """Store all of the batches under `name`, or after any failure nothing."""
+
+    def holds(self, key: ChunkKey) -> bool:
+        """Whether a chunk can be read here."""
+
+    def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
+        """See node.ChunkSource.read."""
+
+    def chunk_file(self, chunk: ChunkRef) -> str | None:
+        """See node.ChunkSource.chunk_file."""
+
+    def close(self) -> None:
+        """Let go of files and locks."""
+
+
+def _any_file(path: str) -> str:
+    return path
+
+
+class LocalFrames:
+    """The catalogue of one connection, and the chunks that can be read beside it.
+
+    file_gate: is given each path of a statement, and gives the one to read; it may refuse.
+    """
+
+    def __init__(self, stored: Stored, file_gate: Callable[[str], str] = _any_file) -> None:
         self.stored = stored
+        self._file_gate = file_gate
         self.registered = Store.open(None)
         self._read: dict[tuple[str, ...], Frame] = {}
         self._reads = 0
@@ -57,6 +106,7 @@ class LocalFrames:
         from eau2.kv import files
         from eau2.kv.ingest.source import format_of, open_files
 
+        path = self._file_gate(path)
         if format_of(path) == "parquet":
             return files.parquet_frame(path)
         found = sorted(glob.glob(path, recursive=True)) or [path]
@@ -89,10 +139,69 @@ class LocalFrames:
         return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
 
     def close(self) -> None:
-        """Close the store; registered frames are forgotten."""
+        """Close the store too."""
+        self.forget()
+        self.stored.close()
+
+    def forget(self) -> None:
+        """Let go of registered frames and read files; the store stays open for others."""
         self.registered.close()
         self._transient.close()
-        self.stored.close()
+
+
+def gate(data_root: str | None) -> Callable[[str], str]:
+    """A file gate for statements that come from elsewhere: only files below `data_root` are read.
+
+    Relative paths count from it. None refuses every path. Raises UsageError when it is no folder.
+    """
+    if data_root is None:
+        return _no_file
+    root = os.path.realpath(data_root)
+    if not os.path.isdir(root):
+        raise UsageError(f"the data root {data_root} is not a directory")
+
+    def inside(path: str) -> str:
+        if "\0" in path:
+            raise InputFileError("a path cannot hold a zero byte")
+        wanted = os.path.join(root, path)
+        if not glob.has_magic(path) or os.path.lexists(wanted):
+            return _below(root, wanted, path)
+        if not os.path.isabs(path):
+            wanted = os.path.join(glob.escape(root), path)
+        if ".." in path.split("/"):
+            raise InputFileError(f"the pattern {path} has .. in it, which a node does not follow")
+        # What lies outside is not even looked at, as far as the path says so by itself.
+        _below(root, _fixed_part(os.path.join(root, path)), path)
+        for found in glob.glob(wanted, recursive=True):
+            _below(root, found, path)
+        return wanted
+
+    return inside
+
+
+def _no_file(path: str) -> str:
+    raise InputFileError(
+        f"this node reads no files, so not {path} either",
+        hint="Start the node with --data-root DIR, or put your file: con.put(name, path).",
+    )
+
+
+def _below(root: str, path: str, named: str) -> str:
+    """The path behind all links, if it lies below `root`. Raises InputFileError."""
+    real = os.path.realpath(path)
+    if os.path.commonpath((root, real)) != root:
+        raise InputFileError(
+            f"{named} lies outside the folder that this node reads files from",
+            hint="Copy the file there, or put it: con.put(name, path).",
+        )
+    return real
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folders of a pattern that come before its first wildcard."""
+    parts = pattern.split("/")
+    magic = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    return "/".join(parts[:magic]) or "/"
 
 
 def source_of(data: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

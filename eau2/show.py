@@ -7,7 +7,6 @@ its results. Goes out: bytes to a sink. Does not know: options, prompts, how a t
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol
@@ -15,10 +14,9 @@ from typing import BinaryIO, NamedTuple, Protocol
 import pyarrow as pa
 
 from eau2.connection import Connection
-from eau2.render import box, write_arrow, write_csv, write_json
+from eau2.render import rendered
+from eau2.sql.split import is_explain as is_explain
 from eau2.types import BIGINT, VARCHAR, SqlType, logical_arrow
-
-_EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b", re.IGNORECASE | re.DOTALL)
 
 
 class Shown(Protocol):
@@ -48,34 +46,18 @@ def write(shown: Shown, form: str, sink: BinaryIO, width: int | None = None) -> 
 
     width: how many columns a box may take, None for any number.
     """
-    table = shown.to_arrow()
-    if table.num_columns == 0:
-        return
-    match form:
-        case "csv":
-            write_csv(table, sink)
-        case "json":
-            write_json(table, sink)
-        case "arrow":
-            write_arrow(table, sink)
-        case _:
-            sink.write((box(table, shown.types, width=width) + "\n").encode())
+    for piece in rendered(form, [shown.to_arrow()], shown.types, width):
+        sink.write(piece)
 
 
 def write_lines(shown: Shown, sink: BinaryIO) -> None:
     """Write the first column as plain lines: a plan is read whole, so no box may cut it."""
-    for value in shown.to_arrow().column(0).to_pylist():
-        sink.write(f"{value}\n".encode())
+    write(shown, "lines", sink)
 
 
 def terminal_width() -> int | None:
     """The terminal's width; None when stdout goes elsewhere, where no column may be cut."""
     return os.get_terminal_size().columns or None if sys.stdout.isatty() else None
-
-
-def is_explain(statement: str) -> bool:
-    """Whether the statement is an EXPLAIN."""
-    return _EXPLAIN.match(statement) is not None
 
 
 def frames(connection: Connection) -> Overview:

@@ -13,7 +13,7 @@ import os
 import random
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from eau2.net.address import Address
 from eau2.net.client import connect
 from eau2.net.connection import Connection, Handler, no_requests
 from eau2.net.frame import Buffer
-from eau2.net.message import Message
+from eau2.net.message import Message, Welcome
 from eau2.net.stream import Received
 
 T = TypeVar("T")
@@ -76,9 +76,16 @@ class Net(Protocol):
     """The way to other nodes, and to this one."""
 
     async def open(
-        self, node: str, message: Message, *, deadline_s: float, end: bool = False
+        self,
+        node: str,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float,
+        query: str = "",
+        end: bool = False,
     ) -> Talk:
-        """Ask a node by name; `end`: nothing follows from here.
+        """Ask a node by name; `end`: nothing follows from here. query: the id for the logs.
 
         What is sent may arrive late, twice, or never; then the answer is a PeerLostError or, after
         `deadline_s`, a DeadlineError. Raises UnreachableError when surely nothing was asked.
@@ -177,37 +184,87 @@ class TcpNet:
         store_id: str = "",
         handler: Handler = no_requests,
     ) -> None:
-        """name: this node's own; `handler` answers what comes back on the same connections."""
+        """name: this node's own; `handler` answers what comes back on the same connections.
+
+        `name` and `store_id` may be set when they are known later, before the first request.
+        `on_unknown` may be set: it is awaited when a node has no address, and may `update` them.
+        """
+        self.name = name
+        self.store_id = store_id
+        self.on_unknown: Callable[[str], Awaitable[None]] | None = None
         self._addresses = dict(addresses)
-        self._name = name
-        self._store_id = store_id
         self._handler = handler
         self._connections: dict[str, Connection] = {}
         self._connecting: dict[str, asyncio.Lock] = {}
 
     async def open(
-        self, node: str, message: Message, *, deadline_s: float, end: bool = False
+        self,
+        node: str,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float,
+        query: str = "",
+        end: bool = False,
     ) -> Talk:
         """See Net."""
         connection = await self._connection(node)
-        return await connection.open(message, deadline_s=deadline_s, end=end)
+        return await connection.open(message, payload, deadline_s=deadline_s, query=query, end=end)
+
+    @property
+    def addresses(self) -> Mapping[str, Address]:
+        """Where nodes listen, by their names."""
+        return dict(self._addresses)
+
+    def update(self, addresses: Mapping[str, Address]) -> None:
+        """Nodes listen there from now on. Connections to other addresses are closed."""
+        before, self._addresses = self._addresses, dict(addresses)
+        for node in list(self._connections):
+            if before.get(node) != self._addresses.get(node):
+                self._connections.pop(node).close()
+
+    async def ask_address(
+        self, address: Address, message: Message, *, deadline_s: float
+    ) -> tuple[Welcome, Received]:
+        """Ask whoever listens at an address, on a connection of its own, for one message.
+
+        Raises UnreachableError, and what the node raised.
+        """
+        connection = await connect(address, role="node", name=self.name)
+        try:
+            welcome = connection.welcome
+            assert welcome is not None
+            return welcome, await connection.call(message, deadline_s=deadline_s)
+        finally:
+            connection.close()
 
     async def _connection(self, node: str) -> Connection:
+        known = self._connections.get(node)
+        if known is not None and not known.closed:
+            return known
+        if node not in self._addresses and self.on_unknown is not None:
+            await self.on_unknown(node)
         async with self._connecting.setdefault(node, asyncio.Lock()):
             known = self._connections.get(node)
             if known is not None and not known.closed:
                 return known
-            if node not in self._addresses:
-                raise UnreachableError(f"there is no node called {node!r} in the ring")
-            made = await connect(
-                self._addresses[node],
-                role="node",
-                name=self._name,
-                store_id=self._store_id,
-                handler=self._handler,
-            )
+            address = self._addresses.get(node)
+            if address is None:
+                raise UnreachableError(f"nobody knows the address of a node called {node!r}")
+            made = await self._connect(node, address)
             self._connections[node] = made
             return made
+
+    async def _connect(self, node: str, address: Address) -> Connection:
+        made = await connect(
+            address, role="node", name=self.name, store_id=self.store_id, handler=self._handler
+        )
+        # Nodes that come up again may have changed places.
+        found = made.welcome.name if made.welcome is not None else ""
+        if found != node or self._addresses.get(node) != address:
+            made.close()
+            raise UnreachableError(f"{node} does not listen at {address} any more: {found} does")
+        return made
 
     def close(self) -> None:
         """Close all connections."""

@@ -72,7 +72,10 @@ class _Reservation:
 
 
 class Coordinator:
-    """Puts, gets and drops for whoever asks the node called `node`."""
+    """Puts, gets and drops for whoever asks the node called `node`.
+
+    `ring` may be set: what is put from then on goes to the nodes of the new one.
+    """
 
     def __init__(
         self,
@@ -84,8 +87,8 @@ class Coordinator:
     ) -> None:
         self.node = node
         self._world = world
-        self._registry = registry
-        self._ring = ring
+        self.registers = registry
+        self.ring = ring
         self._limits = limits
         self._frames: OrderedDict[str, Frame] = OrderedDict()
         self._deleting: dict[int, asyncio.Task[None]] = {}
@@ -167,12 +170,12 @@ class Coordinator:
 
     async def names(self) -> tuple[str, ...]:
         """The names of all frames, sorted, in the letter case they were put with."""
-        every = entries(self._world, self._registry, self._limits)
+        every = entries(self._world, self.registers, self._limits)
         return tuple([entry.name async for entry in every if entry.state is State.LIVE])
 
     async def epoch(self) -> int:
         """A number that changes when a name gets another frame."""
-        return await retried(self._world, self._registry.epoch, self._limits)
+        return await retried(self._world, self.registers.epoch, self._limits)
 
     async def chunk(self, ref: ChunkRef) -> bytes:
         """The bytes of a chunk, from the first of its nodes that has it whole.
@@ -258,7 +261,7 @@ class Coordinator:
 
     async def _place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
         """Make a chunk durable on all of its holders."""
-        nodes = self._ring.holders(self.node, key.number)
+        nodes = self.ring.holders(self.node, key.number)
         chunk = ChunkId(key.df_id, key.number)
         request = PutChunk(chunk, sealed.rows, sealed.bytes, sealed.checksum)
         for node in nodes:
@@ -274,14 +277,14 @@ class Coordinator:
         encoded = manifest.encode(frame)
         checksum = manifest.checksum(encoded)
         request = PutManifest(frame.df_id, len(encoded), checksum)
-        for node in self._ring.manifest_holders(self.node):
+        for node in self.ring.manifest_holders(self.node):
             await self._send(node, request, (encoded,))
         return checksum
 
     async def _publish(self, held: _Reservation, checksum: str) -> None:
         step = transitions.publish(held.name, held.df_id, held.version, checksum, held.base)
         wait_s = self._limits.publish_s
-        await change(self._world, self._registry, held.name, step, self._limits, wait_s)
+        await change(self._world, self.registers, held.name, step, self._limits, wait_s)
 
     async def _give_up(self, name: str, df_id: str) -> None:
         """Withdraw the reservation, then delete what was sent. What fails here, the sweep does."""
@@ -299,14 +302,14 @@ class Coordinator:
         task.add_done_callback(lambda _: self._deleting.pop(number, None))
 
     async def _delete(self, df_id: str) -> None:
-        for node in self._ring.slots:
+        for node in self.ring.slots:
             with suppress(Error):
                 request = DeleteWrites((df_id,))
                 await tell(self._world.net, node, request, self._limits.delete_s)
 
     async def _fetch_manifest(self, entry: Entry) -> Frame:
         what = f'the manifest of "{entry.name}"'
-        nodes = self._ring.manifest_search()
+        nodes = self.ring.manifest_search()
         encoded = await self._search(nodes, GetManifest(entry.df_id), entry.manifest, what)
         try:
             return changed(manifest.decode(encoded), name=entry.name)
@@ -337,10 +340,10 @@ class Coordinator:
         await send_file(self._world.net, node, request, data, self._limits.chunk_s)
 
     async def _read(self, name: str) -> Entry | None:
-        return await retried(self._world, lambda: self._registry.read(name), self._limits)
+        return await retried(self._world, lambda: self.registers.read(name), self._limits)
 
     async def _change(self, name: str, step: transitions.Step) -> Entry | None:
-        return await change(self._world, self._registry, name, step, self._limits)
+        return await change(self._world, self.registers, name, step, self._limits)
 
     def _remember(self, frame: Frame) -> None:
         self._frames[frame.df_id] = frame

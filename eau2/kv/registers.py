@@ -66,20 +66,20 @@ class LocalRegistry:
     """The registers that this node keeps as a voter."""
 
     def __init__(self, registry: Registry, limits: ControlLimits = CONTROL) -> None:
-        self._registry = registry
+        self.registry = registry
         self._limits = limits
 
     async def read(self, name: str) -> Entry | None:
-        return await in_thread(lambda: self._registry.read(name))
+        return await in_thread(lambda: self.registry.read(name))
 
     async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        return await in_thread(lambda: self._registry.cas(name, expect, value))
+        return await in_thread(lambda: self.registry.cas(name, expect, value))
 
     async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
-        return page_of(await in_thread(self._registry.list), after, self._limits.registers_page)
+        return page_of(await in_thread(self.registry.list), after, self._limits.registers_page)
 
     async def epoch(self) -> int:
-        return await in_thread(self._registry.epoch)
+        return await in_thread(self.registry.epoch)
 
 
 class RemoteRegistry:

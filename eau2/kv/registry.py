@@ -10,6 +10,7 @@ Does not know: chunks, files, who may write.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import weakref
@@ -20,7 +21,24 @@ from typing import Protocol
 
 import xxhash
 
-from eau2.errors import DiskFullError, OperationalError, StoreBusyError, StoreError
+from eau2.errors import (
+    DiskFullError,
+    OperationalError,
+    StoreBusyError,
+    StoreError,
+    UsageError,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a frame. Raises UsageError."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} cannot be the name of a frame",
+            hint="A name has 1 to 200 of the characters A-Z a-z 0-9 _ . / -",
+        )
 
 
 class State(StrEnum):

@@ -56,16 +56,19 @@ class Service:
         registry: AsyncRegistry | None = None,
         *,
         in_use: Callable[[str], bool] = lambda df_id: False,
+        deleted: Callable[[str], None] = lambda df_id: None,
         limits: ControlLimits = CONTROL,
     ) -> None:
         """registry: the registers this node keeps if it is a voter. in_use: whether a task here
-        still reads a write, which is then not deleted; the sweep comes back to it.
+        still reads a write, which is then not deleted; the sweep comes back to it. deleted: is
+        told of each write that is gone.
         """
         self.node = node
         self._world = world
         self._disk = world.disk
         self._registry = registry
         self._in_use = in_use
+        self._deleted = deleted
         self._limits = limits
 
     async def start(self) -> None:
@@ -129,7 +132,7 @@ class Service:
 
     async def delete(self, df_id: str) -> None:
         """Delete all of a write, unless it is in use. Only for one that can never be LIVE."""
-        _check(df_id)
+        check_df_id(df_id)
         if self._in_use(df_id):
             return
         try:
@@ -137,10 +140,11 @@ class Service:
             await self._disk.sync_folder(CHUNKS)
         except OSError as error:
             raise disk_error(error, f"deleting {df_id} on node {self.node}") from error
+        self._deleted(df_id)
 
     async def _put(self, df_id: str, name: str, size: int, checksum: str, talk: Talk) -> Answer:
         """Keep a file. Repeating it is harmless: the same bytes come to the same name."""
-        _check(df_id)
+        check_df_id(df_id)
         if size > self._limits.file_bytes:
             raise ProtocolError(f"a file of {size} bytes is larger than node {self.node} takes")
         folder = f"{CHUNKS}/{df_id}"
@@ -175,7 +179,7 @@ class Service:
         await self._disk.sync_folder(folder)
 
     async def _get(self, df_id: str, name: str, talk: Talk) -> Answer:
-        _check(df_id)
+        check_df_id(df_id)
         path = f"{CHUNKS}/{df_id}/{name}"
         try:
             size = await self._disk.size(path)
@@ -192,7 +196,7 @@ class Service:
 
     async def _delete_files(self, files: list[tuple[str, str]]) -> Answer:
         for df_id, name in files:
-            _check(df_id)
+            check_df_id(df_id)
             try:
                 await self._disk.remove(f"{CHUNKS}/{df_id}/{name}")
             except OSError as error:
@@ -204,7 +208,7 @@ def _file(number: int) -> str:
     return f"{number}.arrow"
 
 
-def _check(df_id: str) -> None:
-    """Refuse what is no df_id: it becomes part of a path."""
+def check_df_id(df_id: str) -> None:
+    """Refuse what is no df_id, with a ProtocolError: it becomes part of a path."""
     if not _DF_ID.fullmatch(df_id):
         raise ProtocolError(f"{df_id[:80]!r} is not the id of a write")

@@ -9,7 +9,6 @@ Does not know: SQL, Polars plans, the network.
 from __future__ import annotations
 
 import os
-import re
 import threading
 import uuid
 from collections import OrderedDict
@@ -37,11 +36,17 @@ from eau2.kv import chunk
 from eau2.kv.chunk import LOCAL
 from eau2.kv.encoding import chunked, cut, frame_schema, stage_batches
 from eau2.kv.lock import WriterLock
-from eau2.kv.registry import Entry, MemoryRegistry, Registry, SqliteRegistry, State
+from eau2.kv.registry import (
+    Entry,
+    MemoryRegistry,
+    Registry,
+    SqliteRegistry,
+    State,
+    check_name,
+)
 from eau2.kv.shelf import BALLAST, MANIFEST, DiskShelf, MemoryShelf, Shelf
 from eau2.kv.statistics import batch_statistics
 
-_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 _FORMAT = "eau2 store 1\n"
 _FORMAT_FILE = "FORMAT"
 _NAMES_FILE = "names.sqlite"
@@ -106,7 +111,7 @@ class Store:
         them the name is as it was before.
         """
         self._check_open()
-        _check_name(name)
+        check_name(name)
         if not 1 <= chunk_rows <= LIMITS.chunk_rows_max:
             raise UsageError(f"chunk_rows must be from 1 to {LIMITS.chunk_rows_max}")
         columns = frame_schema(schema)
@@ -352,14 +357,6 @@ class Store:
         )
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name[:80]!r} cannot be the name of a frame",
-            hint="A name has 1 to 200 of the characters A-Z a-z 0-9 _ . / -",
-        )
-
-
 def _next_version(before: Entry | None) -> int:
     return 1 if before is None or before.state is not State.LIVE else before.version + 1
 
@@ -382,6 +379,11 @@ def _prepare(root: Path) -> Registry:
     found = mark.read_text("utf-8", "replace") if mark.exists() else None
     if found is None:
         _check_new(root)
+    elif found.startswith("eau2 node "):
+        raise StoreError(
+            f"{root} is the data directory of a node, not a store",
+            hint="Start the node and connect to it, or name another directory.",
+        )
     elif found != _FORMAT:
         raise StoreError(
             f"the store {root} has the format {found.strip()[:40]!r}, which this eau2 cannot read",

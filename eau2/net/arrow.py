@@ -37,6 +37,13 @@ _PLAIN_TYPES = frozenset(
     | {stored_arrow(_SqlType(kind)) for kind in Kind if kind not in (Kind.DECIMAL, Kind.INTERVAL)}
     | {pa.large_string()}
 )
+_FOREIGN_TYPES = frozenset(
+    {pa.null(), pa.float16(), pa.date64(), *(pa.timestamp(u) for u in ("s", "ms", "us", "ns"))}
+)
+"""What data of users may also have; nodes never write these."""
+_NULL_CELLS_MAX = BATCH_ROWS_MAX
+"""Cells of a payload in columns that are only NULL: no byte is sent for them, so none bounds them."""
+_NULL_BYTES = 4
 _WIDE = pa.decimal128(38, 0)
 """The wire's form of a 128-bit integer: its bits. A kernel column is never a true decimal."""
 
@@ -103,10 +110,12 @@ def parts(table: pa.Table, part_bytes: int = PART_BYTES) -> Iterator[pa.Table]:
     A run's strings are its own: a slice of string views would send the whole frame's bytes.
     """
     rows = table.num_rows
-    if table.nbytes <= part_bytes and rows <= BATCH_ROWS_MAX:
+    nulls = sum(pa.types.is_null(field.type) for field in table.schema)
+    size = table.nbytes + _NULL_BYTES * rows * nulls
+    if size <= part_bytes and rows <= BATCH_ROWS_MAX:
         yield table
         return
-    per_part = min(BATCH_ROWS_MAX, max(1, rows * part_bytes // max(1, table.nbytes)))
+    per_part = min(BATCH_ROWS_MAX, max(1, rows * part_bytes // max(1, size)))
     views = [i for i, f in enumerate(table.schema) if pa.types.is_string_view(f.type)]
     for start in range(0, rows, per_part):
         part = table.slice(start, per_part)
@@ -119,12 +128,16 @@ def parts(table: pa.Table, part_bytes: int = PART_BYTES) -> Iterator[pa.Table]:
 def decode_table(payload: Buffer, trusted: bool) -> pa.Table:
     """The table in a payload, whose memory it shares. Raises ProtocolError.
 
-    trusted: a node wrote it, so its structure alone is checked; otherwise every value is.
+    trusted: a node wrote it, so its structure alone is checked; otherwise every value is, and it
+    may have the further types that users' data has.
     """
     try:
-        _walk(memoryview(payload))
+        declared = _walk(memoryview(payload))
         with pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(payload))) as reader:
-            _check_schema(reader.schema)
+            _check_schema(reader.schema, trusted)
+            nulls = sum(pa.types.is_null(field.type) for field in reader.schema)
+            if nulls * declared > _NULL_CELLS_MAX:
+                raise ProtocolError(f"{nulls} columns of {declared} rows without any value")
             batches = []
             for batch in reader:
                 if batch.num_rows > BATCH_ROWS_MAX:
@@ -174,11 +187,13 @@ def _halves(wide: pl.Expr) -> pl.Expr:
     return pl.concat_arr(low, high)
 
 
-def _check_schema(schema: pa.Schema) -> None:
+def _check_schema(schema: pa.Schema, trusted: bool) -> None:
     if len(schema) > _COLUMNS_MAX:
         raise ProtocolError(f"rows of {len(schema)} columns; at most {_COLUMNS_MAX} are allowed")
     for field in schema:
         allowed = field.type in _PLAIN_TYPES or pa.types.is_decimal128(field.type)
+        if not trusted and not allowed:
+            allowed = field.type in _FOREIGN_TYPES or pa.types.is_decimal(field.type)
         if not allowed:
             raise ProtocolError(f"a column of the type {str(field.type)[:100]}, which eau2 has not")
 
@@ -187,9 +202,12 @@ _SCHEMA, _RECORD_BATCH = 1, 3
 """MessageHeader of Arrow's Message.fbs; DictionaryBatch is 2, tensors are 4 and 5."""
 
 
-def _walk(payload: memoryview) -> None:
-    """Check the framing of an IPC stream: sizes, kinds of messages, row counts, compression."""
-    position, messages, ended = 0, 0, False
+def _walk(payload: memoryview) -> int:
+    """Check the framing of an IPC stream: sizes, kinds of messages, row counts, compression.
+
+    Gives how many rows its batches declare.
+    """
+    position, messages, rows, ended = 0, 0, 0, False
     while position < len(payload):
         marker, size = struct.unpack_from("<Ii", payload, position)
         position += 8
@@ -202,7 +220,7 @@ def _walk(payload: memoryview) -> None:
         if kind != (_RECORD_BATCH if messages else _SCHEMA):
             raise ProtocolError(f"rows with an Arrow message of kind {kind} in place {messages}")
         if kind == _RECORD_BATCH:
-            _check_batch(payload[position : position + size], header)
+            rows += _check_batch(payload[position : position + size], header)
         messages += 1
         position += size
         if not 0 <= body <= len(payload) - position or messages > _BATCHES_MAX:
@@ -210,6 +228,7 @@ def _walk(payload: memoryview) -> None:
         position += body
     if not messages or not ended or position != len(payload):
         raise ProtocolError("rows that end before or after their payload")
+    return rows
 
 
 def _message(metadata: memoryview) -> tuple[int, int, int]:
@@ -223,12 +242,13 @@ def _message(metadata: memoryview) -> tuple[int, int, int]:
     return kind, place + int(struct.unpack_from("<I", metadata, place)[0]), body
 
 
-def _check_batch(metadata: memoryview, table: int) -> None:
+def _check_batch(metadata: memoryview, table: int) -> int:
     rows = _field(metadata, table, 0, "<q", 0)
     if not 0 <= rows <= BATCH_ROWS_MAX:
         raise ProtocolError(f"a batch of {rows} rows; at most {BATCH_ROWS_MAX} are allowed")
     if _place(metadata, table, 3):
         raise ProtocolError("rows in compressed buffers, which are not accepted")
+    return rows
 
 
 def _field(metadata: memoryview, table: int, index: int, form: str, default: int) -> int:

@@ -161,8 +161,9 @@ class Piece(Message):
 class PutFrame(Message):
     """Store a frame under a name: its rows follow as Rows, each an Arrow IPC stream.
 
-    The payload is such a stream without rows, for the schema. session: keep it in memory, for this
-    connection, in place of what has that name. Answered with Done.
+    The payload is such a stream without rows, for the schema. chunk_rows: 0 for what the setting
+    of this connection says. session: keep it in memory, for this connection, in place of what has
+    that name. Answered with Done.
     """
 
     name: str

@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from eau2.config import WIRE, WireLimits
 from eau2.errors import BusyError, Error, HandshakeError, OperationalError
@@ -76,6 +77,10 @@ class Server:
         self._accept_on()
         self._ticking = asyncio.create_task(self._tick())
         return self.address
+
+    def known_as(self, store_id: str, name: str) -> None:
+        """Say from here on that this is the node `name` of that store."""
+        self._welcome = replace(self._welcome, store_id=store_id, name=name)
 
     async def stop(self, drain_s: float | None = None) -> None:
         """Take nothing new, let what runs end within `drain_s`, then close every connection."""

@@ -48,7 +48,8 @@ class Stage:
     """One fragment and what it reads. A stage without a source runs once, where the query is led.
 
     inputs: ids of the stages read whole. enough_rows: once this many rows have come from the
-    first chunks, the others need not be read.
+    first chunks, the others need not be read. ordered: whether the order of its rows can show;
+    otherwise its tasks may take the chunks in any order.
     """
 
     id: int
@@ -56,6 +57,7 @@ class Stage:
     source: Source | None
     inputs: tuple[int, ...]
     enough_rows: int | None = None
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,13 @@ class _Cutter:
 
     stages: list[Stage] = field(default_factory=list)
 
-    def cut(self, pipe: _Pipe, columns: tuple[Column, ...]) -> _Pipe:
+    def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
         if isinstance(pipe.root, StageInput):
             return pipe
-        stage = Stage(len(self.stages), pipe.root, pipe.source, pipe.inputs, pipe.enough_rows)
+        enough = pipe.enough_rows
+        ordered = ordered or enough is not None
+        stage = Stage(len(self.stages), pipe.root, pipe.source, pipe.inputs, enough, ordered)
         self.stages.append(stage)
         return _Pipe(StageInput(stage.id, columns), None, (stage.id,))
 
@@ -100,7 +104,7 @@ def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
     cutter = _Cutter()
     pipe = _build(root, cutter)
     if not isinstance(pipe.root, StageInput):
-        cutter.cut(pipe, root.output)
+        cutter.cut(pipe, root.output, ordered=True)
     return Plan(tuple(cutter.stages), root.output, names)
 
 
@@ -189,5 +193,5 @@ def _limit(below: logical.Logical, count: int | None, offset: int, cutter: _Cutt
         if count is not None:
             enough = count + offset
             pipe = replace(pipe, root=Limit(pipe.root, enough, 0), enough_rows=enough)
-        pipe = cutter.cut(pipe, below.output)
+        pipe = cutter.cut(pipe, below.output, ordered=True)
     return replace(pipe, root=Limit(pipe.root, count, offset))

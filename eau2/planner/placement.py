@@ -7,6 +7,7 @@ order. Pure. Does not know: how a task travels, whether a node lives.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from eau2.catalog import ChunkRef
 from eau2.planner.physical import Source, Stage
@@ -29,36 +30,52 @@ class Task:
 
 
 def tasks(stage: Stage, run_rows: int, home: str) -> tuple[Task, ...]:
-    """The tasks of `stage`: runs of at most `run_rows` rows of neighbouring chunks of one node.
+    """The tasks of `stage`: runs of chunks of one node, of at most `run_rows` rows.
 
-    There is at least one. A single chunk may be larger than `run_rows`. `home` is the node that
-    leads the query; it runs what needs no chunk.
+    There is at least one. A single chunk may be larger than `run_rows`. Where the order of rows can
+    show, the chunks of a run are neighbours. `home` is the node that leads the query; it runs what
+    needs no chunk.
     """
-    if stage.source is None:
+    chunks = () if stage.source is None else surviving(stage.source)
+    if not chunks:
         return (Task(stage.id, 0, (), 0, home),)
-    runs: list[list[ChunkRef]] = []
-    rows = 0
-    for chunk in surviving(stage.source):
-        node = chunk.locations[0]
-        fits = runs and runs[-1][0].locations[0] == node and rows + chunk.rows <= run_rows
-        if fits:
-            runs[-1].append(chunk)
-            rows += chunk.rows
-        else:
-            runs.append([chunk])
-            rows = chunk.rows
-    if not runs:
-        return (Task(stage.id, 0, (), 0, home),)
+    runs = _neighbours(chunks, run_rows) if stage.ordered else _together(chunks, run_rows)
     return tuple(
-        Task(
-            stage.id,
-            number,
-            tuple(run),
-            sum(chunk.rows for chunk in run),
-            run[0].locations[0],
-        )
+        Task(stage.id, number, tuple(run), sum(chunk.rows for chunk in run), run[0].locations[0])
         for number, run in enumerate(runs)
     )
+
+
+def _neighbours(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
+    """The chunks in their order, cut where the node changes or a run is full."""
+    runs: list[list[ChunkRef]] = []
+    for chunk in chunks:
+        if (
+            runs
+            and runs[-1][0].locations[0] == chunk.locations[0]
+            and _fits(runs[-1], chunk, run_rows)
+        ):
+            runs[-1].append(chunk)
+        else:
+            runs.append([chunk])
+    return runs
+
+
+def _together(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
+    """The chunks of each node together; the nodes' first runs come before their second ones."""
+    of_node: dict[str, list[list[ChunkRef]]] = {}
+    for chunk in chunks:
+        runs = of_node.setdefault(chunk.locations[0], [])
+        if runs and _fits(runs[-1], chunk, run_rows):
+            runs[-1].append(chunk)
+        else:
+            runs.append([chunk])
+    rounds = zip_longest(*of_node.values())
+    return [run for turn in rounds for run in turn if run is not None]
+
+
+def _fits(run: list[ChunkRef], chunk: ChunkRef, run_rows: int) -> bool:
+    return sum(c.rows for c in run) + chunk.rows <= run_rows
 
 
 def surviving(source: Source) -> tuple[ChunkRef, ...]:

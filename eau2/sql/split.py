@@ -1,8 +1,8 @@
 """Where one statement ends and the next begins, without parsing either.
 
 Owns: cutting text at its semicolons. Comes in: text as typed or piped. Goes out: the complete
-statements and what is left. Does not know: the grammar; it knows only what may hide a semicolon:
-strings, quoted names and comments.
+statements and what is left; which of them are EXPLAINs. Does not know: the grammar; it knows only
+what may hide a semicolon: strings, quoted names and comments.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _PIECE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _NOTHING = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
+
+_EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b", re.IGNORECASE | re.DOTALL)
 
 
 class Split(NamedTuple):
@@ -45,6 +47,11 @@ def split(text: str) -> Split:
             start = piece.end()
     rest = text[start:]
     return Split(tuple(statements), "" if _is_nothing(rest) else _from(text, start, len(text)))
+
+
+def is_explain(statement: str) -> bool:
+    """Whether the statement is an EXPLAIN."""
+    return _EXPLAIN.match(statement) is not None
 
 
 def _is_nothing(text: str) -> bool:

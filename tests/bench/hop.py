@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eau2 import types
-from eau2.cluster import LocalCluster
+from eau2.cluster import Cluster
 from eau2.engine import Engine
 from eau2.errors import CancelledError
 from eau2.frames import LocalFrames
@@ -75,7 +75,7 @@ class Recorder(InlineHost):
 def recorded(frames: LocalFrames, sql: str) -> list[Call]:
     """What the kernels are asked for by a statement."""
     host = Recorder()
-    Engine(frames, LocalCluster(Node("local", frames, host)), Settings()).run(sql)
+    Engine(frames, Cluster(Node("local", frames, host)), Settings()).run(sql)
     return host.calls
 
 

@@ -48,7 +48,7 @@ class PublishesEarly(Coordinator):
     async def _place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
         task = asyncio.create_task(super()._place(key, sealed))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        nodes = self._ring.holders(self.node, key.number)
+        nodes = self.ring.holders(self.node, key.number)
         return ChunkRef(key, sealed.rows, sealed.bytes, sealed.checksum, sealed.statistics, nodes)
 
 

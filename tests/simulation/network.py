@@ -226,8 +226,16 @@ class SimNet:
         self._loop = asyncio.get_running_loop()
 
     async def open(
-        self, node: str, message: Message, *, deadline_s: float, end: bool = False
+        self,
+        node: str,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float,
+        query: str = "",
+        end: bool = False,
     ) -> Talk:
+        assert not payload, "no request of the control plane opens with a payload"
         await self._host.thaw()
         network = self._network
         talk = network.new_end(self._host, node, deadline_s)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 
 from eau2 import types
-from eau2.cluster import LocalCluster
+from eau2.cluster import Cluster
 from eau2.engine import Engine
 from eau2.errors import (
     CancelledError,
@@ -118,7 +118,7 @@ STATEMENTS = [
 
 
 def engine(frames: LocalFrames, host: KernelHost) -> Engine:
-    return Engine(frames, LocalCluster(Node("local", frames, host), 10_000), Settings())
+    return Engine(frames, Cluster(Node("local", frames, host), 10_000), Settings())
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)

@@ -135,6 +135,37 @@ def test_other_types_are_refused(array: pa.Array, message: str) -> None:
         decode_table(payload(pa.table({"a": array})), trusted=True)
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.nulls(3),
+        pa.array([1.5, None], pa.float16()),
+        pa.array([86_400_000, None], pa.int64()).cast(pa.date64()),
+        *(pa.array([1, None], pa.timestamp(unit)) for unit in ("s", "ms", "us", "ns")),
+        pa.array([1, None], pa.decimal32(9, 2)),
+        pa.array([1, None], pa.decimal64(18, 2)),
+        pa.array([1, None], pa.decimal256(38, 2)),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_types_of_users_data_come_from_users_only(array: pa.Array) -> None:
+    table = pa.table({"a": array})
+    assert decode_table(payload(table), trusted=False).equals(table)
+    if not pa.types.is_timestamp(array.type) or array.type.unit != "us":
+        with pytest.raises(ProtocolError, match="which eau2 has not"):
+            decode_table(payload(table), trusted=True)
+
+
+def test_columns_of_nulls_alone_are_bounded_by_what_they_become() -> None:
+    """They take no byte of the payload and four of memory each."""
+    table = pa.table({f"n{i}": pa.nulls(500_000) for i in range(20)})
+    with pytest.raises(ProtocolError, match="20 columns of 500000 rows without any value"):
+        decode_table(payload(table), trusted=False)
+    cut = list(parts(table))
+    assert len(cut) > 5
+    assert sum(decode_table(payload(part), trusted=False).num_rows for part in cut) == 500_000
+
+
 def test_what_is_no_stream_is_refused() -> None:
     good = payload(pa.table({"a": [1, 2]}))
     for bad in (b"", b"x", good[:-1], good[:-8], good[:100], good + b"\0", good + good, good[8:]):

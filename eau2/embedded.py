@@ -1,0 +1,93 @@
+"""A connection's work done in this process: a store, its registered frames, an engine over both.
+
+Owns: putting the parts together. Comes in: statements and sources; goes out: results. Does not
+know: what a program sees of it (connection.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pyarrow as pa
+
+from eau2.catalog import Frame
+from eau2.cluster import Cluster
+from eau2.engine import Answer, Engine
+from eau2.frames import LocalFrames
+from eau2.kernels.host import Cancel
+from eau2.kernels.inline import InlineHost
+from eau2.kv.store import Store
+from eau2.node import Node
+from eau2.operators.physical import to_logical
+from eau2.parameters import Parameters
+from eau2.result import Batches, Result
+from eau2.settings import Settings
+
+
+class EmbeddedBackend:
+    """See connection.Backend."""
+
+    def __init__(self, path: str | None, threads: int | None, memory_bytes: int | None) -> None:
+        """Open the store in folder `path` (None: in memory)."""
+        self.frames = LocalFrames(Store.open(path))
+        self.cluster = Cluster(Node("local", self.frames, InlineHost(threads, memory_bytes)))
+        self.engine = Engine(self.frames, self.cluster, Settings(threads=threads))
+
+    def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
+        """See Backend."""
+        answer = self.engine.run(text, parameters, _cancel(timeout_s))
+        types = tuple([column.type for column in answer.columns])
+        height = answer.rows.height if types else 0
+        return Result(answer.names, types, height, lambda: _whole(answer))
+
+    def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
+        """See Backend."""
+        return Batches(_tables(self.engine.stream(text, parameters, _cancel(timeout_s))))
+
+    def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """See Backend."""
+        rows = self.engine.settings.chunk_rows
+        self.frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
+
+    def put(
+        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+    ) -> None:
+        """See Backend."""
+        rows = self.engine.settings.chunk_rows
+        self.frames.stored.put(name, schema, batches, chunk_rows=rows, replace=replace)
+
+    def drop(self, name: str) -> bool:
+        """See Backend."""
+        return self.frames.drop(name)
+
+    def names(self) -> tuple[str, ...]:
+        """See Backend."""
+        return self.frames.names()
+
+    def frame(self, name: str) -> Frame | None:
+        """See Backend."""
+        return self.frames.frame(name)
+
+    def close(self) -> None:
+        """See Backend."""
+        self.frames.close()
+
+
+def _cancel(timeout_s: float | None) -> Cancel | None:
+    return None if timeout_s is None else Cancel(timeout_s)
+
+
+def _whole(answer: Answer) -> pa.Table:
+    return to_logical(answer.rows, answer.columns, answer.names)
+
+
+def _tables(answer: Answer) -> Generator[pa.Table, None, None]:
+    """The answer's batches as users see them; closing this ends the query."""
+    try:
+        if not answer.columns:
+            yield pa.table({})
+            return
+        for rows in answer.batches:
+            yield to_logical(rows, answer.columns, answer.names)
+    finally:
+        answer.batches.close()

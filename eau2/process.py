@@ -1,0 +1,335 @@
+"""One node: what it is made of, what it is asked, how it starts and stops. `eau2 node` runs one.
+
+Owns: the parts of a node and the order of their making and unmaking, which part answers which
+request, and the process's signals. Comes in: options; goes out: a node that listens. Does not know:
+what any request means.
+
+A node that has only run tasks never loads the engine: the front door, which needs the parser and
+the planner, is loaded when the first statement comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from eau2 import __version__, logs
+from eau2.config import LAUNCH
+from eau2.errors import ProtocolError
+from eau2.kernels.host import KernelHost
+from eau2.kernels.inline import InlineHost
+from eau2.kernels.subprocess import SubprocessHost
+from eau2.kv.clusterstore import ClusterStore
+from eau2.kv.coordinator import Coordinator
+from eau2.kv.datadir import DataDirectory
+from eau2.kv.membership import Membership
+from eau2.kv.nodechunks import NodeChunks
+from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
+from eau2.kv.ringkeeper import RingKeeper
+from eau2.kv.service import Service
+from eau2.kv.sweep import Sweep
+from eau2.launch import UNTIL_EOF, NodeOptions, ready_line
+from eau2.net.address import SCHEME
+from eau2.net.connection import Answer
+from eau2.net.message import (
+    DescribeFrame,
+    GetRing,
+    Join,
+    NodeDescription,
+    NodeInfo,
+    PutFrame,
+    Ring,
+    RingChanged,
+    RunTask,
+    Statement,
+)
+from eau2.net.server import Server
+from eau2.net.stream import Received, Stream
+from eau2.node import Node
+from eau2.peers import Peers
+from eau2.tasks import TaskService
+from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
+
+if TYPE_CHECKING:
+    from eau2.server import FrontDoor
+
+T = TypeVar("T")
+
+_log = logging.getLogger("eau2.process")
+
+_FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
+_RING = (Join, GetRing, RingChanged)
+_FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing)
+"""What may be asked by whoever is no node of the store."""
+
+
+class RunningNode:
+    """A node that answers requests. Made by `start`, ended by `stop`."""
+
+    def __init__(self, options: NodeOptions) -> None:
+        """Use `start`."""
+        self.name = ""
+        self.store_id = ""
+        self.address = options.listen
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._parts = AsyncExitStack()
+        self._ready = asyncio.Event()
+        self._coordinator: Coordinator | None = None
+        self._door: asyncio.Task[FrontDoor] | None = None
+        self._statements = 0
+        self._server = Server(
+            self._answer,
+            store_id="",
+            name="",
+            software=f"eau2 {__version__}",
+            on_closed=self._connection_closed,
+        )
+
+    @classmethod
+    async def start(cls, options: NodeOptions) -> RunningNode:
+        """A node that listens and belongs to its store.
+
+        Raises UsageError for an address that other machines can reach, StoreError for the data
+        directory, OperationalError when the port is taken; UnreachableError and HandshakeError when
+        the store cannot be joined. Then nothing of the node is left.
+        """
+        node = cls(options)
+        try:
+            await node._build()
+        except BaseException:
+            await node.stop(0)
+            raise
+        return node
+
+    async def stop(self, drain_s: float = LAUNCH.drain_s) -> None:
+        """Take nothing new, let what runs end within `drain_s`, then end. May be called again."""
+        await self._server.stop(drain_s)
+        await self._parts.aclose()
+
+    async def _build(self) -> None:
+        """Make the parts, the lowest first; whatever fails, `stop` unmakes those that are made."""
+        options, parts = self._options, self._parts
+        ids = SystemIds()
+        data = await _in_thread(lambda: DataDirectory.open(options.data, ids.new))
+        parts.push_async_callback(_in_thread, data.close)
+        self._data = data
+        self.address = await self._server.start(options.listen)
+        net = TcpNet({}, name=data.identity.name, store_id=data.identity.store_id)
+        parts.callback(net.close)
+        world = World(LoopClock(), SystemRng(), ids, net, FileDisk(data.root))
+        self._keeper = RingKeeper(world, data, self.address, net, self._ring_changed)
+        parts.push_async_callback(self._keeper.stop)
+        ring = await self._keeper.start(options.join)
+        self.name, self.store_id = data.identity.name, data.identity.store_id
+        self._server.known_as(self.store_id, self.name)
+
+        self._net, self._chunks = net, NodeChunks(data.chunks, self.name)
+        parts.callback(self._chunks.close)
+        registry = await self._registry(world, ring)
+        voter = registry if isinstance(registry, LocalRegistry) else None
+        self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
+        await self._service.start()
+        # The ring may have changed since.
+        coordinator = Coordinator(self.name, world, registry, _membership(self._keeper.ring))
+        self._coordinator = coordinator
+        parts.push_async_callback(_at_most, LAUNCH.settle_s, coordinator.settle)
+        self._store = ClusterStore(coordinator, self._chunks, self._loop)
+        parts.push_async_callback(_in_thread, self._store.close)
+        self._start_kernels()
+        sweep = Sweep(world, registry, self._service)
+        parts.push_async_callback(_cancelled, asyncio.create_task(sweep.run()))
+        parts.push_async_callback(self._close_door)
+        self._ready.set()
+
+    async def _registry(self, world: World, ring: Ring) -> AsyncRegistry:
+        if self.name not in ring.voters:
+            return RemoteRegistry(world, ring.voters[0])
+        registry = await _in_thread(self._data.registry)
+        self._parts.push_async_callback(_in_thread, registry.close)
+        return LocalRegistry(registry)
+
+    def _start_kernels(self) -> None:
+        options, parts = self._options, self._parts
+        self._peers = Peers(self._net, self._loop)
+        self._host: KernelHost
+        if options.inline_kernels:
+            self._host = InlineHost(options.threads, options.memory_bytes)
+        else:
+            self._host = SubprocessHost(options.threads, options.memory_bytes)
+        parts.push_async_callback(_in_thread, self._host.close)
+        executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
+        parts.callback(executor.shutdown, wait=False, cancel_futures=True)
+        self._tasks = TaskService(Node(self.name, self._chunks, self._host), executor)
+
+    def _ring_changed(self, ring: Ring) -> None:
+        if self._coordinator is not None:
+            self._coordinator.ring = _membership(ring)
+
+    async def _answer(self, received: Received, stream: Stream) -> Answer:
+        """Have the part that a request is for answer it."""
+        request = received.message
+        if stream.role != "node" and not isinstance(request, _FOR_CLIENTS):
+            raise ProtocolError(f"a {type(request).__name__} is answered to nodes only")
+        if isinstance(request, _RING):
+            return await self._keeper.answer(received, stream)
+        await self._ready.wait()
+        if isinstance(request, _FRONT_DOOR):
+            door = await self._front_door()
+            self._statements += 1
+            try:
+                return await door.answer(received, stream)
+            finally:
+                self._statements -= 1
+        if isinstance(request, RunTask):
+            return await self._tasks.answer(received, stream)
+        if isinstance(request, NodeInfo):
+            return await self._describe()
+        return await self._service.answer(received, stream)
+
+    async def _front_door(self) -> FrontDoor:
+        """The front door, which is loaded once; whoever goes away does not stop the loading."""
+        if self._door is None or (self._door.done() and self._door.exception() is not None):
+            self._door = asyncio.create_task(_in_thread(self._open_door))
+        return await asyncio.shield(self._door)
+
+    def _open_door(self) -> FrontDoor:
+        front_door: type[FrontDoor] = importlib.import_module("eau2.server").FrontDoor
+        return front_door(
+            name=self.name,
+            host=self._host,
+            store=self._store,
+            peers=self._peers,
+            data_root=self._options.data_root,
+            threads=self._options.threads,
+        )
+
+    async def _close_door(self) -> None:
+        if self._door is not None:
+            with suppress(Exception):
+                door = await self._door
+                await _in_thread(door.close)
+
+    def _connection_closed(self, number: int) -> None:
+        if self._door is not None and self._door.done() and self._door.exception() is None:
+            self._door.result().closed(number)
+
+    async def _describe(self) -> NodeDescription:
+        chunks, size = await _in_thread(lambda: _chunk_files(self._data.chunks))
+        return NodeDescription(
+            self.name,
+            f"{SCHEME}{self.address}",
+            self.store_id,
+            f"eau2 {__version__}",
+            self._options.threads or os.cpu_count() or 1,
+            chunks,
+            size,
+            self._statements + self._tasks.running,
+            self._loop.time() - self._started,
+        )
+
+
+def run_node(options: NodeOptions) -> int:
+    """Run a node until it is told to stop; the exit code. Raises as RunningNode.start."""
+    logs.setup()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    # Not asyncio.run: at the end it would wait for threads that may wait for a disk or a peer.
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(LAUNCH.loop_threads, "eau2"))
+    try:
+        loop.run_until_complete(_run(options))
+    finally:
+        loop.close()
+    return 0
+
+
+async def _run(options: NodeOptions) -> None:
+    told = asyncio.Event()
+    again = asyncio.Event()
+
+    def note(why: str) -> None:
+        _log.info("told to stop by %s", why)
+        (again if told.is_set() else told).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, note, signal.Signals(number).name)
+    starting = asyncio.create_task(RunningNode.start(options))
+    if not await _before(starting, told):
+        return
+    node = starting.result()
+    logs.name_node(node.name)
+    _log.info("listens at %s%s", SCHEME, node.address)
+    sys.stdout.write(ready_line(node.name, node.store_id, node.address))
+    sys.stdout.flush()
+    if os.environ.get(UNTIL_EOF) == "1":
+        _watch_stdin(loop, note)
+    await told.wait()
+    if not await _before(asyncio.create_task(node.stop()), again):
+        await node.stop(0)
+    _log.info("stopped")
+
+
+async def _before(work: asyncio.Task[T], event: asyncio.Event) -> bool:
+    """Wait for the work to end, and whether it did before the event; if not, it is cancelled."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait([work, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if work.done():
+        work.result()
+        return True
+    await _cancelled(work)
+    return False
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -> None:
+    def readable() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            note("the end of its standard input")
+
+    loop.add_reader(sys.stdin.fileno(), readable)
+
+
+def _membership(ring: Ring) -> Membership:
+    return Membership(tuple(member.name for member in ring.members), ring.voters)
+
+
+def _chunk_files(folder: os.PathLike[str]) -> tuple[int, int]:
+    """How many chunk files there are, and their bytes."""
+    sizes = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".arrow"):
+                # It may be deleted meanwhile.
+                with suppress(OSError):
+                    sizes.append(os.stat(os.path.join(place, name)).st_size)
+    return len(sizes), sum(sizes)
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    return await asyncio.to_thread(call)
+
+
+async def _cancelled(task: asyncio.Task[T]) -> None:
+    """Cancel a task and wait until it has ended."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _at_most(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await call()

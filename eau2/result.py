@@ -1,0 +1,150 @@
+"""What a statement gave, as a program holds it: all rows, or batches of them as they come.
+
+Owns: `Result` and `Batches`, and their conversions. Comes in: Arrow tables in the form users see,
+or what makes one; goes out: the same, Polars frames, tuples. Does not know: who computed the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.errors import InterfaceError
+from eau2.render import box
+from eau2.types import SqlType
+
+REPR_ROWS = 40
+
+
+class Result:
+    """The rows of a statement. They are all here; converting them does not run anything."""
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        types: tuple[SqlType, ...],
+        rows: int,
+        arrow: pa.Table | Callable[[], pa.Table],
+    ) -> None:
+        """arrow: the rows, or what makes them when they are first asked for."""
+        self._names = names
+        self._types = types
+        self._rows = rows
+        self._arrow = arrow
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order; they may repeat."""
+        return self._names
+
+    @property
+    def types(self) -> tuple[SqlType, ...]:
+        """The columns' SQL types, in order."""
+        return self._types
+
+    @property
+    def rows(self) -> int:
+        """The number of rows; 0 for a statement that gives no table."""
+        return self._rows
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as an Arrow table."""
+        if not isinstance(self._arrow, pa.Table):
+            self._arrow = self._arrow()
+        return self._arrow
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows as a Polars frame. Raises InterfaceError when two columns have one name."""
+        if len(set(self.names)) < len(self.names):
+            raise InterfaceError("Polars needs distinct column names: rename some with AS")
+        frame = pl.from_arrow(self.to_arrow())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows as tuples of int, float, Decimal, str, bool, date, datetime and None."""
+        whole = {i for i, type_ in enumerate(self.types) if type_.is_integer}
+        columns = []
+        for i, column in enumerate(self.to_arrow().columns):
+            values = column.to_pylist()
+            if i in whole and pa.types.is_decimal(column.type):
+                values = [None if value is None else int(value) for value in values]
+            columns.append(values)
+        return list(zip(*columns, strict=True))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow PyCapsule protocol: pyarrow, Polars, DuckDB and pandas read results by it."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __repr__(self) -> str:
+        return box(self.to_arrow(), self.types, max_rows=REPR_ROWS)
+
+
+class Batches:
+    """The rows of a statement as record batches, computed while they are taken.
+
+    It is read once: by iteration, or by whatever reads `__arrow_c_stream__`. Closing it, leaving
+    its `with` block, or letting go of it ends the query. (A pyarrow reader would not: closing one
+    leaves alone what feeds it. Nor do errors keep their class on the way through one.)
+    """
+
+    def __init__(self, tables: Generator[pa.Table, None, None]) -> None:
+        """tables: one at least, all of one schema. The first is taken at once."""
+        self._tables = tables
+        first: pa.Table = next(tables)
+        self._schema = first.schema
+        self._batches = self._cut(first)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns' names and Arrow types."""
+        return self._schema
+
+    def read_next_batch(self) -> pa.RecordBatch:
+        """The next batch. Raises StopIteration after the last one, and what the query raises."""
+        return next(self._batches)
+
+    def read_all(self) -> pa.Table:
+        """All rows that are still to come, as a table."""
+        return pa.Table.from_batches(list(self), self._schema)
+
+    def close(self) -> None:
+        """End the query. May be called again."""
+        self._batches.close()
+        self._tables.close()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self._batches
+
+    def __next__(self) -> pa.RecordBatch:
+        return next(self._batches)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow PyCapsule protocol."""
+        reader = pa.RecordBatchReader.from_batches(self._schema, self._batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _cut(self, first: pa.Table) -> Generator[pa.RecordBatch, None, None]:
+        table: pa.Table | None = first
+        del first
+        while table is not None:
+            yield from table.to_batches()
+            table = next(self._tables, None)

@@ -1,0 +1,118 @@
+"""Tasks at the node that runs them: a request comes in, rows go out.
+
+Owns: the order of messages of a task at the answering end, and that it ends when nobody waits for
+it any more. Comes in: RunTask messages and their inputs; goes out: Rows. Does not know: plans, who
+leads the query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+
+import polars as pl
+
+from eau2.catalog import ChunkKey, ChunkRef
+from eau2.errors import ProtocolError
+from eau2.kernels.host import Cancel
+from eau2.net.arrow import decode_frame
+from eau2.net.connection import Answer
+from eau2.net.message import Rows, RunTask, TaskChunk, TaskResult
+from eau2.net.stream import Received, Stream
+from eau2.node import Node
+from eau2.peers import Payload, payloads
+
+_log = logging.getLogger("eau2.tasks")
+
+_CANCEL_S = 2.0
+"""How long the thread of a cancelled task is waited for."""
+
+
+class TaskService:
+    """Answers RunTask over one node's chunks. Tasks run on threads of `executor`."""
+
+    def __init__(self, node: Node, executor: Executor) -> None:
+        self._node = node
+        self._executor = executor
+        self.running = 0
+
+    async def answer(self, received: Received, stream: Stream) -> Answer:
+        """Run a task. Raises what its fragment raises, ProtocolError for a malformed request.
+
+        Cancelled, it cancels the kernel.
+        """
+        request = received.message
+        if not isinstance(request, RunTask):
+            raise ProtocolError(f"a {type(request).__name__} is no task")
+        start = time.perf_counter()
+        inputs = await _inputs(request, stream)
+        fragment = bytes(received.payload)
+        cancel = Cancel(stream.request.deadline_s)
+
+        def work() -> list[Payload]:
+            stages = {stage: _joined(parts) for stage, parts in inputs.items()}
+            chunks = _chunks(request.chunks, self._node.name)
+            return list(payloads(self._node.run(fragment, chunks, stages, cancel)))
+
+        rows = 0
+        for count, buffers in await self._run(work, cancel):
+            rows += count
+            await stream.send(Rows(count), buffers)
+        elapsed_s = time.perf_counter() - start
+        _log.debug(
+            "task %d of stage %d: %d rows in %.3f s",
+            request.number,
+            request.stage,
+            rows,
+            elapsed_s,
+            extra={"query": stream.request.query},
+        )
+        return TaskResult(rows, elapsed_s)
+
+    async def _run(self, work: Callable[[], list[Payload]], cancel: Cancel) -> list[Payload]:
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        self.running += 1
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cancel.cancel()
+            # The kernel is killed; its thread says so at once. What it says is of no use.
+            await asyncio.wait([future], timeout=_CANCEL_S)
+            if future.done() and not future.cancelled():
+                future.exception()
+            raise
+        finally:
+            self.running -= 1
+
+
+async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[memoryview]]:
+    """The payloads of each input, of which there is one at least. Raises ProtocolError."""
+    inputs: dict[int, list[memoryview]] = {stage: [] for stage in request.inputs}
+    if not inputs:
+        return inputs
+    while (received := await stream.receive()) is not None:
+        match received.message:
+            case Rows(source=stage) if stage in inputs:
+                inputs[stage].append(received.payload)
+            case _:
+                raise ProtocolError("a task got rows that are none of its inputs")
+    missing = [stage for stage, parts in inputs.items() if not parts]
+    if missing:
+        raise ProtocolError(f"a task did not get its input {missing[0]}")
+    return inputs
+
+
+def _joined(parts: Sequence[memoryview]) -> pl.DataFrame:
+    frames = [decode_frame(part) for part in parts]
+    return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False)
+
+
+def _chunks(chunks: Iterable[TaskChunk], node: str) -> tuple[ChunkRef, ...]:
+    """The chunks that a task names, as `node` holds them."""
+    return tuple(
+        ChunkRef(ChunkKey(c.df_id, c.number), c.rows, c.bytes, c.checksum, (), (node,))
+        for c in chunks
+    )

@@ -1,0 +1,1 @@
+"""Nodes that talk over TCP: in this process, and as processes of their own."""
