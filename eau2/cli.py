@@ -1,11 +1,13 @@
-"""The command line: `eau2 query`, `load`, `tables`, `describe`, `drop`, `shell`.
+"""The command line: `eau2 query`, `load`, `tables`, `describe`, `drop`, `shell`, `node`, `cluster`.
 
-Owns: options, exit codes, and errors as one message on stderr. Comes in: arguments, stdin. Goes
-out: data on stdout. Does not know: how anything is computed or drawn.
+Owns: exit codes, errors as one message on stderr, and the way from options to what they ask for.
+Comes in: arguments, stdin. Goes out: data on stdout. Does not know: how anything is computed or
+drawn, what the options are called in the help (options.py).
 
 Each command imports what it needs when it runs: `eau2 --version` must not wait for the kernels to
-load. Exit codes: 0 done, 1 the statement or the data is wrong, 2 the command line is wrong, 130
-interrupted, 141 the reader of stdout went away.
+load, nor `eau2 query --connect` for anything but the thin client. Exit codes: 0 done, 1 the
+statement or the data is wrong, 2 the command line is wrong, 3 no connection to a node came about,
+130 interrupted, 141 the reader of stdout went away.
 """
 
 from __future__ import annotations
@@ -16,28 +18,23 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from eau2 import __version__
-from eau2.errors import StoreError, UsageError, report
+from eau2.errors import StoreError, UnreachableError, UsageError, report
+from eau2.options import parse
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
+    from eau2.net.address import Address
+
+T = TypeVar("T")
 
 DEFAULT_STORE = ".eau2"
-FORMATS = ("box", "csv", "json", "arrow")
+EXIT_ERROR, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 2, 3, 130, 141
 
-EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 2, 130, 141
 
-EXAMPLES = """\
-examples:
-  eau2 load df examples/df.csv              store a file as the frame df
-  eau2 query "SELECT sum(a) FROM df"        run a statement
-  eau2 query "SELECT * FROM 'x.parquet'"    read files in place
-  eau2 query --format csv - < report.sql    statements from stdin, the result as CSV
-  eau2 shell                                type statements at a prompt (also: just eau2)
-
-The store is --store DIR, else $EAU2_STORE, else ./.eau2."""
+class _NotConnectedError(Exception):
+    """There is no way to the node that a command is for; the cause says why."""
 
 
 def run() -> NoReturn:
@@ -68,133 +65,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("EAU2_DEBUG") == "1":
             raise
+        if isinstance(error, _NotConnectedError) and isinstance(error.__cause__, Exception):
+            print(report(error.__cause__), file=sys.stderr)
+            return EXIT_UNREACHABLE
         print(report(error), file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
 
 
 def _command(arguments: list[str]) -> int:
     try:
-        options = _parse(arguments)
+        options = parse(arguments)
     except SystemExit as done:
         # argparse has printed the help or the version.
         return int(done.code or 0)
-    command: Callable[[argparse.Namespace], int] = options.run
-    return command(options)
+    return _COMMANDS[options.command](options)
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors look like all others."""
+def _address(options: argparse.Namespace) -> Address | None:
+    """The node of this command line; None when it is about a store."""
+    if options.connect is None:
+        return None
+    for name in ("store", "threads", "memory"):
+        if vars(options).get(name) is not None:
+            raise UsageError(
+                f"--{name} does not go with --connect", hint="A node has its own, given to it."
+            )
+    from eau2.net.address import parse_address
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"Try '{self.prog} --help'.")
-
-
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser, commands = _parsers()
-    if not arguments:
-        arguments = ["shell"]
-    elif not arguments[0].startswith("-") and arguments[0] not in commands:
-        raise _unknown_command(arguments[0], list(commands))
-    return parser.parse_args(arguments)
+    return parse_address(options.connect)
 
 
-def _unknown_command(word: str, commands: list[str]) -> UsageError:
-    if " " in word:
-        return UsageError(
-            f"there is no command '{word}'", hint=f'To run a statement: eau2 query "{word}"'
-        )
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, commands, 1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"The commands are {', '.join(commands)}."
-    return UsageError(f"there is no command '{word}'", hint=hint)
-
-
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        prog="eau2",
-        description="A SQL engine over a key-value store of immutable dataframes.",
-        epilog=EXAMPLES,
-        formatter_class=raw,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"eau2 {__version__}")
-    group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    commands: dict[str, argparse.ArgumentParser] = {}
-
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int], help_: str
-    ) -> argparse.ArgumentParser:
-        made = group.add_parser(name, help=help_, description=help_ + ".", allow_abbrev=False)
-        made.set_defaults(run=run)
-        made.add_argument("--store", metavar="DIR", help="the store's folder")
-        commands[name] = made
-        return made
-
-    query = command("query", _query, "run statements and print what they give")
-    query.add_argument("sql", metavar="SQL", nargs="?", help="the statements; - reads stdin")
-    _output_options(query)
-    _engine_options(query)
-    query.add_argument("--timing", action="store_true", help="print each statement's time")
-
-    load = command("load", _load, "store files as a frame")
-    load.add_argument("name", metavar="NAME", help="the frame's name")
-    load.add_argument("files", metavar="FILE", nargs="+", help="Parquet, CSV, NDJSON, Arrow, .sor")
-    load.add_argument("--replace", action="store_true", help="put it in place of a frame NAME")
-    load.add_argument("--chunk-rows", metavar="N", type=_count, help="rows of a chunk")
-    _engine_options(load)
-
-    _output_options(command("tables", _tables, "list the frames"))
-    describe = command("describe", _describe, "list the columns of a frame")
-    describe.add_argument("name", metavar="NAME", help="the frame's name")
-    _output_options(describe)
-    drop = command("drop", _drop, "drop a frame")
-    drop.add_argument("name", metavar="NAME", help="the frame's name")
-    _engine_options(command("shell", _shell, "type statements at a prompt"))
-    return parser, commands
-
-
-def _output_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="box",
-        help="how to print rows (default: box, which alone leaves out rows when there are many)",
-    )
-
-
-def _engine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--memory", metavar="SIZE", type=_size, help="the budget, like 512MB")
-    parser.add_argument("--threads", metavar="N", type=_count, help="threads of the kernels")
-
-
-def _count(text: str) -> int:
+def _reached(connect: Callable[[], T]) -> T:
     try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return count
-
-
-def _size(text: str) -> int:
-    from eau2.config import byte_count
-
-    try:
-        return byte_count(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error).replace("\n", ". ")) from None
+        return connect()
+    except UnreachableError as error:
+        raise _NotConnectedError from error
 
 
 def _open(options: argparse.Namespace, *, make: bool) -> Connection:
-    """The store of this command line.
+    """The store of this command line, or its node.
 
     Only `make` makes one: a command that reads should not leave a folder behind. Without a store
     in its default place, statements run on an empty one in memory; a place that was named and is
     not there is an error.
     """
+    address = _address(options)
+    if address is not None:
+        from eau2.connection import connect as connect_to
+        from eau2.net.address import SCHEME
+
+        _collect_garbage()
+        return _reached(lambda: connect_to(f"{SCHEME}{address}"))
     named = options.store or os.environ.get("EAU2_STORE")
     path: str | None = named or DEFAULT_STORE
     if not make and path is not None and not os.path.exists(path):
@@ -205,26 +126,62 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
         path = None
     from eau2.connection import connect
 
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
+    _collect_garbage()
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
 
 
+def _collect_garbage() -> None:
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def _ask(address: Address, options: argparse.Namespace) -> int:
+    """Have a node run the statements and draw what they give: the thin way, which loads little."""
+    from eau2.net.thin import DEADLINE_S, ThinClient
+
+    text = _statement_text(options)
+    if not text.strip():
+        raise _no_statement()
+    client = _reached(lambda: ThinClient(address))
+    try:
+        start = time.perf_counter()
+        client.statement(
+            text,
+            sys.stdout.buffer.write,
+            format=options.format,
+            width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
+            deadline_s=options.timeout or DEADLINE_S,
+        )
+        sys.stdout.flush()
+        if options.timing:
+            print(f"Time: {time.perf_counter() - start:.3f} s", file=sys.stderr)
+    finally:
+        client.close()
+    return 0
+
+
+def _no_statement() -> UsageError:
+    return UsageError("there is no statement to run", hint='Try: eau2 query "SELECT 1"')
+
+
 def _query(options: argparse.Namespace) -> int:
+    _check_sink(options.format)
+    address = _address(options)
+    if address is not None:
+        return _ask(address, options)
     from eau2.sql.split import split
 
-    _check_sink(options.format)
     statements, rest = split(_statement_text(options))
     if not statements and not rest:
-        raise UsageError("there is no statement to run", hint='Try: eau2 query "SELECT 1"')
+        raise _no_statement()
     from eau2.show import is_explain, terminal_width, write, write_lines
 
     with _open(options, make=False) as connection:
         for statement in (*statements, rest) if rest else statements:
             start = time.perf_counter()
-            result = connection.sql(statement)
+            result = connection.sql(statement, timeout=options.timeout)
             if options.format == "box" and is_explain(statement):
                 write_lines(result, sys.stdout.buffer)
             else:
@@ -295,3 +252,47 @@ def _shell(options: argparse.Namespace) -> int:
 
     with _open(options, make=False) as connection:
         return run(connection)
+
+
+def _node(options: argparse.Namespace) -> int:
+    from eau2.launch import NodeOptions
+    from eau2.net.address import parse_address
+    from eau2.process import run_node
+
+    node = NodeOptions(
+        listen=parse_address(options.listen),
+        data=options.data,
+        join=None if options.join is None else parse_address(options.join),
+        data_root=options.data_root,
+        threads=options.threads,
+        memory_bytes=options.memory,
+    )
+    return _reached(lambda: run_node(node))
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from eau2.launch import ClusterOptions, run_cluster
+    from eau2.net.address import parse_address
+
+    return run_cluster(
+        ClusterOptions(
+            nodes=options.nodes,
+            listen=parse_address(options.listen),
+            data=options.data,
+            data_root=options.data_root,
+            threads=options.threads,
+            memory_bytes=options.memory,
+        )
+    )
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "query": _query,
+    "load": _load,
+    "tables": _tables,
+    "describe": _describe,
+    "drop": _drop,
+    "shell": _shell,
+    "node": _node,
+    "cluster": _cluster,
+}

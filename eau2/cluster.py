@@ -16,7 +16,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import polars as pl
@@ -224,12 +224,13 @@ class _Run:
         """Report a remote task's rows as they come. On the loop."""
         left_s = self._cancel.left_s()
         try:
-            frames = peers.run(request, WIRE.deadline_s if left_s is None else left_s, self._query)
-            async for rows in frames:
-                if turn is not None:
-                    await turn.begun.wait()
-                    await turn.room.acquire()
-                self._events.put(_Part(task, rows))
+            deadline_s = WIRE.deadline_s if left_s is None else left_s
+            async with aclosing(peers.run(request, deadline_s, self._query)) as frames:
+                async for rows in frames:
+                    if turn is not None:
+                        await turn.begun.wait()
+                        await turn.room.acquire()
+                    self._events.put(_Part(task, rows))
         except Exception as error:
             self._events.put(_Broken(task, error))
         else:

@@ -93,6 +93,8 @@ class KernelLimits:
     """How long a host that closes lets running fragments end."""
     watch_s: float = 0.05
     """How often the memory of a running kernel process is looked at."""
+    inline_rows: int = 10_000
+    """A node runs a harmless fragment over at most so many rows in its own process."""
     inline_bytes: int = 128 << 10
     """Rows of up to this size go through the socket, larger ones through shared memory."""
     control_bytes: int = 16 << 20
@@ -178,6 +180,29 @@ class LaunchLimits:
 
 
 LAUNCH = LaunchLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Bounds on what a node does for clients at once."""
+
+    running: int = 8
+    """Threads that plan and run statements; as many store what clients put."""
+    waiting: int = 64
+    """Requests that wait for such a thread; further ones are refused."""
+    statements: int = 256
+    """Statements that have begun and not ended: a slow reader's takes memory and no thread."""
+    part_s: float = 0.1
+    """What has come of a result is sent after this time, however little it is."""
+    cancel_s: float = 1.0
+    """How long the end of a cancelled statement is waited for before its asker is let go."""
+    source_s: float = 600.0
+    """How long the next rows of a put may take to come."""
+    session_bytes: int = 1 << 30
+    """A frame that a client keeps in a node's memory is not larger."""
+
+
+DOOR = DoorLimits()
 
 
 def byte_count(text: str) -> int:

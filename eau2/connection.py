@@ -1,115 +1,98 @@
-"""Connection and Result: what a program that embeds eau2 holds.
+"""Connection: what a program that embeds eau2, or talks to a node, holds.
 
-Owns: the Python API. Comes in: statements, tables, paths. Goes out: results.
-Does not know: how a statement is computed (engine.py), how a table is drawn (render.py).
+Owns: the Python API. Comes in: statements, tables, paths. Goes out: results. Does not know: how or
+where a statement is computed. That is a `Backend`: embedded.py in this process, remote.py at a
+node. Each is loaded when it is connected to.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Protocol
 
-import polars as pl
 import pyarrow as pa
 
 from eau2.catalog import Frame
-from eau2.cluster import Cluster
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
-from eau2.engine import Answer, Engine, Parameters
 from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
-from eau2.frames import LocalFrames, source_of
-from eau2.kernels.inline import InlineHost
-from eau2.kv.store import Store
-from eau2.node import Node
-from eau2.operators.physical import to_logical
-from eau2.render import box
-from eau2.settings import Settings
-from eau2.types import SqlType
-
-REPR_ROWS = 40
+from eau2.frames import source_of
+from eau2.net.address import SCHEME, parse_address
+from eau2.parameters import Parameters, numbered
+from eau2.result import Batches
+from eau2.result import Result as Result
 
 
-class Result:
-    """The rows of a statement. They are all here; converting them does not run anything."""
+class Backend(Protocol):
+    """Where a connection's work is done. timeout_s: after it, DeadlineError; None: no bound."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._arrow: pa.Table | None = None
+    def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
+        """Run the statements in `text`; the last one's result."""
 
-    @property
+    def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
+        """The same, but the last statement runs while its rows are taken."""
+
+    def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """Keep a frame in memory for this connection, in place of what has that name."""
+
+    def put(
+        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+    ) -> None:
+        """Store a frame: all of it or, after any failure, none."""
+
+    def drop(self, name: str) -> bool:
+        """Drop a frame; False when there is none of that name."""
+
     def names(self) -> tuple[str, ...]:
-        """The columns' names, in order; they may repeat."""
-        return self._answer.names
+        """The names of all frames, sorted."""
 
-    @property
-    def types(self) -> tuple[SqlType, ...]:
-        """The columns' SQL types, in order."""
-        return tuple(column.type for column in self._answer.columns)
+    def frame(self, name: str) -> Frame | None:
+        """The frame of that name."""
 
-    @property
-    def rows(self) -> int:
-        """The number of rows; 0 for a statement that gives no table."""
-        return self._answer.rows.height if self.names else 0
-
-    def to_arrow(self) -> pa.Table:
-        """The rows as an Arrow table."""
-        if self._arrow is None:
-            self._arrow = to_logical(self._answer.rows, self._answer.columns, self.names)
-        return self._arrow
-
-    def to_polars(self) -> pl.DataFrame:
-        """The rows as a Polars frame. Raises InterfaceError when two columns have one name."""
-        if len(set(self.names)) < len(self.names):
-            raise InterfaceError("Polars needs distinct column names: rename some with AS")
-        frame = pl.from_arrow(self.to_arrow())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows as tuples of int, float, Decimal, str, bool, date, datetime and None."""
-        whole = {i for i, type_ in enumerate(self.types) if type_.is_integer}
-        columns = []
-        for i, column in enumerate(self.to_arrow().columns):
-            values = column.to_pylist()
-            if i in whole and pa.types.is_decimal(column.type):
-                values = [None if value is None else int(value) for value in values]
-            columns.append(values)
-        return list(zip(*columns, strict=True))
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The Arrow PyCapsule protocol: pyarrow, Polars, DuckDB and pandas read results by it."""
-        return self.to_arrow().__arrow_c_stream__(requested_schema)
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def __repr__(self) -> str:
-        return box(self.to_arrow(), self.types, max_rows=REPR_ROWS)
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Connection:
-    """A store, its registered frames and an engine over both. Not for several threads at once."""
+    """Frames by their names, and statements over them. Not for several threads at once."""
 
-    def __init__(
-        self, path: str | None = None, threads: int | None = None, memory_bytes: int | None = None
-    ) -> None:
-        """Open the store in folder `path` (None: in memory). See eau2.connect."""
-        self._frames = LocalFrames(Store.open(path))
-        node = Node("local", self._frames, InlineHost(threads, memory_bytes))
-        settings = Settings(threads=threads)
-        self._engine: Engine | None = Engine(self._frames, Cluster(node), settings)
+    def __init__(self, backend: Backend, timeout_s: float | None = None) -> None:
+        """timeout_s: of statements that are given none of their own. See eau2.connect."""
+        self._backend: Backend | None = backend
+        self._timeout_s = timeout_s
 
-    def sql(self, text: str, params: Parameters | Sequence[object] | None = None) -> Result:
+    def sql(
+        self,
+        text: str,
+        params: Parameters | Sequence[object] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Result:
         """Run the statements in `text`; the last one's result.
 
-        params: a sequence for `?` and `$1`, a mapping for `$name` and `:name`.
+        params: a sequence for `?` and `$1`, a mapping for `$name` and `:name`. timeout: seconds
+        after which the statement is given up; DeadlineError then.
         """
-        return Result(self._open().run(text, _parameters(params)))
+        return self._open().run(text, numbered(params), self._seconds(timeout))
 
     execute = sql
+
+    def stream(
+        self,
+        text: str,
+        params: Parameters | Sequence[object] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Batches:
+        """As `sql`, but the rows come in batches, computed while they are taken.
+
+        So a result may be larger than memory. At a node, read or close the batches before the
+        connection is asked for anything else.
+        """
+        return self._open().stream(text, numbered(params), self._seconds(timeout))
 
     def explain(self, text: str) -> str:
         """How a query would run: its stages, as text."""
@@ -121,42 +104,43 @@ class Connection:
 
         table: a pyarrow Table, RecordBatch or reader, or anything with `__arrow_c_stream__`.
         """
-        engine = self._open()
+        backend = self._open()
         schema, batches = source_of(table)
-        rows = engine.settings.chunk_rows
-        self._frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
+        backend.register(name, schema, batches)
 
     def put(self, name: str, source: object, *, replace: bool = False) -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
         source: a path, or several of one schema, a pyarrow Table or reader, or anything with
-        `__arrow_c_stream__`. Raises NameExistsError (not with `replace`), InputFileError,
-        DiskFullError, StoreBusyError.
+        `__arrow_c_stream__`. Files are read here, also for a node. Raises NameExistsError (not with
+        `replace`), InputFileError, DiskFullError, StoreBusyError.
         """
-        engine = self._open()
+        backend = self._open()
         schema, batches = source_of(source)
-        rows = engine.settings.chunk_rows
-        self._frames.stored.put(name, schema, batches, chunk_rows=rows, replace=replace)
+        backend.put(name, schema, batches, replace)
 
     def get(self, name: str) -> Result:
         """The whole frame under `name`. Raises UnknownNameError."""
-        self._frame(name)
+        self.describe(name)
         return self.sql(f"SELECT * FROM {_quoted(name)}")
 
     def drop(self, name: str) -> None:
         """Drop the frame under `name`. Raises UnknownNameError."""
-        self._open()
-        if not self._frames.drop(name):
-            raise self._unknown(name)
+        backend = self._open()
+        if not backend.drop(name):
+            raise _unknown(backend, name)
 
     def tables(self) -> tuple[str, ...]:
         """The names of all frames, sorted."""
-        self._open()
-        return self._frames.names()
+        return self._open().names()
 
     def describe(self, name: str) -> Frame:
         """The frame under `name`: its schema, chunks and statistics. Raises UnknownNameError."""
-        return self._frame(name)
+        backend = self._open()
+        frame = backend.frame(name)
+        if frame is None:
+            raise _unknown(backend, name)
+        return frame
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""
@@ -172,10 +156,10 @@ class Connection:
         raise NotSupportedError("there are no transactions: a put or drop cannot be taken back")
 
     def close(self) -> None:
-        """Close the store. Using the connection afterwards raises InterfaceError."""
-        if self._engine is not None:
-            self._engine = None
-            self._frames.close()
+        """Close the store, or the way to the node. Using it afterwards raises InterfaceError."""
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
 
     def __enter__(self) -> Connection:
         return self
@@ -188,21 +172,13 @@ class Connection:
     ) -> None:
         self.close()
 
-    def _open(self) -> Engine:
-        if self._engine is None:
+    def _open(self) -> Backend:
+        if self._backend is None:
             raise InterfaceError("the connection is closed")
-        return self._engine
+        return self._backend
 
-    def _frame(self, name: str) -> Frame:
-        self._open()
-        frame = self._frames.frame(name)
-        if frame is None:
-            raise self._unknown(name)
-        return frame
-
-    def _unknown(self, name: str) -> UnknownNameError:
-        known = ", ".join(self._frames.names()) or "none"
-        return UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+    def _seconds(self, timeout: float | None) -> float | None:
+        return self._timeout_s if timeout is None else _positive(timeout)
 
 
 def connect(
@@ -210,27 +186,45 @@ def connect(
     *,
     threads: int | None = None,
     memory: int | str | None = None,
+    timeout: float | None = None,
 ) -> Connection:
-    """Open a store and an engine over it, in this process.
+    """Open a store and an engine over it in this process, or connect to a node.
 
-    path: the folder of the store, made when it is not there; None keeps all in memory. threads: of
-    the kernels, fixed by their first use in the process; None takes all cores. memory: bytes (or
-    "512MB") beyond which the kernels spill to disk. Raises StoreError, InterfaceError.
+    path: the folder of the store, made when it is not there; None keeps all in memory;
+    "eau2://host:port" is a node. threads: of the kernels, fixed by their first use in the process;
+    None takes all cores. memory: bytes (or "512MB") beyond which the kernels spill to disk. Both
+    are not for nodes, which have their own. timeout: seconds after which a statement is given up,
+    if it says nothing else. Raises StoreError, InterfaceError; UnreachableError, HandshakeError.
     """
+    timeout_s = None if timeout is None else _positive(timeout)
     memory_bytes = byte_count(memory) if isinstance(memory, str) else memory
     for name, value in (("threads", threads), ("memory", memory_bytes)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}")
-    return Connection(None if path is None else os.fspath(path), threads, memory_bytes)
+    if isinstance(path, str) and path.startswith(SCHEME):
+        if threads is not None or memory is not None:
+            raise UsageError(
+                "threads and memory are the node's own",
+                hint="Give them to the node: eau2 node --threads N --memory SIZE.",
+            )
+        from eau2.remote import RemoteBackend
+
+        return Connection(RemoteBackend(parse_address(path)), timeout_s)
+    from eau2.embedded import EmbeddedBackend
+
+    folder = None if path is None else os.fspath(path)
+    return Connection(EmbeddedBackend(folder, threads, memory_bytes), timeout_s)
 
 
-def _parameters(params: Parameters | Sequence[object] | None) -> Parameters | None:
-    """Positions are numbered from 1, as in `$1`."""
-    if params is None or isinstance(params, Mapping):
-        return params
-    if isinstance(params, str):
-        raise InterfaceError("parameters are a sequence or a mapping, not a string")
-    return dict(enumerate(params, start=1))
+def _positive(timeout: float) -> float:
+    if not timeout > 0 or math.isinf(timeout):
+        raise UsageError(f"a timeout is a number of seconds above 0, not {timeout}")
+    return float(timeout)
+
+
+def _unknown(backend: Backend, name: str) -> UnknownNameError:
+    known = ", ".join(backend.names()) or "none"
+    return UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
 
 
 def _quoted(name: str) -> str:

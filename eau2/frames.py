@@ -171,7 +171,7 @@ def gate(data_root: str | None) -> Callable[[str], str]:
         if ".." in path.split("/"):
             raise InputFileError(f"the pattern {path} has .. in it, which a node does not follow")
         # What lies outside is not even looked at, as far as the path says so by itself.
-        _below(root, _fixed_part(os.path.join(root, path)), path)
+        _below(root, os.path.join(root, _fixed_part(path)), path)
         for found in glob.glob(wanted, recursive=True):
             _below(root, found, path)
         return wanted
@@ -201,7 +201,7 @@ def _fixed_part(pattern: str) -> str:
     """The folders of a pattern that come before its first wildcard."""
     parts = pattern.split("/")
     magic = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    return "/".join(parts[:magic]) or "/"
+    return "/".join(parts[:magic]) or ("/" if os.path.isabs(pattern) else "")
 
 
 def source_of(data: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -68,7 +68,9 @@ class Node:
         if not chunks or not self._host.takes_files:
             return None
         files = [file for chunk in chunks if (file := self._chunks.chunk_file(chunk)) is not None]
-        return ChunkFiles(tuple(files), scan.names) if len(files) == len(chunks) else None
+        if len(files) < len(chunks):
+            return None
+        return ChunkFiles(tuple(files), scan.names, sum(chunk.rows for chunk in chunks))
 
     def _read(self, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> pa.Table:
         if not chunks:

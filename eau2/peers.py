@@ -8,7 +8,7 @@ as they come. Does not know: plans, schedules, what a fragment computes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -59,7 +59,7 @@ class Peers:
 
     async def run(
         self, task: RemoteTask, deadline_s: float, query: str = ""
-    ) -> AsyncIterator[pl.DataFrame]:
+    ) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows of a task, one frame at least; the node waits while nobody takes them.
 
         Raises what the node raised; where the surroundings failed, the error names the node.

@@ -31,10 +31,9 @@ from eau2.kernels.subprocess import SubprocessHost
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.datadir import DataDirectory
-from eau2.kv.membership import Membership
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
-from eau2.kv.ringkeeper import RingKeeper
+from eau2.kv.ringkeeper import RingKeeper, membership
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.launch import UNTIL_EOF, NodeOptions, ready_line
@@ -141,7 +140,7 @@ class RunningNode:
         self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
         await self._service.start()
         # The ring may have changed since.
-        coordinator = Coordinator(self.name, world, registry, _membership(self._keeper.ring))
+        coordinator = Coordinator(self.name, world, registry, self._keeper.membership)
         self._coordinator = coordinator
         parts.push_async_callback(_at_most, LAUNCH.settle_s, coordinator.settle)
         self._store = ClusterStore(coordinator, self._chunks, self._loop)
@@ -174,7 +173,7 @@ class RunningNode:
 
     def _ring_changed(self, ring: Ring) -> None:
         if self._coordinator is not None:
-            self._coordinator.ring = _membership(ring)
+            self._coordinator.ring = membership(ring)
 
     async def _answer(self, received: Received, stream: Stream) -> Answer:
         """Have the part that a request is for answer it."""
@@ -200,11 +199,12 @@ class RunningNode:
     async def _front_door(self) -> FrontDoor:
         """The front door, which is loaded once; whoever goes away does not stop the loading."""
         if self._door is None or (self._door.done() and self._door.exception() is not None):
-            self._door = asyncio.create_task(_in_thread(self._open_door))
+            self._door = asyncio.create_task(self._open_door())
         return await asyncio.shield(self._door)
 
-    def _open_door(self) -> FrontDoor:
-        front_door: type[FrontDoor] = importlib.import_module("eau2.server").FrontDoor
+    async def _open_door(self) -> FrontDoor:
+        module = await _in_thread(lambda: importlib.import_module("eau2.server"))
+        front_door: type[FrontDoor] = module.FrontDoor
         return front_door(
             name=self.name,
             host=self._host,
@@ -217,8 +217,7 @@ class RunningNode:
     async def _close_door(self) -> None:
         if self._door is not None:
             with suppress(Exception):
-                door = await self._door
-                await _in_thread(door.close)
+                (await self._door).close()
 
     def _connection_closed(self, number: int) -> None:
         if self._door is not None and self._door.done() and self._door.exception() is None:
@@ -301,10 +300,6 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -
             note("the end of its standard input")
 
     loop.add_reader(sys.stdin.fileno(), readable)
-
-
-def _membership(ring: Ring) -> Membership:
-    return Membership(tuple(member.name for member in ring.members), ring.voters)
 
 
 def _chunk_files(folder: os.PathLike[str]) -> tuple[int, int]:

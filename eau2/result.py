@@ -100,7 +100,7 @@ class Batches:
         self._tables = tables
         first: pa.Table = next(tables)
         self._schema = first.schema
-        self._batches = self._cut(first)
+        self._batches = _cut(first, tables)
 
     @property
     def schema(self) -> pa.Schema:
@@ -142,9 +142,13 @@ class Batches:
     ) -> None:
         self.close()
 
-    def _cut(self, first: pa.Table) -> Generator[pa.RecordBatch, None, None]:
-        table: pa.Table | None = first
-        del first
-        while table is not None:
-            yield from table.to_batches()
-            table = next(self._tables, None)
+
+def _cut(
+    first: pa.Table, tables: Generator[pa.Table, None, None]
+) -> Generator[pa.RecordBatch, None, None]:
+    """The batches of all tables. They do not hold the Batches: letting go of that ends them."""
+    table: pa.Table | None = first
+    del first
+    while table is not None:
+        yield from table.to_batches()
+        table = next(tables, None)

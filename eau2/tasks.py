@@ -74,18 +74,23 @@ class TaskService:
 
     async def _run(self, work: Callable[[], list[Payload]], cancel: Cancel) -> list[Payload]:
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        future.add_done_callback(_seen)
         self.running += 1
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             cancel.cancel()
-            # The kernel is killed; its thread says so at once. What it says is of no use.
+            # The kernel is killed; its thread says so at once.
             await asyncio.wait([future], timeout=_CANCEL_S)
-            if future.done() and not future.cancelled():
-                future.exception()
             raise
         finally:
             self.running -= 1
+
+
+def _seen(future: asyncio.Future[list[Payload]]) -> None:
+    """Take note of how a task ended that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[memoryview]]:

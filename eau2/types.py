@@ -136,6 +136,14 @@ def decimal(precision: int, scale: int) -> SqlType:
     return SqlType(Kind.DECIMAL, precision, scale)
 
 
+def parse_type(text: str) -> SqlType:
+    """The type that `str` of a SqlType names. Raises ValueError."""
+    if text.startswith("DECIMAL(") and text.endswith(")"):
+        precision, _, scale = text[8:-1].partition(",")
+        return decimal(int(precision), int(scale))
+    return SqlType(Kind(text))
+
+
 INTEGER_DIGITS: dict[Kind, int] = {
     Kind.TINYINT: 3,
     Kind.SMALLINT: 5,

@@ -224,13 +224,14 @@ class TcpNet:
                 self._connections.pop(node).close()
 
     async def ask_address(
-        self, address: Address, message: Message, *, deadline_s: float
+        self, address: Address, message: Message, *, deadline_s: float, store_id: str = ""
     ) -> tuple[Welcome, Received]:
         """Ask whoever listens at an address, on a connection of its own, for one message.
 
-        Raises UnreachableError, and what the node raised.
+        Raises UnreachableError, HandshakeError if it is of another store than `store_id`, and what
+        the node raised.
         """
-        connection = await connect(address, role="node", name=self.name)
+        connection = await connect(address, role="node", name=self.name, store_id=store_id)
         try:
             welcome = connection.welcome
             assert welcome is not None

@@ -22,10 +22,14 @@ from eau2.operators.base import Operator
 
 @dataclass(frozen=True, slots=True)
 class ChunkFiles:
-    """Chunks as verified files, and the columns to read of them. There is at least one."""
+    """Chunks as verified files, and the columns to read of them. There is at least one.
+
+    rows: of all files together.
+    """
 
     paths: tuple[str, ...]
     columns: tuple[str, ...]
+    rows: int
 
     def __post_init__(self) -> None:
         if not self.paths:

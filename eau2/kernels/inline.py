@@ -60,7 +60,11 @@ class InlineHost:
         """See KernelHost.run. A call that has begun runs to its end before a cancel shows."""
         if cancel is not None:
             cancel.check()
-        table = MappedFiles().table(chunks) if isinstance(chunks, ChunkFiles) else chunks
+        table = (
+            MappedFiles().table(chunks.paths, chunks.columns)
+            if isinstance(chunks, ChunkFiles)
+            else chunks
+        )
         rows = run_fragment(fragment, table, stages)
         if cancel is not None:
             cancel.check()

@@ -1,6 +1,6 @@
 """Chunk files by path: mapped once, kept at hand, given as tables.
 
-Owns: what a process that is handed paths has mapped. Comes in: ChunkFiles; goes out: a table whose
+Owns: what a process that is handed paths has mapped. Comes in: paths; goes out: a table whose
 buffers are the mapped files. Does not know: stores, names, checksums: whoever names a path has
 verified the file.
 """
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from eau2.config import KERNELS
 from eau2.errors import OperationalError
-from eau2.kernels.host import ChunkFiles
 
 _SMALL_FILE_BYTES = 1 << 16
 """A smaller file is read at once: a mapping takes whole pages and a kernel entry."""
@@ -29,10 +29,9 @@ class MappedFiles:
     def __init__(self) -> None:
         self._open: OrderedDict[str, tuple[_Identity, pa.RecordBatch]] = OrderedDict()
 
-    def table(self, files: ChunkFiles) -> pa.Table:
-        """The rows of the files, in order. Raises OperationalError when one cannot be read."""
-        columns = list(files.columns)
-        batches = [self._batch(path).select(columns) for path in files.paths]
+    def table(self, paths: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """Columns of the files, in order. Raises OperationalError when one cannot be read."""
+        batches = [self._batch(path).select(list(columns)) for path in paths]
         return pa.Table.from_batches(batches)
 
     def sweep(self) -> None:

@@ -31,7 +31,6 @@ from eau2 import errors
 from eau2.config import KERNELS
 from eau2.errors import Error, InternalError
 from eau2.kernels.channel import Body, Message, body_of, bytes_of, receive, send
-from eau2.kernels.host import ChunkFiles
 from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
 from eau2.kernels.transfer import from_ipc, table_from_ipc, to_ipc
@@ -85,8 +84,7 @@ class _Kernels:
             self._fragments[number] = decode_fragment(packed)
         table: pa.Table | None = None
         if control["files"]:
-            chunks = ChunkFiles(tuple(control["files"]), tuple(control["columns"]))
-            table = self._files.table(chunks)
+            table = self._files.table(control["files"], control["columns"])
         elif control["table"]:
             table = table_from_ipc(bytes_of(bodies.pop(0)))
         stages = {

@@ -71,7 +71,8 @@ def disk_error(error: OSError, doing: str) -> OperationalError:
     return OperationalError(f"the disk failed while {doing} ({reason}); nothing was changed")
 
 
-def _write_ipc(batch: pa.RecordBatch, sink: ByteSink) -> None:
+def write_ipc(batch: pa.RecordBatch, sink: ByteSink) -> None:
+    """Give the bytes of a chunk file to a sink, large buffers without a copy."""
     if batch.nbytes <= _SMALL_FILE_BYTES:
         whole = pa.BufferOutputStream()
         with pa.ipc.new_file(whole, batch.schema) as writer:
@@ -85,7 +86,7 @@ def _write_ipc(batch: pa.RecordBatch, sink: ByteSink) -> None:
 def measure(batch: pa.RecordBatch) -> tuple[int, str]:
     """Bytes and checksum of the file that `batch` would be."""
     sink = ByteSink()
-    _write_ipc(batch, sink)
+    write_ipc(batch, sink)
     return sink.bytes, sink.checksum
 
 
@@ -99,7 +100,7 @@ def write(batch: pa.RecordBatch, path: Path) -> tuple[int, str]:
     fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     try:
         sink = ByteSink(fd)
-        _write_ipc(batch, sink)
+        write_ipc(batch, sink)
         os.fsync(fd)
         os.rename(temporary, path)
     except BaseException:

@@ -142,9 +142,7 @@ class DataDirectory:
             raise disk_error(error, f"{doing} of the node in {self.root}") from error
 
 
-def _open(
-    cls: type[DataDirectory], root: Path, new_id: Callable[[], str]
-) -> DataDirectory:
+def _open(cls: type[DataDirectory], root: Path, new_id: Callable[[], str]) -> DataDirectory:
     try:
         root.mkdir(parents=True, exist_ok=True)
         _check_format(root)

@@ -20,9 +20,6 @@ from eau2.world import Net, Talk
 
 M = TypeVar("M", bound=Message)
 
-_PARTS_A_PIECE = 256
-"""A file may have many small parts; a piece takes no more than one call can send."""
-
 
 async def ask(net: Net, node: str, question: Message, answer: type[M], deadline_s: float) -> M:
     """The one message that answers a question. Raises what the node raised, or what kept it."""
@@ -92,20 +89,12 @@ async def pieces(talk: Talk, size: int) -> AsyncIterator[memoryview]:
 
 async def _send_pieces(talk: Talk, data: Sequence[Buffer]) -> None:
     offset = 0
-    piece: list[memoryview] = []
-    room = CONTROL.piece_bytes
     for part in data:
         view = memoryview(part).cast("B")
-        while len(view):
-            piece.append(view[:room])
-            view = view[len(piece[-1]) :]
-            room -= len(piece[-1])
-            if not room or len(piece) == _PARTS_A_PIECE:
-                await talk.send(Piece(offset), piece)
-                offset += CONTROL.piece_bytes - room
-                piece, room = [], CONTROL.piece_bytes
-    if piece:
-        await talk.send(Piece(offset), piece)
+        for start in range(0, len(view), CONTROL.piece_bytes):
+            piece = view[start : start + CONTROL.piece_bytes]
+            await talk.send(Piece(offset), [piece])
+            offset += len(piece)
 
 
 async def _first(talk: Talk, answer: type[M]) -> M:

@@ -150,9 +150,7 @@ class NodeChunks:
             raise self._missing(chunk.key) from error
         except OSError as error:
             raise self._damaged(chunk.key, path, error.strerror or str(error)) from error
-        return _Seen(
-            status.st_ino, status.st_mtime_ns, status.st_size, chunk.bytes, chunk.checksum
-        )
+        return _Seen(status.st_ino, status.st_mtime_ns, status.st_size, chunk.bytes, chunk.checksum)
 
     def _unreadable(
         self, chunk: ChunkRef, path: Path, error: files.DamagedError

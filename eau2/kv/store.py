@@ -34,7 +34,8 @@ from eau2.errors import (
 )
 from eau2.kv import chunk
 from eau2.kv.chunk import LOCAL
-from eau2.kv.encoding import chunked, cut, frame_schema, stage_batches
+from eau2.kv.cutting import measured_chunks
+from eau2.kv.encoding import frame_schema
 from eau2.kv.lock import WriterLock
 from eau2.kv.registry import (
     Entry,
@@ -45,7 +46,6 @@ from eau2.kv.registry import (
     check_name,
 )
 from eau2.kv.shelf import BALLAST, MANIFEST, DiskShelf, MemoryShelf, Shelf
-from eau2.kv.statistics import batch_statistics
 
 _FORMAT = "eau2 store 1\n"
 _FORMAT_FILE = "FORMAT"
@@ -234,18 +234,13 @@ class Store:
         with self._translating(frame.name):
             self._shelf.begin(frame.df_id)
         refs: list[ChunkRef] = []
-        # Small chunks are made and measured many at a time: each has a price of its own.
-        run_rows = max(1, LIMITS.ingest_batch_rows // chunk_rows) * chunk_rows
-        for run in chunked(stage_batches(batches, schema), schema, run_rows):
-            measured = batch_statistics(run, schema, chunk_rows)
-            for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
-                key = ChunkKey(frame.df_id, len(refs))
-                with self._translating(frame.name):
-                    size, checksum = self._shelf.add(key, batch)
-                refs.append(ChunkRef(key, batch.num_rows, size, checksum, statistics, (LOCAL,)))
-            # The next run is gathered while this loop waits: this one's memory must be free.
-            del run, batch
-            pa.default_memory_pool().release_unused()
+        for batch, statistics in measured_chunks(batches, schema, chunk_rows):
+            key = ChunkKey(frame.df_id, len(refs))
+            with self._translating(frame.name):
+                size, checksum = self._shelf.add(key, batch)
+            refs.append(ChunkRef(key, batch.num_rows, size, checksum, statistics, (LOCAL,)))
+            # The next chunk is gathered while this loop waits: this one's memory must be free.
+            del batch
         chunks = tuple(refs)
         merged = merge_chunk_statistics(chunks, len(schema.columns))
         return changed(frame, chunks=chunks, statistics=merged)

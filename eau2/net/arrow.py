@@ -42,7 +42,7 @@ _FOREIGN_TYPES = frozenset(
 )
 """What data of users may also have; nodes never write these."""
 _NULL_CELLS_MAX = BATCH_ROWS_MAX
-"""Cells of a payload in columns that are only NULL: no byte is sent for them, so none bounds them."""
+"""Cells of a payload in columns that are only NULL: no bytes are sent for them that bound them."""
 _NULL_BYTES = 4
 _WIDE = pa.decimal128(38, 0)
 """The wire's form of a 128-bit integer: its bits. A kernel column is never a true decimal."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="eau2", daemon=True)
+        self._thread = threading.Thread(target=_serve, args=(self._loop,), name="eau2", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -40,16 +41,20 @@ class LoopThread:
             future.cancel()
             raise
 
+    def soon(self, function: Callable[[], object]) -> None:
+        """Have a function called, without waiting for it; not at all after the end."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
+
     def close(self) -> None:
-        """Stop the thread. What still runs is abandoned."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        """Stop the thread. What still runs is abandoned. May be called again, on any thread."""
+        self.soon(self._loop.stop)
+        if threading.current_thread() is not self._thread:
             self._thread.join()
-            self._loop.close()
 
 
 class BlockingStream:
-    """A stream whose methods wait. As a context it cancels what has not ended."""
+    """A stream whose methods wait. As a context, and when it is let go, it ends what has not."""
 
     def __init__(self, thread: LoopThread, stream: Stream) -> None:
         self._thread = thread
@@ -71,9 +76,18 @@ class BlockingStream:
         while (received := self.receive()) is not None:
             yield received
 
+    @property
+    def done(self) -> bool:
+        """As Stream.done."""
+        return self._stream.done
+
     def cancel(self) -> None:
-        """As Stream.cancel."""
-        self._thread.run(_soon(self._stream.cancel))
+        """As Stream.cancel; it is under way when this returns."""
+        self._thread.soon(self._stream.cancel)
+
+    def __del__(self) -> None:
+        if not self._stream.done:
+            self.cancel()
 
     def __enter__(self) -> BlockingStream:
         return self
@@ -142,6 +156,19 @@ class BlockingConnection:
             self._connection.call(message, payload, deadline_s=deadline_s, query=query)
         )
 
+    def collect(
+        self,
+        message: Message,
+        payload: Sequence[Buffer] = (),
+        *,
+        deadline_s: float | None = None,
+        query: str = "",
+    ) -> list[Received]:
+        """Ask, and wait for the whole answer, all messages of it."""
+        return self._thread.run(
+            _collected(self._connection, message, payload, deadline_s=deadline_s, query=query)
+        )
+
     def open(
         self,
         message: Message,
@@ -152,17 +179,37 @@ class BlockingConnection:
         end: bool = False,
     ) -> BlockingStream:
         """As Connection.open."""
-        opening = self._connection.open(
-            message, payload, deadline_s=deadline_s, query=query, end=end
-        )
-        return BlockingStream(self._thread, self._thread.run(opening))
+
+        async def opened() -> BlockingStream:
+            # Made on the loop's thread: whoever is interrupted here lets go of it, and so ends it.
+            stream = await self._connection.open(
+                message, payload, deadline_s=deadline_s, query=query, end=end
+            )
+            return BlockingStream(self._thread, stream)
+
+        return self._thread.run(opened())
 
     def close(self) -> None:
-        """End the connection and its thread. May be called again."""
-        if not self._connection.closed:
-            self._thread.run(_soon(self._connection.close))
+        """End the connection and its thread. May be called again, on any thread."""
+        self._thread.soon(self._connection.close)
         self._thread.close()
 
 
-async def _soon(function: Any) -> None:
-    function()
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+async def _collected(
+    connection: Connection,
+    message: Message,
+    payload: Sequence[Buffer],
+    *,
+    deadline_s: float | None,
+    query: str,
+) -> list[Received]:
+    stream = await connection.open(message, payload, deadline_s=deadline_s, query=query, end=True)
+    try:
+        return [received async for received in stream]
+    finally:
+        stream.cancel()

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -162,6 +162,3 @@ async def _end_tasks() -> None:
         task.cancel()
     if rest:
         await asyncio.wait(rest, timeout=5)
-
-
-Start = Callable[..., Nodes]

@@ -108,7 +108,7 @@ class EauSide:
         if setup.chunk_rows is not None:
             self.connection.execute(f"SET chunk_rows = {setup.chunk_rows}")
         if setup.task_rows is not None:
-            cluster = self.connection._engine._cluster  # type: ignore[union-attr]
+            cluster = self.connection._backend.cluster  # type: ignore[union-attr]
             cluster._run_rows = setup.task_rows
         for setting in settings:
             self.connection.execute(setting)

@@ -217,14 +217,14 @@ def test_a_bug_comes_back_without_its_traceback(
     path = frames.chunk_file(frame.chunks[0])
     assert path is not None
     with pytest.raises(InternalError, match="KeyError") as found:
-        host.run(ScanChunks((A,), ("absent",)), ChunkFiles((path,), ("absent",)), {})
+        host.run(ScanChunks((A,), ("absent",)), ChunkFiles((path,), ("absent",), 1), {})
     assert "Traceback" not in str(found.value)
     assert "Traceback" in caplog.text
 
 
 def test_a_file_that_is_gone_is_an_error_of_the_surroundings(host: SubprocessHost) -> None:
     with pytest.raises(OperationalError, match="no-such-file"):
-        host.run(ScanChunks((A,), ("a",)), ChunkFiles(("/no-such-file",), ("a",)), {})
+        host.run(ScanChunks((A,), ("a",)), ChunkFiles(("/no-such-file",), ("a",), 1), {})
 
 
 def test_the_child_loads_no_parser_and_no_planner() -> None:

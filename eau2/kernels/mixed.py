@@ -1,0 +1,107 @@
+"""The kernel host of a node: small and harmless fragments here, all others in kernel processes.
+
+Owns: which fragments may run inside the node's own process. Comes in: fragments with their inputs;
+goes out: rows. Does not know: tasks, stores, the network.
+
+A hop to a kernel process costs a multiple of what a small fragment takes. What runs here cannot be
+cancelled and would take the node with it, so it must be bounded by what it reads: few rows, no
+join, and no text that is computed (a short literal can ask for a very long one).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+import polars as pl
+import pyarrow as pa
+
+from eau2.config import KERNELS
+from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
+from eau2.kernels.mapped import MappedFiles
+from eau2.operators.base import Operator
+from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
+from eau2.operators.join import Join
+from eau2.types import Kind
+
+
+class MixedHost:
+    """Runs fragments by `inline` or by `processes`. Thread-safe. Closes both."""
+
+    def __init__(self, inline: KernelHost, processes: KernelHost) -> None:
+        self._inline = inline
+        self._processes = processes
+        self._files = MappedFiles()
+        self._guard = threading.Lock()
+        self._harmless: dict[int, tuple[Operator, bool]] = {}
+
+    @property
+    def takes_files(self) -> bool:
+        """See KernelHost.takes_files."""
+        return self._processes.takes_files
+
+    def run(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> pl.DataFrame:
+        """See KernelHost.run."""
+        rows = sum(frame.height for frame in stages.values())
+        if chunks is not None:
+            rows += chunks.rows if isinstance(chunks, ChunkFiles) else chunks.num_rows
+        if rows > KERNELS.inline_rows or not self._is_harmless(fragment):
+            return self._processes.run(fragment, chunks, stages, cancel)
+        if isinstance(chunks, ChunkFiles):
+            with self._guard:
+                chunks = self._files.table(chunks.paths, chunks.columns)
+        return self._inline.run(fragment, chunks, stages, cancel)
+
+    def close(self) -> None:
+        """See KernelHost.close."""
+        self._inline.close()
+        self._processes.close()
+
+    def _is_harmless(self, fragment: Operator) -> bool:
+        """Fragments come again as the same object."""
+        known = self._harmless.get(id(fragment))
+        if known is None:
+            if len(self._harmless) >= KERNELS.fragments:
+                self._harmless.clear()
+            known = self._harmless[id(fragment)] = (fragment, is_harmless(fragment))
+        return known[1]
+
+
+def is_harmless(fragment: Operator) -> bool:
+    """Whether what the fragment takes is bounded by the rows it reads."""
+    if isinstance(fragment, Join):
+        return False
+    for expr in _expressions(fragment):
+        for node in walk(expr):
+            if isinstance(node, Call | Cast) and node.type.kind is Kind.VARCHAR:
+                return False
+    return all(is_harmless(below) for below in fragment.inputs)
+
+
+def _expressions(operator: Operator) -> Iterator[Expr]:
+    """The expressions that an operator itself holds."""
+    for field in fields(operator):
+        value = getattr(operator, field.name)
+        yield from _held(value)
+
+
+def _held(value: object) -> Iterator[Expr]:
+    match value:
+        case Expr():
+            yield value
+        case SortKey(expr=expr):
+            yield expr
+        case AggregateCall(arg=Expr() as arg):
+            yield arg
+        case tuple():
+            for item in value:
+                yield from _held(item)
+        case _:
+            return

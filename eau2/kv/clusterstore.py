@@ -1,0 +1,283 @@
+"""The frames of a whole ring, for threads: what a Store is to one process, to all nodes.
+
+Owns: the way from threads to the coordinator's coroutines and back, and how rows become the sealed
+chunks of a put. Comes in: Arrow batches, names, chunks; goes out: Frames, and the rows of chunks in
+stored form. Does not know: SQL, which nodes there are, how a put becomes visible.
+
+A put's rows are pulled, cut and sealed in the thread that puts them, one chunk whenever the
+coordinator asks for one, so what is held is that chunk and those under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError as FutureCancelledError
+from concurrent.futures import Future
+from contextlib import aclosing, closing, suppress
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from eau2.catalog import ChunkKey, ChunkRef, ColumnStatistics, Frame, FrameSchema
+from eau2.config import CONTROL, DEFAULT_CHUNK_ROWS, LIMITS
+from eau2.errors import (
+    CancelledError,
+    CorruptChunkError,
+    InterfaceError,
+    MissingError,
+    UsageError,
+)
+from eau2.kv.chunk import ByteSink, write_ipc
+from eau2.kv.coordinator import Coordinator, SealedChunk
+from eau2.kv.cutting import measured_chunks
+from eau2.kv.encoding import frame_schema
+from eau2.kv.nodechunks import NodeChunks
+from eau2.kv.registers import LocalRegistry
+from eau2.kv.registry import check_name
+
+T = TypeVar("T")
+
+_JOIN_BYTES = 1 << 16
+"""Smaller parts of a chunk file are joined: each part travels in a message of its own."""
+_LOOK_S = 1.0
+"""How often a thread that waits for the loop looks whether there still is one."""
+
+
+class ClusterStore:
+    """Frames under names, spread over a ring. For any number of threads, but not the loop's own."""
+
+    def __init__(
+        self, coordinator: Coordinator, chunks: NodeChunks, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """coordinator: of this node, running on `loop`. chunks: those on this node's disk."""
+        self.chunks = chunks
+        self._coordinator = coordinator
+        self._loop = loop
+        self._closed = False
+
+    def put(
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        chunk_rows: int = DEFAULT_CHUNK_ROWS,
+        replace: bool = False,
+    ) -> Frame:
+        """Store the rows of `batches`, which have `schema`, under `name`; the new frame.
+
+        `batches` is pulled from in this thread, and not before the name is known to be free. Raises
+        what Store.put and Coordinator.put raise, and whatever `batches` raises; after any of them
+        but OutcomeUnknownError the name is as it was before.
+        """
+        self._check_open()
+        check_name(name)
+        if not 1 <= chunk_rows <= LIMITS.chunk_rows_max:
+            raise UsageError(f"chunk_rows must be from 1 to {LIMITS.chunk_rows_max}")
+        columns = frame_schema(schema)
+        pull = _Pull(self._loop)
+        future = self._start(self._put(name, columns, pull, replace))
+        future.add_done_callback(pull.finished)
+        try:
+            with closing(_sealed(measured_chunks(batches, columns, chunk_rows))) as sealed:
+                while self._asked(pull):
+                    pull.give(next(sealed, None))
+        except BaseException:
+            # The name is to be as it was before the caller hears of the failure.
+            future.cancel()
+            pull.ended.wait(2 * CONTROL.change_s)
+            raise
+        return self._result(future)
+
+    def get(self, name: str) -> Frame | None:
+        """The current frame of `name`, or None. Raises as Coordinator.get does."""
+        return self._do(self._coordinator.get(name))
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all frames, sorted, in the letter case they were put with."""
+        return self._do(self._coordinator.names())
+
+    def drop(self, name: str) -> bool:
+        """Remove `name` and its chunks; False when there is no such frame."""
+        return self._do(self._coordinator.drop(name))
+
+    def epoch(self) -> int:
+        """A number that changes when a name gets another frame, on any node.
+
+        Every statement asks for it, so where the registers are on this node's disk, they are read
+        in this thread.
+        """
+        self._check_open()
+        registers = self._coordinator.registers
+        if isinstance(registers, LocalRegistry):
+            return registers.registry.epoch()
+        return self._do(self._coordinator.epoch())
+
+    def holds(self, key: ChunkKey) -> bool:
+        """Whether a chunk is on this node's disk."""
+        return self.chunks.holds(key)
+
+    def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
+        """Columns of a chunk in stored form, fetched from another node if this one has it not.
+
+        Raises MissingError, CorruptChunkError, or why no node that has it could be asked.
+        """
+        self._check_open()
+        if self.chunks.holds(chunk.key):
+            with suppress(MissingError):
+                return self.chunks.read(chunk, columns)
+        try:
+            data = self._do(self._coordinator.chunk(chunk))
+        except MissingError as error:
+            raise MissingError(
+                error.message,
+                hint="The frame was dropped or replaced meanwhile; run the statement again.",
+            ) from error
+        try:
+            batch = pa.ipc.open_file(pa.py_buffer(data)).get_batch(0)
+        except pa.ArrowException as error:
+            key = chunk.key
+            raise CorruptChunkError(f"chunk {key.number} of {key.df_id}: {error}") from error
+        return pa.Table.from_batches([batch.select(list(columns))])
+
+    def chunk_file(self, chunk: ChunkRef) -> str | None:
+        """The verified file of a chunk on this node's disk; None when it is not there."""
+        self._check_open()
+        return self.chunks.chunk_file(chunk) if self.chunks.holds(chunk.key) else None
+
+    def close(self) -> None:
+        """Refuse further calls. The coordinator and the chunks are their owner's to close."""
+        self._closed = True
+
+    async def _put(self, name: str, schema: FrameSchema, pull: _Pull, replace: bool) -> Frame:
+        try:
+            async with aclosing(pull.chunks()) as chunks:
+                return await self._coordinator.put(name, schema, chunks, replace=replace)
+        finally:
+            pull.ended.set()
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of some work of the loop; interrupted, it is cancelled there."""
+        return self._result(self._start(work))
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        try:
+            self._check_open()
+            if self._loop.is_closed():
+                raise InterfaceError("the node has stopped")
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+        except BaseException:
+            work.close()
+            raise
+
+    def _result(self, future: Future[T]) -> T:
+        """Wait; for how long, the coordinator's deadlines say, as long as its loop runs."""
+        try:
+            while True:
+                try:
+                    return future.result(_LOOK_S)
+                except TimeoutError:
+                    if future.done():
+                        raise
+                    self._check_running()
+        except FutureCancelledError:
+            raise CancelledError(
+                "the node is stopping; what was asked of it was given up"
+            ) from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _asked(self, pull: _Pull) -> bool:
+        while (asked := pull.asked(_LOOK_S)) is None:
+            self._check_running()
+        return asked and not pull.ended.is_set()
+
+    def _check_running(self) -> None:
+        if not self._loop.is_running():
+            raise CancelledError("the node has stopped; what was asked of it was given up")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InterfaceError("the store is closed")
+
+
+class _Pull:
+    """A thread makes chunks as a coroutine on the loop asks for them, one at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._next: asyncio.Future[SealedChunk | None] | None = None
+        self.ended = threading.Event()
+        """The put is over, and whatever it had to take back is taken back."""
+
+    async def chunks(self) -> AsyncGenerator[SealedChunk, None]:
+        """The chunks, on the loop."""
+        while True:
+            self._next = self._loop.create_future()
+            self._asked.put(True)
+            try:
+                sealed = await self._next
+            finally:
+                self._next = None
+            if sealed is None:
+                return
+            yield sealed
+            # Not held here until the next one has come.
+            del sealed
+
+    def asked(self, wait_s: float) -> bool | None:
+        """In the thread: whether a chunk is wanted, False when none will be, None so far."""
+        try:
+            return self._asked.get(timeout=wait_s)
+        except queue.Empty:
+            return None
+
+    def give(self, sealed: SealedChunk | None) -> None:
+        """From the thread: the chunk that was asked for, or None after the last."""
+
+        def on_loop() -> None:
+            if self._next is not None and not self._next.done():
+                self._next.set_result(sealed)
+
+        # A loop that is closed has nobody who waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(on_loop)
+
+    def finished(self, _: object) -> None:
+        """Nobody will ask any more."""
+        self._asked.put(False)
+
+
+class _Parts(ByteSink):
+    """Keeps what Arrow writes: large buffers as they are, and small ones joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[memoryview | bytearray] = []
+
+    def take(self, view: memoryview) -> None:
+        super().take(view)
+        if len(view) > _JOIN_BYTES:
+            self.parts.append(view)
+        elif self.parts and isinstance(self.parts[-1], bytearray):
+            self.parts[-1] += view
+        else:
+            self.parts.append(bytearray(view))
+
+
+def _sealed(
+    chunks: Iterator[tuple[pa.RecordBatch, tuple[ColumnStatistics, ...]]],
+) -> Generator[SealedChunk, None, None]:
+    for batch, statistics in chunks:
+        sink = _Parts()
+        write_ipc(batch, sink)
+        rows = batch.num_rows
+        # The parts keep those of the batch's buffers that they need.
+        del batch
+        yield SealedChunk(tuple(sink.parts), rows, sink.bytes, sink.checksum, statistics)
+        del sink

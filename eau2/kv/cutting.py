@@ -1,0 +1,61 @@
+"""Rows to chunks: batches of any size become stored chunks of a given size, measured.
+
+Owns: how many chunks are made at once, and that memory is free before the next ones are. Comes in:
+batches of handed-in data; goes out: chunks in stored form with their statistics, in row order. Does
+not know: files, names, nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from eau2.catalog import ColumnStatistics, FrameSchema
+from eau2.config import LIMITS
+from eau2.errors import DataError
+from eau2.kv.encoding import chunked, cut, stage_batches
+from eau2.kv.statistics import batch_statistics
+from eau2.types import Kind
+
+_DAYS = (-96_465_292, 95_026_236)
+_DAY_US = 86_400_000_000
+_PRINTABLE = {
+    Kind.DATE: _DAYS,
+    Kind.TIMESTAMP: (_DAYS[0] * _DAY_US, (_DAYS[1] + 1) * _DAY_US - 1),
+}
+"""From the year -262143 to 262142: beyond them Polars has no calendar. As stored values."""
+
+
+def measured_chunks(
+    batches: Iterable[pa.RecordBatch], schema: FrameSchema, chunk_rows: int
+) -> Iterator[tuple[pa.RecordBatch, tuple[ColumnStatistics, ...]]]:
+    """Chunks of `chunk_rows` rows, the last one shorter, with the statistics of their columns.
+
+    About one chunk is held in memory, if the caller lets go of each before it asks for the next.
+    No rows give one empty chunk. Raises DataError and NotSupportedError (the data), and whatever
+    `batches` raises.
+    """
+    # Small chunks are made and measured many at a time: each has a price of its own.
+    run_rows = max(1, LIMITS.ingest_batch_rows // chunk_rows) * chunk_rows
+    for run in chunked(stage_batches(batches, schema), schema, run_rows):
+        measured = batch_statistics(run, schema, chunk_rows)
+        for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
+            _check_printable(schema, statistics)
+            yield batch, statistics
+        # The next run is gathered while this loop waits: this one's memory must be free.
+        del run, batch
+        pa.default_memory_pool().release_unused()
+
+
+def _check_printable(schema: FrameSchema, statistics: tuple[ColumnStatistics, ...]) -> None:
+    for column, part in zip(schema.columns, statistics, strict=True):
+        bounds = _PRINTABLE.get(column.type.kind)
+        if bounds is None or part.minimum is None or part.maximum is None:
+            continue
+        low, high = bounds
+        if not (low <= int(part.minimum) and int(part.maximum) <= high):
+            raise DataError(
+                f'column "{column.name}": a {column.type} outside of the years -262143 to 262142',
+                hint="Infinite and farther dates are not supported; make them NULL, for example.",
+            )

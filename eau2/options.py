@@ -1,0 +1,223 @@
+"""What may stand on the command line: the commands, their options, and what these take.
+
+Owns: names, defaults, help. Comes in: arguments; goes out: the command's name and its options.
+Does not know: what a command does. Each command's parser is made when the command is named, or all
+of them for the overview: making them takes longer than a node takes for a small query.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+from eau2 import __version__
+from eau2.errors import UsageError
+
+DEFAULT_LISTEN = "127.0.0.1:7700"
+DEFAULT_NODE = ".eau2-node"
+FORMATS = ("box", "csv", "json", "arrow")
+
+EXAMPLES = """\
+examples:
+  eau2 load df examples/df.csv              store a file as the frame df
+  eau2 query "SELECT sum(a) FROM df"        run a statement
+  eau2 query "SELECT * FROM 'x.parquet'"    read files in place
+  eau2 query --format csv - < report.sql    statements from stdin, the result as CSV
+  eau2 shell                                type statements at a prompt (also: just eau2)
+  eau2 cluster                              start nodes, to try them out from elsewhere:
+  eau2 query --connect eau2://127.0.0.1:7700 "SELECT 1"
+
+The store is --store DIR, else $EAU2_STORE, else ./.eau2; with --connect URL it is the node's."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line; `command` is the command's name, "shell" if it names none.
+
+    Raises UsageError, and SystemExit after printing the help or the version.
+    """
+    first = arguments[0] if arguments else "shell"
+    if first.startswith("-"):
+        return _parser(_COMMANDS).parse_args(arguments)
+    if first not in _COMMANDS:
+        raise _unknown_command(first)
+    return _parser([first]).parse_args(arguments or [first])
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors look like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"Try '{self.prog} --help'.")
+
+
+def _unknown_command(word: str) -> UsageError:
+    if " " in word:
+        return UsageError(
+            f"there is no command '{word}'", hint=f'To run a statement: eau2 query "{word}"'
+        )
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, _COMMANDS, 1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"The commands are {', '.join(_COMMANDS)}."
+    return UsageError(f"there is no command '{word}'", hint=hint)
+
+
+def _parser(names: Iterable[str]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="eau2",
+        description="A SQL engine over a key-value store of immutable dataframes.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"eau2 {__version__}")
+    group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in names:
+        help_, add_options = _COMMANDS[name]
+        made = group.add_parser(name, help=help_, description=help_ + ".", allow_abbrev=False)
+        made.set_defaults(command=name)
+        add_options(made)
+    return parser
+
+
+def _query(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("sql", metavar="SQL", nargs="?", help="the statements; - reads stdin")
+    _output(parser)
+    _engine(parser)
+    parser.add_argument("--timing", action="store_true", help="print each statement's time")
+    parser.add_argument(
+        "--timeout", metavar="S", type=_seconds, help="give a statement up after so many seconds"
+    )
+
+
+def _load(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("name", metavar="NAME", help="the frame's name")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="Parquet, CSV, NDJSON, Arrow, .sor"
+    )
+    parser.add_argument("--replace", action="store_true", help="put it in place of a frame NAME")
+    parser.add_argument("--chunk-rows", metavar="N", type=_count, help="rows of a chunk")
+    _engine(parser)
+
+
+def _tables(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    _output(parser)
+
+
+def _describe(parser: argparse.ArgumentParser) -> None:
+    _drop(parser)
+    _output(parser)
+
+
+def _drop(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("name", metavar="NAME", help="the frame's name")
+
+
+def _shell(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    _engine(parser)
+
+
+def _node(parser: argparse.ArgumentParser) -> None:
+    _listen(parser, "its address")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        default=DEFAULT_NODE,
+        help=f"its folder (default: ./{DEFAULT_NODE})",
+    )
+    parser.add_argument("--join", metavar="HOST:PORT", help="any node of the store to be part of")
+    _files(parser)
+    _engine(parser)
+
+
+def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--nodes", metavar="N", type=_count, default=3, help="how many (default: 3)"
+    )
+    _listen(parser, "the first one's address, the others take the next ports")
+    parser.add_argument(
+        "--data", metavar="DIR", help="their folder (default: one that is deleted at the end)"
+    )
+    _files(parser)
+    _engine(parser)
+
+
+def _place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", metavar="DIR", help="the store's folder")
+    parser.add_argument("--connect", metavar="URL", help="a node, like eau2://127.0.0.1:7700")
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="box",
+        help="how to print rows (default: box, which alone leaves out rows when there are many)",
+    )
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--memory", metavar="SIZE", type=_size, help="the budget, like 512MB")
+    parser.add_argument("--threads", metavar="N", type=_count, help="threads of the kernels")
+
+
+def _listen(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"{what} (default: {DEFAULT_LISTEN}); port 0 takes any that is free",
+    )
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="where statements may read files (default: nowhere)"
+    )
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return count
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return seconds
+
+
+def _size(text: str) -> int:
+    from eau2.config import byte_count
+
+    try:
+        return byte_count(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("\n", ". ")) from None
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "query": ("run statements and print what they give", _query),
+    "load": ("store files as a frame", _load),
+    "tables": ("list the frames", _tables),
+    "describe": ("list the columns of a frame", _describe),
+    "drop": ("drop a frame", _drop),
+    "shell": ("type statements at a prompt", _shell),
+    "node": ("run a node until it is told to stop", _node),
+    "cluster": ("run several nodes on this machine, to try them out", _cluster),
+}

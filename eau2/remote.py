@@ -1,0 +1,268 @@
+"""A connection's work done by a node: statements and rows go over the wire, and answers come back.
+
+Owns: the conversation about each thing a connection does, and the check of what is answered. Comes
+in: statements and sources; goes out: results. Does not know: what a program sees of it
+(connection.py), how a node does it (server.py).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from eau2.catalog import Frame
+from eau2.config import WIRE
+from eau2.errors import (
+    DataError,
+    InterfaceError,
+    NotSupportedError,
+    PeerLostError,
+    ProtocolError,
+    UnknownNameError,
+)
+from eau2.kv import manifest
+from eau2.kv.encoding import frame_schema
+from eau2.net.address import SCHEME, Address
+from eau2.net.arrow import PART_BYTES, decode_table, encode_table, parts
+from eau2.net.blocking import BlockingConnection, BlockingStream
+from eau2.net.frame import Buffer
+from eau2.net.header import PAYLOAD_BYTES
+from eau2.net.message import (
+    ChunkResult,
+    DescribeFrame,
+    Message,
+    MessageError,
+    Piece,
+    PutFrame,
+    Rows,
+    Statement,
+    StatementResult,
+)
+from eau2.net.stream import Received
+from eau2.parameters import Parameters, to_wire
+from eau2.result import Batches, Result
+from eau2.types import SqlType, logical_arrow, parse_type
+
+_BATCHES_JOINED = 1000
+"""Batches that are sent together at most."""
+
+
+class RemoteBackend:
+    """See connection.Backend."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect. Raises UnreachableError, HandshakeError, BusyError."""
+        self._url = f"{SCHEME}{address}"
+        self._node = BlockingConnection(address)
+        self._reading: BlockingStream | None = None
+        # A program that forgets to close, or ends, does not leave a thread and a socket behind.
+        weakref.finalize(self, self._node.close)
+
+    def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
+        """See Backend."""
+        with self._asking():
+            answer = self._node.collect(
+                _statement(text, parameters), deadline_s=_deadline_s(timeout_s)
+            )
+        last = answer.pop().message if answer else None
+        if not isinstance(last, StatementResult):
+            raise ProtocolError(f"{self._url} ended the answer without a result")
+        return _result([_table(received) for received in answer], last)
+
+    def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
+        """See Backend."""
+        return Batches(self._tables(_statement(text, parameters), _deadline_s(timeout_s)))
+
+    def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """See Backend."""
+        self._send(PutFrame(name, True, 0, session=True), schema, batches)
+
+    def put(
+        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+    ) -> None:
+        """See Backend."""
+        self._send(PutFrame(name, replace, 0), schema, batches)
+
+    def drop(self, name: str) -> bool:
+        """See Backend."""
+        quoted = name.replace('"', '""')
+        try:
+            self.run(f'DROP TABLE "{quoted}"', None, None)
+        except UnknownNameError:
+            return False
+        return True
+
+    def names(self) -> tuple[str, ...]:
+        """See Backend."""
+        return tuple(name for (name,) in self.run("SHOW TABLES", None, None).fetchall())
+
+    def frame(self, name: str) -> Frame | None:
+        """See Backend."""
+        try:
+            with self._asking():
+                answer = self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s)
+            return manifest.decode(_file(answer))
+        except UnknownNameError:
+            return None
+        except manifest.ManifestError as error:
+            raise ProtocolError(f"{self._url} described a frame, but {error}") from error
+
+    def close(self) -> None:
+        """See Backend."""
+        self._node.close()
+
+    def _tables(self, statement: Statement, deadline_s: float) -> Generator[pa.Table, None, None]:
+        with self._asking():
+            stream = self._node.open(statement, deadline_s=deadline_s, end=True)
+        first: pa.Schema | None = None
+        with stream:
+            self._reading = stream
+            while (received := stream.receive()) is not None:
+                if isinstance(received.message, StatementResult):
+                    continue
+                table = _table(received)
+                if first is not None and not table.schema.equals(first):
+                    raise ProtocolError("rows of several schemas in one answer")
+                first = table.schema
+                yield table
+        if first is None:
+            yield pa.table({})
+
+    def _send(self, put: PutFrame, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        frame_schema(schema)
+        plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
+        with (
+            self._asking(),
+            self._node.open(
+                put, encode_table(plain.empty_table()), deadline_s=WIRE.deadline_max_s
+            ) as stream,
+        ):
+            for table in _joined(batches, plain):
+                for part in parts(table):
+                    for rows, payload in _payloads(part):
+                        stream.send(Rows(rows), payload)
+            stream.finish()
+            if (received := stream.receive()) is not None:
+                kind = type(received.message).__name__
+                raise ProtocolError(f"{self._url} answered rows to store with a {kind}")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Refuse to ask what could not be answered, and say what cannot be sent."""
+        if self._reading is not None and not self._reading.done:
+            raise InterfaceError(
+                "the batches of an earlier statement are still being read on this connection",
+                hint="Read them to their end or close them first, or use another connection.",
+            )
+        self._reading = None
+        if self._node.closed:
+            raise PeerLostError(
+                f"the connection to {self._url} is closed",
+                hint="Connect again; its registered frames and settings are gone.",
+            )
+        try:
+            yield
+        except MessageError as error:
+            raise NotSupportedError(f"this cannot be sent to a node: {error.message}") from error
+
+
+def _deadline_s(timeout_s: float | None) -> float:
+    return WIRE.deadline_max_s if timeout_s is None else timeout_s
+
+
+def _statement(text: str, parameters: Parameters | None) -> Statement:
+    return Statement(text, to_wire(parameters))
+
+
+def _table(received: Received) -> pa.Table:
+    message = received.message
+    if not isinstance(message, Rows):
+        raise ProtocolError(f"a {type(message).__name__} among the rows of an answer")
+    table = decode_table(received.payload, trusted=False)
+    if table.num_rows != message.rows:
+        raise ProtocolError(f"{table.num_rows} rows that were said to be {message.rows}")
+    return table
+
+
+def _result(tables: list[pa.Table], said: StatementResult) -> Result:
+    """The tables as one, which must be what the node says of them."""
+    names = tuple(name for name, _ in said.columns)
+    types = tuple(_type(text) for _, text in said.columns)
+    expected = pa.schema(list(zip(names, map(logical_arrow, types), strict=True)))
+    for table in tables:
+        if not table.schema.equals(expected):
+            raise ProtocolError("rows that are not of the columns they were said to have")
+    whole = pa.concat_tables(tables) if tables else expected.empty_table()
+    if whole.num_rows != said.rows and names:
+        raise ProtocolError(f"{whole.num_rows} rows of {said.rows} have come")
+    return Result(names, types, whole.num_rows, whole)
+
+
+def _type(text: str) -> SqlType:
+    try:
+        return parse_type(text)
+    except ValueError as error:
+        raise ProtocolError(f"a column of the type {text!r}, which eau2 has not") from error
+
+
+def _file(answer: list[Received]) -> bytes:
+    """The bytes of a file that came in pieces."""
+    messages: list[Message | None] = [received.message for received in answer]
+    head, *rest = messages or [None]
+    data = b"".join(bytes(received.payload) for received in answer[1:])
+    pieces = all(isinstance(message, Piece) for message in rest)
+    if not isinstance(head, ChunkResult) or not pieces or head.bytes != len(data):
+        raise ProtocolError("a description that is not all there")
+    return data
+
+
+def _plain(type_: pa.DataType) -> pa.DataType:
+    """The type in which a column travels: no dictionaries, and strings that can be cut apart."""
+    while pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    return pa.large_string() if pa.types.is_string_view(type_) else type_
+
+
+def _joined(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The batches in `schema`, small ones several at once."""
+    held: list[pa.Table] = []
+    size = 0
+    for batch in batches:
+        if batch.num_columns != len(schema):
+            raise DataError(f"a batch has {batch.num_columns} columns instead of {len(schema)}")
+        columns = [_cast(*pair) for pair in zip(batch.columns, schema, strict=True)]
+        table = pa.Table.from_arrays(columns, schema=schema)
+        held.append(table)
+        size += table.nbytes
+        if size >= PART_BYTES or len(held) == _BATCHES_JOINED:
+            yield _together(held)
+            held, size = [], 0
+    if held:
+        yield _together(held)
+
+
+def _together(tables: list[pa.Table]) -> pa.Table:
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
+
+
+def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
+    try:
+        return column if column.type == field.type else column.cast(field.type)
+    except pa.ArrowException as error:
+        raise DataError(f'column "{field.name}": {error}') from error
+
+
+def _payloads(table: pa.Table) -> Iterator[tuple[int, list[Buffer]]]:
+    """Payloads that fit a frame: where values differ much in size, a part may be too large."""
+    payload = encode_table(table)
+    if sum(map(len, payload)) <= PAYLOAD_BYTES:
+        yield table.num_rows, payload
+        return
+    if table.num_rows == 1:
+        raise DataError(f"a row takes more than {PAYLOAD_BYTES:,} bytes: it cannot be sent")
+    half = table.num_rows // 2
+    yield from _payloads(table.slice(0, half))
+    yield from _payloads(table.slice(half))

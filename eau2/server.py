@@ -1,0 +1,281 @@
+"""The front door: what a node does for clients. Statements in, rows or finished text out.
+
+Owns: the session of each connection (its settings, its registered frames), the threads that plan
+and run, and how a result becomes messages. Comes in: Statement, PutFrame and DescribeFrame; goes
+out: their answers, as the client takes them. Does not know: sockets, how a statement is computed.
+
+The event loop only passes things on. A statement runs in a thread for as long as it takes to make
+the next few megabytes of its answer, and then waits, without a thread, until the client has taken
+them; so a client that does not read holds up nobody else, and no result is here as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+from eau2.cluster import Cluster
+from eau2.config import CONTROL, DOOR, DoorLimits
+from eau2.engine import Engine
+from eau2.errors import BusyError, ProtocolError, UnknownNameError
+from eau2.frames import LocalFrames, Stored, gate
+from eau2.kernels.host import Cancel, KernelHost
+from eau2.kv import manifest
+from eau2.kv.exchange import answer_file
+from eau2.net.connection import Answer
+from eau2.net.message import DescribeFrame, PutFrame, Rows, Statement, StatementResult
+from eau2.net.stream import Received, Stream
+from eau2.node import Node
+from eau2.peers import Peers
+from eau2.replies import Reply
+from eau2.settings import Settings
+from eau2.uploads import Upload
+
+_log = logging.getLogger("eau2.server")
+
+T = TypeVar("T")
+
+
+class Session:
+    """What belongs to one connection. One request at a time uses it."""
+
+    def __init__(self, engine: Engine, frames: LocalFrames) -> None:
+        self.engine = engine
+        self.frames = frames
+        self.lock = asyncio.Lock()
+        self.left: asyncio.Future[Any] | None = None
+        """What runs, or what a cancelled request has left running."""
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The session for oneself, once nothing else uses it any more."""
+        async with self.lock:
+            if self.left is not None:
+                await asyncio.wait([self.left])
+                self.left = None
+            yield
+
+
+class _Threads:
+    """Threads for work that takes a while, and the queue before them. Used on the event loop."""
+
+    def __init__(self, name: str, limits: DoorLimits) -> None:
+        self._pool = ThreadPoolExecutor(limits.running, name)
+        self._bound = limits.running + limits.waiting
+        self._asked = 0
+
+    def check(self) -> None:
+        """Raise BusyError when too much waits for a thread already."""
+        if self._asked >= self._bound:
+            raise BusyError(
+                "the node has as many requests under way as it takes on",
+                hint="Try again later, or ask another node.",
+            )
+
+    def begin(self, call: Callable[[], T]) -> tuple[Future[T], asyncio.Future[T]]:
+        """Have a thread make the call; the same for threads and for the loop."""
+        job = self._pool.submit(call)
+        running = asyncio.wrap_future(job)
+        self._asked += 1
+        running.add_done_callback(self._done)
+        return job, running
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, _: object) -> None:
+        self._asked -= 1
+
+
+class FrontDoor:
+    """Answers clients. To be used on the event loop; `close` it when the node stops."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        host: KernelHost,
+        store: Stored,
+        peers: Peers | None,
+        data_root: str | None,
+        threads: int | None,
+        limits: DoorLimits = DOOR,
+    ) -> None:
+        """data_root: the folder whose files statements may read; None for no files at all.
+
+        Raises UsageError when it is not a folder.
+        """
+        self._name = name
+        self._host = host
+        self._store = store
+        self._peers = peers
+        self._file_gate = gate(data_root)
+        self._threads = threads
+        self._limits = limits
+        self._sessions: dict[int, Session] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+        self._statements = 0
+        self._runners = _Threads("eau2-run", limits)
+        self._writers = _Threads("eau2-put", limits)
+
+    async def answer(self, received: Received, stream: Stream) -> Answer:
+        """Answer one request of a client. To be cancelled when the client does not want it."""
+        session = self._session(stream.connection)
+        match received.message:
+            case Statement() as statement:
+                async with session.turn():
+                    return await self._statement(session, statement, stream)
+            case PutFrame() as put:
+                async with session.turn():
+                    await self._put(session, put, received, stream)
+                return None
+            case DescribeFrame(name=name):
+                async with session.turn():
+                    await self._describe(session, name, stream)
+                return None
+        raise ProtocolError(f"clients are not answered a {type(received.message).__name__}")
+
+    def closed(self, number: int) -> None:
+        """A connection has ended, and with it its session."""
+        session = self._sessions.pop(number, None)
+        if session is not None:
+            ending = asyncio.get_running_loop().create_task(_end(session))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    def close(self) -> None:
+        """Begin nothing more. For any thread, once the connections are closed."""
+        self._runners.close()
+        self._writers.close()
+        self._sessions.clear()
+
+    def _session(self, number: int) -> Session:
+        session = self._sessions.get(number)
+        if session is None:
+            frames = LocalFrames(self._store, self._file_gate)
+            cluster = Cluster(Node(self._name, frames, self._host), self._peers)
+            engine = Engine(frames, cluster, Settings(threads=self._threads))
+            session = self._sessions[number] = Session(engine, frames)
+        return session
+
+    async def _statement(
+        self, session: Session, statement: Statement, stream: Stream
+    ) -> StatementResult:
+        if self._statements >= self._limits.statements:
+            raise BusyError(f"{self._statements} statements are under way; no more are taken")
+        self._runners.check()
+        query = stream.request.query or uuid.uuid4().hex[:16]
+        cancel = Cancel(stream.remaining_s)
+        reply = Reply(session.engine, statement, cancel, query, self._limits.part_s)
+        start = time.perf_counter()
+        self._statements += 1
+        try:
+            with _logged("statement", query, stream):
+                more = True
+                while more and (part := await self._run(session, reply.next)) is not None:
+                    await stream.send(Rows(part.rows), part.payload)
+                    more = not part.last
+        except BaseException:
+            # Whatever it was, the query need not go on; after an error of its own it has not.
+            await self._abandon(session, cancel.cancel, reply.close)
+            raise
+        finally:
+            self._statements -= 1
+        return StatementResult(reply.columns, reply.rows, time.perf_counter() - start)
+
+    async def _put(
+        self, session: Session, put: PutFrame, received: Received, stream: Stream
+    ) -> None:
+        self._writers.check()
+        limits, frames = self._limits, session.frames
+        bound = limits.session_bytes if put.session else None
+        upload = Upload(stream, received.payload, limits.source_s, bound)
+        chunk_rows = put.chunk_rows or session.engine.settings.chunk_rows
+        target = frames.registered if put.session else frames.stored
+        replace = put.replace or put.session
+
+        def store() -> None:
+            batches = upload.batches()
+            target.put(put.name, upload.schema, batches, chunk_rows=chunk_rows, replace=replace)
+
+        query = stream.request.query or uuid.uuid4().hex[:16]
+        try:
+            with _logged("put", query, stream):
+                await self._run(session, store, self._writers)
+        except BaseException:
+            await self._abandon(session, upload.stop)
+            raise
+
+    async def _describe(self, session: Session, name: str, stream: Stream) -> None:
+        self._runners.check()
+
+        def described() -> bytes:
+            frame = session.frames.frame(name)
+            if frame is None:
+                known = ", ".join(session.frames.names()) or "none"
+                raise UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+            return manifest.encode(frame)
+
+        data = await self._run(session, described)
+        await answer_file(stream, len(data), _pieces(data))
+
+    async def _run(
+        self, session: Session, call: Callable[[], T], threads: _Threads | None = None
+    ) -> T:
+        """Make a call for the session in a thread. Cancelled, it leaves the call running."""
+        job, running = (threads or self._runners).begin(call)
+        session.left = running
+        try:
+            return await asyncio.shield(running)
+        finally:
+            # One that still waits for a thread need not begin.
+            job.cancel()
+
+    async def _abandon(
+        self, session: Session, stop: Callable[[], None], close: Callable[[], None] | None = None
+    ) -> None:
+        """Stop what the session runs, then close it; its asker waits for that a little."""
+        stop()
+        ending = asyncio.ensure_future(_closed(session.left, close))
+        session.left = ending
+        await asyncio.wait([ending], timeout=self._limits.cancel_s)
+
+
+async def _closed(running: asyncio.Future[Any] | None, close: Callable[[], None] | None) -> None:
+    if running is not None:
+        await asyncio.wait([running])
+    if close is not None:
+        await asyncio.to_thread(close)
+
+
+async def _end(session: Session) -> None:
+    async with session.turn():
+        session.frames.forget()
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), CONTROL.piece_bytes):
+        yield data[start : start + CONTROL.piece_bytes]
+
+
+@contextmanager
+def _logged(what: str, query: str, stream: Stream) -> Iterator[None]:
+    """Say when something begins, and how it ends."""
+    start = time.perf_counter()
+    about = {"query": query}
+    _log.info("%s of %s begins", what, stream.peer, extra=about)
+    how = "done"
+    try:
+        yield
+    except BaseException as error:
+        how = type(error).__name__
+        raise
+    finally:
+        _log.info("%s ends after %.3f s: %s", what, time.perf_counter() - start, how, extra=about)
