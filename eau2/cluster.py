@@ -25,7 +25,7 @@ from eau2.config import LIMITS, WIRE
 from eau2.errors import InternalError
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
-from eau2.net.message import encode_fragment
+from eau2.net.codec import encode_fragment
 from eau2.node import Node
 from eau2.peers import Input, Peers, RemoteTask, encoded
 from eau2.planner.physical import Plan, Stage

@@ -177,6 +177,8 @@ class LaunchLimits:
     """Tasks of other nodes that are prepared or wait for a kernel process at once."""
     loop_threads: int = 64
     """Threads in which a node waits for its disk."""
+    files: int = 16_384
+    """Files and sockets that a node may have open: connections, and chunks that are mapped."""
 
 
 LAUNCH = LaunchLimits()

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from eau2.catalog import ChunkRef
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
-from eau2.net.message import decode_fragment
+from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
 from eau2.types import stored_arrow

@@ -15,6 +15,7 @@ import gc
 import importlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,9 +25,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eau2 import __version__, logs
 from eau2.config import LAUNCH
-from eau2.errors import ProtocolError
+from eau2.errors import ProtocolError, UsageError
 from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
+from eau2.kernels.mixed import MixedHost
 from eau2.kernels.subprocess import SubprocessHost
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
@@ -119,6 +121,8 @@ class RunningNode:
     async def _build(self) -> None:
         """Make the parts, the lowest first; whatever fails, `stop` unmakes those that are made."""
         options, parts = self._options, self._parts
+        if options.data_root is not None and not os.path.isdir(options.data_root):
+            raise UsageError(f"the data root {options.data_root} is no folder")
         ids = SystemIds()
         data = await _in_thread(lambda: DataDirectory.open(options.data, ids.new))
         parts.push_async_callback(_in_thread, data.close)
@@ -165,7 +169,10 @@ class RunningNode:
         if options.inline_kernels:
             self._host = InlineHost(options.threads, options.memory_bytes)
         else:
-            self._host = SubprocessHost(options.threads, options.memory_bytes)
+            self._host = MixedHost(
+                InlineHost(options.threads, None),
+                SubprocessHost(options.threads, options.memory_bytes),
+            )
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
         parts.callback(executor.shutdown, wait=False, cancel_futures=True)
@@ -241,6 +248,7 @@ class RunningNode:
 def run_node(options: NodeOptions) -> int:
     """Run a node until it is told to stop; the exit code. Raises as RunningNode.start."""
     logs.setup()
+    _allow_files(LAUNCH.files)
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -291,6 +299,14 @@ async def _before(work: asyncio.Task[T], event: asyncio.Event) -> bool:
         return True
     await _cancelled(work)
     return False
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many files and sockets open, as far as the system lets it."""
+    now, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if at_most == resource.RLIM_INFINITY else min(count, at_most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, at_most))
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -> None:

@@ -28,13 +28,13 @@ from eau2.kv.encoding import frame_schema
 from eau2.net.address import SCHEME, Address
 from eau2.net.arrow import PART_BYTES, decode_table, encode_table, parts
 from eau2.net.blocking import BlockingConnection, BlockingStream
+from eau2.net.codec import MessageError
 from eau2.net.frame import Buffer
 from eau2.net.header import PAYLOAD_BYTES
 from eau2.net.message import (
     ChunkResult,
     DescribeFrame,
     Message,
-    MessageError,
     Piece,
     PutFrame,
     Rows,

@@ -136,7 +136,7 @@ def _of_fit_size(tables: Iterator[pa.Table], part_s: float) -> Iterator[tuple[pa
     size, since = 0, time.monotonic()
     for table in tables:
         for piece in parts(table):
-            if held and (size + piece.nbytes > PART_BYTES or time.monotonic() - since > part_s):
+            if held and size + piece.nbytes > PART_BYTES:
                 yield _joined(held), False
                 held, size, since = [], 0, time.monotonic()
             held.append(piece)
@@ -161,10 +161,13 @@ def _gathered(pieces: Iterator[Piece], part_s: float) -> Iterator[tuple[list[Buf
         view = memoryview(piece)
         for start in range(0, len(view), PART_BYTES):
             cut = view[start : start + PART_BYTES]
-            if held and (size + len(cut) > PART_BYTES or time.monotonic() - since > part_s):
+            if held and size + len(cut) > PART_BYTES:
                 yield held, False
                 held, size, since = [], 0, time.monotonic()
             held.append(cut)
             size += len(cut)
+        if held and time.monotonic() - since > part_s:
+            yield held, False
+            held, size, since = [], 0, time.monotonic()
     if held:
         yield held, True

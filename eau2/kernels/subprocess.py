@@ -39,7 +39,7 @@ from eau2.kernels.process import KernelProcess, error_of
 from eau2.kernels.spill import SpillDirectory
 from eau2.kernels.transfer import from_ipc, size_of, table_to_ipc, to_ipc
 from eau2.kernels.worker import ERRORS
-from eau2.net.message import encode_fragment
+from eau2.net.codec import encode_fragment
 from eau2.operators.base import Operator
 
 _log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ from eau2.kernels.channel import Body, Message, body_of, bytes_of, receive, send
 from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
 from eau2.kernels.transfer import from_ipc, table_from_ipc, to_ipc
-from eau2.net.message import decode_fragment
+from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
 
 _PR_SET_PDEATHSIG = 1

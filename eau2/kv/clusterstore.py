@@ -166,8 +166,7 @@ class ClusterStore:
     def _start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         try:
             self._check_open()
-            if self._loop.is_closed():
-                raise InterfaceError("the node has stopped")
+            self._check_running()
             return asyncio.run_coroutine_threadsafe(work, self._loop)
         except BaseException:
             work.close()

@@ -241,7 +241,8 @@ class RingKeeper:
                 await self._refresh()
                 pause = self._limits.ring_every_s
             except Error as error:
-                _log.info("node %s cannot ask for the ring: %s", self.name, error.message)
+                level = logging.INFO if error.retryable else logging.WARNING
+                _log.log(level, "node %s cannot learn of the ring: %s", self.name, error.message)
                 pause = min(2 * pause, self._limits.ring_every_s)
             await self._world.clock.sleep(pause * (0.5 + self._world.rng.random()))
 

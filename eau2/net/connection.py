@@ -27,10 +27,10 @@ from eau2.errors import (
     ProtocolError,
 )
 from eau2.net.channel import Channel
+from eau2.net.codec import TABLE, decode_message, decode_request, encode_message, kind_of
 from eau2.net.frame import Buffer, Frame, frame_buffers
 from eau2.net.header import END, OPEN, VERSION, Header, Kind, frame_cost
 from eau2.net.message import (
-    TABLE,
     Cancel,
     Credit,
     ErrorMessage,
@@ -40,10 +40,6 @@ from eau2.net.message import (
     Pong,
     Request,
     Welcome,
-    decode_message,
-    decode_request,
-    encode_message,
-    kind_of,
 )
 from eau2.net.stream import Received, Stream, message_frame, raised, told
 

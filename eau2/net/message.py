@@ -1,9 +1,7 @@
-"""What is said on the wire: every kind of message as a frozen dataclass, and as bytes.
+"""What is said on the wire: every kind of message as a frozen dataclass.
 
-Owns: the message classes, the table of their kinds, fragments as bytes. Comes in: a message; goes
-out: the control part of a frame, and the reverse: an unknown kind, a wrong number of fields or a
-value of another type is a ProtocolError. Does not know: sockets, and what a chunk, a plan or a
-statement is: messages are plain data.
+Owns: the message classes and the bounds of their fields. Does not know: bytes (net/codec.py),
+sockets, and what a chunk, a plan or a statement is: messages are plain data.
 
 A message with rows or file bytes carries them beside it, as the frame's payload. A stream is a
 request (its first message) and what follows it in both directions; see net/connection.py.
@@ -13,15 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
-from eau2.config import LIMITS, WIRE
-from eau2.errors import ProtocolError
-from eau2.net.header import CONTROL_BYTES, Kind
+from eau2.config import WIRE
 from eau2.net.packing import MessageError as MessageError
-from eau2.net.packing import Range, pack, shape, unpack
-from eau2.operators.base import Operator
-from eau2.operators.codec import from_plain, to_plain
+from eau2.net.packing import Range
 
 Scalar = None | bool | int | float | str | bytes
 Name = Annotated[str, Range(0, 200)]
@@ -396,113 +390,3 @@ class RingChanged(Message):
     """Said by a voter to the other nodes: this is the ring now. Answered with Done."""
 
     ring: Ring
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table of kinds: whether it may open a stream, and carry a payload."""
-
-    cls: type[Message]
-    opens: bool = False
-    payload: bool = False
-
-
-TABLE: Mapping[Kind, Row] = {
-    Kind.HELLO: Row(Hello),
-    Kind.WELCOME: Row(Welcome),
-    Kind.ERROR: Row(ErrorMessage),
-    Kind.CANCEL: Row(Cancel),
-    Kind.PING: Row(Ping),
-    Kind.PONG: Row(Pong),
-    Kind.CREDIT: Row(Credit),
-    Kind.DONE: Row(Done),
-    Kind.STATEMENT: Row(Statement, opens=True),
-    Kind.STATEMENT_RESULT: Row(StatementResult, payload=True),
-    Kind.ROWS: Row(Rows, payload=True),
-    Kind.PIECE: Row(Piece, payload=True),
-    Kind.RUN_TASK: Row(RunTask, opens=True, payload=True),
-    Kind.TASK_RESULT: Row(TaskResult, payload=True),
-    Kind.PUT_CHUNK: Row(PutChunk, opens=True, payload=True),
-    Kind.GET_CHUNK: Row(GetChunk, opens=True),
-    Kind.CHUNK_RESULT: Row(ChunkResult, payload=True),
-    Kind.DELETE_CHUNKS: Row(DeleteChunks, opens=True),
-    Kind.PUT_MANIFEST: Row(PutManifest, opens=True),
-    Kind.GET_MANIFEST: Row(GetManifest, opens=True),
-    Kind.DELETE_WRITES: Row(DeleteWrites, opens=True),
-    Kind.REGISTRY_READ: Row(RegistryRead, opens=True),
-    Kind.REGISTRY_CAS: Row(RegistryCas, opens=True),
-    Kind.REGISTRY_LIST: Row(RegistryList, opens=True),
-    Kind.REGISTRY_ENTRIES: Row(RegistryEntries),
-    Kind.EPOCH: Row(Epoch, opens=True),
-    Kind.NUMBER: Row(Number),
-    Kind.NODE_INFO: Row(NodeInfo, opens=True),
-    Kind.NODE_DESCRIPTION: Row(NodeDescription),
-    Kind.PUT_FRAME: Row(PutFrame, opens=True, payload=True),
-    Kind.DESCRIBE_FRAME: Row(DescribeFrame, opens=True),
-    Kind.JOIN: Row(Join, opens=True),
-    Kind.GET_RING: Row(GetRing, opens=True),
-    Kind.RING: Row(Ring),
-    Kind.RING_CHANGED: Row(RingChanged, opens=True),
-}
-"""Every kind of message. To add one: a number in net/header.py, a class, a line here."""
-
-_KIND_OF = {row.cls: kind for kind, row in TABLE.items()}
-
-
-def kind_of(message: Message) -> Kind:
-    """The kind of a message."""
-    return _KIND_OF[type(message)]
-
-
-def encode_message(message: Message, request: Request | None = None) -> bytes:
-    """The control part: the message's fields, after the envelope's if it opens a stream."""
-    return pack(message if request is None else (request, message), CONTROL_BYTES)
-
-
-def decode_message(kind: Kind, control: bytes) -> Message:
-    """The message in a control part. Raises ProtocolError."""
-    return _typed(kind, _control(control))
-
-
-def decode_request(kind: Kind, control: bytes) -> tuple[Request, Message]:
-    """The envelope and the message of a frame that opens a stream. Raises ProtocolError."""
-    values = _control(control)
-    if not TABLE[kind].opens:
-        raise ProtocolError(f"a {kind.name} message asks for nothing")
-    if type(values) is not tuple or len(values) != 2:
-        raise ProtocolError(f"a {kind.name} message without its envelope")
-    request: Request = shape(Request).build(values[0])
-    return request, _typed(kind, values[1])
-
-
-def _control(control: bytes) -> Any:
-    try:
-        return unpack(control, CONTROL_BYTES, tuple)
-    except MessageError as error:
-        raise ProtocolError(error.message) from error
-
-
-def _typed(kind: Kind, values: Any) -> Message:
-    cls: Any = TABLE[kind].cls
-    message: Message = shape(cls).build(values)
-    return message
-
-
-def encode(plain: Any) -> bytes:
-    """Plain values as bytes. Raises MessageError above LIMITS.fragment_bytes."""
-    return pack(plain, LIMITS.fragment_bytes)
-
-
-def decode(packed: bytes) -> Any:
-    """The values `encode` made into `packed`. Raises MessageError for any other bytes."""
-    return unpack(packed, LIMITS.fragment_bytes, list)
-
-
-def encode_fragment(root: Operator) -> bytes:
-    """A fragment as bytes. Raises FragmentError or MessageError when it exceeds the limits."""
-    return encode(to_plain(root))
-
-
-def decode_fragment(packed: bytes) -> Operator:
-    """The fragment in `packed`. Raises FragmentError or MessageError for any other bytes."""
-    return from_plain(decode(packed))

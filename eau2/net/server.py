@@ -27,6 +27,7 @@ _BACKLOG = 1024
 _ACCEPTS_PER_TURN = 64
 _TICK_S = 0.5
 _RETRY_ACCEPT_S = 0.1
+_NODE = "node"
 _REFUSED_AT_ONCE = 64
 """Connections beyond the limit that are told so; further ones are just closed."""
 
@@ -56,6 +57,7 @@ class Server:
         self._limits = limits
         self._listening: socket.socket | None = None
         self._connections: set[Connection] = set()
+        self._stopping = False
         self._ticking: asyncio.Task[None] | None = None
         self.address = Address("", 0)
 
@@ -83,17 +85,22 @@ class Server:
         self._welcome = replace(self._welcome, store_id=store_id, name=name)
 
     async def stop(self, drain_s: float | None = None) -> None:
-        """Take nothing new, let what runs end within `drain_s`, then close every connection."""
-        self._accept_off()
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
+        """Take nothing new, let what runs end within `drain_s`, then close every connection.
+
+        Nodes are answered until no client is: what still runs for a client, here or at another
+        node, may need this one to the end.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + (self._limits.drain_s if drain_s is None else drain_s)
-        for connection in self._connections:
-            connection.draining = True
-        while not all(c.idle for c in self._connections) and loop.time() < until:
-            await asyncio.sleep(0.02)
+        self._stopping = True
+        for nodes_too in (False, True):
+            if nodes_too:
+                self._close_listening()
+            asked = [c for c in self._connections if nodes_too or c.role != _NODE]
+            for connection in asked:
+                connection.draining = True
+            while not all(c.idle for c in asked) and loop.time() < until:
+                await asyncio.sleep(0.02)
         for connection in list(self._connections):
             connection.close(BusyError("the node has stopped", hint="Ask another node."))
         until = loop.time() + self._limits.linger_s
@@ -103,6 +110,12 @@ class Server:
             connection.close()
         if self._ticking is not None:
             self._ticking.cancel()
+
+    def _close_listening(self) -> None:
+        self._accept_off()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
     def _accept_on(self) -> None:
         if self._listening is not None:
@@ -153,6 +166,8 @@ class Server:
                 f"this node belongs to the store {held}, not to {wanted}",
                 hint="Each store has nodes of its own: check the address.",
             )
+        if self._stopping and hello.role != _NODE:
+            raise BusyError("the node is stopping", hint="Ask another node.")
         if self._admit is not None:
             self._admit(hello)
         return self._welcome

@@ -21,19 +21,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.errors import CancelledError, DeadlineError, Error, InternalError, ProtocolError
+from eau2.net.codec import encode_message, kind_of
 from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, frame_buffers
 from eau2.net.header import CREDIT_BYTES, END, HEADER_BYTES, WINDOW_BYTES, frame_cost
-from eau2.net.message import (
-    Cancel,
-    Credit,
-    Done,
-    ErrorMessage,
-    Message,
-    Request,
-    encode_message,
-    kind_of,
-)
+from eau2.net.message import Cancel, Credit, Done, ErrorMessage, Message, Request
 
 _NOTHING = memoryview(b"")
 

@@ -48,7 +48,7 @@ def tpch(sides: Sides, queries: tuple[str, ...], rounds: int) -> None:
     for query in queries:
         sql = data.text(query)
         calls: dict[str, Callable[[], object]] = {
-            side: lambda connection=connection: connection.sql(sql).to_arrow()  # type: ignore[misc]
+            side: lambda connection=connection, sql=sql: connection.sql(sql).to_arrow()  # type: ignore[misc]
             for side, connection in sides.items()
         }
         times = interleaved(calls, rounds)

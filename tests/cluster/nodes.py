@@ -9,8 +9,9 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +58,35 @@ class InProcess:
             self.thread.run(self.nodes.pop().stop(0))
 
 
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until the condition holds. Fails when it takes longer."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not so within {seconds} s"
+        time.sleep(0.02)
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started and that are there."""
+    found = set()
+    # A thread may end meanwhile.
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found |= {int(child) for child in (task / "children").read_text().split()}
+    return found
+
+
+def kernels(node: NodeProcess) -> set[int]:
+    """A node's kernel process, which may still be on its way."""
+    until(lambda: children(node.pid))
+    return children(node.pid)
+
+
+def until_dead(pids: set[int]) -> None:
+    """Wait until none of the processes is there."""
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
 @contextmanager
 def in_process(
     count: int, *, data_root: str | None = None, data: Path | None = None
@@ -65,7 +95,7 @@ def in_process(
     with ExitStack() as stack:
         thread = LoopThread()
         stack.callback(thread.close)
-        stack.callback(thread.run, _end_tasks())
+        stack.callback(lambda: thread.run(_end_tasks()))
         running = InProcess(thread)
         stack.callback(running.stop)
         first: Address | None = None

@@ -4,7 +4,6 @@ processes.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -14,14 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 import eau2
-from eau2.config import WIRE
 from eau2.errors import (
+    BusyError,
     HandshakeError,
     OperationalError,
     ProtocolError,
@@ -32,49 +31,30 @@ from eau2.errors import (
 from eau2.launch import ClusterOptions, NodeOptions
 from eau2.net.address import Address, parse_address
 from eau2.net.blocking import BlockingConnection
-from eau2.net.client import connect
 from eau2.net.message import (
     DeleteWrites,
     GetRing,
     Message,
-    NodeDescription,
     NodeInfo,
     RegistryRead,
     Ring,
     RunTask,
 )
-from tests.cluster.nodes import ANY_PORT, InProcess, Processes, in_process, processes
+from tests.cluster.asking import ENDLESS, SLOW, Pause, about, ask, in_two_halves, numbers, put, sql
+from tests.cluster.nodes import (
+    ANY_PORT,
+    InProcess,
+    Processes,
+    children,
+    in_process,
+    kernels,
+    processes,
+    until,
+    until_dead,
+)
 from tests.processes import environment
 
 Run = subprocess.CompletedProcess[str]
-
-
-def ask(url: str, message: Message, role: str = "client") -> Message:
-    """The one message that answers, to a client."""
-
-    async def asking() -> Message:
-        connection = await connect(parse_address(url), role=role)
-        try:
-            return (await connection.call(message, deadline_s=10)).message
-        finally:
-            connection.close()
-
-    return asyncio.run(asking())
-
-
-def sql(url: str, text: str) -> list[tuple[object, ...]]:
-    with eau2.connect(url) as connection:
-        return connection.sql(text).fetchall()
-
-
-def numbers(count: int) -> pa.Table:
-    return pa.table({"a": pa.array(range(count), pa.int64())})
-
-
-def put(url: str, name: str, count: int, chunk_rows: int = 100) -> None:
-    with eau2.connect(url) as connection:
-        connection.execute(f"SET chunk_rows = {chunk_rows}")
-        connection.put(name, numbers(count))
 
 
 def command(*arguments: str, timeout_s: float = 30) -> Run:
@@ -90,21 +70,6 @@ def command(*arguments: str, timeout_s: float = 30) -> Run:
     )
 
 
-def until_dead(pids: set[int], seconds: float = 10) -> None:
-    """Wait until none of the processes is there."""
-    end = time.monotonic() + seconds
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < end, pids
-        time.sleep(0.02)
-
-
-def children(pid: int) -> set[int]:
-    found = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found |= {int(child) for child in (task / "children").read_text().split()}
-    return found
-
-
 # In this process.
 
 
@@ -114,9 +79,10 @@ def test_every_node_knows_the_ring_and_itself(three_in_process: InProcess) -> No
     assert isinstance(ring, Ring)
     assert [member.name for member in ring.members] == ["n1", "n2", "n3"]
     assert ring.voters == ("n1",)
-    about = [ask(url, NodeInfo()) for url in three_in_process.urls]
-    assert [node.name for node in about if isinstance(node, NodeDescription)] == ["n1", "n2", "n3"]
-    assert len({node.store_id for node in about if isinstance(node, NodeDescription)}) == 1
+    nodes = [about(url) for url in three_in_process.urls]
+    assert [node.name for node in nodes] == ["n1", "n2", "n3"]
+    assert {node.store_id for node in nodes} == {ring.store_id}
+    assert [node.address for node in nodes] == [f"eau2://{m.address}" for m in ring.members]
 
 
 def test_every_node_answers_for_every_name(three_in_process: InProcess) -> None:
@@ -125,10 +91,9 @@ def test_every_node_answers_for_every_name(three_in_process: InProcess) -> None:
     for url in (first, second, third):
         assert sql(url, "SELECT sum(a), count(*) FROM every") == [(499_500, 1000)]
     for node in three_in_process.nodes:
-        about = ask(f"eau2://{node.address}", NodeInfo())
-        assert isinstance(about, NodeDescription)
-        assert about.chunks >= 3
-        assert about.bytes > 0
+        said = about(f"eau2://{node.address}")
+        assert said.chunks >= 3
+        assert said.bytes > 0
     sql(third, "DROP TABLE every")
     with pytest.raises(eau2.Error, match="every"):
         sql(first, "SELECT * FROM every")
@@ -253,6 +218,52 @@ def test_stopping_lets_what_runs_end() -> None:
             ask(f"eau2://{node.address}", NodeInfo())
 
 
+def test_a_data_root_that_is_no_folder(tmp_path: Path) -> None:
+    with in_process(0) as nodes, pytest.raises(UsageError, match="no folder"):
+        nodes.start(NodeOptions(ANY_PORT, None, None, str(tmp_path / "none"), inline_kernels=True))
+
+
+TASKS_ONLY = """
+import asyncio, sys
+from eau2.launch import NodeOptions
+from eau2.net.address import Address
+from eau2.net.client import connect
+from eau2.net.codec import encode_fragment
+from eau2.net.message import NodeInfo, Rows, RunTask, Statement, TaskResult
+from eau2.operators.values import OneRow
+from eau2.process import RunningNode
+
+async def main():
+    node = await RunningNode.start(NodeOptions(Address("127.0.0.1", 0), inline_kernels=True))
+    peer = await connect(node.address, role="node", store_id=node.store_id)
+    await peer.call(NodeInfo())
+    task = await peer.open(RunTask(0, 0, 0, ()), [encode_fragment(OneRow())], end=True)
+    assert isinstance((await task.receive()).message, Rows)
+    assert isinstance((await task.receive()).message, TaskResult)
+    loaded = [name for name in sys.modules if name.startswith(FORBIDDEN)]
+    assert not loaded, loaded
+    client = await connect(node.address)
+    await (await client.open(Statement("SELECT 1"), end=True)).receive()
+    assert "eau2.engine" in sys.modules
+    await node.stop(0)
+
+FORBIDDEN = ("eau2.engine", "eau2.sql", "eau2.planner", "eau2.server", "lark")
+asyncio.run(main())
+"""
+
+
+def test_a_node_that_only_runs_tasks_loads_no_sql() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", TASKS_ONLY],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 # Real processes.
 
 
@@ -272,41 +283,54 @@ def test_a_node_says_what_it_does_as_json(three_processes: Processes) -> None:
 def test_a_killed_kernel_costs_one_query_at_most(three_processes: Processes) -> None:
     node, url = three_processes.nodes[1], three_processes.urls[1]
     put(url, "mortal", 1000)
-    (kernel,) = children(node.pid)
+    (kernel,) = kernels(node)
     os.kill(kernel, signal.SIGKILL)
     with contextlib.suppress(OperationalError):
         sql(url, "SELECT sum(a) FROM mortal")
     assert sql(url, "SELECT sum(a) FROM mortal") == [(499_500,)]
 
 
-def test_a_node_comes_back_with_its_data_after_a_kill() -> None:
-    with processes(2) as nodes:
-        put(nodes.urls[0], "t", 1000)
-        kernels = children(nodes.nodes[1].pid)
-        nodes.kill(1)
-        until_dead(kernels)
-        start = time.monotonic()
-        with pytest.raises(OperationalError, match="n2"):
-            sql(nodes.urls[0], "SELECT sum(a) FROM t")
-        assert time.monotonic() - start < WIRE.connect_s
-        nodes.restart(1)
-        for url in nodes.urls:
-            assert sql(url, "SELECT sum(a) FROM t") == [(499_500,)]
-
-
-def test_a_told_node_ends_its_statement_and_then_itself() -> None:
+def test_a_told_node_ends_what_runs_and_then_itself() -> None:
     with processes(1) as nodes:
         node = nodes.nodes[0]
-        query = "SELECT count(*) FROM range(1) t" if False else "SELECT 1"
-        with eau2.connect(node.url) as connection:
-            assert connection.sql(query).fetchall() == [(1,)]
-            kernels = children(node.pid)
-            assert kernels
+        workers = kernels(node)
+        put(node.url, "t", 1_000_000, 100_000)
+        with ThreadPoolExecutor(2) as threads, eau2.connect(node.url) as connection:
+            pause = Pause()
+            running = threads.submit(sql, node.url, SLOW)
+            putting = threads.submit(connection.put, "late", in_two_halves(numbers(1000), pause))
+            until(lambda: about(node.url).running == 2)
             node.terminate()
+            # New work is refused at once, and what runs may take its time.
+            with pytest.raises(BusyError, match="stopping"):
+                until(lambda: sql(node.url, "SELECT 1") != [(1,)])
+            pause.over.set()
+            putting.result(20)
+            assert running.result(20) == [(10,)]
             assert node.wait(20) == 0
-            until_dead(kernels)
+            until_dead(workers)
             with pytest.raises(OperationalError):
-                connection.sql(query)
+                connection.sql("SELECT 1")
+        nodes.restart(0)
+        assert sql(nodes.urls[0], "SELECT sum(a) FROM late") == [(499_500,)]
+
+
+def test_a_node_that_is_told_twice_ends_at_once() -> None:
+    with processes(1) as nodes:
+        node = nodes.nodes[0]
+        workers = kernels(node)
+        put(node.url, "t", 1_000_000, 100_000)
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(sql, node.url, ENDLESS)
+            until(lambda: about(node.url).running == 1)
+            node.terminate()
+            time.sleep(0.2)
+            assert node.poll() is None
+            node.terminate()
+            assert node.wait(5) == 0
+            until_dead(workers)
+            with pytest.raises(OperationalError):
+                running.result(5)
 
 
 def test_what_cannot_start_says_why_in_one_message(
@@ -338,11 +362,12 @@ def test_no_node_outlives_whoever_started_it(tmp_path: Path) -> None:
     cluster = _cluster(tmp_path)
     try:
         nodes = children(cluster.pid)
-        kernels = {kernel for node in nodes for kernel in children(node)}
-        assert (len(nodes), len(kernels)) == (2, 2)
+        assert len(nodes) == 2
+        until(lambda: all(children(node) for node in nodes))
+        workers = {worker for node in nodes for worker in children(node)}
         cluster.kill()
         cluster.wait(10)
-        until_dead(nodes | kernels)
+        until_dead(nodes | workers)
     finally:
         _end(cluster)
 

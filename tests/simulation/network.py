@@ -21,20 +21,11 @@ from eau2.errors import (
     ProtocolError,
     UnreachableError,
 )
+from eau2.net.codec import decode_message, decode_request, encode_message, kind_of
 from eau2.net.connection import Answer
 from eau2.net.frame import Buffer
 from eau2.net.header import Kind
-from eau2.net.message import (
-    Cancel,
-    Done,
-    ErrorMessage,
-    Message,
-    Request,
-    decode_message,
-    decode_request,
-    encode_message,
-    kind_of,
-)
+from eau2.net.message import Cancel, Done, ErrorMessage, Message, Request
 from eau2.net.stream import Received, raised, told
 from eau2.world import Talk
 from tests.simulation.chance import Chance

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eau2 import types
 from eau2.config import LIMITS
 from eau2.errors import Error, InternalError
-from eau2.net.message import MessageError, decode, decode_fragment, encode, encode_fragment
+from eau2.net.codec import MessageError, decode, decode_fragment, encode, encode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, to_plain
 from eau2.operators.expr import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eau2.errors import DiskFullError, StoreError
-from eau2.kv import datadir
+from eau2.kv.chunk import sync_directory
 from eau2.kv.datadir import FORMAT, DataDirectory
 from eau2.kv.registry import Entry, State
 from eau2.kv.store import Store
@@ -202,16 +202,15 @@ def test_a_crash_at_any_step_leaves_a_directory_to_go_on_with(
     tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = 0
-    real = datadir.sync_directory
 
     def crashing(path: Path) -> None:
         nonlocal done
         if done == step:
             raise Crash
         done += 1
-        real(path)
+        sync_directory(path)
 
-    monkeypatch.setattr(datadir, "sync_directory", crashing)
+    monkeypatch.setattr("eau2.kv.datadir.sync_directory", crashing)
     opened: list[DataDirectory] = []
     with suppress(Crash):
         opened.append(DataDirectory.open(tmp_path / "data"))

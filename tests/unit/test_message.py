@@ -23,24 +23,26 @@ from eau2.errors import (
     SqlSyntaxError,
 )
 from eau2.net import message as messages
+from eau2.net.codec import (
+    TABLE,
+    MessageError,
+    decode_message,
+    decode_request,
+    encode_message,
+    kind_of,
+)
 from eau2.net.fault import CLASSES, describe, rebuild
 from eau2.net.header import CONTROL_BYTES, Kind
 from eau2.net.message import (
-    TABLE,
     Credit,
     ErrorMessage,
     Hello,
     Message,
-    MessageError,
     Number,
     RegistryRead,
     Request,
     RunTask,
     Statement,
-    decode_message,
-    decode_request,
-    encode_message,
-    kind_of,
 )
 from eau2.net.packing import Range
 from eau2.operators.codec import FragmentError

@@ -10,7 +10,8 @@ import pytest
 
 from eau2.net.arrow import decode_frame, encode_frame
 from eau2.net.client import connect
-from eau2.net.message import RunTask, decode_fragment, encode_fragment
+from eau2.net.codec import decode_fragment, encode_fragment
+from eau2.net.message import RunTask
 from eau2.operators.values import OneRow
 from tests.wire.echo import serving
 

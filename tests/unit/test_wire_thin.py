@@ -17,6 +17,7 @@ import pytest
 from eau2.errors import Error, NotSupportedError, PeerLostError, ProtocolError, UnreachableError
 from eau2.net.address import Address
 from eau2.net.blocking import LoopThread
+from eau2.net.codec import encode_message, kind_of
 from eau2.net.connection import Answer
 from eau2.net.frame import frame_buffers
 from eau2.net.header import CREDIT_BYTES, END, OPEN
@@ -29,8 +30,6 @@ from eau2.net.message import (
     Rows,
     Statement,
     StatementResult,
-    encode_message,
-    kind_of,
 )
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream

@@ -23,16 +23,10 @@ import polars as pl
 
 from eau2.errors import ProtocolError
 from eau2.net.arrow import decode_frame, decode_table
+from eau2.net.codec import TABLE, decode_message, decode_request, encode_message, kind_of
 from eau2.net.frame import FrameReader, frame_buffers
 from eau2.net.header import OPEN, Kind
-from eau2.net.message import (
-    TABLE,
-    Request,
-    decode_message,
-    decode_request,
-    encode_message,
-    kind_of,
-)
+from eau2.net.message import Request
 from tests.wire.samples import MESSAGES, frame_of, payloads
 
 BLOCK_FRAMES = 10_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from eau2.net.arrow import encode_table
+from eau2.net.codec import TABLE, encode_message, kind_of
 from eau2.net.frame import frame_buffers
 from eau2.net.header import END, OPEN, Kind
 from eau2.net.message import (
-    TABLE,
     Cancel,
     ChunkId,
     ChunkResult,
@@ -50,8 +50,6 @@ from eau2.net.message import (
     TaskChunk,
     TaskResult,
     Welcome,
-    encode_message,
-    kind_of,
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))

@@ -17,6 +17,7 @@ from eau2.config import WIRE
 from eau2.errors import BusyError, Error, HandshakeError, ProtocolError, UnreachableError
 from eau2.net.address import Address
 from eau2.net.client import connect
+from eau2.net.codec import decode_message, encode_message, kind_of
 from eau2.net.fault import rebuild
 from eau2.net.frame import FrameReader, frame_buffers
 from eau2.net.header import END, HEADER_BYTES, OPEN, PAYLOAD_BYTES, WINDOW_BYTES, Kind
@@ -37,9 +38,6 @@ from eau2.net.message import (
     Request,
     Statement,
     Welcome,
-    decode_message,
-    encode_message,
-    kind_of,
 )
 from eau2.net.server import Server
 from eau2.net.thin import ThinClient

@@ -1,0 +1,135 @@
+"""Nodes that die or stop answering while something is asked of the store: real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import eau2
+from eau2.errors import DeadlineError, OperationalError, UnknownNameError
+from tests.cluster.asking import (
+    ENDLESS,
+    SLOW,
+    Pause,
+    about,
+    in_two_halves,
+    numbers,
+    put,
+    sql,
+)
+from tests.cluster.nodes import Processes, kernels, processes, until, until_dead
+
+NOTICED_S = 5.0
+"""Within this time the death of a node must be an error that names it."""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Processes]:
+    """Three nodes with a frame t; a test that kills one starts it again."""
+    with processes(3) as nodes:
+        put(nodes.urls[1], "t", 1_000_000, 100_000)
+        yield nodes
+
+
+def failing(work: object, match: str) -> float:
+    """How long it took to fail, which it must with a message that matches."""
+    assert callable(work)
+    start = time.monotonic()
+    with pytest.raises(OperationalError, match=match):
+        work()
+    return time.monotonic() - start
+
+
+def test_a_node_killed_in_mid_query_is_an_error_that_names_it(shared: Processes) -> None:
+    first, _, third = shared.nodes
+    workers = kernels(third)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(sql, first.url, ENDLESS)
+        until(lambda: about(third.url).running)
+        shared.kill(2)
+        assert failing(lambda: running.result(20), "n3") < NOTICED_S
+    until_dead(workers)
+    assert failing(lambda: sql(first.url, SLOW), "n3") < NOTICED_S
+    shared.restart(2)
+    assert sql(first.url, SLOW) == [(10,)]
+
+
+def test_a_node_killed_in_mid_put_leaves_no_trace_of_it(shared: Processes) -> None:
+    first, second, _ = shared.nodes
+    held = [about(node.url).chunks for node in (first, second)]
+    with eau2.connect(second.url) as connection:
+        connection.execute("SET chunk_rows = 1000")
+        rows = in_two_halves(numbers(1_000_000), lambda: shared.kill(2))
+        failing(lambda: connection.put("half", rows), "n3")
+        assert connection.tables() == ("t",)
+    for node in (first, second):
+        with pytest.raises(UnknownNameError):
+            sql(node.url, "SELECT * FROM half")
+    until(lambda: [about(node.url).chunks for node in (first, second)] == held)
+    shared.restart(2)
+    put(second.url, "half", 1000)
+    assert sql(first.url, "SELECT count(*) FROM half") == [(1000,)]
+    sql(first.url, "DROP TABLE half")
+
+
+def test_a_client_that_goes_away_in_mid_put_leaves_no_trace_of_it(shared: Processes) -> None:
+    url = shared.urls[2]
+    held = [about(url).chunks for url in shared.urls]
+    pause = Pause()
+    connection = eau2.connect(url)
+    with ThreadPoolExecutor(1) as threads:
+        connection.execute("SET chunk_rows = 1000")
+        rows = in_two_halves(numbers(100_000), pause)
+        putting = threads.submit(connection.put, "gone", rows)
+        assert pause.reached.wait(10)
+        connection.close()
+        pause.over.set()
+        assert putting.exception(10) is not None
+    until(lambda: about(url).running == 0)
+    until(lambda: [about(url).chunks for url in shared.urls] == held)
+    assert sql(url, "SHOW TABLES") == [("t",)]
+
+
+def test_without_the_voter_names_cannot_be_asked_and_come_back_with_it(shared: Processes) -> None:
+    _, second, third = shared.nodes
+    with eau2.connect(second.url) as connection:
+        assert connection.sql("SELECT count(*) FROM t").fetchall() == [(1_000_000,)]
+        shared.kill(0)
+        assert failing(lambda: connection.sql("SELECT count(*) FROM t"), "n1") < 2 * NOTICED_S
+        assert failing(lambda: sql(third.url, "SHOW TABLES"), "n1") < 2 * NOTICED_S
+        shared.restart(0)
+        assert connection.sql("SELECT count(*) FROM t").fetchall() == [(1_000_000,)]
+
+
+def test_a_node_that_hangs_costs_no_more_than_the_deadline(shared: Processes) -> None:
+    first, _, third = shared.nodes
+    os.kill(third.pid, signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        with pytest.raises(DeadlineError):
+            sql(first.url, SLOW, timeout=1)
+        assert time.monotonic() - start < 2.5
+    finally:
+        os.kill(third.pid, signal.SIGCONT)
+    assert sql(first.url, SLOW) == [(10,)]
+
+
+def test_a_node_comes_up_before_the_voter_and_finds_it_later() -> None:
+    with processes(2) as nodes:
+        put(nodes.urls[0], "t", 1000)
+        for place in (1, 0):
+            nodes.kill(place)
+        nodes.restart(1)
+        assert about(nodes.urls[1]).name == "n2"
+        failing(lambda: sql(nodes.urls[1], "SELECT * FROM t"), "n1")
+        # The voter may even be somewhere else by then: it tells the others.
+        old = nodes.nodes[0].address
+        nodes.start(nodes.options[0], 0).ready()
+        assert nodes.nodes[0].address != old
+        for url in nodes.urls:
+            assert sql(url, "SELECT sum(a) FROM t") == [(499_500,)]
