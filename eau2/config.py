@@ -173,6 +173,8 @@ class LaunchLimits:
     """How long the end of a killed node is waited for."""
     settle_s: float = 2.0
     """How long a stopping node lets deletions that it began end; the sweep does the rest."""
+    switch_s: float = 0.0005
+    """How long a thread of a node holds the interpreter while another one waits for it."""
     task_threads: int = 16
     """Tasks of other nodes that are prepared or wait for a kernel process at once."""
     loop_threads: int = 64

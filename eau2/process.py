@@ -248,6 +248,8 @@ class RunningNode:
 def run_node(options: NodeOptions) -> int:
     """Run a node until it is told to stop; the exit code. Raises as RunningNode.start."""
     logs.setup()
+    # The loop is not to wait long for a thread that plans or converts: all share one interpreter.
+    sys.setswitchinterval(LAUNCH.switch_s)
     _allow_files(LAUNCH.files)
     if not gc.isenabled():
         gc.freeze()
