@@ -90,8 +90,11 @@ class _Threads:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, _: object) -> None:
+    def _done(self, running: asyncio.Future[Any]) -> None:
         self._asked -= 1
+        if not running.cancelled():
+            # Whoever asked may have gone; then nobody else looks at the error.
+            running.exception()
 
 
 class FrontDoor:

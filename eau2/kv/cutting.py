@@ -13,18 +13,8 @@ import pyarrow as pa
 
 from eau2.catalog import ColumnStatistics, FrameSchema
 from eau2.config import LIMITS
-from eau2.errors import DataError
-from eau2.kv.encoding import chunked, cut, stage_batches
+from eau2.kv.encoding import check_calendar, chunked, cut, stage_batches
 from eau2.kv.statistics import batch_statistics
-from eau2.types import Kind
-
-_DAYS = (-96_465_292, 95_026_236)
-_DAY_US = 86_400_000_000
-_PRINTABLE = {
-    Kind.DATE: _DAYS,
-    Kind.TIMESTAMP: (_DAYS[0] * _DAY_US, (_DAYS[1] + 1) * _DAY_US - 1),
-}
-"""From the year -262143 to 262142: beyond them Polars has no calendar. As stored values."""
 
 
 def measured_chunks(
@@ -41,21 +31,9 @@ def measured_chunks(
     for run in chunked(stage_batches(batches, schema), schema, run_rows):
         measured = batch_statistics(run, schema, chunk_rows)
         for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
-            _check_printable(schema, statistics)
+            for column, part in zip(schema.columns, statistics, strict=True):
+                check_calendar(column, part.minimum, part.maximum)
             yield batch, statistics
         # The next run is gathered while this loop waits: this one's memory must be free.
         del run, batch
         pa.default_memory_pool().release_unused()
-
-
-def _check_printable(schema: FrameSchema, statistics: tuple[ColumnStatistics, ...]) -> None:
-    for column, part in zip(schema.columns, statistics, strict=True):
-        bounds = _PRINTABLE.get(column.type.kind)
-        if bounds is None or part.minimum is None or part.maximum is None:
-            continue
-        low, high = bounds
-        if not (low <= int(part.minimum) and int(part.maximum) <= high):
-            raise DataError(
-                f'column "{column.name}": a {column.type} outside of the years -262143 to 262142',
-                hint="Infinite and farther dates are not supported; make them NULL, for example.",
-            )

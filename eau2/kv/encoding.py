@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ColumnSchema, FrameSchema
+from eau2.catalog import ColumnSchema, FrameSchema, Plain
 from eau2.config import LIMITS
 from eau2.errors import DataError
 from eau2.types import Kind, SqlType, from_arrow, stored_arrow
@@ -23,6 +23,29 @@ _INLINE_BYTES = 12
 
 _VIEW_BUFFER_BYTES = 1 << 30
 """Strings are joined in runs of at most this size: a view's offset has 32 bits."""
+
+_DAYS = (-96_465_292, 95_026_236)
+_DAY_US = 86_400_000_000
+_CALENDAR = {
+    Kind.DATE: _DAYS,
+    Kind.TIMESTAMP: (_DAYS[0] * _DAY_US, (_DAYS[1] + 1) * _DAY_US - 1),
+}
+"""From the year -262143 to 262142: beyond them Polars has no calendar. As stored values."""
+
+
+def check_calendar(column: ColumnSchema, low: Plain | None, high: Plain | None) -> None:
+    """Refuse dates and timestamps that cannot be computed with, given a column's stored bounds.
+
+    None: there are no values. Raises DataError.
+    """
+    bounds = _CALENDAR.get(column.type.kind)
+    if bounds is None or low is None or high is None:
+        return
+    if not (bounds[0] <= int(low) and int(high) <= bounds[1]):
+        raise DataError(
+            f'column "{column.name}": a {column.type} outside of the years -262143 to 262142',
+            hint="Infinite and farther dates are not supported; make them NULL, for example.",
+        )
 
 
 def frame_schema(schema: pa.Schema) -> FrameSchema:

@@ -18,6 +18,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
@@ -34,8 +35,9 @@ from eau2.catalog import (
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
-from eau2.kv.encoding import chunked, frame_schema, stage_batches
+from eau2.kv.encoding import check_calendar, chunked, frame_schema, stage_batches
 from eau2.kv.parquet_statistics import run_statistics
+from eau2.types import Kind
 
 _OPEN_FILES = 64
 
@@ -115,7 +117,21 @@ def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
             )
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
+    _check_calendar(path, schema, batch)
     return pa.Table.from_batches([batch])
+
+
+def _check_calendar(path: str, schema: FrameSchema, batch: pa.RecordBatch) -> None:
+    """Files that are read in place may have changed, and say of few columns what is in them."""
+    for column, array in zip(schema.columns, batch.columns, strict=True):
+        bits = {Kind.DATE: pa.int32(), Kind.TIMESTAMP: pa.int64()}.get(column.type.kind)
+        if bits is None:
+            continue
+        values = pl.Series(array.view(bits), dtype=pl.Int32 if bits == pa.int32() else pl.Int64)
+        try:
+            check_calendar(column, values.min(), values.max())  # type: ignore[arg-type]
+        except DataError as error:
+            raise InputFileError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _df_id(path: str) -> str:
