@@ -25,6 +25,7 @@ from eau2.config import LIMITS, WIRE
 from eau2.errors import InternalError
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
+from eau2.net.arrow import decode_frame
 from eau2.net.codec import encode_fragment
 from eau2.node import Node
 from eau2.peers import Input, Peers, RemoteTask, encoded
@@ -93,10 +94,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Rows of a task; None when there are no more."""
+    """Rows of a task, perhaps as they travelled; None when there are no more."""
 
     task: Task
-    rows: pl.DataFrame | None
+    rows: pl.DataFrame | memoryview | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,9 @@ class _Run:
         self._turns: dict[int, _Turn] = {}
         self._turn = 0
         self._ended: set[int] = set()
-        self._take_back = cancel.on_cancel(lambda: self._events.put(None))
+        # Ends the task that runs here: with the query, and when a task elsewhere has failed.
+        self._cancel_home = Cancel(cancel.left_s())
+        self._take_back = cancel.on_cancel(self._cancelled)
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """The rows of the last stage, in the order of its tasks."""
@@ -161,6 +164,10 @@ class _Run:
         self._take_back()
         for future in self._running.values():
             future.cancel()
+
+    def _cancelled(self) -> None:
+        self._cancel_home.cancel()
+        self._events.put(None)
 
     def _window(self) -> int:
         placed = self._prepared.tasks.values()
@@ -188,7 +195,7 @@ class _Run:
         self._cancel.check()
         try:
             rows = self._home.run(
-                self._prepared.fragments[stage.id], task.chunks, inputs, self._cancel
+                self._prepared.fragments[stage.id], task.chunks, inputs, self._cancel_home
             )
         except Exception as error:
             self._events.put(_Broken(task, error))
@@ -233,6 +240,8 @@ class _Run:
                     self._events.put(_Part(task, rows))
         except Exception as error:
             self._events.put(_Broken(task, error))
+            # The caller may be busy with a task of its own, whose rows are of no use any more.
+            self._cancel_home.cancel()
         else:
             self._events.put(_Part(task, None))
 
@@ -259,6 +268,9 @@ class _Run:
                     self._instructions.extend(self._schedule.handle(done))
             case _Part(rows=pl.DataFrame() as rows):
                 parts.append(rows)
+            case _Part(rows=memoryview() as payload):
+                # Read here and not on the loop, which has others to serve.
+                parts.append(decode_frame(payload))
             case _Broken(error=error):
                 self._running.pop((task.stage, task.number), None)
                 self._instructions.extend(self._schedule.handle(TaskFailed(task, error)))

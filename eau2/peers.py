@@ -1,8 +1,8 @@
 """The coordinator's way to tasks on other nodes: a task goes out, its rows come back.
 
 Owns: the order of messages of a task at the asking end, and that errors name the node they are
-about. Comes in: an encoded fragment, chunks, inputs as payloads; goes out: frames in kernel form,
-as they come. Does not know: plans, schedules, what a fragment computes.
+about. Comes in: an encoded fragment, chunks, inputs as payloads; goes out: payloads of rows, as
+they come. Does not know: plans, schedules, what a fragment computes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 
 from eau2.catalog import ChunkRef
 from eau2.errors import Error, OperationalError, ProtocolError
-from eau2.net.arrow import decode_frame, encode_table, kernel_table, parts
+from eau2.net.arrow import encode_table, kernel_table, parts
 from eau2.net.frame import Buffer
 from eau2.net.message import Message, Rows, RunTask, TaskChunk, TaskResult
 from eau2.world import Net, Talk
@@ -59,8 +59,10 @@ class Peers:
 
     async def run(
         self, task: RemoteTask, deadline_s: float, query: str = ""
-    ) -> AsyncGenerator[pl.DataFrame, None]:
-        """The rows of a task, one frame at least; the node waits while nobody takes them.
+    ) -> AsyncGenerator[memoryview, None]:
+        """The rows of a task as payloads for `decode_frame`, of which there is at least one.
+
+        The node waits while nobody takes them.
 
         Raises what the node raised; where the surroundings failed, the error names the node.
         """
@@ -83,7 +85,7 @@ class Peers:
                 received = await talk.receive()
                 match None if received is None else received.message:
                     case Rows() if received is not None:
-                        yield decode_frame(received.payload)
+                        yield received.payload
                     case TaskResult():
                         return
                     case other:

@@ -1,4 +1,4 @@
-"""What all tests share: the order of the groups, their seconds, and running the command line.
+"""What all tests share: the order of the groups, their seconds, the command line, and some nodes.
 
 A group is a folder of `tests/`. The quick groups come first, so that a mistake shows early.
 """
@@ -9,12 +9,13 @@ import io
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import eau2.cli
+from tests.cluster.nodes import InProcess, Processes, in_process, processes
 from tests.processes import environment
 
 FIRST_GROUPS = ("unit", "golden", "slt")
@@ -90,3 +91,17 @@ def main(
         return subprocess.CompletedProcess(arguments, code, out.decode(), err.decode())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def three_in_process() -> Iterator[InProcess]:
+    """Three nodes in this process. Whoever puts a frame there drops it again."""
+    with in_process(3) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="session")
+def three_processes() -> Iterator[Processes]:
+    """Three real processes, one kernel thread each. Not to be killed, and as empty as before."""
+    with processes(3) as nodes:
+        yield nodes

@@ -122,7 +122,7 @@ def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _check_calendar(path: str, schema: FrameSchema, batch: pa.RecordBatch) -> None:
-    """Files that are read in place may have changed, and say of few columns what is in them."""
+    """Refuse what cannot be computed with: nobody has looked at the values of a file before."""
     for column, array in zip(schema.columns, batch.columns, strict=True):
         bits = {Kind.DATE: pa.int32(), Kind.TIMESTAMP: pa.int64()}.get(column.type.kind)
         if bits is None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from eau2.config import WIRE, WireLimits
+from eau2.errors import InterfaceError
 from eau2.net.address import Address
 from eau2.net.client import connect
 from eau2.net.connection import Connection
@@ -33,12 +34,21 @@ class LoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run to the end and give the result; interrupted, it is cancelled."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Run to the end and give the result; interrupted, it is cancelled.
+
+        Raises InterfaceError after `close`.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise InterfaceError("the connection is closed") from error
         try:
             return future.result()
         except BaseException:
             future.cancel()
+            # What it may have given already is not kept by the traceback.
+            del future
             raise
 
     def soon(self, function: Callable[[], object]) -> None:

@@ -114,6 +114,11 @@ class Connection:
         return not self._streams and not self._tasks
 
     @property
+    def answering(self) -> tuple[asyncio.Task[None], ...]:
+        """The handlers that run."""
+        return tuple(self._tasks.values())
+
+    @property
     def queued_bytes(self) -> int:
         """What waits to go out."""
         return self._channel.queued_bytes

@@ -28,6 +28,8 @@ _ACCEPTS_PER_TURN = 64
 _TICK_S = 0.5
 _RETRY_ACCEPT_S = 0.1
 _NODE = "node"
+_HANDLERS_S = 3.0
+"""How long cancelled handlers may take to end when the server stops."""
 _REFUSED_AT_ONCE = 64
 """Connections beyond the limit that are told so; further ones are just closed."""
 
@@ -101,8 +103,11 @@ class Server:
                 connection.draining = True
             while not all(c.idle for c in asked) and loop.time() < until:
                 await asyncio.sleep(0.02)
+        handlers = [task for c in self._connections for task in c.answering]
         for connection in list(self._connections):
             connection.close(BusyError("the node has stopped", hint="Ask another node."))
+        if handlers:
+            await asyncio.wait(handlers, timeout=_HANDLERS_S)
         until = loop.time() + self._limits.linger_s
         while self._connections and loop.time() < until:
             await asyncio.sleep(0.02)

@@ -11,11 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import eau2
-from eau2.errors import DeadlineError, OperationalError, UnknownNameError
+from eau2.errors import DeadlineError, InterfaceError, OperationalError, UnknownNameError
 from tests.cluster.asking import (
     ENDLESS,
     SLOW,
-    Pause,
     about,
     in_two_halves,
     numbers,
@@ -80,28 +79,21 @@ def test_a_node_killed_in_mid_put_leaves_no_trace_of_it(shared: Processes) -> No
 def test_a_client_that_goes_away_in_mid_put_leaves_no_trace_of_it(shared: Processes) -> None:
     url = shared.urls[2]
     held = [about(url).chunks for url in shared.urls]
-    pause = Pause()
     connection = eau2.connect(url)
-    with ThreadPoolExecutor(1) as threads:
-        connection.execute("SET chunk_rows = 1000")
-        rows = in_two_halves(numbers(100_000), pause)
-        putting = threads.submit(connection.put, "gone", rows)
-        assert pause.reached.wait(10)
-        connection.close()
-        pause.over.set()
-        assert putting.exception(10) is not None
+    connection.execute("SET chunk_rows = 1000")
+    with pytest.raises(InterfaceError, match="closed"):
+        connection.put("gone", in_two_halves(numbers(100_000), connection.close))
     until(lambda: about(url).running == 0)
     until(lambda: [about(url).chunks for url in shared.urls] == held)
     assert sql(url, "SHOW TABLES") == [("t",)]
 
 
 def test_without_the_voter_names_cannot_be_asked_and_come_back_with_it(shared: Processes) -> None:
-    _, second, third = shared.nodes
+    second = shared.nodes[1]
     with eau2.connect(second.url) as connection:
         assert connection.sql("SELECT count(*) FROM t").fetchall() == [(1_000_000,)]
         shared.kill(0)
         assert failing(lambda: connection.sql("SELECT count(*) FROM t"), "n1") < 2 * NOTICED_S
-        assert failing(lambda: sql(third.url, "SHOW TABLES"), "n1") < 2 * NOTICED_S
         shared.restart(0)
         assert connection.sql("SELECT count(*) FROM t").fetchall() == [(1_000_000,)]
 
@@ -126,7 +118,6 @@ def test_a_node_comes_up_before_the_voter_and_finds_it_later() -> None:
             nodes.kill(place)
         nodes.restart(1)
         assert about(nodes.urls[1]).name == "n2"
-        failing(lambda: sql(nodes.urls[1], "SELECT * FROM t"), "n1")
         # The voter may even be somewhere else by then: it tells the others.
         old = nodes.nodes[0].address
         nodes.start(nodes.options[0], 0).ready()

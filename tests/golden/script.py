@@ -15,16 +15,17 @@ stages, result, error. Tables: `tests/slt/common.inc`. A line of `#` starts a co
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 import eau2
 from eau2.catalog import Catalog, Frame
-from eau2.engine import explain
 from eau2.errors import InputFileError, Span
 from eau2.planner.optimizer import optimize
-from eau2.planner.physical import plan as cut
 from eau2.sql import ast
 from eau2.sql.binder import bind
 from eau2.sql.logical import Logical
@@ -33,6 +34,7 @@ from eau2.sql.plan_text import to_text
 from tests.slt.records import expand, rendered, table_of, types_text
 
 TABLES = Path(__file__).parent.parent / "slt" / "common.inc"
+CHUNK_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,33 @@ def read(path: Path) -> list[Block]:
     return blocks
 
 
+def tables() -> dict[str, pa.Table]:
+    """The tables that scripts use."""
+    return {record.head[1]: table_of(record) for record in expand(TABLES)}
+
+
 def connect() -> eau2.Connection:
-    """eau2 with the tables that scripts use, in chunks of three rows."""
+    """eau2 in this process with the tables, in chunks of three rows."""
     connection = eau2.connect()
-    connection.execute("SET chunk_rows = 3")
-    for record in expand(TABLES):
-        connection.register(record.head[1], table_of(record))
+    connection.execute(f"SET chunk_rows = {CHUNK_ROWS}")
+    for name, table in tables().items():
+        connection.register(name, table)
     return connection
+
+
+@contextmanager
+def spread(urls: Sequence[str]) -> Iterator[eau2.Connection]:
+    """The last of these nodes; the tables are on all of them, put by the first, until the end."""
+    with eau2.connect(urls[0]) as putting, eau2.connect(urls[-1]) as connection:
+        putting.execute(f"SET chunk_rows = {CHUNK_ROWS}")
+        made = tables()
+        try:
+            for name, table in made.items():
+                putting.put(name, table, replace=True)
+            yield connection
+        finally:
+            for name in made:
+                putting.execute(f'DROP TABLE IF EXISTS "{name}"')
 
 
 class FrozenCatalog:
@@ -94,12 +116,11 @@ class FrozenCatalog:
         return 0
 
 
-def bound(catalog: Catalog, sql: str) -> tuple[Logical, tuple[str, ...]]:
-    """The logical plan of a query, and its column names."""
+def bound(catalog: Catalog, sql: str) -> Logical:
+    """The logical plan of a query."""
     (statement,) = parse(sql)
     assert isinstance(statement, ast.Select)
-    result = bind(statement, catalog, None)
-    return result.plan, result.names
+    return bind(statement, catalog, None).plan
 
 
 def print_ast(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
@@ -131,12 +152,12 @@ def tree_text(node: object, indent: int = 0) -> str:
 
 def print_plan(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
     """The logical plan as bound."""
-    return to_text(bound(catalog, sql)[0])
+    return to_text(bound(catalog, sql))
 
 
 def print_optimized(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
     """The logical plan after all rules."""
-    return to_text(optimize(bound(catalog, sql)[0]))
+    return to_text(optimize(bound(catalog, sql)))
 
 
 def print_rules(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
@@ -147,14 +168,13 @@ def print_rules(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
         body = "\n".join("  " + line for line in to_text(plan).splitlines())
         parts.append(f"{rule}:\n{body}")
 
-    optimize(bound(catalog, sql)[0], observe=observe)
+    optimize(bound(catalog, sql), observe=observe)
     return "\n".join(parts) or "(none)"
 
 
 def print_stages(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
-    """The stages, cut at exchanges."""
-    plan, names = bound(catalog, sql)
-    return explain(cut(optimize(plan), names))
+    """The stages, cut at exchanges, as whoever runs the query says."""
+    return connection.explain(sql)
 
 
 def print_result(catalog: Catalog, connection: eau2.Connection, sql: str) -> str:
@@ -183,10 +203,13 @@ PRINTERS: dict[str, Callable[[Catalog, eau2.Connection, str], str]] = {
 }
 
 
-def run(path: Path) -> str:
-    """The script's text with everything printed anew."""
+def run(path: Path, made: AbstractContextManager[eau2.Connection] | None = None) -> str:
+    """The script's text with everything printed anew.
+
+    made: gives the connection to print it from, None for one in this process.
+    """
     texts = []
-    with connect() as connection:
+    with made or connect() as connection:
         catalog = FrozenCatalog(connection)
         for block in read(path):
             lines = [*block.comments, f"[{', '.join(block.tags)}]", block.sql, "---"]

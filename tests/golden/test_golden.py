@@ -7,15 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.script import read, run
+from tests.cluster.nodes import Nodes
+from tests.golden.script import read, run, spread
 
 SCRIPTS = sorted(Path(__file__).parent.glob("*.golden"))
+WHERE = ("here", "three_in_process", "three_processes")
+"""In this process, or the fixture that starts nodes."""
 
 
+@pytest.mark.parametrize("where", WHERE)
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_script(path: Path) -> None:
+def test_script(path: Path, where: str, request: pytest.FixtureRequest) -> None:
     wanted = path.read_text(encoding="utf-8")
-    actual = run(path)
+    if where == "here":
+        actual = run(path)
+    else:
+        nodes: Nodes = request.getfixturevalue(where)
+        actual = run(path, spread(nodes.urls))
     changes = difflib.unified_diff(wanted.splitlines(), actual.splitlines(), "file", "now", n=3)
     assert actual == wanted, "\n".join(changes)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -27,7 +27,7 @@ from eau2.engine import rule_names
 from tests.oracle.compare import difference, rows_of, show
 from tests.oracle.queries import random_query
 from tests.oracle.query import Expr, Item, Query, smaller
-from tests.oracle.sides import Answer, DuckSide, EauSide, Refusal, Setup, Side
+from tests.oracle.sides import Answer, DuckSide, EauSide, NodesSide, Refusal, Setup, Side
 from tests.oracle.tables import Table, random_tables
 
 BATCH_QUERIES = 50
@@ -40,6 +40,11 @@ MakeSide = Callable[[tuple[Table, ...], Setup], Side]
 def eau_side(tables: tuple[Table, ...], setup: Setup) -> Side:
     """The engine under test."""
     return EauSide(tables, setup)
+
+
+def nodes_side(urls: Sequence[str]) -> MakeSide:
+    """The engine under test on nodes of this process."""
+    return lambda tables, setup: NodesSide(tables, setup, urls)
 
 
 def duck_side(tables: tuple[Table, ...], setup: Setup) -> Side:

@@ -2,7 +2,8 @@
 
 Prints a tally (equal, both raised, refused, accepted differences of evaluation order, differences)
 and every difference, minimised, with its tables as SQL. With `--resume FILE` the state is kept in
-FILE after every batch, and a later run of the same seed goes on from there.
+FILE after every batch, and a later run of the same seed goes on from there. With `--nodes N` eau2
+runs on so many nodes, which are in this process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.nodes import in_process
 from tests.oracle.fuzz import (
     BATCH_QUERIES,
     MakeSide,
@@ -23,6 +25,7 @@ from tests.oracle.fuzz import (
     duck_side,
     eau_side,
     minimise,
+    nodes_side,
     run_batches,
 )
 
@@ -34,9 +37,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--keep", type=int, default=20, help="differences to minimise")
-    parser.add_argument("--against-itself", action="store_true", help="DuckDB on both sides")
+    sides = parser.add_mutually_exclusive_group()
+    sides.add_argument("--against-itself", action="store_true", help="DuckDB on both sides")
+    sides.add_argument("--nodes", type=int, help="eau2 on so many nodes; embedded if not given")
     options = parser.parse_args(arguments)
-    make = duck_side if options.against_itself else eau_side
+    if options.nodes is None:
+        return compare(options, duck_side if options.against_itself else eau_side)
+    with in_process(options.nodes) as nodes:
+        return compare(options, nodes_side(nodes.urls))
+
+
+def compare(options: argparse.Namespace, make: MakeSide) -> int:
+    """Run what is still to run, and print what came of all; the exit code."""
     started = time.monotonic()
     state = load(options.resume, options.seed)
     outcomes: Counter[str] = Counter(state["outcomes"])

@@ -1,12 +1,12 @@
 """The two engines behind one face: tables in, SQL in, an answer or an error out.
 
-Owns: `DuckSide`, `EauSide`, `Answer`, `Refusal`. An error is `refused` (a statement eau2 says it
+Owns: `DuckSide`, `EauSide`, `NodesSide`, `Answer`, `Refusal`. An error is `refused` (a statement eau2 says it
 does not support), `statement` (names, types, syntax), `data` (overflow, a failing cast), or `bug`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 import eau2
+from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.operators import group
@@ -103,13 +104,10 @@ class EauSide:
         store: str | None = None,
         settings: Iterable[str] = (),
     ) -> None:
-        self.connection = eau2.connect(store) if store is not None else eau2.connect()
         self.setup = setup
+        self.connection = self.connected(store)
         if setup.chunk_rows is not None:
             self.connection.execute(f"SET chunk_rows = {setup.chunk_rows}")
-        if setup.task_rows is not None:
-            cluster = self.connection._backend.cluster  # type: ignore[union-attr]
-            cluster._run_rows = setup.task_rows
         for setting in settings:
             self.connection.execute(setting)
         for table in tables:
@@ -117,6 +115,16 @@ class EauSide:
                 self.connection.register(table.name, table.arrow())
             else:
                 self.connection.put(table.name, table.arrow(), replace=True)
+
+    def connected(self, to: str | None) -> eau2.Connection:
+        """A connection whose tasks are as large as the setup says."""
+        if self.setup.task_rows is None:
+            return eau2.connect(to)
+        # What runs statements at a node is made when the first one comes.
+        with patch.object(Cluster.__init__, "__defaults__", (None, self.setup.task_rows)):
+            connection = eau2.connect(to)
+            connection.execute("SHOW TABLES")
+            return connection
 
     def run(self, sql: str) -> Answer:
         if not self.setup.streaming:
@@ -141,3 +149,27 @@ class EauSide:
 
     def close(self) -> None:
         self.connection.close()
+
+
+class NodesSide(EauSide):
+    """eau2 on nodes of this process: one of them puts the tables, another one is asked.
+
+    The nodes hold the tables of one such side at a time.
+    """
+
+    def __init__(self, tables: Iterable[Table], setup: Setup, urls: Sequence[str]) -> None:
+        """urls: where the nodes listen; the last one is asked."""
+        super().__init__((), setup, urls[-1])
+        self.names: list[str] = []
+        self.putting = eau2.connect(urls[0])
+        if setup.chunk_rows is not None:
+            self.putting.execute(f"SET chunk_rows = {setup.chunk_rows}")
+        for table in tables:
+            self.putting.put(table.name, table.arrow(), replace=True)
+            self.names.append(table.name)
+
+    def close(self) -> None:
+        for name in self.names:
+            self.putting.drop(name)
+        self.putting.close()
+        super().close()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.cluster.nodes import Nodes
 from tests.oracle.compare import difference
 from tests.oracle.fuzz import (
     BATCH_QUERIES,
@@ -18,6 +19,7 @@ from tests.oracle.fuzz import (
     duck_side,
     judge_alone,
     minimise,
+    nodes_side,
     run_batches,
 )
 from tests.oracle.fuzz import eau_side as eau
@@ -28,6 +30,7 @@ from tests.oracle.tables import random_tables
 SEED = "test run"
 QUERIES = 2000
 SLICES = 10
+ON_NODES = 200
 REFUSED_AT_MOST = 0.02
 SETUPS = (
     Setup(),
@@ -47,6 +50,15 @@ def test_random_queries(part: int) -> None:
     for case, verdict in tally.differences[:3]:
         small = minimise(case, verdict, steps=300)
         shown.append(f"{verdict.kind}: {verdict.text[:300]}\n{describe(small)}")
+    assert not tally.differences, "\n\n".join(shown)
+    assert tally.outcomes["refused"] <= REFUSED_AT_MOST * tally.queries, tally.refusals
+    assert tally.outcomes["equal"] >= 0.9 * tally.queries, tally.outcomes
+
+
+def test_random_queries_on_three_nodes(three_in_process: Nodes) -> None:
+    make = nodes_side(three_in_process.urls)
+    tally = run_batches("three nodes", range(ON_NODES // BATCH_QUERIES), make)
+    shown = [f"{verdict.text[:300]}\n{describe(case)}" for case, verdict in tally.differences[:3]]
     assert not tally.differences, "\n\n".join(shown)
     assert tally.outcomes["refused"] <= REFUSED_AT_MOST * tally.queries, tally.refusals
     assert tally.outcomes["equal"] >= 0.9 * tally.queries, tally.outcomes

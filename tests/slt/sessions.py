@@ -1,12 +1,12 @@
 """Connections that .slt files run on: an engine, and how it is set up.
 
-Owns: `Session` and `SESSIONS`, by name. Another way to run the same files (several nodes, real
-processes) is one more entry.
+Owns: `Session` and `SESSIONS`, by name. Comes in: for those on nodes, where these listen. Another
+way to run the same files is one more entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -46,7 +46,41 @@ class Embedded:
         self.connection.close()
 
 
+class Spread:
+    """Nodes, over which the chunks of each table are spread: one node puts, another one is asked.
+
+    The nodes must hold nothing else; at the end they hold nothing again.
+    """
+
+    def __init__(self, urls: Sequence[str], chunk_rows: int | None = None) -> None:
+        """urls: where the nodes listen; the last one is asked."""
+        self.names: set[str] = set()
+        self.putting = eau2.connect(urls[0])
+        self.connection = eau2.connect(urls[-1])
+        if chunk_rows is not None:
+            self.putting.execute(f"SET chunk_rows = {chunk_rows}")
+
+    def register(self, name: str, table: pa.Table) -> None:
+        self.putting.put(name, table, replace=True)
+        self.names.add(name)
+
+    def run(self, sql: str) -> pa.Table:
+        table: pa.Table = self.connection.sql(sql).to_arrow()
+        return table
+
+    def close(self) -> None:
+        for name in self.names:
+            self.putting.execute(f'DROP TABLE IF EXISTS "{name}"')
+        self.putting.close()
+        self.connection.close()
+
+
 SESSIONS: dict[str, Callable[[], Session]] = {
     "embedded": Embedded,
     "embedded, chunks of 2 rows": lambda: Embedded(2),
 }
+ON_NODES: dict[str, str] = {
+    "three nodes in this process": "three_in_process",
+    "three processes": "three_processes",
+}
+"""Kinds of nodes that files run on with chunks of 2 rows, and the fixtures that start them."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import xxhash
 
-from eau2.catalog import Frame
+from eau2.catalog import Frame, FrameSchema
 from eau2.config import ControlLimits
 from eau2.errors import (
     CancelledError,
@@ -27,7 +30,7 @@ from eau2.errors import (
     UsageError,
 )
 from eau2.kv.clusterstore import ClusterStore
-from eau2.kv.coordinator import Coordinator
+from eau2.kv.coordinator import Coordinator, SealedChunk
 from eau2.kv.membership import Membership
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import LocalRegistry, RemoteRegistry
@@ -35,7 +38,9 @@ from eau2.kv.registry import SqliteRegistry
 from eau2.kv.service import Service
 from eau2.kv.store import Store
 from eau2.net.address import Address
+from eau2.net.connection import Answer
 from eau2.net.server import Server
+from eau2.net.stream import Received, Stream
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 
 TABLE = pa.table(
@@ -46,6 +51,7 @@ TABLE = pa.table(
 )
 LIMITS = ControlLimits(change_s=1.0, publish_s=1.0, register_s=1.0, chunk_s=2.0)
 NAMES = ("n1", "n2", "n3")
+MEMBERSHIP = Membership(NAMES, NAMES[:1])
 
 
 @dataclass(slots=True)
@@ -73,7 +79,6 @@ def _coordinator(store: ClusterStore) -> Coordinator:
 
 
 async def _start(folder: Path) -> Ring:
-    membership = Membership(NAMES, NAMES[:1])
     addresses: dict[str, Address] = {}
     loop = asyncio.get_running_loop()
     ring = Ring(loop, folder, [], [], [], SqliteRegistry(folder / "names", 1.0))
@@ -89,7 +94,7 @@ async def _start(folder: Path) -> Ring:
         server = Server(service.answer, name=name, store_id="s")
         addresses[name] = await server.start(Address("127.0.0.1", 0))
         registers = local or RemoteRegistry(world, "n1", LIMITS)
-        coordinator = Coordinator(name, world, registers, membership, LIMITS)
+        coordinator = Coordinator(name, world, registers, MEMBERSHIP, LIMITS)
         ring.stores.append(ClusterStore(coordinator, chunks, loop))
         ring.servers.append(server)
         ring.nets.append(net)
@@ -262,6 +267,68 @@ def test_a_node_that_is_gone_fails_the_put_as_a_whole(ring: Ring) -> None:
     assert ring.stores[0].put("one", TABLE.schema, TABLE.to_batches()).rows == 10
     with pytest.raises(OperationalError, match="n3"):
         rows(ring.stores[0], before)
+
+
+def test_rows_are_pulled_only_as_chunks_are_wanted(ring: Ring) -> None:
+    pulled = 0
+    seen: list[int] = []
+    batch = pa.record_batch({"x": range(100_000)})
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal pulled
+        for _ in range(6):
+            pulled += 1
+            yield batch
+
+    class Slow(Coordinator):
+        """Takes its time over each chunk."""
+
+        async def put(
+            self,
+            name: str,
+            schema: FrameSchema,
+            chunks: AsyncIterator[SealedChunk],
+            *,
+            replace: bool = False,
+        ) -> Frame:
+            await asyncio.sleep(0.05)
+            seen.append(pulled)
+            async for sealed in chunks:
+                await asyncio.sleep(0.02)
+                data = b"".join(map(bytes, sealed.data))
+                assert len(data) == sealed.bytes
+                assert xxhash.xxh3_128_hexdigest(data) == sealed.checksum
+                seen.append(pulled)
+            return Frame(name, "d", 1, schema, (), ())
+
+    store = ring.stores[0]
+    slow = Slow("n1", _coordinator(store)._world, store._coordinator.registers, MEMBERSHIP)
+    with closing(ClusterStore(slow, store.chunks, ring.loop)) as made:
+        assert made.put("t", batch.schema, counted(), chunk_rows=100_000).name == "t"
+    assert seen == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_an_interrupted_put_is_taken_back(ring: Ring) -> None:
+    """Ctrl-C while a node that does not answer is waited for."""
+    store, stuck = ring.stores[0], ring.servers[1]
+    frame = put(store, "t")
+
+    async def silent(received: Received, stream: Stream) -> Answer:
+        await asyncio.sleep(30)
+        raise AssertionError("it was waited for")
+
+    for connection in stuck._connections:
+        connection._handler = silent
+
+    def source() -> Iterator[pa.RecordBatch]:
+        yield from TABLE.to_batches()
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        store.put("t", TABLE.schema, source(), chunk_rows=3, replace=True)
+    entry = ring.registry.read("t")
+    assert entry is not None
+    assert (entry.df_id, entry.pending) == (frame.df_id, None)
 
 
 def test_many_threads_at_once(ring: Ring) -> None:

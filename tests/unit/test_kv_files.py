@@ -37,6 +37,23 @@ TABLE = pa.table(
 NAMES = tuple(TABLE.column_names)
 
 
+FAR = [
+    pa.array([0, 2**63 - 1], pa.timestamp("us")),
+    pa.array([-(2**63), None], pa.timestamp("us")),
+    pa.array([2**31 - 1], pa.date32()),
+]
+
+
+@pytest.mark.parametrize("array", FAR)
+def test_dates_beyond_the_calendar_are_refused(tmp_path: Path, array: pa.Array) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"a": [1] * len(array), "when": array}), path)
+    frame = files.parquet_frame(str(path))
+    assert rows(frame, ("a",)).num_rows == len(array)
+    with pytest.raises(InputFileError, match=r'x\.parquet: column "when": a .* outside'):
+        rows(frame, ("a", "when"))
+
+
 def rows(frame: Frame, names: tuple[str, ...] = NAMES) -> pa.Table:
     return pa.concat_tables([files.read(ref.key, names) for ref in frame.chunks])
 

@@ -158,11 +158,13 @@ TEXTS = st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=12)
 @settings(max_examples=150, deadline=None)
 @given(TEXTS, st.text(min_size=1, max_size=6))
 def test_any_text_comes_back_from_json_and_csv(values: list[str | None], name: str) -> None:
-    table = pa.table({name: pa.array(values, pa.string()), "n": pa.array(range(len(values)))})
+    table = pa.table(
+        {name: pa.array(values, pa.string()), f"{name}n": pa.array(range(len(values)))}
+    )
     assert [row[name] for row in json.loads(written("json", table))] == values
     text = written("csv", table).decode()
     head, *rows = csv.reader(io.StringIO(text, newline=""))
-    assert head == [name, "n"]
+    assert head == [name, f"{name}n"]
     assert [row[0] for row in rows] == [value or "" for value in values]
 
 
