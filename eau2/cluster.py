@@ -11,12 +11,10 @@ is here at a time: a node whose turn has not come, or whose rows nobody takes, w
 
 from __future__ import annotations
 
-import asyncio
 import queue
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import aclosing, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import polars as pl
@@ -28,7 +26,6 @@ from eau2.kv.chunk import LOCAL
 from eau2.net.arrow import decode_frame
 from eau2.net.codec import encode_fragment
 from eau2.node import Node
-from eau2.peers import Input, Peers, RemoteTask, encoded
 from eau2.planner.physical import Plan, Stage
 from eau2.planner.placement import Task, tasks
 from eau2.planner.schedule import (
@@ -41,9 +38,8 @@ from eau2.planner.schedule import (
     TaskDone,
     TaskFailed,
 )
+from eau2.travel import Input, Remote, RemoteTask, Report, Running, encoded
 
-_PARTS_AHEAD = 4
-"""Payloads of a result that are here and not taken."""
 _WINDOW_PER_NODE = 2
 """Tasks of a stage that a node has at once: one runs while the other's rows travel."""
 
@@ -61,7 +57,7 @@ class Cluster:
     """Where queries run: the home node, and the other ones if there are any."""
 
     def __init__(
-        self, home: Node, peers: Peers | None = None, run_rows: int = LIMITS.kernel_call_rows
+        self, home: Node, peers: Remote | None = None, run_rows: int = LIMITS.kernel_call_rows
     ) -> None:
         self.home = home
         self.peers = peers
@@ -108,16 +104,8 @@ class _Broken:
     error: Exception
 
 
-class _Turn:
-    """When the rows of one task of the last stage may come: lives on the loop."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.room = asyncio.Semaphore(_PARTS_AHEAD)
-
-
 class _Run:
-    """One query under way. All methods but `_pump` are for the caller's thread."""
+    """One query under way. For the caller's thread, but for what is reported to it."""
 
     def __init__(self, cluster: Cluster, prepared: Prepared, cancel: Cancel, query: str) -> None:
         self._home = cluster.home
@@ -134,8 +122,7 @@ class _Run:
         self._parts: dict[int, dict[int, list[pl.DataFrame]]] = {}
         self._results: dict[int, pl.DataFrame] = {}
         self._inputs: dict[int, Input] = {}
-        self._running: dict[tuple[int, int], Future[None]] = {}
-        self._turns: dict[int, _Turn] = {}
+        self._running: dict[tuple[int, int], Running] = {}
         self._turn = 0
         self._ended: set[int] = set()
         # Ends the task that runs here: with the query, and when a task elsewhere has failed.
@@ -162,8 +149,8 @@ class _Run:
     def end(self) -> None:
         """Give up what still runs."""
         self._take_back()
-        for future in self._running.values():
-            future.cancel()
+        for running in self._running.values():
+            running.cancel()
 
     def _cancelled(self) -> None:
         self._cancel_home.cancel()
@@ -210,14 +197,15 @@ class _Run:
         inputs = {number: self._input(number) for number in stage.inputs}
         fragment = self._prepared.fragments[stage.id]
         request = RemoteTask(task.node, stage.id, task.number, fragment, task.chunks, inputs)
-        turn = None
-        if stage.id == self._last:
-            turn = self._turns[task.number] = _Turn()
-            if task.number == self._turn:
-                turn.begun.set()
-        self._running[stage.id, task.number] = asyncio.run_coroutine_threadsafe(
-            self._pump(self._peers, task, request, turn), self._peers.loop
+        left_s = self._cancel.left_s()
+        deadline_s = WIRE.deadline_s if left_s is None else left_s
+        shown = stage.id == self._last
+        running = self._peers.start(
+            request, deadline_s, self._query, self._report(task), waits=shown
         )
+        self._running[stage.id, task.number] = running
+        if shown and task.number == self._turn:
+            running.begin()
 
     def _input(self, stage: int) -> Input:
         """An earlier stage's result as it travels: made once for all tasks that read it."""
@@ -225,25 +213,18 @@ class _Run:
             self._inputs[stage] = encoded(self._results[stage])
         return self._inputs[stage]
 
-    async def _pump(
-        self, peers: Peers, task: Task, request: RemoteTask, turn: _Turn | None
-    ) -> None:
-        """Report a remote task's rows as they come. On the loop."""
-        left_s = self._cancel.left_s()
-        try:
-            deadline_s = WIRE.deadline_s if left_s is None else left_s
-            async with aclosing(peers.run(request, deadline_s, self._query)) as frames:
-                async for rows in frames:
-                    if turn is not None:
-                        await turn.begun.wait()
-                        await turn.room.acquire()
-                    self._events.put(_Part(task, rows))
-        except Exception as error:
-            self._events.put(_Broken(task, error))
+    def _report(self, task: Task) -> Report:
+        """What a task on another node reports to. Called on the network's thread."""
+
+        def report(said: memoryview | Exception | None) -> None:
+            if not isinstance(said, Exception):
+                self._events.put(_Part(task, said))
+                return
+            self._events.put(_Broken(task, said))
             # The caller may be busy with a task of its own, whose rows are of no use any more.
             self._cancel_home.cancel()
-        else:
-            self._events.put(_Part(task, None))
+
+        return report
 
     def _wait(self) -> _Part | _Broken:
         """The next report. Raises CancelledError or DeadlineError when it is time to end."""
@@ -279,25 +260,21 @@ class _Run:
         """What has come of the result and follows what was given."""
         results = self._parts.setdefault(self._last, {})
         while True:
-            turn = self._turns.get(self._turn)
+            running = self._running.get((self._last, self._turn))
             parts = results.get(self._turn, [])
             while parts:
                 rows = parts.pop(0)
-                if turn is not None:
-                    self._on_loop(turn.room.release)
+                if running is not None:
+                    running.taken()
                 yield rows
             if self._turn not in self._ended:
                 return
             task = self._prepared.tasks[self._last][self._turn]
             self._instructions.extend(self._schedule.handle(TaskDone(task, 0)))
             self._turn += 1
-            following = self._turns.get(self._turn)
+            following = self._running.get((self._last, self._turn))
             if following is not None:
-                self._on_loop(following.begun.set)
-
-    def _on_loop(self, call: Callable[[], None]) -> None:
-        assert self._peers is not None
-        self._peers.loop.call_soon_threadsafe(call)
+                following.begin()
 
     def _complete(self, stage: int, count: int) -> None:
         """The first `count` tasks are enough; the others are given up."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
 
@@ -57,6 +58,9 @@ class Stored(Protocol):
 
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """See node.ChunkSource.chunk_file."""
+
+    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
+        """See node.ChunkSource.pinned."""
 
     def close(self) -> None:
         """Let go of files and locks."""
@@ -137,6 +141,10 @@ class LocalFrames:
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """See node.ChunkSource.chunk_file."""
         return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
+
+    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
+        """See node.ChunkSource.pinned. What is in memory stays while it is read."""
+        return self.stored.pinned(df_ids)
 
     def close(self) -> None:
         """Close the store too."""

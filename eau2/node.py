@@ -7,7 +7,8 @@ Does not know: SQL, plans, who asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
@@ -30,6 +31,9 @@ class ChunkSource(Protocol):
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file that is a chunk; None when there is none. Raises CorruptChunkError."""
 
+    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
+        """Keep what is there of these writes from being deleted inside the block."""
+
 
 class Node:
     """Runs tasks over the chunks it holds."""
@@ -50,8 +54,10 @@ class Node:
         """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
         root = self._decode(fragment)
         scan = _scan_of(root)
-        rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
-        return self._host.run(root, rows, stages, cancel)
+        # Kernels open files themselves, a little later.
+        with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
+            rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
+            return self._host.run(root, rows, stages, cancel)
 
     def _decode(self, fragment: bytes) -> Operator:
         """Fragments come again: for each run of chunks, and whenever a statement is repeated."""

@@ -1,107 +1,127 @@
 """The coordinator's way to tasks on other nodes: a task goes out, its rows come back.
 
-Owns: the order of messages of a task at the asking end, and that errors name the node they are
-about. Comes in: an encoded fragment, chunks, inputs as payloads; goes out: payloads of rows, as
+Owns: the order of messages of a task at the asking end, that a result which nobody takes stops its
+node, and that errors name the node they are about. Comes in: tasks; goes out: payloads of rows, as
 they come. Does not know: plans, schedules, what a fragment computes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass
-
-import polars as pl
+from collections.abc import Mapping
+from concurrent.futures import Future
 
 from eau2.catalog import ChunkRef
 from eau2.errors import Error, OperationalError, ProtocolError
-from eau2.net.arrow import encode_table, kernel_table, parts
-from eau2.net.frame import Buffer
 from eau2.net.message import Message, Rows, RunTask, TaskChunk, TaskResult
+from eau2.travel import Input, RemoteTask, Report
 from eau2.world import Net, Talk
 
-Payload = tuple[int, list[Buffer]]
-"""A number of rows, and the buffers that hold them."""
-
-Input = tuple[Payload, ...]
-"""The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteTask:
-    """A task as its node gets it. inputs: results of earlier stages, by stage."""
-
-    node: str
-    stage: int
-    number: int
-    fragment: bytes
-    chunks: tuple[ChunkRef, ...]
-    inputs: Mapping[int, Input]
-
-
-def encoded(frame: pl.DataFrame) -> Input:
-    """A frame in kernel form as an input; its memory is not copied."""
-    return tuple(payloads(frame))
-
-
-def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
-    """A frame in kernel form as payloads of a fit size."""
-    for part in parts(kernel_table(frame)):
-        yield part.num_rows, encode_table(part)
+_AHEAD = 4
+"""Payloads of a waiting task that are reported and not taken."""
 
 
 class Peers:
-    """Runs tasks on other nodes. For coroutines of the loop `loop`, on which `net` lives."""
+    """Runs tasks on other nodes, which `net` leads to from the event loop `loop`."""
 
     def __init__(self, net: Net, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
         self._net = net
+        self._loop = loop
 
-    async def run(
-        self, task: RemoteTask, deadline_s: float, query: str = ""
-    ) -> AsyncGenerator[memoryview, None]:
-        """The rows of a task as payloads for `decode_frame`, of which there is at least one.
+    def start(
+        self, task: RemoteTask, deadline_s: float, query: str, report: Report, waits: bool
+    ) -> PeerTask:
+        """See travel.Remote. Errors of the surroundings name the node."""
+        running = PeerTask(self._loop)
+        if not waits:
+            running.begun.set()
+        running.future = asyncio.run_coroutine_threadsafe(
+            self._run(task, deadline_s, query, report, running if waits else None), self._loop
+        )
+        return running
 
-        The node waits while nobody takes them.
-
-        Raises what the node raised; where the surroundings failed, the error names the node.
-        """
-        inputs = tuple(task.inputs)
-        chunks = tuple(_chunk(chunk) for chunk in task.chunks)
-        request = RunTask(task.stage, task.number, 0, chunks, inputs)
+    async def _run(
+        self,
+        task: RemoteTask,
+        deadline_s: float,
+        query: str,
+        report: Report,
+        pace: PeerTask | None,
+    ) -> None:
         talk: Talk | None = None
         try:
-            talk = await self._net.open(
-                task.node,
-                request,
-                [task.fragment],
-                deadline_s=deadline_s,
-                query=query,
-                end=not inputs,
-            )
-            if inputs:
-                await _send_inputs(talk, task.inputs)
-            while True:
-                received = await talk.receive()
-                match None if received is None else received.message:
-                    case Rows() if received is not None:
-                        yield received.payload
-                    case TaskResult():
-                        return
-                    case other:
-                        raise ProtocolError(f"a task was answered with {_said(other)}")
+            talk = await self._asked(task, deadline_s, query)
+            while (payload := await _next(talk)) is not None:
+                if pace is not None:
+                    await pace.begun.wait()
+                    await pace.room.acquire()
+                report(payload)
+            report(None)
         except OperationalError as error:
-            raise _at(task.node, error) from error
+            report(_at(task.node, error))
+        except Exception as error:
+            report(error)
         finally:
             if talk is not None:
                 talk.cancel()
 
+    async def _asked(self, task: RemoteTask, deadline_s: float, query: str) -> Talk:
+        """The talk about a task that was sent whole."""
+        inputs = tuple(task.inputs)
+        chunks = tuple(_chunk(chunk) for chunk in task.chunks)
+        talk = await self._net.open(
+            task.node,
+            RunTask(task.stage, task.number, 0, chunks, inputs),
+            [task.fragment],
+            deadline_s=deadline_s,
+            query=query,
+            end=not inputs,
+        )
+        try:
+            if inputs:
+                await _send_inputs(talk, task.inputs)
+        except BaseException:
+            talk.cancel()
+            raise
+        return talk
+
+
+class PeerTask:
+    """See travel.Running."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.begun = asyncio.Event()
+        self.room = asyncio.Semaphore(_AHEAD)
+        self.future: Future[None] | None = None
+        self._loop = loop
+
+    def begin(self) -> None:
+        self._loop.call_soon_threadsafe(self.begun.set)
+
+    def taken(self) -> None:
+        self._loop.call_soon_threadsafe(self.room.release)
+
+    def cancel(self) -> None:
+        if self.future is not None:
+            self.future.cancel()
+
 
 async def _send_inputs(talk: Talk, inputs: Mapping[int, Input]) -> None:
-    for stage, input_ in inputs.items():
-        for rows, buffers in input_:
+    for stage, payloads in inputs.items():
+        for rows, buffers in payloads:
             await talk.send(Rows(rows, stage), buffers)
     await talk.finish()
+
+
+async def _next(talk: Talk) -> memoryview | None:
+    """The next payload of a task's rows; None after the last."""
+    received = await talk.receive()
+    if received is not None and isinstance(received.message, Rows):
+        return received.payload
+    if received is None or not isinstance(received.message, TaskResult):
+        said = _said(None if received is None else received.message)
+        raise ProtocolError(f"a task was answered with {said}")
+    return None
 
 
 def _chunk(chunk: ChunkRef) -> TaskChunk:
@@ -117,4 +137,6 @@ def _at(node: str, error: Error) -> Error:
     """The error with the name of the node that it is about."""
     if node in error.message:
         return error
-    return type(error)(f"node {node}: {error.message}", hint=error.hint)
+    told = type(error)(f"node {node}: {error.message}", hint=error.hint)
+    told.__cause__ = error
+    return told

@@ -141,7 +141,13 @@ class RunningNode:
         parts.callback(self._chunks.close)
         registry = await self._registry(world, ring)
         voter = registry if isinstance(registry, LocalRegistry) else None
-        self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
+        self._service = Service(
+            self.name,
+            world,
+            voter,
+            in_use=self._chunks.in_use,
+            deleted=self._chunks.forget,
+        )
         await self._service.start()
         # The ring may have changed since.
         coordinator = Coordinator(self.name, world, registry, self._keeper.membership)

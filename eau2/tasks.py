@@ -23,7 +23,7 @@ from eau2.net.connection import Answer
 from eau2.net.message import Rows, RunTask, TaskChunk, TaskResult
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
-from eau2.peers import Payload, payloads
+from eau2.travel import Payload, payloads
 
 _log = logging.getLogger("eau2.tasks")
 

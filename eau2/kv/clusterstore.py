@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
-from contextlib import aclosing, closing, suppress
+from contextlib import AbstractContextManager, aclosing, closing, suppress
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -147,6 +147,10 @@ class ClusterStore:
         """The verified file of a chunk on this node's disk; None when it is not there."""
         self._check_open()
         return self.chunks.chunk_file(chunk) if self.chunks.holds(chunk.key) else None
+
+    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
+        """Keep what this node has of these writes from being deleted inside the block."""
+        return self.chunks.pinned(df_ids)
 
     def close(self) -> None:
         """Refuse further calls. The coordinator and the chunks are their owner's to close."""

@@ -20,7 +20,7 @@ from eau2.catalog import ChunkKey, ChunkRef
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import CorruptChunkError, MissingError
 from eau2.kv import chunk as files
-from eau2.kv.service import check_df_id
+from eau2.kv.service import check_df_id, is_df_id
 
 _STRIPES = 16
 
@@ -53,8 +53,8 @@ class NodeChunks:
         self._pins: Counter[str] = Counter()
 
     def holds(self, key: ChunkKey) -> bool:
-        """Whether there is a file for a chunk."""
-        return self._path(key).exists()
+        """Whether there is a file for a chunk; never for one of a file that is read in place."""
+        return is_df_id(key.df_id) and self._path(key).exists()
 
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """Columns of a chunk in stored form, mapped from its file.

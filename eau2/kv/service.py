@@ -208,7 +208,12 @@ def _file(number: int) -> str:
     return f"{number}.arrow"
 
 
+def is_df_id(text: str) -> bool:
+    """Whether `text` can be the id of a write; files that are read in place have other ids."""
+    return _DF_ID.fullmatch(text) is not None
+
+
 def check_df_id(df_id: str) -> None:
     """Refuse what is no df_id, with a ProtocolError: it becomes part of a path."""
-    if not _DF_ID.fullmatch(df_id):
+    if not is_df_id(df_id):
         raise ProtocolError(f"{df_id[:80]!r} is not the id of a write")

@@ -24,6 +24,9 @@ from eau2.net.stream import Received, Stream
 
 T = TypeVar("T")
 
+_WAIT_S = 0.2
+"""A Ctrl-C that comes just before a wait is not seen during it, so that none may be long."""
+
 
 class LoopThread:
     """An asyncio loop in a daemon thread."""
@@ -44,7 +47,12 @@ class LoopThread:
             coroutine.close()
             raise InterfaceError("the connection is closed") from error
         try:
-            return future.result()
+            while True:
+                try:
+                    return future.result(_WAIT_S)
+                except TimeoutError:
+                    if future.done():
+                        return future.result()
         except BaseException:
             future.cancel()
             # What it may have given already is not kept by the traceback.

@@ -83,7 +83,7 @@ def bind_select(node: ast.Select, context: Context) -> Query:
         entry if entry.name else replace(entry, name=_name_of(entry.node, source))
         for entry in entries
     )
-    having = _having(select)
+    having = _having(select, keys)
     order = [_order_key(select, item) for item in node.order_by]
     grouped = bool(keys or having or select.aggregates.calls)
     if grouped:
@@ -202,12 +202,21 @@ def _ordinal(node: ast.Expression, count: int, clause: str) -> int | None:
     return number - 1
 
 
-def _having(select: _Select) -> _Bound | None:
+def _having(select: _Select, keys: list[tuple[str, Expr]]) -> _Bound | None:
     node = select.node.having
     if node is None:
         return None
+    # An alias goes before a column, but for one that is a key.
+    scope, shapes = select.source.scope, select.shapes
+    grouped = {shapes.of(key) for _, key in keys}
+    aliases = {
+        name: alias
+        for name, alias in select.aliases.items()
+        if not any(shapes.of(held.expr) in grouped for held, _ in scope.holders(name))
+    }
     env = replace(
         _environment(select, len(select.entries)),
+        aliases=aliases,
         aliases_first=True,
         aggregates=select.aggregates,
     )

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from eau2 import types
 from eau2.cluster import Cluster
+from eau2.config import DEFAULT_CHUNK_ROWS
 from eau2.engine import Engine
 from eau2.errors import CancelledError
 from eau2.frames import LocalFrames
@@ -145,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     def inline(call: Call) -> object:
         table = call.chunks
         if isinstance(table, ChunkFiles):
-            table = files.table(table)
+            table = files.table(table.paths, table.columns)
         return local.run(call.fragment, table, fresh(call).stages)
 
     def process(call: Call) -> object:
@@ -155,10 +156,12 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as place:
         frames = LocalFrames(Store.open(Path(place) / "store"))
         small = pa.table({"a": list(range(10_000)), "s": [f"text {i % 77}" for i in range(10_000)]})
-        frames.stored.put("small", small.schema, small.to_batches())
+        frames.stored.put("small", small.schema, small.to_batches(), chunk_rows=DEFAULT_CHUNK_ROWS)
         with pq.ParquetFile(data.path(options.scale, "lineitem")) as lineitem:
             batches = lineitem.iter_batches()
-            frames.stored.put("lineitem", lineitem.schema_arrow, batches)
+            frames.stored.put(
+                "lineitem", lineitem.schema_arrow, batches, chunk_rows=DEFAULT_CHUNK_ROWS
+            )
         print(f"\n{'':44}{'calls':>6}{'inline':>10}{'process':>10}{'hop':>10}   ms")
         report("SELECT 1 + 1", recorded(frames, "SELECT 1 + 1"), hosts)
         few = "SELECT a, s FROM small WHERE a < 1000"

@@ -1,7 +1,8 @@
 """The two engines behind one face: tables in, SQL in, an answer or an error out.
 
-Owns: `DuckSide`, `EauSide`, `NodesSide`, `Answer`, `Refusal`. An error is `refused` (a statement eau2 says it
-does not support), `statement` (names, types, syntax), `data` (overflow, a failing cast), or `bug`.
+Owns: `DuckSide`, `EauSide`, `NodesSide`, `Answer`, `Refusal`. An error is `refused` (a statement
+eau2 says it does not support), `statement` (names, types, syntax), `data` (overflow, a failing
+cast), or `bug`.
 """
 
 from __future__ import annotations

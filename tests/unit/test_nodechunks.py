@@ -48,10 +48,13 @@ def test_columns_come_as_they_are_asked_for(tmp_path: Path, rows: int) -> None:
     assert chunks.chunk_file(ref) == str(path_of(tmp_path, ref))
 
 
-@pytest.mark.parametrize("df_id", ["..", "../../etc", "a/b", "", "A", "a" * 65, "a\n"])
+@pytest.mark.parametrize(
+    "df_id", ["..", "../../etc", "a/b", "", "A", "a" * 65, "a\n", "parquet:/x:1:2"]
+)
 def test_an_id_is_never_a_path(tmp_path: Path, df_id: str) -> None:
     chunks = NodeChunks(tmp_path, "n1")
     ref = ChunkRef(ChunkKey(df_id, 0), 1, 1, "", (), ())
+    assert not chunks.holds(ref.key)
     for use in (lambda: chunks.read(ref, ()), lambda: chunks.chunk_file(ref)):
         with pytest.raises(ProtocolError, match="is not the id of a write"):
             use()

@@ -118,7 +118,7 @@ STATEMENTS = [
 
 
 def engine(frames: LocalFrames, host: KernelHost) -> Engine:
-    return Engine(frames, Cluster(Node("local", frames, host), 10_000), Settings())
+    return Engine(frames, Cluster(Node("local", frames, host), None, 10_000), Settings())
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)

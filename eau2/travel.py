@@ -1,0 +1,75 @@
+"""A task of another node, and rows between nodes, as they travel.
+
+Owns: what goes with a task, rows as payloads, and what a coordinator needs of the way to other
+nodes. Comes in: frames in kernel form; goes out: buffers to send. Does not know: who sends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from eau2.catalog import ChunkRef
+from eau2.net.arrow import encode_table, kernel_table, parts
+from eau2.net.frame import Buffer
+
+Payload = tuple[int, list[Buffer]]
+"""A number of rows, and the buffers that hold them."""
+
+Input = tuple[Payload, ...]
+"""The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
+
+Report = Callable[[memoryview | Exception | None], None]
+"""Is told of a task on another node: a payload of its rows, or its error, or, at its end, None."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTask:
+    """A task as its node gets it. inputs: results of earlier stages, by stage."""
+
+    node: str
+    stage: int
+    number: int
+    fragment: bytes
+    chunks: tuple[ChunkRef, ...]
+    inputs: Mapping[int, Input]
+
+
+class Running(Protocol):
+    """A task under way on another node. Thread-safe."""
+
+    def begin(self) -> None:
+        """Its rows may be reported: for a task that was started to wait for this."""
+
+    def taken(self) -> None:
+        """A payload was taken: one more may be reported."""
+
+    def cancel(self) -> None:
+        """Give it up. What is reported from then on is of no use."""
+
+
+class Remote(Protocol):
+    """The way to tasks on other nodes."""
+
+    def start(
+        self, task: RemoteTask, deadline_s: float, query: str, report: Report, waits: bool
+    ) -> Running:
+        """Have a task run. `report` is called on a thread of the network's.
+
+        waits: nothing is reported before `begin`, and then only a few payloads ahead of `taken`;
+        the node waits as well.
+        """
+
+
+def encoded(frame: pl.DataFrame) -> Input:
+    """A frame in kernel form as an input; its memory is not copied."""
+    return tuple(payloads(frame))
+
+
+def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
+    """A frame in kernel form as payloads of a fit size."""
+    for part in parts(kernel_table(frame)):
+        yield part.num_rows, encode_table(part)
