@@ -103,7 +103,7 @@ class RingKeeper:
         self._net.on_unknown = self._seek
         if self.is_voter:
             await self._admit(self._data.identity.id, self.address)
-            self._announce()
+            self._announce(self._data.identity.id)
         else:
             self._spawn(self._follow())
         return self.ring
@@ -194,7 +194,7 @@ class RingKeeper:
                 ring = replace(self.ring, epoch=self.ring.epoch + 1, members=members)
                 await in_thread(lambda: self._data.keep_ring(ring))
                 self._use(ring)
-                self._announce()
+                self._announce(id_)
             return self.ring
 
     async def _adopt(self, ring: Ring) -> None:
@@ -280,10 +280,13 @@ class RingKeeper:
     async def _ask(self, node: str, request: Message) -> Ring:
         return await ask(self._world.net, node, request, Ring, self._limits.ring_s)
 
-    def _announce(self) -> None:
-        """Tell all others the ring as it is now, once; who does not hear it asks by itself."""
+    def _announce(self, asker: str) -> None:
+        """Tell the others the ring as it is now, once; who does not hear it asks by itself.
+
+        asker: the node that joins. It is told in the answer, and does not know its store before.
+        """
         for member in self.ring.members:
-            if member.address and member.name != self.name:
+            if member.address and member.name != self.name and member.id != asker:
                 self._spawn(self._announce_to(member.name, self.ring))
 
     async def _announce_to(self, node: str, ring: Ring) -> None:

@@ -20,7 +20,6 @@ from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.operators import group
-from tests.oracle.tables import Table
 
 Fault = Literal["refused", "statement", "data", "bug"]
 
@@ -36,6 +35,17 @@ class Refusal:
 Answer: TypeAlias = "pa.Table | Refusal"
 
 
+class Rows(Protocol):
+    """A table."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def arrow(self) -> pa.Table:
+        """Its rows."""
+
+
 class Side(Protocol):
     """An engine that holds some tables."""
 
@@ -49,7 +59,7 @@ class Side(Protocol):
 class DuckSide:
     """DuckDB over native tables of its own, on one thread."""
 
-    def __init__(self, tables: Iterable[Table], optimizer: bool = True) -> None:
+    def __init__(self, tables: Iterable[Rows], optimizer: bool = True) -> None:
         self.connection = duckdb.connect()
         self.connection.execute("SET threads = 1")
         if not optimizer:
@@ -100,7 +110,7 @@ class EauSide:
 
     def __init__(
         self,
-        tables: Iterable[Table],
+        tables: Iterable[Rows],
         setup: Setup,
         store: str | None = None,
         settings: Iterable[str] = (),
@@ -158,7 +168,7 @@ class NodesSide(EauSide):
     The nodes hold the tables of one such side at a time.
     """
 
-    def __init__(self, tables: Iterable[Table], setup: Setup, urls: Sequence[str]) -> None:
+    def __init__(self, tables: Iterable[Rows], setup: Setup, urls: Sequence[str]) -> None:
         """urls: where the nodes listen; the last one is asked."""
         super().__init__((), setup, urls[-1])
         self.names: list[str] = []
