@@ -179,6 +179,8 @@ class LaunchLimits:
     """Tasks of other nodes that are prepared or wait for a kernel process at once."""
     loop_threads: int = 64
     """Threads in which a node waits for its disk."""
+    rest_s: float = 1.0
+    """After so long without work a node gives back the memory that it keeps for the next."""
     files: int = 16_384
     """Files and sockets that a node may have open: connections, and chunks that are mapped."""
 

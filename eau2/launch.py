@@ -149,12 +149,17 @@ class NodeProcess:
             while not self._line.endswith(b"\n"):
                 left = self._started + LAUNCH.start_s - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    raise OperationalError(f"a node was not ready within {LAUNCH.start_s:g} s")
+                    raise OperationalError(
+                        f"the node at {self.address} was not ready within {LAUNCH.start_s:g} s"
+                    )
                 part = os.read(stdout.fileno(), _LINE_BYTES)
                 self._line += part
                 if not part or len(self._line) > _LINE_BYTES:
                     self._child.wait(LAUNCH.kill_s)
-                    raise OperationalError(f"a node did not start ({self.ending()})")
+                    raise OperationalError(
+                        f"the node at {self.address} did not start ({self.ending()})",
+                        hint="What it said itself stands above.",
+                    )
         found = _READY.fullmatch(self._line)
         if found is None:
             raise OperationalError(f"a node began with {self._line!r}")
@@ -222,15 +227,16 @@ def run_cluster(options: ClusterOptions) -> int:
 def _start(
     options: ClusterOptions, folder: str, nodes: list[NodeProcess], signals: list[int]
 ) -> None:
-    """Start the first node, then all others, which join it."""
-    nodes.append(NodeProcess(options.node(1, folder, None)))
-    nodes[0].ready()
-    for number in range(2, options.nodes + 1):
-        nodes.append(NodeProcess(options.node(number, folder, nodes[0].address)))
-    for node in nodes[1:]:
+    """Start the first node, then all others, which join it.
+
+    One after the other, because the names are given in the order of joining.
+    """
+    for number in range(1, options.nodes + 1):
         if signals:
             return
-        node.ready()
+        first = nodes[0].address if nodes else None
+        nodes.append(NodeProcess(options.node(number, folder, first)))
+        nodes[-1].ready()
 
 
 def _greeting(nodes: list[NodeProcess], data: str | None) -> str:

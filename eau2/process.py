@@ -23,6 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+import pyarrow as pa
+
 from eau2 import __version__, logs
 from eau2.config import LAUNCH
 from eau2.errors import ProtocolError, UsageError
@@ -47,6 +49,7 @@ from eau2.net.message import (
     Join,
     NodeDescription,
     NodeInfo,
+    PutChunk,
     PutFrame,
     Ring,
     RingChanged,
@@ -69,6 +72,8 @@ _log = logging.getLogger("eau2.process")
 
 _FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
 _RING = (Join, GetRing, RingChanged)
+_WORK = (*_FRONT_DOOR, RunTask, PutChunk)
+"""What takes memory to answer."""
 _FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing)
 """What may be asked by whoever is no node of the store."""
 
@@ -89,6 +94,7 @@ class RunningNode:
         self._coordinator: Coordinator | None = None
         self._door: asyncio.Task[FrontDoor] | None = None
         self._statements = 0
+        self._worked = False
         self._server = Server(
             self._answer,
             store_id="",
@@ -141,13 +147,7 @@ class RunningNode:
         parts.callback(self._chunks.close)
         registry = await self._registry(world, ring)
         voter = registry if isinstance(registry, LocalRegistry) else None
-        self._service = Service(
-            self.name,
-            world,
-            voter,
-            in_use=self._chunks.in_use,
-            deleted=self._chunks.forget,
-        )
+        self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
         await self._service.start()
         # The ring may have changed since.
         coordinator = Coordinator(self.name, world, registry, self._keeper.membership)
@@ -156,6 +156,7 @@ class RunningNode:
         self._store = ClusterStore(coordinator, self._chunks, self._loop)
         parts.push_async_callback(_in_thread, self._store.close)
         self._start_kernels()
+        parts.push_async_callback(_cancelled, asyncio.create_task(self._rest()))
         sweep = Sweep(world, registry, self._service)
         parts.push_async_callback(_cancelled, asyncio.create_task(sweep.run()))
         parts.push_async_callback(self._close_door)
@@ -196,6 +197,7 @@ class RunningNode:
         if isinstance(request, _RING):
             return await self._keeper.answer(received, stream)
         await self._ready.wait()
+        self._worked = self._worked or isinstance(request, _WORK)
         if isinstance(request, _FRONT_DOOR):
             door = await self._front_door()
             self._statements += 1
@@ -235,6 +237,21 @@ class RunningNode:
     def _connection_closed(self, number: int) -> None:
         if self._door is not None and self._door.done() and self._door.exception() is None:
             self._door.result().closed(number)
+
+    @property
+    def _busy(self) -> bool:
+        return self._statements + self._tasks.running > 0
+
+    async def _rest(self) -> None:
+        """Whenever the node has had nothing to do for a while, let go of the memory it kept.
+
+        The allocators keep what was in use for the next time, each for itself.
+        """
+        while True:
+            await asyncio.sleep(LAUNCH.rest_s)
+            if self._worked and not self._busy:
+                self._worked = False
+                await _in_thread(_release_memory)
 
     async def _describe(self) -> NodeDescription:
         chunks, size = await _in_thread(lambda: _chunk_files(self._data.chunks))
@@ -324,6 +341,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -
             note("the end of its standard input")
 
     loop.add_reader(sys.stdin.fileno(), readable)
+
+
+def _release_memory() -> None:
+    gc.collect()
+    pa.default_memory_pool().release_unused()
 
 
 def _chunk_files(folder: os.PathLike[str]) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent import futures
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
@@ -24,6 +25,8 @@ from eau2.net.stream import Received, Stream
 
 T = TypeVar("T")
 
+_END_S = 1.0
+"""How long what was cancelled at the end may take to end."""
 _WAIT_S = 0.2
 """A Ctrl-C that comes just before a wait is not seen during it, so that none may be long."""
 
@@ -53,11 +56,17 @@ class LoopThread:
                 except TimeoutError:
                     if future.done():
                         return future.result()
+                    if not self._thread.is_alive():
+                        break
+        except futures.CancelledError:
+            pass
         except BaseException:
             future.cancel()
             # What it may have given already is not kept by the traceback.
             del future
             raise
+        # By another thread, before there was an answer.
+        raise InterfaceError("the connection is closed")
 
     def soon(self, function: Callable[[], object]) -> None:
         """Have a function called, without waiting for it; not at all after the end."""
@@ -65,7 +74,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
-        """Stop the thread. What still runs is abandoned. May be called again, on any thread."""
+        """Stop the thread; what runs is cancelled. May be called again, on any thread."""
         self.soon(self._loop.stop)
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -77,6 +86,7 @@ class BlockingStream:
     def __init__(self, thread: LoopThread, stream: Stream) -> None:
         self._thread = thread
         self._stream = stream
+        self._cancelled = False
 
     def send(self, message: Message, payload: Sequence[Buffer] = (), end: bool = False) -> None:
         """As Stream.send."""
@@ -96,15 +106,16 @@ class BlockingStream:
 
     @property
     def done(self) -> bool:
-        """As Stream.done."""
-        return self._stream.done
+        """As Stream.done; also once it is cancelled from here."""
+        return self._cancelled or self._stream.done
 
     def cancel(self) -> None:
-        """As Stream.cancel; it is under way when this returns."""
+        """As Stream.cancel; whatever is asked next is asked after it."""
+        self._cancelled = True
         self._thread.soon(self._stream.cancel)
 
     def __del__(self) -> None:
-        if not self._stream.done:
+        if not self.done:
             self.cancel()
 
     def __enter__(self) -> BlockingStream:
@@ -116,7 +127,7 @@ class BlockingStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._stream.done:
+        if not self.done:
             self.cancel()
 
 
@@ -215,6 +226,14 @@ class BlockingConnection:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
+    # What was asked last becomes a task; what has ended is told to who waits for it.
+    loop.run_until_complete(asyncio.sleep(0))
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_END_S))
+    loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
 

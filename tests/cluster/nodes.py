@@ -114,6 +114,7 @@ class Processes:
     folder: Path
     options: list[NodeOptions] = field(default_factory=list)
     nodes: list[NodeProcess] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -121,8 +122,9 @@ class Processes:
 
     def start(self, options: NodeOptions, place: int | None = None) -> NodeProcess:
         """Start a node, in place of another one or as one more; `ready` is the caller's."""
-        number = len(self.nodes) if place is None else place
-        with self.log(number).open("ab") as log:
+        if place is None:
+            self.logs.append(self.folder / f"{len(self.nodes)}.log")
+        with self.logs[-1 if place is None else place].open("ab") as log:
             node = NodeProcess(options, variables=environment(), log=log)
         if place is None:
             self.options.append(options)
@@ -131,9 +133,17 @@ class Processes:
             self.nodes[place] = node
         return node
 
-    def log(self, place: int) -> Path:
-        """Where a node's log is."""
-        return self.folder / f"n{place + 1}.log"
+    def ready(self) -> None:
+        """Wait until all can be asked, and put them in the order of their names.
+
+        They are started side by side, and the names are given in the order of their joining.
+        """
+        for node in self.nodes:
+            node.ready()
+        order = sorted(range(len(self.nodes)), key=lambda place: int(self.nodes[place].name[1:]))
+        self.options = [self.options[place] for place in order]
+        self.nodes = [self.nodes[place] for place in order]
+        self.logs = [self.logs[place] for place in order]
 
     def kill(self, place: int) -> None:
         """End a node at once, without its knowing."""
@@ -159,7 +169,11 @@ class Processes:
 
 @contextmanager
 def processes(
-    count: int, *, data_root: str | None = None, threads: int | None = 1
+    count: int,
+    *,
+    data_root: str | None = None,
+    threads: int | None = 1,
+    memory_bytes: int | None = None,
 ) -> Iterator[Processes]:
     """So many nodes as processes of their own, each with a kernel process."""
     with tempfile.TemporaryDirectory(prefix="eau2-test-", ignore_cleanup_errors=True) as folder:
@@ -167,19 +181,20 @@ def processes(
 
         def options(number: int, join: Address | None) -> NodeOptions:
             data = os.path.join(folder, f"n{number}")
-            return NodeOptions(ANY_PORT, data, join, data_root, threads)
+            return NodeOptions(ANY_PORT, data, join, data_root, threads, memory_bytes)
 
         try:
             running.start(options(1, None)).ready()
             first = running.nodes[0].address
             for number in range(2, count + 1):
                 running.start(options(number, first))
-            for node in running.nodes[1:]:
-                node.ready()
+            running.ready()
             yield running
-        except BaseException:
+        except BaseException as error:
             for node in running.nodes:
                 node.kill()
+            for log in running.logs:
+                error.add_note(f"{log.name}: ...{log.read_text()[-1000:]}")
             raise
         running.stop()
 

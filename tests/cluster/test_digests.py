@@ -50,7 +50,7 @@ class Rows:
         )
 
 
-SMALL = (Rows("big", 150, 12), Rows("small", 30, 12), Rows("none", 0, 1))
+SMALL = (Rows("big", 110, 12), Rows("small", 30, 12), Rows("none", 0, 1))
 LARGE = (Rows("big", 2500, 40), Rows("small", 60, 40), Rows("none", 0, 1))
 WRITTEN = (
     "SELECT sum(x), avg(x), min(x), max(x), count(*) FROM big",
@@ -64,14 +64,14 @@ WRITTEN = (
     "SELECT * FROM big LIMIT 17 OFFSET 103",
     "SELECT k, x FROM big WHERE x > 0 LIMIT 40 OFFSET 3",
     "SELECT * FROM big ORDER BY n, s LIMIT 100",
-    "SELECT * FROM big ORDER BY n DESC NULLS LAST, k OFFSET 140",
+    "SELECT * FROM big ORDER BY n DESC NULLS LAST, k OFFSET 100",
     "SELECT n, k FROM big ORDER BY n",
     "SELECT b.k, s.k, b.x + s.x FROM big b JOIN small s ON b.k = s.k",
     "SELECT sum(b.x * s.x), count(*) FROM big b JOIN small s USING (k)",
     "SELECT s.k, sum(b.x) FROM small s LEFT JOIN big b ON s.k = b.k AND b.x > 1 GROUP BY s.k",
-    "SELECT s.k, b.x FROM small s FULL JOIN big b ON s.k = b.k AND s.x > b.x ORDER BY 1, 2 LIMIT 99",
+    "SELECT s.k, b.x FROM small s FULL JOIN big b USING (k) ORDER BY 1, 2 LIMIT 99",
     "SELECT count(*), sum(a.x - b.x) FROM small a, small b WHERE a.x < b.x",
-    "SELECT t.k, sum(t.total) FROM (SELECT k, n, sum(x) AS total FROM big GROUP BY k, n) t GROUP BY t.k",
+    "SELECT k, sum(y) FROM (SELECT k, n, sum(x) AS y FROM big GROUP BY k, n) t GROUP BY k",
     "SELECT sum(x), min(k) FROM none",
     "SELECT * FROM none JOIN big USING (k)",
     "SELECT k, sum(x) FROM big WHERE k < 0 GROUP BY k",

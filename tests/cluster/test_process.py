@@ -274,7 +274,7 @@ def test_three_processes_answer(three_processes: Processes) -> None:
 
 
 def test_a_node_says_what_it_does_as_json(three_processes: Processes) -> None:
-    lines = [json.loads(line) for line in three_processes.log(1).read_text().splitlines()]
+    lines = [json.loads(line) for line in three_processes.logs[1].read_text().splitlines()]
     assert lines
     assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
     assert any(line.get("node") == "n2" for line in lines)

@@ -1,7 +1,8 @@
 """The eight queries against DuckDB, row for row: `python -m tests.tpch.check`.
 
 The long form, at scale 0.01 with chunks of 1, 7 and 65,536 rows and at scale 0.1; the test run does
-a part of it. `--scale` and `--chunk-rows` choose one combination.
+a part of it. `--scale` and `--chunk-rows` choose one combination. With `--nodes N` the tables are
+spread over so many processes.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import duckdb
 import pyarrow as pa
 
 import eau2
+from tests.cluster.nodes import processes
 from tests.oracle.compare import difference
 from tests.tpch import data
 
@@ -28,6 +31,20 @@ def connect(scale: str, chunk_rows: int, names: Sequence[str] = data.TABLES) -> 
     for name in names:
         connection.register(name, data.table(scale, name))
     return connection
+
+
+@contextmanager
+def spread(scale: str, chunk_rows: int, urls: Sequence[str]) -> Iterator[eau2.Connection]:
+    """The last of these nodes; the tables are on all of them, put by the first, until the end."""
+    with eau2.connect(urls[0]) as putting, eau2.connect(urls[-1]) as connection:
+        putting.execute(f"SET chunk_rows = {chunk_rows}")
+        try:
+            for name in data.TABLES:
+                putting.put(name, data.table(scale, name), replace=True)
+            yield connection
+        finally:
+            for name in data.TABLES:
+                putting.execute(f'DROP TABLE IF EXISTS "{name}"')
 
 
 def answers(scale: str) -> dict[str, pa.Table]:
@@ -56,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale")
     parser.add_argument("--chunk-rows", type=int, default=65_536)
+    parser.add_argument("--nodes", type=int, help="embedded if not given")
     options = parser.parse_args(arguments)
     chosen = ((options.scale, options.chunk_rows),) if options.scale else COMBINATIONS
     digests: dict[tuple[str, str], set[str]] = {}
@@ -63,7 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
     for scale, chunk_rows in chosen:
         expected = answers(scale)
         started = time.monotonic()
-        connection = connect(scale, chunk_rows)
+        stack = ExitStack()
+        if options.nodes is None:
+            connection = stack.enter_context(connect(scale, chunk_rows))
+        else:
+            nodes = stack.enter_context(processes(options.nodes))
+            connection = stack.enter_context(spread(scale, chunk_rows, nodes.urls))
         print(f"scale {scale}, chunks of {chunk_rows}: cut in {time.monotonic() - started:.1f} s")
         for query in data.QUERIES:
             started = time.monotonic()
@@ -73,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
             wrong += words is not None
             said = "equal" if words is None else words
             print(f"  {query} {said} {digest(actual)} {time.monotonic() - started:.2f} s")
-        connection.close()
+        stack.close()
     wrong += sum(len(found) > 1 for found in digests.values())
     print("all equal" if not wrong else f"{wrong} wrong")
     return 1 if wrong else 0

@@ -1,4 +1,4 @@
-"""The eight queries equal DuckDB row for row, on any chunking, with one digest.
+"""The eight queries equal DuckDB row for row, here and on nodes, on any chunking, with one digest.
 
 Chunks of one row are tried on the smallest scale here; `python -m tests.tpch.check` does it all.
 """
@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 import eau2
+from tests.cluster.nodes import Processes
 from tests.tpch import data
-from tests.tpch.check import answers, connect, digest, disagreement
+from tests.tpch.check import answers, connect, digest, disagreement, spread
 
 CHUNKINGS = (("0.001", 1), ("0.001", 7), ("0.01", 7), ("0.01", 65_536), ("0.1", 65_536))
 DIGESTS: dict[tuple[str, str], str] = {}
@@ -33,9 +34,24 @@ def loaded(request: pytest.FixtureRequest) -> Iterator[tuple[str, eau2.Connectio
         yield scale, connection
 
 
+@pytest.fixture(scope="module")
+def on_processes(three_processes: Processes) -> Iterator[eau2.Connection]:
+    """Three processes with the tables of scale 0.1, each table on all of them."""
+    with spread("0.1", 20_000, three_processes.urls) as connection:
+        yield connection
+
+
 @pytest.mark.parametrize("query", data.QUERIES)
 def test_query(query: str, loaded: tuple[str, eau2.Connection]) -> None:
-    scale, connection = loaded
+    check(query, *loaded)
+
+
+@pytest.mark.parametrize("query", data.QUERIES)
+def test_query_on_three_processes(query: str, on_processes: eau2.Connection) -> None:
+    check(query, "0.1", on_processes)
+
+
+def check(query: str, scale: str, connection: eau2.Connection) -> None:
     wanted = expected(scale)[query]
     actual = connection.sql(data.text(query)).to_arrow()
     assert wanted.num_rows > 0 or scale == "0.001"

@@ -103,6 +103,14 @@ def test_load_tables_describe_drop(main: Cli, url: str, tmp_path: Path) -> None:
     assert main("drop", *at, "t").returncode == 1
 
 
+def test_the_help_names_every_command(main: Cli) -> None:
+    for command in ("query", "shell", "node", "cluster"):
+        assert f"    {command} " in main("--help").stdout
+        done = main(command, "--help")
+        assert done.returncode == 0
+        assert ("--connect" in done.stdout) is (command in ("query", "shell"))
+
+
 def test_time_goes_to_stderr(main: Cli, url: str) -> None:
     done = main("query", "--connect", url, "--timing", "--format", "csv", "SELECT 1 AS a")
     assert done.stdout == "a\n1\n"
@@ -196,7 +204,8 @@ def test_ctrl_c_cancels_at_the_node(tmp_path: Path) -> None:
 def test_the_thin_client_loads_next_to_nothing(url: str, tmp_path: Path) -> None:
     code = (
         "import sys, eau2.cli\n"
-        f"code = eau2.cli.main(['query', '--connect', {url!r}, '--format', 'csv', 'SELECT 7 AS a'])\n"
+        f"at = ['--connect', {url!r}, '--format', 'csv']\n"
+        "code = eau2.cli.main(['query', *at, 'SELECT 7 AS a'])\n"
         "print(code, *sys.modules)"
     )
     done = subprocess.run(
