@@ -221,8 +221,9 @@ class _Run:
                 self._events.put(_Part(task, said))
                 return
             self._events.put(_Broken(task, said))
-            # The caller may be busy with a task of its own, whose rows are of no use any more.
-            self._cancel_home.cancel()
+            if self._stages[task.stage].enough_rows is None:
+                # The query has failed. The caller may be busy with a task of its own.
+                self._cancel_home.cancel()
 
         return report
 

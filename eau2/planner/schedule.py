@@ -5,7 +5,9 @@ Comes in: `TaskDone` and `TaskFailed`. Goes out: `RunTask`, `StageComplete`, `Fi
 Does not know: sockets, threads, the clock, what a result looks like.
 
 A stage's tasks may run once all stages it reads are complete. A result that comes twice counts
-once. After `Finished` or `Failed` nothing more is asked for.
+once. Where the first tasks may give enough rows, the failure of a later one counts only when they
+have not: whether a query fails does not depend on which node is quick. After `Finished` or
+`Failed` nothing more is asked for.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ class Schedule:
         self._window = window
         self._last = plan.stages[-1].id
         self._rows: dict[int, dict[int, int]] = {stage.id: {} for stage in plan.stages}
+        self._errors: dict[int, dict[int, Exception]] = {stage.id: {} for stage in plan.stages}
         self._sent: dict[int, int] = {stage.id: 0 for stage in plan.stages}
         self._complete: set[int] = set()
         self._over = False
@@ -93,18 +96,41 @@ class Schedule:
         if self._over:
             return []
         match event:
-            case TaskFailed(error=error):
-                self._over = True
-                return [Failed(error)]
+            case TaskFailed(task, error):
+                return self._failed(task, error)
             case TaskDone(task, rows):
                 return self._done(task, rows)
+
+    def _failed(self, task: Task, error: Exception) -> list[Instruction]:
+        """End the query, unless the tasks before this one may make its rows unnecessary."""
+        stage = self._stages[task.stage]
+        if stage.id in self._complete or task.number in self._rows[stage.id]:
+            return []
+        self._errors[stage.id].setdefault(task.number, error)
+        if stage.enough_rows is None:
+            return self._over_with(error)
+        return self._on(stage)
 
     def _done(self, task: Task, rows: int) -> list[Instruction]:
         stage = task.stage
         if stage in self._complete or task.number in self._rows[stage]:
             return []
         self._rows[stage][task.number] = rows
-        needed = self._needed(self._stages[stage])
+        return self._on(self._stages[stage])
+
+    def _over_with(self, error: Exception) -> list[Instruction]:
+        self._over = True
+        return [Failed(error)]
+
+    def _on(self, of: Stage) -> list[Instruction]:
+        """What follows from the tasks of a stage that have ended."""
+        stage = of.id
+        first_failed = min(self._errors[stage], default=None)
+        needed = self._needed(of)
+        if needed is None and first_failed is not None:
+            done = self._rows[stage]
+            if all(number in done for number in range(first_failed)):
+                return self._over_with(self._errors[stage][first_failed])
         if needed is None:
             return self._send()
         self._complete.add(stage)
@@ -132,7 +158,8 @@ class Schedule:
             if stage.id in self._complete or not self._complete.issuperset(stage.inputs):
                 continue
             tasks = self._tasks[stage.id]
-            under_way = self._sent[stage.id] - len(self._rows[stage.id])
+            ended = len(self._rows[stage.id]) + len(self._errors[stage.id])
+            under_way = self._sent[stage.id] - ended
             while self._sent[stage.id] < len(tasks) and under_way < self._window:
                 instructions.append(RunTask(tasks[self._sent[stage.id]]))
                 self._sent[stage.id] += 1

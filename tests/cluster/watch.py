@@ -66,12 +66,23 @@ class Watch:
         return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
 
 
+def alive(pid: int) -> bool:
+    """Whether a process has not ended, even if nobody has asked yet how it did."""
+    fields = _statistics(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
 def processor_s(pid: int) -> float:
     """The processor time of a process, 0 when it is gone."""
+    fields = _statistics(pid)
+    return (int(fields[11]) + int(fields[12])) * _TICK_S if fields else 0.0
+
+
+def _statistics(pid: int) -> list[str]:
+    """What follows the name in /proc/PID/stat."""
     with suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * _TICK_S
-    return 0.0
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
 
 
 def resident_bytes(pid: int) -> int:

@@ -90,3 +90,20 @@ def test_enough_rows_of_the_first_tasks_end_a_stage_early() -> None:
     later = [i.task for i in schedule.handle(TaskDone(b, 9)) if isinstance(i, RunTask)]
     assert [task.number for task in later] == [2]
     assert schedule.handle(TaskDone(a, 1)) == [StageComplete(0, 2), Finished(0)]
+
+
+def test_a_failure_behind_enough_rows_does_not_count() -> None:
+    schedule = Schedule(_plan([()], enough_rows=5), _tasks([4]), window=3)
+    a, b, c = (i.task for i in schedule.start() if isinstance(i, RunTask))
+    assert [type(i) for i in schedule.handle(TaskFailed(c, ValueError("x")))] == [RunTask]
+    assert [type(i) for i in schedule.handle(TaskDone(b, 4))] == []
+    assert schedule.handle(TaskDone(a, 1)) == [StageComplete(0, 2), Finished(0)]
+
+
+def test_a_failure_before_enough_rows_counts_when_its_turn_has_come() -> None:
+    schedule = Schedule(_plan([()], enough_rows=5), _tasks([3]), window=3)
+    a, b, c = (i.task for i in schedule.start() if isinstance(i, RunTask))
+    error = ValueError("x")
+    assert schedule.handle(TaskFailed(c, ValueError("later"))) == []
+    assert schedule.handle(TaskFailed(b, error)) == []
+    assert schedule.handle(TaskDone(a, 4)) == [Failed(error)]
