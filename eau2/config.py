@@ -173,6 +173,8 @@ class LaunchLimits:
     """How long the end of a killed node is waited for."""
     settle_s: float = 2.0
     """How long a stopping node lets deletions that it began end; the sweep does the rest."""
+    memory_share: float = 0.6
+    """Of the machine's memory, for kernels, when nothing else is said."""
     switch_s: float = 0.0005
     """How long a thread of a node holds the interpreter while another one waits for it."""
     task_threads: int = 16

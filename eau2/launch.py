@@ -42,7 +42,8 @@ class NodeOptions:
     listen: port 0 takes any that is free. data: its directory; None for one that is deleted at the
     end. join: any node of the store to become part of; None for a new store, or the one that the
     directory belongs to. data_root: where SQL may read files; None: nowhere. threads: of the
-    kernels, None for all cores. memory_bytes: what the kernels may have, None for no bound.
+    kernels, None for all cores. memory_bytes: what the kernels may have; None for most of the
+    machine's memory.
     inline_kernels: run them in the node's own process, for tests.
     """
 
@@ -89,8 +90,14 @@ class ClusterOptions:
             join,
             self.data_root,
             self.threads,
-            self.memory_bytes,
+            self.memory_bytes or most_of_memory() // self.nodes,
         )
+
+
+def most_of_memory() -> int:
+    """The bytes that kernels may have when nobody says how many."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(LAUNCH.memory_share * whole)
 
 
 def ready_line(name: str, store_id: str, address: Address) -> str:

@@ -40,7 +40,7 @@ from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
 from eau2.kv.ringkeeper import RingKeeper, membership
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
-from eau2.launch import UNTIL_EOF, NodeOptions, ready_line
+from eau2.launch import UNTIL_EOF, NodeOptions, most_of_memory, ready_line
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
@@ -178,7 +178,7 @@ class RunningNode:
         else:
             self._host = MixedHost(
                 InlineHost(options.threads, None),
-                SubprocessHost(options.threads, options.memory_bytes),
+                SubprocessHost(options.threads, options.memory_bytes or most_of_memory()),
             )
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
