@@ -51,7 +51,9 @@ class Peers:
         talk: Talk | None = None
         try:
             talk = await self._asked(task, deadline_s, query)
-            while (payload := await _next(talk)) is not None:
+            ended = False
+            while not ended:
+                payload, ended = await _next(talk)
                 if pace is not None:
                     await pace.begun.wait()
                     await pace.room.acquire()
@@ -113,15 +115,13 @@ async def _send_inputs(talk: Talk, inputs: Mapping[int, Input]) -> None:
     await talk.finish()
 
 
-async def _next(talk: Talk) -> memoryview | None:
-    """The next payload of a task's rows; None after the last."""
+async def _next(talk: Talk) -> tuple[memoryview, bool]:
+    """The next payload of a task's rows, and whether it is the last."""
     received = await talk.receive()
-    if received is not None and isinstance(received.message, Rows):
-        return received.payload
-    if received is None or not isinstance(received.message, TaskResult):
-        said = _said(None if received is None else received.message)
-        raise ProtocolError(f"a task was answered with {said}")
-    return None
+    if received is not None and isinstance(received.message, Rows | TaskResult):
+        return received.payload, isinstance(received.message, TaskResult)
+    said = _said(None if received is None else received.message)
+    raise ProtocolError(f"a task was answered with {said}")
 
 
 def _chunk(chunk: ChunkRef) -> TaskChunk:

@@ -270,10 +270,10 @@ async def _pieces(data: bytes) -> AsyncIterator[bytes]:
 
 @contextmanager
 def _logged(what: str, query: str, stream: Stream) -> Iterator[None]:
-    """Say when something begins, and how it ends."""
+    """Say how something ended; for who looks closely, also when it begins."""
     start = time.perf_counter()
     about = {"query": query}
-    _log.info("%s of %s begins", what, stream.peer, extra=about)
+    _log.debug("%s of %s begins", what, stream.peer, extra=about)
     how = "done"
     try:
         yield
@@ -281,4 +281,5 @@ def _logged(what: str, query: str, stream: Stream) -> Iterator[None]:
         how = type(error).__name__
         raise
     finally:
-        _log.info("%s ends after %.3f s: %s", what, time.perf_counter() - start, how, extra=about)
+        taken_s = time.perf_counter() - start
+        _log.info("%s of %s, %.3f s: %s", what, stream.peer, taken_s, how, extra=about)

@@ -57,8 +57,9 @@ class TaskService:
             chunks = _chunks(request.chunks, self._node.name)
             return list(payloads(self._node.run(fragment, chunks, stages, cancel)))
 
-        rows = 0
-        for count, buffers in await self._run(work, cancel):
+        *parts, (last, last_buffers) = await self._run(work, cancel)
+        rows = last
+        for count, buffers in parts:
             rows += count
             await stream.send(Rows(count), buffers)
         elapsed_s = time.perf_counter() - start
@@ -70,7 +71,7 @@ class TaskService:
             elapsed_s,
             extra={"query": stream.request.query},
         )
-        return TaskResult(rows, elapsed_s)
+        return TaskResult(rows, elapsed_s), last_buffers
 
     async def _run(self, work: Callable[[], list[Payload]], cancel: Cancel) -> list[Payload]:
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)

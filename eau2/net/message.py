@@ -197,7 +197,7 @@ class RunTask(Message):
     """Run the fragment in the payload over the chunks together and the inputs.
 
     The rows of the inputs (numbers of earlier stages) follow as Rows, one payload at least for
-    each. Answered with Rows (one at least, which shows the columns), then a TaskResult.
+    each. Answered with Rows, if there are many, and a TaskResult.
     """
 
     stage: Count
@@ -209,7 +209,7 @@ class RunTask(Message):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Message):
-    """A task is done: how many rows it gave; a few of them may be in the payload."""
+    """A task is done: how many rows it gave. The payload has the last of them, or no row."""
 
     rows: Count
     elapsed_s: Seconds = 0.0

@@ -174,8 +174,8 @@ def test_logs_name_the_query(front: Door, caplog: pytest.LogCaptureFixture) -> N
         with pytest.raises(Error):
             ask(connection, "SELECT")
     told = [r for r in caplog.records if r.name == "eau2.server"]
-    assert [getattr(record, "query", "") for record in told][:2] == ["q42", "q42"]
-    assert "done" in told[1].getMessage()
+    assert getattr(told[0], "query", "") == "q42"
+    assert "done" in told[0].getMessage()
     assert "SqlSyntaxError" in told[-1].getMessage()
     assert getattr(told[-1], "query", "") not in ("", "q42")
     connection.close()
