@@ -119,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--queries", default=",".join(data.QUERIES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nodes", default="3,2", help="numbers of nodes, separated by commas")
+    parser.add_argument("--chunk-rows", type=int, help="rows of a chunk on the nodes")
     options = parser.parse_args(arguments)
     print(machine())
     with ExitStack() as stack:
@@ -128,7 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
         for count in options.nodes.split(","):
             running = stack.enter_context(processes(int(count), threads=1))
             urls[f"{count} nodes"] = running.urls[0]
-            sides[f"{count} nodes"] = eau2.connect(running.urls[0])
+            side = sides[f"{count} nodes"] = eau2.connect(running.urls[0])
+            if options.chunk_rows is not None:
+                side.execute(f"SET chunk_rows = {options.chunk_rows}")
         for connection in sides.values():
             stack.callback(connection.close)
         fill(sides, options.scale)
