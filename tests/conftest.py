@@ -6,6 +6,7 @@ A group is a folder of `tests/`. The quick groups come first, so that a mistake 
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -30,6 +31,11 @@ _file_seconds: defaultdict[str, float] = defaultdict(float)
 def _group(path: str) -> str:
     parts = Path(path).parts
     return parts[1] if len(parts) > 2 else "other"
+
+
+def pytest_configure() -> None:
+    # A shell starts what runs in its background with Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
