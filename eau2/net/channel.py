@@ -132,8 +132,11 @@ class Channel:
         """End the connection. `last` is sent, and given WIRE.linger_s to arrive.
 
         What the peer still sends is read and thrown away meanwhile: closing a socket with unread
-        bytes makes the kernel reset the connection and drop our last word.
+        bytes makes the kernel reset the connection and drop our last word. Closed once more, it
+        ends at once.
         """
+        if self._discard_until is not None and not last:
+            self._end(self._goodbye)
         if self.closed:
             return
         if last:
