@@ -38,7 +38,7 @@ from eau2.planner.schedule import (
     TaskDone,
     TaskFailed,
 )
-from eau2.travel import Input, Remote, RemoteTask, Report, Running, encoded
+from eau2.travel import Input, Remote, RemoteTask, Report, Running, encoded, joined
 
 _WINDOW_PER_NODE = 2
 """Tasks of a stage that a node has at once: one runs while the other's rows travel."""
@@ -284,13 +284,9 @@ class _Run:
         if stage == self._last:
             return
         parts = self._parts.pop(stage)
-        self._results[stage] = _joined([p for number in range(count) for p in parts[number]])
+        self._results[stage] = joined([p for number in range(count) for p in parts[number]])
         self._open.discard(stage)
         needed = {stage, *(n for open_ in self._open for n in self._stages[open_].inputs)}
         for done in [n for n in self._results if n not in needed]:
             del self._results[done]
             self._inputs.pop(done, None)
-
-
-def _joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    return parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)

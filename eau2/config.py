@@ -24,7 +24,6 @@ class Limits:
     chunk_rows_max: int = 16_777_216
     kernel_call_rows: int = 8_388_608
     """Rows one kernel call takes: about half a second of work, the grain of cancellation."""
-    kernel_call_bytes: int = 1 << 30
     result_run_rows: int = 1_048_576
     """Rows that one kernel call gives to a result which is read as it comes."""
     in_memory_engine_rows: int = 60_000

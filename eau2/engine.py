@@ -41,6 +41,7 @@ from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
 from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
+from eau2.travel import joined
 from eau2.types import VARCHAR
 
 Parameters = Mapping[int | str, object]
@@ -76,8 +77,7 @@ class Answer:
     def rows(self) -> pl.DataFrame:
         """All rows. Raises what running the statement raises."""
         if self._rows is None:
-            parts = list(self.batches)
-            self._rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
+            self._rows = joined(list(self.batches))
         return self._rows
 
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-
-import polars as pl
 
 from eau2.catalog import ChunkKey, ChunkRef
 from eau2.errors import ProtocolError
@@ -23,7 +21,7 @@ from eau2.net.connection import Answer
 from eau2.net.message import Rows, RunTask, TaskChunk, TaskResult
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
-from eau2.travel import Payload, payloads
+from eau2.travel import Payload, joined, payloads
 
 _log = logging.getLogger("eau2.tasks")
 
@@ -53,7 +51,7 @@ class TaskService:
         cancel = Cancel(stream.request.deadline_s)
 
         def work() -> list[Payload]:
-            stages = {stage: _joined(parts) for stage, parts in inputs.items()}
+            stages = {n: joined([decode_frame(p) for p in parts]) for n, parts in inputs.items()}
             chunks = _chunks(request.chunks, self._node.name)
             return list(payloads(self._node.run(fragment, chunks, stages, cancel)))
 
@@ -109,11 +107,6 @@ async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[memoryview
     if missing:
         raise ProtocolError(f"a task did not get its input {missing[0]}")
     return inputs
-
-
-def _joined(parts: Sequence[memoryview]) -> pl.DataFrame:
-    frames = [decode_frame(part) for part in parts]
-    return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False)
 
 
 def _chunks(chunks: Iterable[TaskChunk], node: str) -> tuple[ChunkRef, ...]:

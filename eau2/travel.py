@@ -6,7 +6,7 @@ nodes. Comes in: frames in kernel form; goes out: buffers to send. Does not know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,3 +73,8 @@ def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
     """A frame in kernel form as payloads of a fit size."""
     for part in parts(kernel_table(frame)):
         yield part.num_rows, encode_table(part)
+
+
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all frames in order, without a copy. There is at least one frame."""
+    return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False)

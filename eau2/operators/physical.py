@@ -33,9 +33,6 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.TIMESTAMP: pl.Datetime("us"),
 }
 
-WIDEST_DECIMAL = 10**38 - 1
-"""The largest number that leaves as decimal128(38, 0)."""
-
 
 def kernel_dtype(type_: SqlType) -> pl.DataType:
     """The Polars dtype of a column of this type inside kernels."""

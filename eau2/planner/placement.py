@@ -6,8 +6,9 @@ order. Pure. Does not know: how a task travels, whether a node lives.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from eau2.catalog import ChunkRef
 from eau2.planner.physical import Source, Stage
@@ -48,34 +49,31 @@ def tasks(stage: Stage, run_rows: int, home: str) -> tuple[Task, ...]:
 
 def _neighbours(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
     """The chunks in their order, cut where the node changes or a run is full."""
-    runs: list[list[ChunkRef]] = []
-    for chunk in chunks:
-        if (
-            runs
-            and runs[-1][0].locations[0] == chunk.locations[0]
-            and _fits(runs[-1], chunk, run_rows)
-        ):
-            runs[-1].append(chunk)
-        else:
-            runs.append([chunk])
-    return runs
+    groups = groupby(chunks, key=lambda chunk: chunk.locations[0])
+    return [run for _, group in groups for run in _runs(group, run_rows)]
 
 
 def _together(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
     """The chunks of each node together; the nodes' first runs come before their second ones."""
-    of_node: dict[str, list[list[ChunkRef]]] = {}
+    of_node: dict[str, list[ChunkRef]] = {}
     for chunk in chunks:
-        runs = of_node.setdefault(chunk.locations[0], [])
-        if runs and _fits(runs[-1], chunk, run_rows):
-            runs[-1].append(chunk)
-        else:
-            runs.append([chunk])
-    rounds = zip_longest(*of_node.values())
+        of_node.setdefault(chunk.locations[0], []).append(chunk)
+    rounds = zip_longest(*(_runs(held, run_rows) for held in of_node.values()))
     return [run for turn in rounds for run in turn if run is not None]
 
 
-def _fits(run: list[ChunkRef], chunk: ChunkRef, run_rows: int) -> bool:
-    return sum(c.rows for c in run) + chunk.rows <= run_rows
+def _runs(chunks: Iterable[ChunkRef], run_rows: int) -> list[list[ChunkRef]]:
+    """The chunks of one node in runs of at most `run_rows` rows, or of a single chunk."""
+    runs: list[list[ChunkRef]] = []
+    rows = 0
+    for chunk in chunks:
+        if runs and rows + chunk.rows <= run_rows:
+            runs[-1].append(chunk)
+            rows += chunk.rows
+        else:
+            runs.append([chunk])
+            rows = chunk.rows
+    return runs
 
 
 def surviving(source: Source) -> tuple[ChunkRef, ...]:
