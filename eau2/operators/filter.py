@@ -12,7 +12,7 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, Expr
-from eau2.operators.lowering import lower_expr
+from eau2.operators.lowering import lower_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class Filter(Operator):
         return self.input.output
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
-        return inputs[0].filter(lower_expr(self.condition, lowering.diagnose))
+        return inputs[0].filter(lower_condition(self.condition, lowering.diagnose))

@@ -14,7 +14,7 @@ import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
 from eau2.errors import Error
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope
@@ -48,6 +48,20 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
             return _lower_in(expr, scope)
         case _:
             raise AssertionError(f"{type(expr).__name__} is no bound scalar expression")
+
+
+def lower_condition(expr: Expr, diagnose: bool = False) -> pl.Expr:
+    """The condition of a filter, which keeps no row for NULL.
+
+    So a part that is NULL decides the row as one that is false does: the parts after it that can
+    fail are not computed there. (In a value, NULL AND x must look at x.)
+    """
+    parts = conjuncts(expr)
+    scope = Scope(lower_expr, can_fail, diagnose)
+    sure = [scope.lower(part) for part in parts if not can_fail(part)]
+    guard = reduce(lambda a, b: a & b, (value.fill_null(False) for value in sure)) if sure else None
+    unsure = [lower_expr(part, diagnose, guard) for part in parts if can_fail(part)]
+    return reduce(lambda a, b: a & b, sure + unsure)
 
 
 def diagnosis(text: str) -> Error | None:
