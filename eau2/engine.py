@@ -126,7 +126,7 @@ class Engine:
             for statement in statements:
                 if answer is not None:
                     _ = answer.rows
-                if isinstance(statement, ast.Select):
+                if isinstance(statement, ast.Query):
                     plan = self.plan(statement, parameters)
                     prepared = self._cluster.prepare(plan)
                     if len(statements) == 1:
@@ -140,9 +140,9 @@ class Engine:
             raise ProgrammingError("there is no statement to run")
         return answer
 
-    def plan(self, select: ast.Select, parameters: Parameters | None = None) -> Plan:
+    def plan(self, query: ast.Query, parameters: Parameters | None = None) -> Plan:
         """The stages of a query, without running them."""
-        bound = bind(select, self._frames, parameters, datetime.now())
+        bound = bind(query, self._frames, parameters, datetime.now())
         return cut(self._optimized(bound), bound.names)
 
     def _optimized(
@@ -214,9 +214,9 @@ class Engine:
         return _table({name: [values[name.lower()]]})
 
     def _describe(
-        self, target: ast.TableExpression | ast.Select, parameters: Parameters | None
+        self, target: ast.TableExpression | ast.Query, parameters: Parameters | None
     ) -> Answer:
-        if not isinstance(target, ast.Select):
+        if not isinstance(target, ast.Query):
             star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
             target = ast.Select(target.span, (star,), target)
         bound = bind(target, self._frames, parameters, datetime.now())

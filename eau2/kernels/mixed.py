@@ -98,8 +98,8 @@ def _held(value: object) -> Iterator[Expr]:
             yield value
         case SortKey(expr=expr):
             yield expr
-        case AggregateCall(arg=Expr() as arg):
-            yield arg
+        case AggregateCall(exprs=exprs):
+            yield from exprs
         case tuple():
             for item in value:
                 yield from _held(item)

@@ -106,7 +106,7 @@ def bind(name: str, args: tuple[Expr, ...], distinct: bool = False) -> Aggregate
     if function in ("count", "count_star") and not args:
         if distinct:
             raise TypeMismatchError("DISTINCT is not applicable to count(*)")
-        return AggregateCall("count_star", None, types.BIGINT)
+        return AggregateCall("count_star", (), types.BIGINT)
     result = _RESULT_TYPES.get(function)
     if result is None:
         raise TypeMismatchError(f"{name} is not an aggregate of {len(args)} arguments")
@@ -116,7 +116,7 @@ def bind(name: str, args: tuple[Expr, ...], distinct: bool = False) -> Aggregate
     type_ = result(arg.type)
     if type_ is None:
         raise TypeMismatchError(f"{name} is not defined for {arg.type}")
-    return AggregateCall(function, arg, type_, distinct and function not in _WITHOUT_DISTINCT)
+    return AggregateCall(function, args, type_, distinct and function not in _WITHOUT_DISTINCT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ Value = bool | int | float | str | None
 LEANING_PARTS = 16
 """A chain of AND or OR of up to so many parts leans to the left."""
 
-JoinKind = OneOf["inner", "left", "right", "full", "cross", "semi", "anti"]
+JoinKind = OneOf[
+    "inner", "left", "right", "full", "cross", "semi", "anti", "mark", "single", "asof", "asof_left"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +149,118 @@ class InList(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateCall:
-    """An aggregate function applied to one argument (none for count(*)).
-
-    distinct: over the distinct values. wide: an integer or decimal sum is kept in 128 bits; False
-    only where statistics prove that 64 suffice. exponents: for float sums, the (lowest, highest)
-    binary exponents that the argument's finite, non-zero values can have, where statistics prove
-    them; None otherwise.
-    """
-
-    function: str
-    arg: Expr | None
-    type: SqlType
-    distinct: bool = False
-    wide: bool = True
-    exponents: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SortKey:
     """One ORDER BY key."""
 
     expr: Expr
     descending: bool = False
     nulls_last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateCall:
+    """An aggregate function applied to its arguments (none for count(*)).
+
+    distinct: over the distinct values. where: only rows for which it is true count (FILTER).
+    order: in which order rows are taken, where that shows; the binder makes it total. wide: an
+    integer or decimal sum is kept in 128 bits; False only where statistics prove that 64 suffice.
+    exponents: for float sums, the (lowest, highest) binary exponents that the argument's finite,
+    non-zero values can have, where statistics prove them; None otherwise.
+    """
+
+    function: str
+    args: tuple[Expr, ...]
+    type: SqlType
+    distinct: bool = False
+    where: Expr | None = None
+    order: tuple[SortKey, ...] = ()
+    wide: bool = True
+    exponents: tuple[int, int] | None = None
+
+    @property
+    def arg(self) -> Expr | None:
+        """The first argument, over which most aggregates run; None for count(*)."""
+        return self.args[0] if self.args else None
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """Every expression that the call reads."""
+        where = () if self.where is None else (self.where,)
+        return (*self.args, *where, *(key.expr for key in self.order))
+
+    def mapped(self, visit: Callable[[Expr], Expr]) -> AggregateCall:
+        """The same call with `visit` applied to each of its expressions."""
+        return replace(
+            self,
+            args=tuple(visit(arg) for arg in self.args),
+            where=None if self.where is None else visit(self.where),
+            order=tuple(replace(key, expr=visit(key.expr)) for key in self.order),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBound:
+    """One end of a window frame; the offset of "preceding" and "following" is an expression.
+
+    In ROWS and GROUPS frames it is a BIGINT, in RANGE frames of the type that is added to the key.
+    """
+
+    kind: OneOf[
+        "unbounded_preceding", "preceding", "current_row", "following", "unbounded_following"
+    ]
+    offset: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFrame:
+    """The rows around a row over which a window function runs."""
+
+    unit: OneOf["rows", "range", "groups"]
+    start: FrameBound
+    end: FrameBound
+    exclude: OneOf["no_others", "current_row", "group", "ties"] = "no_others"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCall:
+    """A window function, or an aggregate, over the rows of a frame; one value for each row.
+
+    frame: None for functions that look at the whole partition (row_number, rank, lag, ...).
+    ignore_nulls: rows whose first argument is NULL are passed over. where: only rows for which it
+    is true count (aggregates only).
+    """
+
+    function: str
+    args: tuple[Expr, ...]
+    type: SqlType
+    frame: WindowFrame | None = None
+    distinct: bool = False
+    where: Expr | None = None
+    ignore_nulls: bool = False
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """Every expression that the call reads."""
+        where = () if self.where is None else (self.where,)
+        ends = () if self.frame is None else (self.frame.start, self.frame.end)
+        offsets = (end.offset for end in ends if end.offset is not None)
+        return (*self.args, *where, *offsets)
+
+    def mapped(self, visit: Callable[[Expr], Expr]) -> WindowCall:
+        """The same call with `visit` applied to each of its expressions."""
+
+        def bound(end: FrameBound) -> FrameBound:
+            return end if end.offset is None else replace(end, offset=visit(end.offset))
+
+        frame = self.frame
+        if frame is not None:
+            frame = replace(frame, start=bound(frame.start), end=bound(frame.end))
+        return replace(
+            self,
+            args=tuple(visit(arg) for arg in self.args),
+            where=None if self.where is None else visit(self.where),
+            frame=frame,
+        )
 
 
 def ref(column: Column) -> ColumnRef:

@@ -17,6 +17,7 @@ from typing import Literal as OneOf
 
 import polars as pl
 
+from eau2.errors import InternalError
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr, JoinKind
@@ -82,6 +83,8 @@ class Join(Operator):
                 return pairing.pairs(left, right)
             case "semi" | "anti" if pairing.condition is None and not pairing.left_keys:
                 return _if_any(left, right, self.kind)
+            case "mark" | "single" | "asof" | "asof_left":
+                raise InternalError(f"a {self.kind} join reached the kernels")
             case kind if pairing.condition is None and pairing.left_keys:
                 return pairing.equi_join(left, right, kind)
         return self._join_by_row_numbers(left, right, pairing)

@@ -93,12 +93,18 @@ def column_names(columns: Iterator[Column]) -> Names:
 def aggregate_text(call: AggregateCall, names: Names | None = None) -> str:
     """The call much like SQL, with what statistics have proved about a sum behind it."""
     if call.arg is None:
-        return "count(*)"
+        inside = "*"
+    else:
+        inside = ", ".join(expr_text(arg, names) for arg in call.args)
+    if call.order:
+        inside += f" ORDER BY {', '.join(sort_key_text(key, names) for key in call.order)}"
+    where = "" if call.where is None else f" FILTER (WHERE {expr_text(call.where, names)})"
+    function = "count" if call.function == "count_star" else call.function
     distinct = "DISTINCT " if call.distinct else ""
     proved = "" if call.wide else " [64 bits]"
     if call.exponents is not None:
         proved += f" [exponents {call.exponents[0]} to {call.exponents[1]}]"
-    return f"{call.function}({distinct}{expr_text(call.arg, names)}){proved}"
+    return f"{function}({distinct}{inside}){where}{proved}"
 
 
 def sort_key_text(key: SortKey, names: Names | None = None) -> str:

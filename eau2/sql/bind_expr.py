@@ -309,8 +309,8 @@ def _aggregate(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     )
     args = tuple(bind_expr(argument, inner, depth) for argument in arguments)
     call = at(node.span, aggregates.bind, node.name, args, node.distinct)
-    if call.arg is not None:
-        check_bound(call.arg, node.span)
+    for arg in call.args:
+        check_bound(arg, node.span)
     return ref(env.aggregates.column(call, expression_text(node)))
 
 

@@ -45,7 +45,7 @@ class Source:
     ordered: bool
 
 
-BindQuery = Callable[[ast.Select, Context], Query]
+BindQuery = Callable[[ast.Query, Context], Query]
 
 
 def bind_from(node: ast.TableExpression | None, context: Context, bind_query: BindQuery) -> Source:
@@ -158,6 +158,8 @@ def _joined(clause: ast.JoinClause, left: Source, right: Source, context: Contex
         return _using(clause, names, left, right, scope)
     if clause.condition is None:
         return Source(Join("cross", *plans), scope, False)
+    if clause.kind == "positional":
+        raise NotSupportedError("POSITIONAL JOIN is not supported", span=clause.span)
     env = Environment(context, scope, refusal="aggregate functions are not allowed in ON")
     condition = bind_condition(clause.condition, env)
     return Source(_on(clause.kind, *plans, condition), scope, False)
@@ -233,6 +235,8 @@ def _using(
         covered = tables | frozenset(index + shift for index in right_tables)
         merged.append(MergedColumn(one.name, _merged(clause, one.expr, other.expr), covered))
     plans = (without_order(left.plan), without_order(right.plan))
+    if clause.kind == "positional":
+        raise NotSupportedError("POSITIONAL JOIN is not supported", span=clause.span)
     plan = Join(clause.kind, *plans, tuple(equalities))
     return Source(plan, scope.with_merged(tuple(merged)), False)
 

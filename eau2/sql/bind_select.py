@@ -15,7 +15,7 @@ from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.operators.expr import Column, ColumnRef, Expr, SortKey, ref
 from eau2.sql import ast, literals
 from eau2.sql.bind_expr import as_condition, bind_condition, bind_root
-from eau2.sql.bind_from import Query, Source, bind_from, without_order
+from eau2.sql.bind_from import BindQuery, Query, Source, bind_from, without_order
 from eau2.sql.environment import Aggregates, Alias, Context, Environment, Use
 from eau2.sql.logical import Aggregate, Filter, Limit, Logical, Project, Sort
 from eau2.sql.naming import expression_name, folded_minus
@@ -70,9 +70,9 @@ class _Select:
     aggregates: Aggregates
 
 
-def bind_select(node: ast.Select, context: Context) -> Query:
-    """The plan of a SELECT. Raises statement errors with spans."""
-    source = bind_from(node.source, context, bind_select)
+def bind_select(node: ast.Select, context: Context, bind_query: BindQuery) -> Query:
+    """The plan of a SELECT. bind_query binds those inside. Raises statement errors with spans."""
+    source = bind_from(node.source, context, bind_query)
     entries, aliases = _entries(node, source)
     shapes = Shapes()
     select = _Select(node, context, source, entries, aliases, shapes, Aggregates(context, shapes))

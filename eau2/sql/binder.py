@@ -1,6 +1,6 @@
 """ast and catalog to logical plan: what a statement means.
 
-Owns: `bind`, and the order of a whole result. Comes in: a parsed SELECT, the catalog, parameter
+Owns: `bind`, and the order of a whole result. Comes in: a parsed query, the catalog, parameter
 values, the time. Goes out: `Bound`, a well-formed logical plan with the names of its columns.
 Does not know: how plans are optimised or run. The clock is handed in.
 
@@ -18,7 +18,8 @@ from itertools import count
 from eau2.catalog import Catalog
 from eau2.config import LIMITS
 from eau2.sql import ast
-from eau2.sql.bind_select import bind_select, total_order
+from eau2.sql.bind_query import bind_query
+from eau2.sql.bind_select import total_order
 from eau2.sql.environment import Context
 from eau2.sql.logical import Logical, Sort
 
@@ -35,19 +36,19 @@ class Bound:
 
 
 def bind(
-    select: ast.Select,
+    query: ast.Query,
     catalog: Catalog,
     parameters: Mapping[int | str, object] | None = None,
     now: datetime | None = None,
 ) -> Bound:
-    """The logical plan of a SELECT.
+    """The logical plan of a query.
 
     parameters: values by position from 1, or by name. now: what current_date and now() give.
     Raises StatementError (with spans), and InputFileError for files in FROM.
     """
     context = Context(catalog, {} if parameters is None else parameters, now, count(1))
-    query = bind_select(select, context)
-    plan = query.plan
-    if not query.ordered:
+    bound = bind_query(query, context)
+    plan = bound.plan
+    if not bound.ordered:
         plan = Sort(plan, total_order((), plan.output), LIMITS.unordered_result_rows)
-    return Bound(plan, query.names)
+    return Bound(plan, bound.names)

@@ -67,8 +67,8 @@ def _node(node: Logical, made: dict[int, Column]) -> None:
             for column, call in aggregates:
                 if call.type != column.type:
                     raise _fail(node, f"c{column.id} has not the type of its aggregate")
-                if call.arg is not None:
-                    _expr(node, call.arg, visible)
+                for expr in call.exprs:
+                    _expr(node, expr, visible)
         case Join():
             _join(node, visible)
         case Sort(_, sort_keys, _):

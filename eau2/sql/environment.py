@@ -51,12 +51,13 @@ class Aggregates:
     context: Context
     shapes: Shapes
     calls: list[tuple[Column, AggregateCall]] = field(default_factory=list)
-    known: dict[tuple[str, bool, int | None], Column] = field(default_factory=dict)
+    known: dict[tuple[object, ...], Column] = field(default_factory=dict)
 
     def column(self, call: AggregateCall, name: str) -> Column:
         """The column that holds the result of `call`."""
-        shape = None if call.arg is None else self.shapes.of(call.arg)
-        key = (call.function, call.distinct, shape)
+        shapes = tuple(self.shapes.of(expr) for expr in call.exprs)
+        order = tuple((key.descending, key.nulls_last) for key in call.order)
+        key = (call.function, call.distinct, call.where is None, len(call.args), order, shapes)
         column = self.known.get(key)
         if column is None:
             column = self.context.column(name, call.type)

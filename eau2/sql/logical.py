@@ -4,7 +4,7 @@ Owns: the nodes and their invariants. Comes in: bound expressions. Goes out: to 
 Does not know: chunks, stages, nodes, Polars.
 
 Columns have statement-wide unique ids, so a rule can move an expression anywhere its columns are
-visible without renaming.
+visible without renaming. Plans that are read in several places are in sharing.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eau2.catalog import Frame
-from eau2.operators.expr import AggregateCall, Column, Expr, JoinKind, SortKey
+from eau2.operators.expr import (
+    AggregateCall,
+    Column,
+    Expr,
+    JoinKind,
+    SortKey,
+    Value,
+    WindowCall,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,11 @@ class Join(Logical):
 
     equalities: (left expression, right expression) of one type; NULL equals nothing, unless
     `null_safe`. condition: over both sides' columns; None is true. Outer kinds pad with NULLs;
-    semi and anti give left columns only.
+    semi and anti give left columns only. "mark" gives every left row once, with the BOOLEAN column
+    `mark` that says whether a pair holds it (never NULL). "single" is "left", but a left row that
+    belongs to two pairs is an error (a scalar subquery of several rows). "asof" pairs a left row
+    with the one right row that is nearest by `condition`, an inequality of two expressions, among
+    those with equal keys; "asof_left" keeps the others, padded.
     """
 
     kind: JoinKind
@@ -148,6 +160,10 @@ class Join(Logical):
     equalities: tuple[tuple[Expr, Expr], ...] = ()
     condition: Expr | None = None
     null_safe: bool = False
+    mark: Column | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.kind == "mark") == (self.mark is not None)
 
     @property
     def inputs(self) -> tuple[Logical, ...]:
@@ -157,6 +173,8 @@ class Join(Logical):
     def output(self) -> tuple[Column, ...]:
         if self.kind in ("semi", "anti"):
             return self.left.output
+        if self.mark is not None:
+            return (*self.left.output, self.mark)
         return self.left.output + self.right.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Join:
@@ -204,6 +222,195 @@ class Limit(Logical):
         return self.input.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Limit:
+        return replace(self, input=inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class DependentJoin(Logical):
+    """For each left row the rows of `right`, which may read the left row's columns.
+
+    Only the binder makes it, for subqueries and LATERAL; the rule `unnest` turns it into joins.
+    kind: "inner" and "left" (LATERAL), "semi", "anti", "mark", "single", as in Join. condition:
+    over both sides' columns.
+    """
+
+    kind: JoinKind
+    left: Logical
+    right: Logical
+    condition: Expr | None = None
+    mark: Column | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.kind == "mark") == (self.mark is not None)
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return (self.left, self.right)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        if self.kind in ("semi", "anti"):
+            return self.left.output
+        if self.mark is not None:
+            return (*self.left.output, self.mark)
+        return self.left.output + self.right.output
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> DependentJoin:
+        return replace(self, left=inputs[0], right=inputs[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Logical):
+    """The input's rows with one more column for each call; calls of one partitioning and order.
+
+    order: the keys that were written; rows equal in them are peers. ties: keys that make the order
+    total up to rows that cannot be told apart; they decide between peers where a function must
+    choose (row_number, lag, ROWS frames, ...), and are empty when the input's own order does.
+    """
+
+    input: Logical
+    partition: tuple[Expr, ...]
+    order: tuple[SortKey, ...]
+    ties: tuple[SortKey, ...]
+    calls: tuple[tuple[Column, WindowCall], ...]
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return (self.input,)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.input.output + tuple(column for column, _ in self.calls)
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> Window:
+        return replace(self, input=inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Union(Logical):
+    """The rows of all inputs, one after the other (UNION ALL).
+
+    columns: new ones; each input has as many, of the same types, in the same order.
+    """
+
+    parts: tuple[Logical, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return self.parts
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> Union:
+        return replace(self, parts=inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Expand(Logical):
+    """Every row once for each grouping set: what GROUPING SETS, ROLLUP and CUBE group over.
+
+    keys: (new column, expression over the input); in the copy for a set, the keys that are not in
+    it are NULL. sets: positions in `keys`. grouping: a new BIGINT column that numbers the sets. All
+    input columns pass through, unchanged in every copy.
+    """
+
+    input: Logical
+    keys: tuple[tuple[Column, Expr], ...]
+    sets: tuple[tuple[int, ...], ...]
+    grouping: Column
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return (self.input,)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return (*self.input.output, *(column for column, _ in self.keys), self.grouping)
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> Expand:
+        return replace(self, input=inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Logical):
+    """Constant rows, in this order: VALUES. Values are physical, as in Literal."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Series(Logical):
+    """The numbers start, start + step, ... before `stop`: range and generate_series as tables.
+
+    column: BIGINT, or TIMESTAMP with all three in microseconds.
+    """
+
+    column: Column
+    start: int
+    stop: int
+    step: int
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return (self.column,)
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest(Logical):
+    """Each input row once for every element of its lists; shorter lists are padded with NULL.
+
+    items: (new column, expression that gives a list). A row whose lists are all empty or NULL gives
+    none; with `outer` it gives one of NULLs. ordinality: a new BIGINT column that counts from 1.
+    """
+
+    input: Logical
+    items: tuple[tuple[Column, Expr], ...]
+    ordinality: Column | None = None
+    outer: bool = False
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return (self.input,)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        own = tuple(column for column, _ in self.items)
+        last = () if self.ordinality is None else (self.ordinality,)
+        return self.input.output + own + last
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> Unnest:
+        return replace(self, input=inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Logical):
+    """Some of the input's rows, the same ones whenever `seed` is the same.
+
+    Either each row with probability `fraction`, or `count` rows.
+    """
+
+    input: Logical
+    fraction: float | None
+    count: int | None
+    seed: int
+
+    @property
+    def inputs(self) -> tuple[Logical, ...]:
+        return (self.input,)
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.input.output
+
+    def with_inputs(self, inputs: tuple[Logical, ...]) -> Sample:
         return replace(self, input=inputs[0])
 
 

@@ -103,7 +103,7 @@ def table(node: ast.TableExpression) -> str:
             text = quoted(name)
         case ast.TableFile(path=path):
             text = string(path)
-        case ast.DerivedTable(query=query):
+        case ast.DerivedTable(query=ast.Select() as query):
             text = f"({select(query)})"
         case _:
             raise AssertionError(f"no SQL for {type(node).__name__}")

@@ -51,7 +51,7 @@ BAD: list[Logical] = [
     Project(SCAN, ((Column(1, "a", VARCHAR), ref(S)),)),
     Project(SCAN, ((Column(9, "x", INTEGER), Case(INTEGER, ((ref(A), ref(A)),), ref(A))),)),
     Project(SCAN, ((Column(9, "x", INTEGER), Case(INTEGER, ((TRUE, ref(A)),), ref(S))),)),
-    Aggregate(SCAN, (), ((Column(9, "n", INTEGER), AggregateCall("count_star", None, BIGINT)),)),
+    Aggregate(SCAN, (), ((Column(9, "n", INTEGER), AggregateCall("count_star", (), BIGINT)),)),
     Join("cross", SCAN, SCAN),
     Join("cross", SCAN, OTHER, (), TRUE),
     Join("inner", SCAN, OTHER, ((ColumnRef(INTEGER, 3), ref(A)),)),

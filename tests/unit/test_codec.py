@@ -78,9 +78,11 @@ ITEMS = st.lists(st.tuples(COLUMNS, EXPRS), max_size=3).map(tuple)
 CALLS = st.builds(
     AggregateCall,
     st.sampled_from(["sum", "count"]),
-    st.none() | EXPRS,
+    st.lists(EXPRS, max_size=2).map(tuple),
     TYPES,
     st.booleans(),
+    st.none() | EXPRS,
+    SORT_KEYS,
     st.booleans(),
     st.none() | st.tuples(st.integers(-1074, 1024), st.integers(-1074, 1024)),
 )

@@ -191,7 +191,7 @@ def test_a_count_keeps_the_rows_and_reads_the_narrowest_column() -> None:
     builder = Builder()
     scan = builder.scan("t", a=(BIGINT, [1, 2]), b=(INTEGER, [1, 2]), c=(VARCHAR, ["x", "y"]))
     number = builder.column("n", BIGINT)
-    counted = Aggregate(scan, (), ((number, AggregateCall("count_star", None, BIGINT)),))
+    counted = Aggregate(scan, (), ((number, AggregateCall("count_star", (), BIGINT)),))
     pruned = prune_columns(counted)
     assert scanned(pruned) == [["b"]]
     assert builder.run(pruned).item() == 2
@@ -204,7 +204,7 @@ def test_a_global_aggregate_of_which_nothing_is_needed_keeps_its_row() -> None:
         scan,
         (),
         tuple(
-            (builder.column(name, BIGINT), AggregateCall("count", value(scan, "a"), BIGINT))
+            (builder.column(name, BIGINT), AggregateCall("count", (value(scan, "a"),), BIGINT))
             for name in ("n", "m")
         ),
     )

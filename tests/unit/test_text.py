@@ -115,8 +115,8 @@ def test_names_that_two_columns_share_have_ids() -> None:
 def test_a_whole_tree() -> None:
     total = Column(5, "total", types.HUGEINT)
     rows = Column(6, "rows", types.BIGINT)
-    sum_b = AggregateCall("sum", ref(B), types.HUGEINT, wide=False)
-    calls = ((total, sum_b), (rows, AggregateCall("count_star", None, types.BIGINT)))
+    sum_b = AggregateCall("sum", (ref(B),), types.HUGEINT, wide=False)
+    calls = ((total, sum_b), (rows, AggregateCall("count_star", (), types.BIGINT)))
     scan = Filter(ScanChunks((A, B), ("a", "bee")), call("<", ref(A), ref(B)))
     join = Join("left", scan, StageInput(3, (S,)), ((ref(S), ref(S)),), call(">", ref(B), ONE))
     final = FinalAggregate(PartialAggregate(join, ((A, ref(A)),), calls), (A,), calls)
@@ -146,6 +146,6 @@ def test_small_trees() -> None:
     assert to_text(null_safe).startswith("Join semi on a IS NOT DISTINCT FROM b\n")
     merged = FinalAggregate(StageInput(1, ()), (), (), merged=True)
     assert to_text(merged) == "FinalAggregate (merged)\n  Stage 1"
-    exact = AggregateCall("sum", ref(A), types.DOUBLE, distinct=True, exponents=(-3, 5))
+    exact = AggregateCall("sum", (ref(A),), types.DOUBLE, distinct=True, exponents=(-3, 5))
     text = to_text(FinalAggregate(NoRows((A,)), (), ((B, exact),)))
     assert text.startswith("FinalAggregate: b := sum(DISTINCT a) [exponents -3 to 5]\n")

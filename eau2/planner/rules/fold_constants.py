@@ -64,10 +64,7 @@ def _expressions(node: Logical) -> Logical:
             return replace(
                 node,
                 keys=tuple((column, simplified(expr)) for column, expr in keys),
-                aggregates=tuple(
-                    (column, call if call.arg is None else replace(call, arg=simplified(call.arg)))
-                    for column, call in aggregates
-                ),
+                aggregates=tuple((column, call.mapped(simplified)) for column, call in aggregates),
             )
         case Join(equalities=equalities, condition=condition):
             return replace(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from eau2.operators.expr import (
     Column,
@@ -47,13 +46,13 @@ def _visit(node: Logical) -> Logical:
 
 def _into_aggregate(node: Aggregate, inner: Project) -> Logical:
     exprs = [expr for _, expr in node.keys]
-    exprs += [call.arg for _, call in node.aggregates if call.arg is not None]
+    exprs += [expr for _, call in node.aggregates for expr in call.exprs]
     mapping = _inlined(inner, exprs)
     if mapping is None:
         return node
     keys = tuple((column, substitute(expr, mapping)) for column, expr in node.keys)
     aggregates = tuple(
-        (column, call if call.arg is None else replace(call, arg=substitute(call.arg, mapping)))
+        (column, call.mapped(lambda expr: substitute(expr, mapping)))
         for column, call in node.aggregates
     )
     return _visit(Aggregate(inner.input, keys, aggregates))

@@ -129,7 +129,7 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
     if call.arg is None:
         return call
     arg, interval = proven(call.arg, known)
-    call = replace(call, arg=arg)
+    call = replace(call, args=(arg, *call.args[1:]))
     if call.function not in ("sum", "avg"):
         return call
     if arg.type.is_float:

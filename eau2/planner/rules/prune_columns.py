@@ -94,7 +94,7 @@ def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:
     if not aggregates and not plan.keys:
         aggregates = plan.aggregates[:1]
     wanted = _read(expr for _, expr in plan.keys)
-    wanted |= _read(call.arg for _, call in aggregates if call.arg is not None)
+    wanted |= _read(expr for _, call in aggregates for expr in call.exprs)
     return replace(plan, input=_prune(plan.input, wanted), aggregates=aggregates)
 
 

@@ -77,7 +77,7 @@ def _over_distinct(node: Aggregate, arg: Expr, items: list[Item], ids: Iterator[
     return Aggregate(
         distinct,
         tuple((column, ref(new)) for (column, _), (new, _) in zip(node.keys, keys, strict=True)),
-        tuple((column, replace(call, arg=ref(value))) for column, call in items),
+        tuple((column, replace(call, args=(ref(value), *call.args[1:]))) for column, call in items),
     )
 
 
