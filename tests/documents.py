@@ -26,7 +26,16 @@ DOCUMENTS = tuple(
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 ROOMS = (
-    *("", "sql", "planner", "planner/rules", "kernels", "operators", "operators/functions"),
+    *(
+        "",
+        "sql",
+        "sql/ast",
+        "planner",
+        "planner/rules",
+        "kernels",
+        "operators",
+        "operators/functions",
+    ),
     *("kv", "kv/ingest", "net"),
 )
 """The folders of the package, in the order in which the map shows them."""
