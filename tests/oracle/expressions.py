@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Protocol
 
 from tests.oracle.query import Expr
 from tests.oracle.tables import STRINGS, Family
@@ -24,10 +25,21 @@ from tests.oracle.vocabulary import (
 )
 
 
+class Subqueries(Protocol):
+    """Where subqueries come from; None when it is enough of them."""
+
+    def scalar(self, family: Family, outer: Sequence[Expr]) -> Expr | None:
+        """A subquery that is a value of a family."""
+
+    def predicate(self, outer: Sequence[Expr]) -> Expr | None:
+        """EXISTS, IN, ANY, ALL."""
+
+
 class Expressions:
     """Draws expressions whose columns come from `leaves`.
 
     samples: constants that occur in the tables. daring: the share of arithmetic that may overflow.
+    subqueries: where they may stand.
     """
 
     def __init__(
@@ -36,11 +48,13 @@ class Expressions:
         leaves: Sequence[Expr],
         samples: Mapping[Family, Sequence[str]] | None = None,
         daring: float = 0.06,
+        subqueries: Subqueries | None = None,
     ) -> None:
         self.random = random
         self.exact = [leaf for leaf in leaves if leaf.exact]
         self.samples = samples or {}
         self.daring = daring
+        self.subqueries = subqueries
 
     def any_family(self) -> Family:
         """A family, mostly one that a leaf has."""
@@ -93,6 +107,10 @@ class Expressions:
         """An expression of a family, at most `depth` calls deep."""
         if depth <= 0 or self.random.random() < 0.25:
             return self.leaf(family, tame)
+        if self.subqueries is not None and self.random.random() < 0.12:
+            found = self.subqueries.scalar(family, self.exact)
+            if found is not None:
+                return found
         if self.random.random() < 0.2:
             return self.conditional(family, depth, tame)
         if family == "int" and self.random.random() < 0.15:
@@ -381,6 +399,10 @@ class Expressions:
 
     def condition(self, depth: int) -> Expr:
         """A predicate."""
+        if self.subqueries is not None and self.random.random() < 0.3:
+            found = self.subqueries.predicate(self.exact)
+            if found is not None:
+                return found
         choice = self.random.randrange(16)
         family = self.any_family()
         negation = self.random.choice(("", "", "NOT "))

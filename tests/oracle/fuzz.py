@@ -24,15 +24,20 @@ from random import Random
 import pyarrow as pa
 
 from eau2.engine import rule_names
+from tests.oracle.analytics import random_statement
 from tests.oracle.compare import difference, rows_of, show
 from tests.oracle.queries import random_query
-from tests.oracle.query import Expr, Item, Query, smaller
+from tests.oracle.query import Compound, Expr, Item, Statement
+from tests.oracle.shrink import smaller
 from tests.oracle.sides import Answer, DuckSide, EauSide, NodesSide, Refusal, Setup, Side
 from tests.oracle.tables import Table, random_tables
 
 BATCH_QUERIES = 50
 CHUNK_ROWS = (1, 2, 3, 7, None)
 TASK_ROWS = (1, 6, None)
+
+ANALYTIC = 0.6
+"""The share of batches that draw from the whole of SELECT; the others have simple queries."""
 
 MakeSide = Callable[[tuple[Table, ...], Setup], Side]
 
@@ -58,7 +63,7 @@ class Case:
 
     tables: tuple[Table, ...]
     setup: Setup
-    query: Query
+    query: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Tally:
             self.differences.append((case, verdict))
 
 
-def judge(query: Query, tables: tuple[Table, ...], expected: Answer, actual: Answer) -> Verdict:
+def judge(query: Statement, tables: tuple[Table, ...], expected: Answer, actual: Answer) -> Verdict:
     """Compare DuckDB's answer with the other's."""
     if isinstance(actual, Refusal):
         if actual.fault == "bug":
@@ -124,7 +129,7 @@ def judge(query: Query, tables: tuple[Table, ...], expected: Answer, actual: Ans
     return Verdict("different", words.split(" ")[0].split("_")[0], words)
 
 
-def as_written(query: Query, tables: tuple[Table, ...]) -> Answer:
+def as_written(query: Statement, tables: tuple[Table, ...]) -> Answer:
     """eau2's answer with every rule of its optimiser off."""
     side = EauSide(
         tables, Setup(), settings=[f"SET optimizer.{name} = off" for name in rule_names()]
@@ -135,7 +140,7 @@ def as_written(query: Query, tables: tuple[Table, ...]) -> Answer:
         side.close()
 
 
-def unoptimized(query: Query, tables: tuple[Table, ...]) -> Answer:
+def unoptimized(query: Statement, tables: tuple[Table, ...]) -> Answer:
     """DuckDB's answer without its optimiser."""
     side = DuckSide(tables, optimizer=False)
     try:
@@ -155,7 +160,7 @@ def unguarded(expr: Expr) -> Iterator[Expr]:
             yield from unguarded(part)
 
 
-def constants(query: Query) -> Iterator[Expr]:
+def constants(query: Statement) -> Iterator[Expr]:
     """The parts of a query, of its conditions too, that name no column and no CASE guards."""
     for expr in query.expressions():
         for part in unguarded(expr):
@@ -163,7 +168,7 @@ def constants(query: Query) -> Iterator[Expr]:
                 yield part
 
 
-def depends_on_evaluation(query: Query, tables: tuple[Table, ...]) -> bool:
+def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
     """Whether DuckDB raises for the query's data when it is made to compute more of it."""
     side = DuckSide(tables, optimizer=False)
     try:
@@ -173,6 +178,8 @@ def depends_on_evaluation(query: Query, tables: tuple[Table, ...]) -> bool:
             answer = side.run(f"SELECT {part.sql}")
             if isinstance(answer, Refusal) and answer.fault == "data":
                 return True
+        if isinstance(query, Compound):
+            return False
         for item in query.items:
             for part in unguarded(item.expr):
                 alone = replace(
@@ -198,8 +205,9 @@ def cases(seed: int | str, batch: int, queries: int = BATCH_QUERIES) -> Iterator
     chunk_rows, task_rows = random.choice(CHUNK_ROWS), random.choice(TASK_ROWS)
     setup = Setup(chunk_rows, task_rows, streaming=random.random() < 0.3)
     daring = random.choice((0.02, 0.05, 0.2, 0.8))
+    draw = random_statement if random.random() < ANALYTIC else random_query
     for _ in range(queries):
-        yield Case(tables, setup, random_query(random, tables, daring))
+        yield Case(tables, setup, draw(random, tables, daring))
 
 
 def run_cases(batch: Iterable[Case], make: MakeSide = eau_side) -> Iterator[tuple[Case, Verdict]]:

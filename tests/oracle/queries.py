@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from tests.oracle.expressions import Expressions
+from tests.oracle.expressions import Expressions, Subqueries
 from tests.oracle.query import Derived, Expr, Item, Joined, Named, Order, Query, Source
 from tests.oracle.tables import Column, Family, Table, literal
 from tests.oracle.vocabulary import NUMBERS
@@ -49,10 +49,11 @@ class Queries:
         self.aliases = 0
         self.samples = samples(tables)
         self.daring = daring
+        self.subqueries: Subqueries | None = None
 
     def over(self, leaves: Sequence[Expr]) -> Expressions:
         """Expressions over these leaves."""
-        return Expressions(self.random, leaves, self.samples, self.daring)
+        return Expressions(self.random, leaves, self.samples, self.daring, self.subqueries)
 
     def query(self) -> Query:
         """One query."""
@@ -146,6 +147,8 @@ class Queries:
     def shared_columns(self, left: Scope, right: Scope) -> list[str]:
         """The names that two plain tables have in common; NATURAL joins on all of them."""
         if not isinstance(left.source, Named) or not isinstance(right.source, Named):
+            return []
+        if not left.tables or not right.tables:
             return []
         right_names = {column.name for column in right.tables[0][1].columns}
         names = [column.name for column in left.tables[0][1].columns]

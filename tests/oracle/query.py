@@ -1,20 +1,20 @@
-"""Queries as trees of typed text, their SQL, and every smaller query next to one.
+"""Queries as trees of typed text.
 
-Owns: `Expr`, `Source`, `Query`, how they are written, and `smaller`, the steps of minimisation.
-Does not know: how queries are drawn or answered.
+Owns: `Expr`, `Source`, `Query`, `Compound`, how they are written. Does not know: how queries are
+drawn, made smaller or answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.oracle.tables import Family
 
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """An expression: text with sub-expressions in it.
+    """An expression: text with sub-expressions and subqueries in it.
 
     exact: both engines must give the same bits (false for float sums and logarithms). tame: its
     values are small, so that arithmetic over it seldom overflows. narrow: it may have a type that
@@ -22,7 +22,7 @@ class Expr:
     """
 
     family: Family
-    parts: tuple[str | Expr, ...]
+    parts: tuple[str | Expr | Statement, ...]
     exact: bool = True
     tame: bool = True
     narrow: bool = False
@@ -92,13 +92,14 @@ class Named:
 class Derived:
     """A query in FROM."""
 
-    query: Query
+    query: Statement
     alias: str
+    lateral: bool = False
 
     @property
     def sql(self) -> str:
         """The source as SQL."""
-        return f"({self.query.sql}) AS {self.alias}"
+        return f"{'LATERAL ' if self.lateral else ''}({self.query.sql}) AS {self.alias}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,22 @@ Source = Named | Derived | Joined
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """A table of WITH. A recursive one is written out whole in `text`."""
+
+    name: str
+    query: Statement | None
+    text: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The definition as SQL."""
+        return self.text if self.query is None else f"{self.name} AS ({self.query.sql})"
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A SELECT."""
+    """A SELECT. `grouping` is how the keys are grouped by: with an {} for them, or empty."""
 
     items: tuple[Item, ...]
     source: Source | None
@@ -138,20 +153,29 @@ class Query:
     limit: int | None = None
     offset: int | None = None
     distinct: bool = False
+    distinct_on: tuple[Expr, ...] = ()
+    grouping: str = ""
+    qualify: Expr | None = None
+    tables: tuple[Common, ...] = ()
 
     @property
     def sql(self) -> str:
         """The query as SQL."""
-        text = "SELECT " + ("DISTINCT " if self.distinct else "")
+        text = with_clause(self.tables) + "SELECT " + ("DISTINCT " if self.distinct else "")
+        if self.distinct_on:
+            text += f"DISTINCT ON ({', '.join(expr.sql for expr in self.distinct_on)}) "
         text += ", ".join(item.sql for item in self.items)
         if self.source is not None:
             text += f" FROM {self.source.sql}"
         if self.where is not None:
             text += f" WHERE {self.where.sql}"
         if self.group:
-            text += " GROUP BY " + ", ".join(key.sql for key in self.group)
+            keys = ", ".join(key.sql for key in self.group)
+            text += " GROUP BY " + (self.grouping.format(keys) if self.grouping else keys)
         if self.having is not None:
             text += f" HAVING {self.having.sql}"
+        if self.qualify is not None:
+            text += f" QUALIFY {self.qualify.sql}"
         if self.order:
             text += " ORDER BY " + ", ".join(key.sql for key in self.order)
         if self.limit is not None:
@@ -163,7 +187,8 @@ class Query:
     def expressions(self) -> Iterator[Expr]:
         """All expressions of the query and of the queries in its FROM."""
         yield from (item.expr for item in self.items)
-        yield from (expr for expr in (self.where, self.having) if expr is not None)
+        conditions = (self.where, self.having, self.qualify)
+        yield from (expr for expr in conditions if expr is not None)
         yield from self.group
         sources = [self.source]
         while sources:
@@ -186,89 +211,47 @@ class Query:
         return tuple(prefix)
 
 
-CONSTANTS: dict[Family, tuple[str, ...]] = {
-    "bool": ("true", "NULL::BOOLEAN"),
-    "int": ("1", "NULL::INTEGER"),
-    "dec": ("1.5", "NULL::DECIMAL(9,2)"),
-    "float": ("1e0", "NULL::DOUBLE"),
-    "str": ("'a'", "NULL::VARCHAR"),
-    "date": ("DATE '2020-01-31'",),
-    "ts": ("TIMESTAMP '2020-01-31 10:00:00'",),
-}
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """Two queries and what stands between them: UNION ALL, EXCEPT, ..."""
+
+    left: Statement
+    word: str
+    right: Statement
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    tables: tuple[Common, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The query as SQL."""
+        text = f"{with_clause(self.tables)}({self.left.sql}) {self.word} ({self.right.sql})"
+        if self.order:
+            text += " ORDER BY " + ", ".join(key.sql for key in self.order)
+        return text if self.limit is None else f"{text} LIMIT {self.limit}"
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The result's columns: named by the left side."""
+        return self.left.items
+
+    @property
+    def ordered_prefix(self) -> tuple[int, ...]:
+        """The result's columns that are the first ORDER BY keys."""
+        return tuple(key.position for key in self.order if key.position is not None)
+
+    def expressions(self) -> Iterator[Expr]:
+        """All expressions of both sides."""
+        yield from self.left.expressions()
+        yield from self.right.expressions()
 
 
-def smaller_exprs(expr: Expr) -> Iterator[Expr]:
-    """Simpler expressions of the same family: a constant, a part, or one part made simpler."""
-    if not expr.children:
-        if len(expr.sql) > 30:
-            return
-        yield from (
-            Expr(expr.family, (text,))
-            for text in CONSTANTS[expr.family]
-            if len(text) < len(expr.sql)
-        )
-        return
-    for text in CONSTANTS[expr.family]:
-        if text != expr.sql:
-            yield Expr(expr.family, (text,))
-    stack = list(expr.children)
-    while stack:
-        part = stack.pop(0)
-        if part.family == expr.family:
-            yield part
-        stack.extend(part.children)
-    for index, old in enumerate(expr.parts):
-        if isinstance(old, Expr):
-            for new in smaller_exprs(old):
-                yield replace(expr, parts=(*expr.parts[:index], new, *expr.parts[index + 1 :]))
+Statement = Query | Compound
 
 
-def smaller_sources(source: Source) -> Iterator[Source]:
-    """Simpler FROM clauses."""
-    match source:
-        case Derived():
-            yield from (replace(source, query=query) for query in smaller(source.query))
-        case Joined():
-            yield source.left
-            yield source.right
-            yield from (replace(source, left=left) for left in smaller_sources(source.left))
-            yield from (replace(source, right=right) for right in smaller_sources(source.right))
-            if source.on is not None:
-                yield from (replace(source, on=on) for on in smaller_exprs(source.on))
-            if len(source.using) > 1:
-                yield from (replace(source, using=(name,)) for name in source.using)
-        case Named():
-            return
-
-
-def smaller(query: Query) -> Iterator[Query]:
-    """Every query one step simpler. Some are not valid; both engines then refuse them."""
-    if isinstance(query.source, Derived):
-        yield query.source.query
-    for index in range(len(query.items)):
-        if len(query.items) > 1 and not query.ordered_prefix:
-            yield replace(query, items=(*query.items[:index], *query.items[index + 1 :]))
-    if query.limit is not None or query.offset is not None:
-        yield replace(query, limit=None, offset=None)
-        if query.limit is not None and query.offset is not None:
-            yield replace(query, offset=None)
-    elif query.order:
-        yield replace(query, order=())
-        for index in range(len(query.order)):
-            yield replace(query, order=(*query.order[:index], *query.order[index + 1 :]))
-    if query.distinct:
-        yield replace(query, distinct=False)
-    if query.having is not None:
-        yield replace(query, having=None)
-        yield from (replace(query, having=having) for having in smaller_exprs(query.having))
-    if query.where is not None:
-        yield replace(query, where=None)
-        yield from (replace(query, where=where) for where in smaller_exprs(query.where))
-    for index in range(len(query.group)):
-        yield replace(query, group=(*query.group[:index], *query.group[index + 1 :]))
-    if query.source is not None:
-        yield from (replace(query, source=source) for source in smaller_sources(query.source))
-    for index, item in enumerate(query.items):
-        for expr in smaller_exprs(item.expr):
-            new = replace(item, expr=expr)
-            yield replace(query, items=(*query.items[:index], new, *query.items[index + 1 :]))
+def with_clause(tables: tuple[Common, ...]) -> str:
+    """WITH and its tables, in front of a query."""
+    if not tables:
+        return ""
+    recursive = "RECURSIVE " if any(table.query is None for table in tables) else ""
+    return f"WITH {recursive}{', '.join(table.sql for table in tables)} "
