@@ -12,8 +12,9 @@ is here at a time: a node whose turn has not come, or whose rows nobody takes, w
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -38,7 +39,17 @@ from eau2.planner.schedule import (
     TaskDone,
     TaskFailed,
 )
-from eau2.travel import Input, Remote, RemoteTask, Report, Running, encoded, joined
+from eau2.travel import (
+    Ended,
+    Input,
+    Remote,
+    RemoteTask,
+    Report,
+    Running,
+    TaskReport,
+    encoded,
+    joined,
+)
 
 _WINDOW_PER_NODE = 2
 """Tasks of a stage that a node has at once: one runs while the other's rows travel."""
@@ -75,13 +86,18 @@ class Cluster:
         return Prepared(plan, placed, {s.id: encode_fragment(s.root) for s in plan.stages})
 
     def stream(
-        self, prepared: Prepared, cancel: Cancel | None = None, query: str = ""
+        self,
+        prepared: Prepared,
+        cancel: Cancel | None = None,
+        query: str = "",
+        observe: Callable[[TaskReport], None] | None = None,
     ) -> Generator[pl.DataFrame, None, None]:
         """The rows of the result in order, one frame at least; closing it ends the query.
 
-        Raises what the failing task raised, CancelledError, DeadlineError.
+        observe: is told of every task that has ended. Raises what the failing task raised,
+        CancelledError, DeadlineError.
         """
-        run = _Run(self, prepared, cancel or Cancel(), query)
+        run = _Run(self, prepared, cancel or Cancel(), query, observe)
         try:
             yield from run.rows()
         finally:
@@ -90,10 +106,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Rows of a task, perhaps as they travelled; None when there are no more."""
+    """Rows of a task, perhaps as they travelled; at its end how long it took."""
 
     task: Task
-    rows: pl.DataFrame | memoryview | None
+    rows: pl.DataFrame | memoryview | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +123,21 @@ class _Broken:
 class _Run:
     """One query under way. For the caller's thread, but for what is reported to it."""
 
-    def __init__(self, cluster: Cluster, prepared: Prepared, cancel: Cancel, query: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        prepared: Prepared,
+        cancel: Cancel,
+        query: str,
+        observe: Callable[[TaskReport], None] | None,
+    ) -> None:
         self._home = cluster.home
         self._peers = cluster.peers
         self._prepared = prepared
         self._cancel = cancel
         self._query = query
+        self._observe = observe
+        self._given: dict[tuple[int, int], tuple[int, int]] = {}
         self._stages: dict[int, Stage] = {stage.id: stage for stage in prepared.plan.stages}
         self._open = set(self._stages)
         self._last = prepared.plan.stages[-1].id
@@ -180,6 +205,7 @@ class _Run:
         stage = self._stages[task.stage]
         inputs = {number: self._results[number] for number in stage.inputs}
         self._cancel.check()
+        start = time.perf_counter()
         try:
             rows = self._home.run(
                 self._prepared.fragments[stage.id], task.chunks, inputs, self._cancel_home
@@ -188,7 +214,7 @@ class _Run:
             self._events.put(_Broken(task, error))
             return
         self._events.put(_Part(task, rows))
-        self._events.put(_Part(task, None))
+        self._events.put(_Part(task, Ended(time.perf_counter() - start)))
 
     def _send(self, task: Task) -> None:
         if self._peers is None:
@@ -216,7 +242,7 @@ class _Run:
     def _report(self, task: Task) -> Report:
         """What a task on another node reports to. Called on the network's thread."""
 
-        def report(said: memoryview | Exception | None) -> None:
+        def report(said: memoryview | Exception | Ended) -> None:
             if not isinstance(said, Exception):
                 self._events.put(_Part(task, said))
                 return
@@ -241,8 +267,9 @@ class _Run:
         task = event.task
         parts = self._parts.setdefault(task.stage, {}).setdefault(task.number, [])
         match event:
-            case _Part(rows=None):
+            case _Part(rows=Ended(seconds)):
                 self._running.pop((task.stage, task.number), None)
+                self._tell(task, seconds)
                 if task.stage == self._last:
                     self._ended.add(task.number)
                 else:
@@ -250,12 +277,34 @@ class _Run:
                     self._instructions.extend(self._schedule.handle(done))
             case _Part(rows=pl.DataFrame() as rows):
                 parts.append(rows)
+                self._count(task, rows, None)
             case _Part(rows=memoryview() as payload):
                 # Read here and not on the loop, which has others to serve.
                 parts.append(decode_frame(payload))
+                self._count(task, parts[-1], len(payload))
             case _Broken(error=error):
                 self._running.pop((task.stage, task.number), None)
                 self._instructions.extend(self._schedule.handle(TaskFailed(task, error)))
+
+    def _count(self, task: Task, rows: pl.DataFrame, size: int | None) -> None:
+        """Take note of rows that have come, where somebody wants to know."""
+        if self._observe is not None:
+            key = (task.stage, task.number)
+            count, total = self._given.get(key, (0, 0))
+            more = int(rows.estimated_size()) if size is None else size
+            self._given[key] = (count + rows.height, total + more)
+
+    def _tell(self, task: Task, seconds: float) -> None:
+        """Tell the observer that a task has ended."""
+        if self._observe is None:
+            return
+        rows, size = self._given.get((task.stage, task.number), (0, 0))
+        node = self._home.name if self._is_home(task) else task.node
+        read = sum(chunk.bytes for chunk in task.chunks)
+        chunks = len(task.chunks)
+        self._observe(
+            TaskReport(task.stage, task.number, node, chunks, task.rows, read, rows, size, seconds)
+        )
 
     def _next_rows(self) -> Iterator[pl.DataFrame]:
         """What has come of the result and follows what was given."""

@@ -14,12 +14,14 @@ Comes in: text and parameters. Goes out: an `Answer`. Does not know: files, Pola
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
+from eau2.analyze import analyzed
 from eau2.catalog import NOT_STORED, Catalog
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
@@ -41,7 +43,7 @@ from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
 from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
-from eau2.travel import joined
+from eau2.travel import TaskReport, joined
 from eau2.types import VARCHAR
 
 Parameters = Mapping[int | str, object]
@@ -132,6 +134,9 @@ class Engine:
                     if len(statements) == 1:
                         self._keep(key, prepared)
                     answer = self._answer(prepared, cancel, query)
+                elif isinstance(statement, ast.Explain) and statement.analyze:
+                    plan = self.plan(statement.query, parameters)
+                    answer = self._analyzed(plan, cancel, query)
                 else:
                     answer = self._other(statement, parameters)
         except StatementError as error:
@@ -155,6 +160,16 @@ class Engine:
         plan = prepared.plan
         batches = self._cluster.stream(prepared, cancel, query)
         return Answer(batches, plan.columns, plan.names)
+
+    def _analyzed(self, plan: Plan, cancel: Cancel | None, query: str) -> Answer:
+        """Run a plan to its end, and what its stages did instead of its rows."""
+        reports: list[TaskReport] = []
+        start = time.perf_counter()
+        prepared = self._cluster.prepare(plan)
+        for _ in self._cluster.stream(prepared, cancel, query, reports.append):
+            pass
+        seconds = time.perf_counter() - start
+        return _table({"plan": analyzed(plan, reports, seconds).splitlines()})
 
     def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
         """What a kept plan depends on; None for statements whose plans are not kept."""
@@ -181,9 +196,7 @@ class Engine:
 
     def _other(self, statement: ast.Statement, parameters: Parameters | None) -> Answer:
         match statement:
-            case ast.Explain(span=span, query=query, analyze=analyze):
-                if analyze:
-                    raise NotSupportedError("EXPLAIN ANALYZE is not supported", span=span)
+            case ast.Explain(query=query):
                 lines = explain(self.plan(query, parameters)).splitlines()
                 return _table({"plan": lines})
             case ast.SetStatement(name=name, value=value):

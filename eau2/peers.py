@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from eau2.catalog import ChunkRef
 from eau2.errors import Error, OperationalError, ProtocolError
 from eau2.net.message import Message, Rows, RunTask, TaskChunk, TaskResult
-from eau2.travel import Input, RemoteTask, Report
+from eau2.travel import Ended, Input, RemoteTask, Report
 from eau2.world import Net, Talk
 
 _AHEAD = 4
@@ -51,14 +51,14 @@ class Peers:
         talk: Talk | None = None
         try:
             talk = await self._asked(task, deadline_s, query)
-            ended = False
-            while not ended:
+            ended = None
+            while ended is None:
                 payload, ended = await _next(talk)
                 if pace is not None:
                     await pace.begun.wait()
                     await pace.room.acquire()
                 report(payload)
-            report(None)
+            report(ended)
         except OperationalError as error:
             report(_at(task.node, error))
         except Exception as error:
@@ -115,13 +115,16 @@ async def _send_inputs(talk: Talk, inputs: Mapping[int, Input]) -> None:
     await talk.finish()
 
 
-async def _next(talk: Talk) -> tuple[memoryview, bool]:
-    """The next payload of a task's rows, and whether it is the last."""
+async def _next(talk: Talk) -> tuple[memoryview, Ended | None]:
+    """The next payload of a task's rows, and the task's end when it is the last."""
     received = await talk.receive()
-    if received is not None and isinstance(received.message, Rows | TaskResult):
-        return received.payload, isinstance(received.message, TaskResult)
-    said = _said(None if received is None else received.message)
-    raise ProtocolError(f"a task was answered with {said}")
+    match None if received is None else received.message:
+        case Rows() if received is not None:
+            return received.payload, None
+        case TaskResult(elapsed_s=seconds) if received is not None:
+            return received.payload, Ended(seconds)
+        case other:
+            raise ProtocolError(f"a task was answered with {_said(other)}")
 
 
 def _chunk(chunk: ChunkRef) -> TaskChunk:

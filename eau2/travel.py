@@ -22,8 +22,35 @@ Payload = tuple[int, list[Buffer]]
 Input = tuple[Payload, ...]
 """The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
 
-Report = Callable[[memoryview | Exception | None], None]
-"""Is told of a task on another node: a payload of its rows, or its error, or, at its end, None."""
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task on another node has given all its rows; it took so long there."""
+
+    seconds: float
+
+
+Report = Callable[[memoryview | Exception | Ended], None]
+"""Is told of a task on another node: a payload of its rows, its error, or its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What a task did: what it read of which chunks, and what it gave.
+
+    bytes: of the rows as they travelled, or as they are in memory where they did not. seconds: at
+    its node.
+    """
+
+    stage: int
+    number: int
+    node: str
+    chunks: int
+    rows_read: int
+    bytes_read: int
+    rows: int
+    bytes: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
