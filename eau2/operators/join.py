@@ -4,30 +4,30 @@ Owns: how each kind of join becomes Polars joins. Comes in: two frames, equaliti
 over both. Goes out: pairs in no particular order; outer kinds pad with NULLs.
 Does not know: which side is larger, join order, casts (the binder made the keys' types equal).
 
-An outer, semi or anti join with a condition beyond its equalities goes by row numbers: pairs =
-inner join and filter over numbered inputs; the rows that are in no pair are the unmatched ones. A
-numbered input is cached, since numbers are only good while both its uses see the same rows.
+An outer, semi, anti, mark or single join with a condition beyond its equalities goes by row
+numbers: pairs = inner join and filter over numbered inputs; the rows that are in no pair are the
+unmatched ones. A numbered input is cached, since numbers are only good while both its uses see the
+same rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal as OneOf
 
 import polars as pl
 
-from eau2.errors import InternalError
+from eau2.errors import DataError
+from eau2.operators.asof import nearest, sides_of
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.exact_sum import canonical
-from eau2.operators.expr import Column, ColumnRef, Expr, JoinKind
+from eau2.operators.expr import Column, Expr, JoinKind
+from eau2.operators.functions.checks import batchwise
 from eau2.operators.lowering import lower_expr
+from eau2.operators.pairing import Pairing, pad, with_keys
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.values import HEIGHT, keep
-from eau2.types import Kind, SqlType
 
-_BITS: dict[Kind, pl.DataType] = {Kind.FLOAT: pl.Int32(), Kind.DOUBLE: pl.Int64()}
-_LEFT_ROW, _RIGHT_ROW = "left_row", "right_row"
+_LEFT_ROW, _RIGHT_ROW, _COUNT = "left_row", "right_row", "pairs_of_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class Join(Operator):
 
     equalities: (left expression, right expression) of one type; NULL equals nothing, unless
     `null_safe`; NaN equals NaN. condition: over both sides' columns; None is true. semi and anti
-    give left columns only.
+    give left columns only, mark also the column `mark`: whether the row is in a pair. single is
+    left, but no left row may be in two pairs. asof and asof_left pair a left row with the nearest
+    right one by `condition`, an inequality; of several equally near ones with the first by its
+    columns, in their order.
     """
 
     kind: JoinKind
@@ -45,8 +48,13 @@ class Join(Operator):
     equalities: tuple[tuple[Expr, Expr], ...] = ()
     condition: Expr | None = None
     null_safe: bool = False
+    mark: Column | None = None
 
     def __post_init__(self) -> None:
+        if (self.kind == "mark") != (self.mark is not None):
+            raise ValueError("a mark column belongs to a mark join")
+        if self.kind in ("asof", "asof_left"):
+            sides_of(self.condition, self.left.output, self.right.output)
         for left, right in self.equalities:
             if left.type != right.type:
                 raise ValueError(f"join keys of types {left.type} and {right.type}")
@@ -59,6 +67,8 @@ class Join(Operator):
     def output(self) -> tuple[Column, ...]:
         if self.kind in ("semi", "anti"):
             return self.left.output
+        if self.mark is not None:
+            return (*self.left.output, self.mark)
         return self.left.output + self.right.output
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
@@ -67,30 +77,51 @@ class Join(Operator):
             right = right.rename({HEIGHT: "right_height"})
         # A condition that is written twice, or once in either direction, is one key.
         equalities = tuple(dict.fromkeys(self.equalities))
-        left, left_keys = _with_keys(left, [a for a, _ in equalities], "left_key", lowering)
-        right, right_keys = _with_keys(right, [b for _, b in equalities], "right_key", lowering)
-        pairing = _Pairing(
-            tuple(left_keys),
-            tuple(right_keys),
-            self.null_safe,
-            None if self.condition is None else lower_expr(self.condition, lowering.diagnose),
-        )
+        left, left_keys = with_keys(left, [a for a, _ in equalities], "left_key", lowering)
+        right, right_keys = with_keys(right, [b for _, b in equalities], "right_key", lowering)
+        keys = (tuple(left_keys), tuple(right_keys))
+        if self.kind in ("asof", "asof_left"):
+            pairing = Pairing(*keys, self.null_safe, None)
+            order = sides_of(self.condition, self.left.output, self.right.output)
+            outer, labels = self.kind == "asof_left", self.right.output
+            return keep(nearest(left, right, pairing, order, labels, outer, lowering), self.output)
+        condition = self.condition
+        lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
+        pairing = Pairing(*keys, self.null_safe, lowered)
         return keep(self._join(left, right, pairing), self.output)
 
-    def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: _Pairing) -> pl.LazyFrame:
+    def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:
+        by_keys = pairing.condition is None and bool(pairing.left_keys)
         match self.kind:
             case "inner" | "cross":
                 return pairing.pairs(left, right)
-            case "semi" | "anti" if pairing.condition is None and not pairing.left_keys:
+            case "semi" | "anti" if pairing.condition is None and not by_keys:
                 return _if_any(left, right, self.kind)
-            case "mark" | "single" | "asof" | "asof_left":
-                raise InternalError(f"a {self.kind} join reached the kernels")
-            case kind if pairing.condition is None and pairing.left_keys:
-                return pairing.equi_join(left, right, kind)
+            case "mark" if self.mark is not None:
+                return _marked(left, right, pairing, self.mark.label, by_keys)
+            case "single":
+                return self._single(left, right, pairing, by_keys)
+            case "left" | "right" | "full" | "semi" | "anti" if by_keys:
+                return pairing.equi_join(left, right, self.kind)
         return self._join_by_row_numbers(left, right, pairing)
 
+    def _single(
+        self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing, by_keys: bool
+    ) -> pl.LazyFrame:
+        """A left join in which every left row stays one row."""
+        count = pl.len().alias(_COUNT)
+        if by_keys:
+            counted = right.with_columns(count.over(pairing.right_keys))
+            return _refusing_several(pairing.equi_join(left, counted, "left"), self.right.output)
+        left = left.with_row_index(_LEFT_ROW).cache()
+        pairs = pairing.pairs(left, right)
+        taken = [_LEFT_ROW, *(column.label for column in self.right.output)]
+        counted = pairs.select(taken).with_columns(count.over(_LEFT_ROW))
+        joined = left.join(counted, on=_LEFT_ROW, how="left")
+        return _refusing_several(joined, self.right.output)
+
     def _join_by_row_numbers(
-        self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: _Pairing
+        self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing
     ) -> pl.LazyFrame:
         if self.kind != "right":
             left = left.with_row_index(_LEFT_ROW).cache()
@@ -107,73 +138,54 @@ class Join(Operator):
         parts = [keep(pairs, self.output)]
         if self.kind in ("left", "full"):
             lonely = left.join(pairs.select(_LEFT_ROW), on=_LEFT_ROW, how="anti")
-            parts.append(keep(_pad(lonely, self.right.output), self.output))
+            parts.append(keep(pad(lonely, self.right.output), self.output))
         if self.kind in ("right", "full"):
             lonely = right.join(pairs.select(_RIGHT_ROW), on=_RIGHT_ROW, how="anti")
-            parts.append(keep(_pad(lonely, self.left.output), self.output))
+            parts.append(keep(pad(lonely, self.left.output), self.output))
         return pl.concat(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pairing:
-    """When a left and a right row belong together: equal keys, and a condition over both."""
-
-    left_keys: tuple[str, ...]
-    right_keys: tuple[str, ...]
-    null_safe: bool
-    condition: pl.Expr | None
-
-    def equi_join(
-        self,
-        left: pl.LazyFrame,
-        right: pl.LazyFrame,
-        how: OneOf["inner", "left", "right", "full", "cross", "semi", "anti"],
-    ) -> pl.LazyFrame:
-        return left.join(
-            right,
-            left_on=list(self.left_keys),
-            right_on=list(self.right_keys),
-            how=how,
-            nulls_equal=self.null_safe,
-            coalesce=None if how in ("semi", "anti") else False,
+def _marked(
+    left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing, mark: str, by_keys: bool
+) -> pl.LazyFrame:
+    """The left rows in their order, each with whether a pair holds it."""
+    if by_keys:
+        keys = list(pairing.right_keys)
+        found = right.select(keys).unique().with_columns(pl.lit(True).alias(mark))
+        marked = left.join(
+            found,
+            left_on=list(pairing.left_keys),
+            right_on=keys,
+            how="left",
+            nulls_equal=pairing.null_safe,
+            maintain_order="left",
         )
-
-    def pairs(self, left: pl.LazyFrame, right: pl.LazyFrame) -> pl.LazyFrame:
-        if self.left_keys:
-            joined = self.equi_join(left, right, "inner")
-        else:
-            joined = left.join(right, how="cross")
-        return joined if self.condition is None else joined.filter(self.condition)
-
-
-def _with_keys(
-    frame: pl.LazyFrame, keys: Sequence[Expr], prefix: str, lowering: Lowering
-) -> tuple[pl.LazyFrame, list[str]]:
-    """The frame with a column for each key that is not one already, and the keys' labels."""
-    labels: list[str] = []
-    computed: list[pl.Expr] = []
-    for index, key in enumerate(keys):
-        if isinstance(key, ColumnRef) and not key.type.is_float:
-            labels.append(key.label)
-            continue
-        labels.append(f"{prefix}_{index}")
-        value = lower_expr(key, lowering.diagnose)
-        computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
-    return (frame.with_columns(computed) if computed else frame), labels
+    elif pairing.condition is None:
+        return left.join(right.select((pl.len() > 0).alias(mark)), how="cross")
+    else:
+        left = left.with_row_index(_LEFT_ROW).cache()
+        rows = pairing.pairs(left, right).select(_LEFT_ROW).unique()
+        found = rows.with_columns(pl.lit(True).alias(mark))
+        marked = left.join(found, on=_LEFT_ROW, how="left", maintain_order="left")
+    return marked.with_columns(pl.col(mark).fill_null(False))
 
 
-def _bits(value: pl.Expr, type_: SqlType) -> pl.Expr:
-    """Floats as integers that are equal where the floats are.
+def _refusing_several(joined: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:
+    """The rows as they are; an error where a left row is in several pairs."""
 
-    Polars joins sorted keys by merging them, and there NaN would not equal NaN.
-    """
-    return canonical(value).reinterpret(dtype=_BITS[type_.kind])
+    def check(frame: pl.DataFrame) -> pl.Series:
+        if (frame.get_column("1") > 1).any():
+            raise DataError(
+                "more than one row returned by a subquery used as an expression",
+                hint="Let it give one row: with an aggregate, LIMIT 1, or a narrower condition.",
+            )
+        return frame.get_column("0")
 
-
-def _pad(frame: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:
-    """The frame with `columns` as NULLs."""
-    return frame.with_columns(
-        pl.lit(None, dtype=kernel_dtype(column.type)).alias(column.label) for column in columns
+    return joined.with_columns(
+        batchwise(kernel_dtype(column.type), check, pl.col(column.label), pl.col(_COUNT)).alias(
+            column.label
+        )
+        for column in columns
     )
 
 

@@ -198,6 +198,8 @@ def _join(join: Join, names: Names) -> str:
         for left, right in join.equalities
     ]
     text = f"Join {join.kind}"
+    if join.mark is not None:
+        text += f" as {_name(join.mark.id, names)}"
     if parts:
         text += " on " + " AND ".join(parts)
     if join.condition is not None:
@@ -235,6 +237,8 @@ def columns_in(operator: Operator) -> Iterator[Column]:
     """Every Column a tree mentions; references only carry ids."""
     for field in fields(operator):
         value = getattr(operator, field.name)
+        if isinstance(value, Column):
+            yield value
         if isinstance(value, tuple):
             for item in value:
                 candidate = item[0] if isinstance(item, tuple) else item

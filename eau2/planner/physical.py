@@ -169,7 +169,7 @@ def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
     if kind == "full" or probe.enough_rows is not None:
         probe = cutter.cut(probe, left.output)
     build = cutter.cut(_build(right, cutter), right.output)
-    root = Join(kind, probe.root, build.root, equalities, node.condition, node.null_safe)
+    root = Join(kind, probe.root, build.root, equalities, node.condition, node.null_safe, node.mark)
     return _Pipe(root, probe.source, tuple(dict.fromkeys(probe.inputs + build.inputs)))
 
 

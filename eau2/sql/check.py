@@ -6,20 +6,34 @@ Does not know: which rule made the plan.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+
 from eau2.errors import InternalError
 from eau2.operators.expr import Call, Case, Column, ColumnRef, Expr, InList
 from eau2.sql.logical import (
     Aggregate,
+    DependentJoin,
     Filter,
     Join,
     Limit,
     Logical,
-    Nothing,
     Project,
     Scan,
-    Sort,
+    Union,
 )
+from eau2.sql.plan_exprs import expressions
+from eau2.sql.sharing import Recursive, SharedScan, With
 from eau2.types import BOOLEAN, SqlType
+
+Types = dict[int, SqlType]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a node may read besides its inputs: outer columns, and definitions by number."""
+
+    outer: Types = field(default_factory=dict)
+    definitions: dict[int, tuple[Column, ...]] = field(default_factory=dict)
 
 
 def check(plan: Logical) -> None:
@@ -27,28 +41,47 @@ def check(plan: Logical) -> None:
 
     Every column that is read is visible where it is read and has the type it was made with; no
     node gives two columns of one id; an id means one column everywhere; conditions are BOOLEAN and
-    the sides of an equality have one type.
+    the sides of an equality have one type. The right side of a dependent join, and nothing else,
+    sees the columns of its left side as well; a definition is seen by what its WITH encloses.
     """
     made: dict[int, Column] = {}
-    waiting = [plan]
+    waiting = [(plan, _Place())]
     while waiting:
-        node = waiting.pop()
-        _node(node, made)
-        waiting.extend(node.inputs)
+        node, place = waiting.pop()
+        _node(node, made, place)
+        waiting.extend(zip(node.inputs, _places(node, place), strict=True))
+
+
+def _places(node: Logical, place: _Place) -> tuple[_Place, ...]:
+    """For each input, what it may read."""
+    match node:
+        case DependentJoin(left=left):
+            outer = place.outer | {c.id: c.type for c in left.output}
+            return (place, replace(place, outer=outer))
+        case With(definitions=definitions):
+            places = [place]
+            for definition in definitions:
+                known = places[-1].definitions | {definition.number: definition.plan.output}
+                places.append(replace(place, definitions=known))
+            return tuple(places)
+        case Recursive(number=number, columns=columns):
+            inside = replace(place, definitions=place.definitions | {number: columns})
+            return (place, inside)
+    return (place,) * len(node.inputs)
 
 
 def _fail(node: Logical, what: str) -> InternalError:
     return InternalError(f"malformed plan: {type(node).__name__}: {what}")
 
 
-def _node(node: Logical, made: dict[int, Column]) -> None:
+def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
     ids = [column.id for column in node.output]
     if len(set(ids)) != len(ids):
         raise _fail(node, f"column ids are not unique: {ids}")
     for column in node.output:
         if made.setdefault(column.id, column).type != column.type:
             raise _fail(node, f"c{column.id} is both {made[column.id].type} and {column.type}")
-    visible = {c.id: c.type for below in node.inputs for c in below.output}
+    visible = place.outer | {c.id: c.type for below in node.inputs for c in below.output}
     match node:
         case Scan(frame, columns, positions):
             for column, position in zip(columns, positions, strict=True):
@@ -67,21 +100,35 @@ def _node(node: Logical, made: dict[int, Column]) -> None:
             for column, call in aggregates:
                 if call.type != column.type:
                     raise _fail(node, f"c{column.id} has not the type of its aggregate")
-                for expr in call.exprs:
-                    _expr(node, expr, visible)
+        case DependentJoin(condition=condition) if condition is not None:
+            _condition(node, condition, visible)
         case Join():
-            _join(node, visible)
-        case Sort(_, sort_keys, _):
-            for key in sort_keys:
-                _expr(node, key.expr, visible)
+            _join(node, visible, place.outer)
         case Limit(_, count, offset):
             if offset < 0 or (count is not None and count < 0):
                 raise _fail(node, "negative bounds")
-        case Nothing():
-            pass
+        case Union(parts, columns):
+            for part in parts:
+                _same_types(node, part.output, columns)
+        case Recursive(base=base, step=step, columns=columns):
+            _same_types(node, base.output, columns)
+            _same_types(node, step.output, columns)
+        case SharedScan(number, columns, positions):
+            given = place.definitions.get(number)
+            if given is None:
+                raise _fail(node, f"no definition {number} encloses it")
+            _same_types(node, tuple(given[position] for position in positions), columns)
+    if not isinstance(node, Join):
+        for expr in expressions(node):
+            _expr(node, expr, visible)
 
 
-def _join(node: Join, visible: dict[int, SqlType]) -> None:
+def _same_types(node: Logical, given: tuple[Column, ...], columns: tuple[Column, ...]) -> None:
+    if [c.type for c in given] != [c.type for c in columns]:
+        raise _fail(node, "an input has other types than the columns it becomes")
+
+
+def _join(node: Join, visible: Types, outer: Types) -> None:
     left = {c.id: c.type for c in node.left.output}
     right = {c.id: c.type for c in node.right.output}
     if left.keys() & right.keys():
@@ -89,27 +136,27 @@ def _join(node: Join, visible: dict[int, SqlType]) -> None:
     if node.kind == "cross" and (node.equalities or node.condition is not None):
         raise _fail(node, "a cross join has no condition")
     for one, other in node.equalities:
-        _expr(node, one, left)
-        _expr(node, other, right)
+        _expr(node, one, outer | left)
+        _expr(node, other, outer | right)
         if one.type != other.type:
             raise _fail(node, f"an equality of {one.type} and {other.type}")
     if node.condition is not None:
         _condition(node, node.condition, visible)
 
 
-def _condition(node: Logical, expr: Expr, visible: dict[int, SqlType]) -> None:
+def _condition(node: Logical, expr: Expr, visible: Types) -> None:
     if expr.type != BOOLEAN:
         raise _fail(node, f"a condition of type {expr.type}")
     _expr(node, expr, visible)
 
 
-def _typed(node: Logical, column: Column, expr: Expr, visible: dict[int, SqlType]) -> None:
+def _typed(node: Logical, column: Column, expr: Expr, visible: Types) -> None:
     if column.type != expr.type:
         raise _fail(node, f"c{column.id} is {column.type}, its expression {expr.type}")
     _expr(node, expr, visible)
 
 
-def _expr(node: Logical, expr: Expr, visible: dict[int, SqlType]) -> None:
+def _expr(node: Logical, expr: Expr, visible: Types) -> None:
     waiting = [expr]
     while waiting:
         part = waiting.pop()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from eau2.errors import InternalError
 from eau2.operators.expr import Column
 from eau2.operators.text import Names, aggregate_text, column_names, expr_text, sort_key_text
-from eau2.sql import logical
+from eau2.sql import logical, sharing
 
 
 def to_text(plan: logical.Logical) -> str:
@@ -48,22 +48,34 @@ def _line(node: logical.Logical, names: Names) -> str:
             by = ", ".join(f"{names[c.id]} = {expr_text(e, names)}" for c, e in keys)
             of = ", ".join(f"{names[c.id]} = {aggregate_text(a, names)}" for c, a in aggregates)
             return f"Aggregate by [{by}] of [{of}]"
-        case logical.Join():
+        case logical.Join() | logical.DependentJoin():
             return _join(node, names)
         case logical.Sort(_, keys, at_most_rows):
             bound = "" if at_most_rows is None else f" if at most {at_most_rows} rows"
             return "Sort " + ", ".join(sort_key_text(key, names) for key in keys) + bound
         case logical.Limit(_, count, offset):
             return f"Limit {'all' if count is None else count} offset {offset}"
+        case sharing.With(definitions, _):
+            return "With " + ", ".join(f"{d.name}#{d.number}" for d in definitions)
+        case sharing.SharedScan(definition, columns, _):
+            return f"SharedScan #{definition} [{_listed(columns, names)}]"
+        case sharing.Recursive(number, name, _, _, columns, distinct):
+            word = "Recursive distinct" if distinct else "Recursive"
+            return f"{word} {name}#{number} [{_listed(columns, names)}]"
     raise InternalError(f"no text for {type(node).__name__}")
 
 
-def _join(node: logical.Join, names: Names) -> str:
-    pairs = [f"{expr_text(a, names)} = {expr_text(b, names)}" for a, b in node.equalities]
+def _join(node: logical.Join | logical.DependentJoin, names: Names) -> str:
+    pairs: list[str] = []
+    word = "Dependent join"
+    if isinstance(node, logical.Join):
+        pairs = [f"{expr_text(a, names)} = {expr_text(b, names)}" for a, b in node.equalities]
+        word = "Join"
     if node.condition is not None:
         pairs.append(expr_text(node.condition, names))
-    safe = " null-safe" if node.null_safe else ""
-    return f"Join {node.kind}{safe}" + (f" on {' and '.join(pairs)}" if pairs else "")
+    safe = " null-safe" if isinstance(node, logical.Join) and node.null_safe else ""
+    mark = "" if node.mark is None else f" as {names[node.mark.id]}"
+    return f"{word} {node.kind}{safe}{mark}" + (f" on {' and '.join(pairs)}" if pairs else "")
 
 
 def _listed(columns: Iterable[Column], names: Names) -> str:

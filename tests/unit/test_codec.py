@@ -104,13 +104,16 @@ COUNTS = st.integers(0, 2**40)
 
 def taller(below: st.SearchStrategy[Operator]) -> st.SearchStrategy[Operator]:
     same = st.lists(EXPRS.map(lambda expr: (expr, expr)), max_size=2).map(tuple)
-    kinds = st.sampled_from(["inner", "left", "right", "full", "cross", "semi", "anti"])
+    kinds = st.sampled_from(["inner", "left", "right", "full", "cross", "semi", "anti", "single"])
     return st.one_of(
         st.builds(Filter, below, EXPRS),
         st.builds(Project, below, ITEMS),
         st.builds(PartialAggregate, below, ITEMS, AGGREGATES),
         st.builds(FinalAggregate, below, SOME_COLUMNS, AGGREGATES, st.booleans()),
         st.builds(Join, kinds, below, below, same, st.none() | EXPRS, st.booleans()),
+        st.builds(
+            Join, st.just("mark"), below, below, same, st.none() | EXPRS, st.booleans(), COLUMNS
+        ),
         st.builds(Sort, below, SORT_KEYS, st.none() | COUNTS),
         st.builds(Limit, below, st.none() | COUNTS, COUNTS),
         st.builds(TopK, below, SORT_KEYS, COUNTS, COUNTS),

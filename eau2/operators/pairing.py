@@ -1,0 +1,85 @@
+"""Pairing: which rows of two frames belong together, by keys and by a condition over both.
+
+Owns: how keys become columns that join as SQL compares, and the pairs themselves. Comes in: two
+frames, expressions. Goes out: joined frames. Does not know: what kind of join is made of the pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal as OneOf
+
+import polars as pl
+
+from eau2.operators.base import Lowering
+from eau2.operators.exact_sum import canonical
+from eau2.operators.expr import Column, ColumnRef, Expr
+from eau2.operators.lowering import lower_expr
+from eau2.operators.physical import kernel_dtype
+from eau2.types import Kind, SqlType
+
+_BITS: dict[Kind, pl.DataType] = {Kind.FLOAT: pl.Int32(), Kind.DOUBLE: pl.Int64()}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """When a left and a right row belong together: equal keys, and a condition over both."""
+
+    left_keys: tuple[str, ...]
+    right_keys: tuple[str, ...]
+    null_safe: bool
+    condition: pl.Expr | None
+
+    def equi_join(
+        self,
+        left: pl.LazyFrame,
+        right: pl.LazyFrame,
+        how: OneOf["inner", "left", "right", "full", "cross", "semi", "anti"],
+    ) -> pl.LazyFrame:
+        return left.join(
+            right,
+            left_on=list(self.left_keys),
+            right_on=list(self.right_keys),
+            how=how,
+            nulls_equal=self.null_safe,
+            coalesce=None if how in ("semi", "anti") else False,
+        )
+
+    def pairs(self, left: pl.LazyFrame, right: pl.LazyFrame) -> pl.LazyFrame:
+        if self.left_keys:
+            joined = self.equi_join(left, right, "inner")
+        else:
+            joined = left.join(right, how="cross")
+        return joined if self.condition is None else joined.filter(self.condition)
+
+
+def with_keys(
+    frame: pl.LazyFrame, keys: Sequence[Expr], prefix: str, lowering: Lowering
+) -> tuple[pl.LazyFrame, list[str]]:
+    """The frame with a column for each key that is not one already, and the keys' labels."""
+    labels: list[str] = []
+    computed: list[pl.Expr] = []
+    for index, key in enumerate(keys):
+        if isinstance(key, ColumnRef) and not key.type.is_float:
+            labels.append(key.label)
+            continue
+        labels.append(f"{prefix}_{index}")
+        value = lower_expr(key, lowering.diagnose)
+        computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
+    return (frame.with_columns(computed) if computed else frame), labels
+
+
+def _bits(value: pl.Expr, type_: SqlType) -> pl.Expr:
+    """Floats as integers that are equal where the floats are.
+
+    Polars joins sorted keys by merging them, and there NaN would not equal NaN.
+    """
+    return canonical(value).reinterpret(dtype=_BITS[type_.kind])
+
+
+def pad(frame: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:
+    """The frame with `columns` as NULLs."""
+    return frame.with_columns(
+        pl.lit(None, dtype=kernel_dtype(column.type)).alias(column.label) for column in columns
+    )
