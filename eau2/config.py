@@ -34,6 +34,8 @@ class Limits:
     fragment_bytes: int = 1_048_576
     fragment_depth: int = 300
     fragment_nodes: int = 200_000
+    grouping_sets: int = 4_096
+    """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256
     files_in_memory: int = 64
     """Files that are not Parquet and were named in FROM: this many stay read for the next time."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 from eau2.config import LIMITS
 from eau2.errors import DataError, Error, InternalError, OperationalError, OutOfRangeError
 from eau2.operators.base import Lowering, Operator, lower
+from eau2.operators.expand import Expand
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
 
@@ -71,8 +72,9 @@ def _collect(
 
 
 def _multiplies(fragment: Operator) -> bool:
-    """Whether the fragment can give more rows than it reads: only joins do."""
-    return isinstance(fragment, Join) or any(_multiplies(node) for node in fragment.inputs)
+    """Whether the fragment can give more rows than it reads."""
+    several = isinstance(fragment, Join | Expand)
+    return several or any(_multiplies(node) for node in fragment.inputs)
 
 
 def _explain(

@@ -20,7 +20,7 @@ import polars as pl
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
 from eau2.operators import exact_sum
-from eau2.operators.expr import AggregateCall, Column, Expr, Literal, walk
+from eau2.operators.expr import AggregateCall, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -95,12 +95,26 @@ def is_aggregate(name: str) -> bool:
     return lowered in _RESULT_TYPES or lowered in _SYNONYMS or lowered == "count_star"
 
 
-def bind(name: str, args: tuple[Expr, ...], distinct: bool = False) -> AggregateCall:
+def is_ordered(name: str) -> bool:
+    """Whether the order of rows makes a difference to aggregate `name`."""
+    return False
+
+
+def bind(
+    name: str,
+    args: tuple[Expr, ...],
+    distinct: bool = False,
+    where: Expr | None = None,
+    order: tuple[SortKey, ...] = (),
+) -> AggregateCall:
     """The call of aggregate `name` with DuckDB's result type. count(*) has no arguments.
 
+    where: FILTER. order: in which rows are taken, for aggregates to which it makes a difference.
     Raises TypeMismatchError when the function does not take these arguments, NotSupportedError
     when DuckDB has it and eau2 has not. The caller adds the span.
     """
+    if where is not None:
+        raise NotSupportedError("FILTER is not supported")
     function = name.lower()
     function = _SYNONYMS.get(function, function)
     if function in ("count", "count_star") and not args:

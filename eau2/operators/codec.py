@@ -26,6 +26,7 @@ from eau2.config import LIMITS
 from eau2.errors import InternalError
 from eau2.operators import expr as expressions
 from eau2.operators.base import Operator
+from eau2.operators.expand import Expand
 from eau2.operators.expr import AggregateCall, Column, Expr, SortKey
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
@@ -53,6 +54,7 @@ TAGS: dict[str, type[Any]] = {
     "none": NoRows,
     "filter": Filter,
     "project": Project,
+    "expand": Expand,
     "partial": PartialAggregate,
     "final": FinalAggregate,
     "join": Join,

@@ -202,7 +202,8 @@ class AggregateCall:
 class FrameBound:
     """One end of a window frame; the offset of "preceding" and "following" is an expression.
 
-    In ROWS and GROUPS frames it is a BIGINT, in RANGE frames of the type that is added to the key.
+    In ROWS and GROUPS frames it is a BIGINT; in RANGE frames it is the key's value at that end of
+    the frame: the key of the row plus or minus what was written (operators/windows.py makes it).
     """
 
     kind: OneOf[
@@ -227,7 +228,8 @@ class WindowCall:
 
     frame: None for functions that look at the whole partition (row_number, rank, lag, ...).
     ignore_nulls: rows whose first argument is NULL are passed over. where: only rows for which it
-    is true count (aggregates only).
+    is true count (aggregates only). order: in which order an aggregate takes the frame's rows;
+    empty for the window's own.
     """
 
     function: str
@@ -237,6 +239,7 @@ class WindowCall:
     distinct: bool = False
     where: Expr | None = None
     ignore_nulls: bool = False
+    order: tuple[SortKey, ...] = ()
 
     @property
     def exprs(self) -> tuple[Expr, ...]:
@@ -244,7 +247,7 @@ class WindowCall:
         where = () if self.where is None else (self.where,)
         ends = () if self.frame is None else (self.frame.start, self.frame.end)
         offsets = (end.offset for end in ends if end.offset is not None)
-        return (*self.args, *where, *offsets)
+        return (*self.args, *where, *offsets, *(key.expr for key in self.order))
 
     def mapped(self, visit: Callable[[Expr], Expr]) -> WindowCall:
         """The same call with `visit` applied to each of its expressions."""
@@ -260,6 +263,7 @@ class WindowCall:
             args=tuple(visit(arg) for arg in self.args),
             where=None if self.where is None else visit(self.where),
             frame=frame,
+            order=tuple(replace(key, expr=visit(key.expr)) for key in self.order),
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 from eau2.operators.base import Operator
+from eau2.operators.expand import Expand
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -168,6 +169,8 @@ def _line(operator: Operator, names: Names) -> str:
         case Project(_, items):
             shown = (_assigned(column, expr_text(expr, names), names) for column, expr in items)
             return "Project " + ", ".join(shown)
+        case Expand():
+            return _expand(operator, names)
         case PartialAggregate(_, keys, aggregates):
             shown = (_assigned(column, expr_text(expr, names), names) for column, expr in keys)
             return "PartialAggregate" + _aggregates(", ".join(shown), aggregates, names)
@@ -189,6 +192,13 @@ def _line(operator: Operator, names: Names) -> str:
 
 def _offset(offset: int) -> str:
     return f" offset {offset}" if offset else ""
+
+
+def _expand(node: Expand, names: Names) -> str:
+    keys = [_assigned(column, expr_text(expr, names), names) for column, expr in node.keys]
+    listed = [_name(column.id, names) for column, _ in node.keys]
+    sets = ", ".join(f"({', '.join(listed[n] for n in members)})" for members in node.sets)
+    return f"Expand {', '.join((*keys, _name(node.grouping.id, names)))} for {sets}"
 
 
 def _join(join: Join, names: Names) -> str:

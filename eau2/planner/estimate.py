@@ -30,6 +30,7 @@ from eau2.operators.expr import (
 from eau2.planner.facts import COMPARISONS, FLIPPED
 from eau2.sql.logical import (
     Aggregate,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -112,6 +113,12 @@ def profile(plan: Logical) -> Profile:
             inner = profile(below)
             columns = {column.id: _of(expr, inner) for column, expr in items}
             return Profile(inner.rows, columns)
+        case Expand(input=below, keys=items, sets=sets, grouping=grouping):
+            inner = profile(below)
+            columns = dict(inner.columns)
+            columns |= {column.id: _of(expr, inner) for column, expr in items}
+            columns[grouping.id] = ColumnProfile(float(len(sets)))
+            return Profile(inner.rows * len(sets), columns)
         case Aggregate():
             return _aggregate(plan)
         case Join():

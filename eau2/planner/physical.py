@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from eau2.catalog import Frame
 from eau2.errors import InternalError
 from eau2.operators.base import Operator
+from eau2.operators.expand import Expand
 from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
@@ -127,6 +128,10 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
         case logical.Project(below, items):
             pipe = _build(below, cutter)
             return replace(pipe, root=Project(pipe.root, items))
+        case logical.Expand(below, expanded, sets, grouping):
+            pipe = _build(below, cutter)
+            root = Expand(pipe.root, expanded, sets, grouping)
+            return replace(pipe, root=root, enough_rows=None)
         case logical.Aggregate():
             return _aggregate(node, cutter)
         case logical.Join():

@@ -1,16 +1,15 @@
 """Expressions: names to columns, operators and functions to calls, casts made explicit.
 
 Owns: `bind_expr`. Comes in: ast expressions and an Environment. Goes out: bound expressions.
-Aggregate calls are collected on the way and replaced by references to the columns they will be.
+Aggregate and window calls are collected on the way and replaced by references to the columns they
+will be (bind_call.py).
 Does not know: clauses and their order, plans.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from eau2 import types
 from eau2.config import LIMITS
@@ -18,22 +17,22 @@ from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     Span,
-    StatementError,
     TypeMismatchError,
     UnknownNameError,
 )
-from eau2.operators import aggregates, coercion
-from eau2.operators.expr import Call, Case, Expr, InList, Literal, ref
+from eau2.operators import aggregates, coercion, windows
+from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import table
 from eau2.sql import ast, intervals, literals, type_names
+from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Alias, Environment, Use
-from eau2.sql.naming import chain, expression_text, folded_minus
+from eau2.sql.naming import chain, folded_minus
 from eau2.sql.scope import nearest
 from eau2.sql.shapes import Shapes
+from eau2.sql.spans import as_condition, at
+from eau2.sql.stars import Chosen
 from eau2.types import BOOLEAN
-
-_Result = TypeVar("_Result")
 
 _CLOCK_NAMES = ("current_date", "current_timestamp", "localtimestamp")
 _CLOCK_DATES = ("current_date", "today")
@@ -105,31 +104,14 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
     raise NotSupportedError("this expression is not supported", span=node.span)
 
 
-def as_condition(expr: Expr, span: Span) -> Expr:
-    """`expr` as a BOOLEAN: what WHERE, ON, HAVING, WHEN, AND and OR test."""
-    if expr.type == BOOLEAN:
-        return expr
-    if expr.type == types.NULL:
-        return Literal(BOOLEAN, None)
-    return at(span, coercion.cast, expr, BOOLEAN)
-
-
-def at(span: Span, function: Callable[..., _Result], *args: object) -> _Result:
-    """`function(*args)`; a statement error without a span gets this one."""
-    try:
-        return function(*args)
-    except StatementError as error:
-        if error.span is None:
-            error.span = span
-        raise
-
-
 def _call(span: Span, name: str, *args: Expr) -> Expr:
     return at(span, table.bind, name, args)
 
 
 def _name(node: ast.Name, env: Environment, depth: int) -> Expr:
     parts, span = node.parts, node.span
+    if isinstance(node, Chosen):
+        return _used(node, node.column.expr, env)
     if len(parts) > 2:
         raise NotSupportedError("names of schemas and databases are not supported", span=span)
     if len(parts) == 2:
@@ -275,43 +257,39 @@ def _add_interval(node: ast.Binary, env: Environment, depth: int) -> Expr:
 
 def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     name, span = node.name, node.span
+    if node.over is not None:
+        return bind_window(node, env, depth, bind_expr)
     if name in _CLOCK_FUNCTIONS and not node.arguments:
         return _clock(name, span, env)
-    if aggregates.is_aggregate(name):
-        return _aggregate(node, env, depth)
-    if node.distinct:
-        raise ProgrammingError(f"DISTINCT is for aggregate functions; {name} is none", span=span)
+    if aggregates.is_aggregate(name) or node.within_group:
+        return bind_aggregate(node, env, depth, bind_expr)
+    if name in ("grouping", "grouping_id"):
+        return bind_grouping(node, env, depth, bind_expr)
+    if windows.is_window_function(name):
+        raise ProgrammingError(
+            f"{name} is a window function: it needs OVER",
+            span=span,
+            hint=f"Write {name}(...) OVER (ORDER BY ...).",
+        )
+    for given, clause in (
+        (node.distinct, "DISTINCT"),
+        (node.where is not None, "FILTER"),
+        (bool(node.order_by), "ORDER BY"),
+        (node.ignore_nulls is not None, "IGNORE NULLS"),
+    ):
+        if given:
+            raise ProgrammingError(
+                f"{clause} is for aggregate functions; {name} is none", span=span
+            )
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
         return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))
     if name not in _FUNCTIONS:
-        near = nearest(name, [*_FUNCTIONS, *aggregates.names()])
+        near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'
         raise UnknownNameError(f'there is no function "{name}"', span=span, hint=hint)
     args = tuple(bind_expr(argument, env, depth) for argument in node.arguments)
     return at(span, table.bind, name, args)
-
-
-def _aggregate(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
-    if env.aggregates is None:
-        raise ProgrammingError(env.refusal, span=node.span)
-    arguments = node.arguments
-    if node.name == "count" and any(isinstance(item, ast.Star) for item in arguments):
-        if len(arguments) != 1 or node.distinct:
-            raise ProgrammingError("* can only stand alone in count(*)", span=node.span)
-        arguments = ()
-    inner = replace(
-        env,
-        aggregates=None,
-        refusal="aggregate functions cannot be nested",
-        aliases={} if env.aliases_first else env.aliases,
-        uses=None,
-    )
-    args = tuple(bind_expr(argument, inner, depth) for argument in arguments)
-    call = at(node.span, aggregates.bind, node.name, args, node.distinct)
-    for arg in call.args:
-        check_bound(arg, node.span)
-    return ref(env.aggregates.column(call, expression_text(node)))
 
 
 def _case(node: ast.CaseWhen, env: Environment, depth: int) -> Expr:

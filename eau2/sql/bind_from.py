@@ -7,7 +7,6 @@ Does not know: what is selected; a derived table is bound by the function that i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eau2.catalog import Frame
@@ -16,24 +15,12 @@ from eau2.operators import coercion
 from eau2.operators.expr import Call, Expr, JoinKind, conjuncts, ref
 from eau2.operators.functions import table
 from eau2.sql import ast
-from eau2.sql.bind_expr import at, balanced, bind_condition
-from eau2.sql.environment import Context, Environment
+from eau2.sql.bind_expr import balanced, bind_condition
+from eau2.sql.environment import BindQuery, Context, Environment
 from eau2.sql.logical import Filter, Join, Logical, OneRow, Project, Scan, Sort
 from eau2.sql.scope import MergedColumn, Scope, VisibleColumn, VisibleTable, suggestion
 from eau2.sql.shapes import Shapes
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A bound SELECT: its plan, the names of its columns, and whether its rows are in an order.
-
-    `ordered` means that the order of rows is a function of the data: frame order, or made by a
-    Sort; it is what LIMIT and the result may rely on.
-    """
-
-    plan: Logical
-    names: tuple[str, ...]
-    ordered: bool
+from eau2.sql.spans import at
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +32,12 @@ class Source:
     ordered: bool
 
 
-BindQuery = Callable[[ast.Query, Context], Query]
-
-
-def bind_from(node: ast.TableExpression | None, context: Context, bind_query: BindQuery) -> Source:
+def bind_from(
+    node: ast.TableExpression | None,
+    context: Context,
+    bind_query: BindQuery,
+    outer: Environment | None = None,
+) -> Source:
     """The source a SELECT reads; without FROM it is one row of no columns."""
     match node:
         case None:
@@ -67,13 +56,13 @@ def bind_from(node: ast.TableExpression | None, context: Context, bind_query: Bi
             frame = at(span, context.catalog.file, path)
             return _scan(frame, alias or _stem(path), columns, context, span)
         case ast.DerivedTable(span, query, alias, columns):
-            bound = bind_query(query, context)
+            bound = bind_query(query, context, outer)
             names = _unique_names(bound.names)
             visible = _visible(alias or "unnamed_subquery", names, columns, bound.plan, span)
             visible = replace(visible, unnamed=alias is None)
             return Source(bound.plan, Scope((visible,)), bound.ordered)
         case ast.JoinClause():
-            return _join(node, context, bind_query)
+            return _join(node, context, bind_query, outer)
     raise NotSupportedError("this table expression is not supported", span=node.span)
 
 
@@ -137,20 +126,28 @@ def _unique_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _join(node: ast.JoinClause, context: Context, bind_query: BindQuery) -> Source:
+def _join(
+    node: ast.JoinClause, context: Context, bind_query: BindQuery, outer: Environment | None
+) -> Source:
     chain: list[ast.JoinClause] = []
     below: ast.TableExpression = node
     while isinstance(below, ast.JoinClause):
         chain.append(below)
         below = below.left
-    source = bind_from(below, context, bind_query)
+    source = bind_from(below, context, bind_query, outer)
     for clause in reversed(chain):
-        right = bind_from(clause.right, context, bind_query)
-        source = _joined(clause, source, right, context)
+        right = bind_from(clause.right, context, bind_query, outer)
+        source = _joined(clause, source, right, context, outer)
     return source
 
 
-def _joined(clause: ast.JoinClause, left: Source, right: Source, context: Context) -> Source:
+def _joined(
+    clause: ast.JoinClause,
+    left: Source,
+    right: Source,
+    context: Context,
+    outer: Environment | None,
+) -> Source:
     scope = left.scope.beside(right.scope, clause.right.span)
     plans = (without_order(left.plan), without_order(right.plan))
     names = _natural_names(clause, left, right) if clause.natural else clause.using
@@ -160,7 +157,9 @@ def _joined(clause: ast.JoinClause, left: Source, right: Source, context: Contex
         return Source(Join("cross", *plans), scope, False)
     if clause.kind == "positional":
         raise NotSupportedError("POSITIONAL JOIN is not supported", span=clause.span)
-    env = Environment(context, scope, refusal="aggregate functions are not allowed in ON")
+    env = Environment(
+        context, scope, refusal="aggregate functions are not allowed in ON", outer=outer
+    )
     condition = bind_condition(clause.condition, env)
     return Source(_on(clause.kind, *plans, condition), scope, False)
 

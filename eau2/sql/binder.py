@@ -19,9 +19,9 @@ from eau2.catalog import Catalog
 from eau2.config import LIMITS
 from eau2.sql import ast
 from eau2.sql.bind_query import bind_query
-from eau2.sql.bind_select import total_order
 from eau2.sql.environment import Context
 from eau2.sql.logical import Logical, Sort
+from eau2.sql.ordering import total_order
 
 
 @dataclass(frozen=True, slots=True)

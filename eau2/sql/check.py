@@ -13,6 +13,7 @@ from eau2.operators.expr import Call, Case, Column, ColumnRef, Expr, InList
 from eau2.sql.logical import (
     Aggregate,
     DependentJoin,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -23,7 +24,7 @@ from eau2.sql.logical import (
 )
 from eau2.sql.plan_exprs import expressions
 from eau2.sql.sharing import Recursive, SharedScan, With
-from eau2.types import BOOLEAN, SqlType
+from eau2.types import BIGINT, BOOLEAN, SqlType
 
 Types = dict[int, SqlType]
 
@@ -94,6 +95,13 @@ def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
         case Project(_, items):
             for column, expr in items:
                 _typed(node, column, expr, visible)
+        case Expand(_, items, sets, grouping):
+            for column, expr in items:
+                _typed(node, column, expr, visible)
+            if not sets or any(not 0 <= n < len(items) for members in sets for n in members):
+                raise _fail(node, "a set of keys that are not there")
+            if grouping.type != BIGINT:
+                raise _fail(node, f"sets numbered by {grouping.type}")
         case Aggregate(_, keys, aggregates):
             for column, expr in keys:
                 _typed(node, column, expr, visible)

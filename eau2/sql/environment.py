@@ -1,20 +1,22 @@
 """What an expression may refer to at its place, and what is collected while binding it.
 
-Owns: `Context` (of a statement), `Environment` (of a place in it), `Aggregates`.
+Owns: `Context` (of a statement), `Environment` (of a place in it), `Query` (what a query has
+become), and what is collected: `Aggregates`, `Windows`, `Subqueries`.
 Comes in: the catalog, parameters, a scope, the aliases of a select list.
-Does not know: how an expression is bound.
+Does not know: how an expression or a query is bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eau2.catalog import Catalog
 from eau2.errors import Span
-from eau2.operators.expr import AggregateCall, Column
+from eau2.operators.expr import AggregateCall, Column, Expr, JoinKind, Literal, SortKey, WindowCall
 from eau2.sql import ast
+from eau2.sql.logical import DependentJoin, Logical
 from eau2.sql.scope import Scope
 from eau2.sql.shapes import Shapes
 from eau2.types import SqlType
@@ -36,6 +38,33 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A bound query: its plan, the names of its columns, and whether its rows are in an order.
+
+    `ordered` means that the order of rows is a function of the data: frame order, or made by a
+    Sort; it is what LIMIT and the result may rely on.
+    """
+
+    plan: Logical
+    names: tuple[str, ...]
+    ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A common table by name: its definition's number, and the names and types of its columns.
+
+    inside: it is the recursive table in its own step, of which a round reads the round before.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    ordered: bool
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """A name that a select list gives, with what it names and where it stands in the list."""
 
@@ -44,12 +73,54 @@ class Alias:
     expression: ast.Expression
 
 
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A DependentJoin that still lacks its left side."""
+
+    kind: JoinKind
+    right: Logical
+    condition: Expr | None = None
+    mark: Column | None = None
+
+
+@dataclass(slots=True)
+class Subqueries:
+    """The subqueries met in the expressions of a clause, to be joined to the clause's plan.
+
+    known: what an expression that holds a subquery has become, by the identity of its node, so that
+    what an alias or an ordinal repeats is one and the same subquery.
+    """
+
+    bind_query: BindQuery
+    joins: list[Dependent] = field(default_factory=list)
+    known: dict[int, tuple[ast.Expression, Expr]] = field(default_factory=dict)
+
+    def over(self, plan: Logical) -> Logical:
+        """The plan with a column for each subquery."""
+        for join in self.joins:
+            plan = DependentJoin(join.kind, plan, join.right, join.condition, join.mark)
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A column that was named, and where."""
+
+    name: str
+    span: Span
+    columns: frozenset[int]
+
+
 @dataclass(slots=True)
 class Aggregates:
-    """The aggregate calls met so far and the columns they will be; equal calls share one."""
+    """The aggregate calls met so far and the columns they will be; equal calls share one.
+
+    subqueries: those in the arguments of the calls, and in the keys of the grouping.
+    """
 
     context: Context
     shapes: Shapes
+    subqueries: Subqueries | None = None
     calls: list[tuple[Column, AggregateCall]] = field(default_factory=list)
     known: dict[tuple[object, ...], Column] = field(default_factory=dict)
 
@@ -67,12 +138,62 @@ class Aggregates:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A column that was named, and where."""
+class Windowed:
+    """A window call, the column it will be, and the window it runs over.
 
-    name: str
+    uses and span are for error messages.
+    """
+
+    column: Column
+    call: WindowCall
+    partition: tuple[Expr, ...]
+    order: tuple[SortKey, ...]
+    uses: tuple[Use, ...]
     span: Span
-    columns: frozenset[int]
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """Every expression that the call and its window read."""
+        return (*self.call.exprs, *self.partition, *(key.expr for key in self.order))
+
+
+@dataclass(slots=True)
+class Windows:
+    """The window calls met so far; equal calls share one column.
+
+    named: the windows of the WINDOW clause, by case-folded name, complete. subqueries: those in
+    the calls and their windows.
+    """
+
+    context: Context
+    shapes: Shapes
+    named: Mapping[str, ast.WindowSpec]
+    subqueries: Subqueries
+    calls: list[Windowed] = field(default_factory=list)
+    known: dict[tuple[object, ...], Column] = field(default_factory=dict)
+
+    def column(self, found: Windowed) -> Column:
+        """The column that holds the result of the call: `found`'s, or an equal one's."""
+        blank = found.call.mapped(lambda expr: Literal(expr.type, None))
+        keys = tuple((key.descending, key.nulls_last) for key in found.order)
+        shapes = tuple(self.shapes.of(expr) for expr in found.exprs)
+        column = self.known.setdefault((blank, len(found.partition), keys, shapes), found.column)
+        if column is found.column:
+            self.calls.append(found)
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKeys:
+    """What GROUP BY names: distinct expressions with names, and the sets of them (positions).
+
+    Plain grouping is one set of all keys. column: numbers the sets above the Aggregate; None where
+    there is one set.
+    """
+
+    keys: tuple[tuple[str, Expr], ...]
+    sets: tuple[tuple[int, ...], ...]
+    column: Column | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +201,11 @@ class Environment:
     """What an expression may refer to.
 
     aliases: of the select list, by case-folded name, those before position `visible`. With
-    `aliases_first` they go before columns. aggregates collects aggregate calls; when it is None
-    they are an error, worded by `refusal`. uses collects the columns that were named.
+    `aliases_first` they go before columns. aggregates, windows and subqueries collect such
+    expressions; when they are None these are an error, that of the first two worded by `refusal`
+    and `window_refusal`. grouping: what GROUPING() can ask about. uses collects the columns that
+    were named. outer: where names are looked up that mean nothing here. tables: the common tables
+    that are defined here, by case-folded name.
     """
 
     context: Context
@@ -93,3 +217,24 @@ class Environment:
     refusal: str = "aggregate functions are not allowed here"
     uses: list[Use] | None = None
     inside_alias: bool = False
+    subqueries: Subqueries | None = None
+    outer: Environment | None = None
+    tables: Mapping[str, Shared] = field(default_factory=dict)
+    windows: Windows | None = None
+    window_refusal: str = "window functions are not allowed here"
+    grouping: GroupKeys | None = None
+
+    def inside(self, clause: str) -> Environment:
+        """The same names in a clause that allows neither aggregate nor window functions."""
+        return replace(
+            self,
+            aggregates=None,
+            refusal=f"aggregate functions are not allowed in {clause}",
+            windows=None,
+            window_refusal=f"window functions are not allowed in {clause}",
+            grouping=None,
+        )
+
+
+BindQuery = Callable[[ast.Query, Context, Environment | None], Query]
+"""Binds a query; its third argument is what the query may refer to outside of itself."""

@@ -48,6 +48,10 @@ def _line(node: logical.Logical, names: Names) -> str:
             by = ", ".join(f"{names[c.id]} = {expr_text(e, names)}" for c, e in keys)
             of = ", ".join(f"{names[c.id]} = {aggregate_text(a, names)}" for c, a in aggregates)
             return f"Aggregate by [{by}] of [{of}]"
+        case logical.Expand(_, keys, sets, grouping):
+            by = ", ".join(f"{names[c.id]} = {expr_text(e, names)}" for c, e in keys)
+            of = ", ".join(f"({', '.join(names[keys[n][0].id] for n in s)})" for s in sets)
+            return f"Expand [{by}] as {names[grouping.id]} of {of}"
         case logical.Join() | logical.DependentJoin():
             return _join(node, names)
         case logical.Sort(_, keys, at_most_rows):

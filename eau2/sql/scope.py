@@ -155,12 +155,17 @@ class Scope:
             hint=suggestion(column, candidates, "Columns"),
         )
 
-    def star(self) -> tuple[VisibleColumn, ...]:
-        """All columns in order; a merged one once, where its first table has it."""
+    def star(self, without: frozenset[tuple[str, str]] = frozenset()) -> tuple[VisibleColumn, ...]:
+        """All columns in order; a merged one once, where its first table has it.
+
+        without: (table, column), case-folded, to be passed over.
+        """
         found: list[VisibleColumn] = []
         seen: set[int] = set()
         for index, table in enumerate(self.tables):
             for column in table.columns:
+                if (table.name.casefold(), column.name.casefold()) in without:
+                    continue
                 position = self._merged_position(index, column.name)
                 if position is None:
                     found.append(column)

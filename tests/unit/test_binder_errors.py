@@ -72,8 +72,7 @@ ERRORS: list[tuple[str, type[StatementError], str, str, str]] = [
     ),
     ("select 1 from t group by max(a)", ProgrammingError, "max(a)", "not allowed in GROUP BY", ""),
     ("select a from t order by 7", ProgrammingError, "7", "ORDER BY 7", "from 1 to 1"),
-    ("select distinct a from t order by b", NotSupportedError, "b", "SELECT DISTINCT", ""),
-    ("select a from t limit 1.5", ProgrammingError, "1.5", "whole number", ""),
+    ("select a from t limit 'x'", ProgrammingError, "'x'", "could not convert 'x'", ""),
     ("select a from t limit b", ProgrammingError, "b", "only a constant", ""),
     ("select a from t limit -1", ProgrammingError, "-1", "must not be negative", ""),
     ("select interval '1' day", NotSupportedError, "interval '1' day", "INTERVAL", ""),
@@ -168,8 +167,7 @@ def test_parameters_by_name_and_position() -> None:
     plan = bound("select a from t limit ?", {1: 3}).plan
     assert isinstance(plan, Limit)
     assert plan.count == 3
-    assert "whole number" in failure("select a from t limit ?", {1: "x"}).message
-    assert "not a number" in failure("select a from t limit ?", {1: True}).message
+    assert "could not convert" in failure("select a from t limit ?", {1: "x"}).message
 
 
 def test_deep_expressions_bind_or_are_refused() -> None:

@@ -13,6 +13,7 @@ from eau2.operators.expr import Expr, Literal, SortKey, ref
 from eau2.planner.simplify import FALSE, TRUE, as_filter, simplified
 from eau2.sql.logical import (
     Aggregate,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -39,6 +40,8 @@ def _visit(node: Logical) -> Logical:
                 return Nothing(node.output)
         case Project(input=Nothing()) | Sort(input=Nothing()) | Limit(input=Nothing()):
             return Nothing(node.output)
+        case Expand(input=Nothing()):
+            return Nothing(node.output)
         case Limit(count=0):
             return Nothing(node.output)
         case Aggregate(input=Nothing(), keys=keys) if keys:
@@ -55,6 +58,8 @@ def _expressions(node: Logical) -> Logical:
             return replace(node, condition=as_filter(condition))
         case Project(items=items):
             return replace(node, items=tuple((column, simplified(e)) for column, e in items))
+        case Expand(keys=items):
+            return replace(node, keys=tuple((column, simplified(e)) for column, e in items))
         case Sort(keys=keys):
             return replace(
                 node,

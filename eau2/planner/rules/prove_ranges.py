@@ -23,6 +23,7 @@ from eau2.planner.ranges import (
 )
 from eau2.sql.logical import (
     Aggregate,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -57,6 +58,12 @@ def prove_ranges(plan: Logical) -> Logical:
                 for column, expr in items:
                     _learn(column, expr, known)
                 return replace(node, items=items)
+            case Expand(keys=items, grouping=grouping):
+                items = tuple((column, of(expr)) for column, expr in items)
+                for column, expr in items:
+                    _learn(column, expr, known)
+                known.intervals[grouping.id] = (0, len(node.sets))
+                return replace(node, keys=items)
             case Aggregate():
                 return _aggregate(node, known)
             case Join(equalities=equalities, condition=condition):
@@ -149,6 +156,8 @@ def most_rows(plan: Logical) -> int:
             return 1
         case Nothing():
             return 0
+        case Expand(input=below, sets=sets):
+            return most_rows(below) * len(sets)
         case Aggregate(input=below, keys=keys):
             return most_rows(below) if keys else 1
         case Limit(input=below, count=count):

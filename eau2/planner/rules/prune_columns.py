@@ -16,6 +16,7 @@ from dataclasses import replace
 from eau2.operators.expr import Column, ColumnRef, Expr, Literal, columns_of, ref
 from eau2.sql.logical import (
     Aggregate,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -65,6 +66,8 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
             return replace(plan, input=_prune(below, needed | columns_of(condition)))
         case Project():
             return _prune_project(plan, needed)
+        case Expand():
+            return _prune_expand(plan, needed)
         case Aggregate():
             return _prune_aggregate(plan, needed)
         case Join():
@@ -86,6 +89,18 @@ def _prune_project(plan: Project, needed: Ids) -> Logical:
         items = (min(plan.items, key=lambda item: (_rank(item[1]), _width(item[0]))),)
     wanted = _read(expr for _, expr in items)
     return replace(plan, input=_prune(plan.input, wanted), items=items)
+
+
+def _prune_expand(plan: Expand, needed: Ids) -> Logical:
+    """Keys that nobody reads are not computed; the sets stay, each with what is left of it."""
+    kept = [n for n, (column, _) in enumerate(plan.keys) if column.id in needed]
+    places = {position: place for place, position in enumerate(kept)}
+    sets = tuple(tuple(places[n] for n in members if n in places) for members in plan.sets)
+    keys = tuple(plan.keys[n] for n in kept)
+    wanted = needed.intersection(column.id for column in plan.input.output)
+    wanted |= _read(expr for _, expr in keys)
+    below = _narrow(_prune(plan.input, wanted), wanted)
+    return replace(plan, input=below, keys=keys, sets=sets)
 
 
 def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:

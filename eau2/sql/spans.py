@@ -1,0 +1,37 @@
+"""Where an error points: a function that knows no text is called for a place in it.
+
+Owns: `at`, and conditions made BOOLEAN at their place. Comes in: a span and a function. Goes out:
+what the function gives. Does not know: what is bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from eau2 import types
+from eau2.errors import Span, StatementError
+from eau2.operators import coercion
+from eau2.operators.expr import Expr, Literal
+from eau2.types import BOOLEAN
+
+_Result = TypeVar("_Result")
+
+
+def at(span: Span, function: Callable[..., _Result], *args: object, **named: object) -> _Result:
+    """`function(*args)`; a statement error without a span gets this one."""
+    try:
+        return function(*args, **named)
+    except StatementError as error:
+        if error.span is None:
+            error.span = span
+        raise
+
+
+def as_condition(expr: Expr, span: Span) -> Expr:
+    """`expr` as a BOOLEAN: what WHERE, ON, HAVING, WHEN, AND and OR test."""
+    if expr.type == BOOLEAN:
+        return expr
+    if expr.type == types.NULL:
+        return Literal(BOOLEAN, None)
+    return at(span, coercion.cast, expr, BOOLEAN)
