@@ -325,6 +325,12 @@ def _join(plan: Join) -> Profile:
             kept = min(left.rows, both.rows)
             kept = kept if plan.kind == "semi" else max(1.0, left.rows - kept)
             return shrunk(left, kept)
+        case "mark":
+            return left
+        case "single" | "asof_left":
+            return Profile(left.rows, both.columns)
+        case "asof":
+            return Profile(min(left.rows, both.rows), both.columns)
     return both
 
 

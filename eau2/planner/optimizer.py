@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from eau2.errors import InternalError
 from eau2.planner.rules.fold_constants import fold_constants
+from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.merge_projections import merge_projections
 from eau2.planner.rules.order_joins import order_joins
 from eau2.planner.rules.prove_ranges import prove_ranges
@@ -21,6 +22,7 @@ from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
+from eau2.planner.rules.unnest import unnest
 from eau2.sql.logical import Logical
 
 Observer = Callable[[str, Logical], None]
@@ -49,6 +51,17 @@ RULES: tuple[Rule, ...] = (
         "prove_ranges",
         prove_ranges,
         "Before filters move: what provably cannot overflow cannot raise, and may move further.",
+    ),
+    Rule(
+        "unnest",
+        unnest,
+        "Other rules know joins alone; and it lifts further what is proven not to raise.",
+        optional=False,
+    ),
+    Rule(
+        "inline_definitions",
+        inline_definitions,
+        "Now all reads are there; and what is written out, filters and joins see through.",
     ),
     Rule(
         "push_filters",

@@ -19,7 +19,7 @@ from eau2.catalog import Frame
 from eau2.errors import InternalError
 from eau2.operators.base import Operator
 from eau2.operators.expand import Expand
-from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts
+from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts, ref
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
@@ -28,6 +28,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.values import NoRows, OneRow
 from eau2.sql import logical
+from eau2.sql.sharing import SharedScan, With
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class _Cutter:
     """Collects the stages that have been cut off so far."""
 
     stages: list[Stage] = field(default_factory=list)
+    definitions: dict[int, StageInput] = field(default_factory=dict)
 
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
@@ -98,6 +100,12 @@ class _Cutter:
         stage = Stage(len(self.stages), pipe.root, pipe.source, pipe.inputs, enough, ordered)
         self.stages.append(stage)
         return _Pipe(StageInput(stage.id, columns), None, (stage.id,))
+
+    def define(self, number: int, plan: logical.Logical) -> None:
+        """A stage for a definition; whatever reads it reads the stage."""
+        gathered = self.cut(_build(plan, self), plan.output).root
+        assert isinstance(gathered, StageInput)
+        self.definitions[number] = gathered
 
 
 def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
@@ -145,7 +153,21 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             return replace(pipe, root=Sort(pipe.root, keys, at_most_rows))
         case logical.Limit(below, count, offset):
             return _limit(below, count, offset, cutter)
+        case With(definitions, below):
+            for definition in definitions:
+                cutter.define(definition.number, definition.plan)
+            return _build(below, cutter)
+        case SharedScan(number, columns, positions):
+            return _shared(cutter.definitions[number], columns, positions)
     raise InternalError(f"no physical form for {type(node).__name__}")
+
+
+def _shared(given: StageInput, columns: tuple[Column, ...], positions: tuple[int, ...]) -> _Pipe:
+    """The columns of a definition at `positions`, under new ids."""
+    read = tuple(given.columns[position] for position in positions)
+    scan = StageInput(given.stage, tuple(dict.fromkeys(read)))
+    items = tuple((new, ref(old)) for new, old in zip(columns, read, strict=True))
+    return _Pipe(Project(scan, items), None, (given.stage,))
 
 
 def _only_filters(root: Operator) -> bool:

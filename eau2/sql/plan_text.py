@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from eau2.errors import InternalError
 from eau2.operators.expr import Column
 from eau2.operators.text import Names, aggregate_text, column_names, expr_text, sort_key_text
 from eau2.sql import logical, sharing
+from eau2.sql.plan_exprs import expressions
 
 
 def to_text(plan: logical.Logical) -> str:
@@ -66,7 +66,8 @@ def _line(node: logical.Logical, names: Names) -> str:
         case sharing.Recursive(number, name, _, _, columns, distinct):
             word = "Recursive distinct" if distinct else "Recursive"
             return f"{word} {name}#{number} [{_listed(columns, names)}]"
-    raise InternalError(f"no text for {type(node).__name__}")
+    shown = ", ".join(expr_text(expr, names) for expr in expressions(node))
+    return f"{type(node).__name__} {shown}".rstrip()
 
 
 def _join(node: logical.Join | logical.DependentJoin, names: Names) -> str:

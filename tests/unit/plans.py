@@ -18,18 +18,21 @@ from eau2.catalog import (
     Frame,
     FrameSchema,
 )
+from eau2.errors import DataError
 from eau2.operators.base import Lowering, Operator, lower
-from eau2.operators.expr import Column, Expr, Literal, Value, ref
+from eau2.operators.expr import Column, Expr, Literal, Value, ref, substitute
 from eau2.operators.filter import Filter
 from eau2.operators.functions.table import bind
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
+from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import Limit, Sort
 from eau2.operators.values import NoRows, OneRow
-from eau2.sql import logical
+from eau2.sql import logical, sharing
+from eau2.sql.plan_exprs import mapped
 from eau2.types import BOOLEAN, SqlType
 
 Values = Sequence[Value]
@@ -72,6 +75,7 @@ class Builder:
 
     ids: count[int] = field(default_factory=lambda: count(1))
     rows: dict[str, dict[str, Values]] = field(default_factory=dict)
+    defined: dict[int, tuple[pl.DataFrame, tuple[Column, ...]]] = field(default_factory=dict)
 
     def scan(
         self, name: str, claimed: int | None = None, /, **columns: tuple[SqlType, Values]
@@ -89,6 +93,20 @@ class Builder:
 
         Each node's rows are made before the next node runs, so an error anywhere is an error.
         """
+        match plan:
+            case logical.DependentJoin():
+                return nested_loop(self, plan)
+            case sharing.With(definitions, below):
+                for definition in definitions:
+                    rows = self.run(definition.plan)
+                    self.defined[definition.number] = (rows, definition.plan.output)
+                return self.run(below)
+            case sharing.SharedScan(number, columns, positions):
+                rows, given = self.defined[number]
+                read = zip(columns, positions, strict=True)
+                return rows.select(pl.col(given[p].label).alias(c.label) for c, p in read)
+            case logical.Window():
+                return _numbered(plan, self.run(plan.input))
         inputs = [self.run(below) for below in plan.inputs]
         leaves = [StageInput(n, below.output) for n, below in enumerate(plan.inputs)]
         stages = {n: rows.lazy() for n, rows in enumerate(inputs)}
@@ -123,13 +141,80 @@ def _operator(plan: logical.Logical, below: Sequence[StageInput]) -> Operator:
         case logical.Aggregate(keys=keys, aggregates=aggregates):
             partial = PartialAggregate(below[0], keys, aggregates)
             return FinalAggregate(partial, tuple(c for c, _ in keys), aggregates)
-        case logical.Join(_, _, _, equalities, condition, null_safe):
-            return Join(plan.kind, below[0], below[1], equalities, condition, null_safe)
+        case logical.Join(kind, _, _, equalities, condition, null_safe, mark):
+            return Join(kind, below[0], below[1], equalities, condition, null_safe, mark)
         case logical.Sort(keys=keys, at_most_rows=at_most_rows):
             return Sort(below[0], keys, at_most_rows)
         case logical.Limit(count=count_, offset=offset):
             return Limit(below[0], count_, offset)
     raise AssertionError(plan)
+
+
+def _numbered(plan: logical.Window, rows: pl.DataFrame) -> pl.DataFrame:
+    """A window whose only call is row_number, over rows in a total order."""
+    ((column, window),) = plan.calls
+    assert window.function == "row_number"
+    assert not plan.ties
+    keys = tuple(plan.order)
+    sort = Sort(StageInput(0, plan.input.output), keys)
+    ordered = lower(sort, Lowering(None, {0: rows.lazy()}))
+    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    partition = [lower_expr(expr) for expr in plan.partition]
+    return ordered.with_columns(
+        (number.over(partition) if partition else number).alias(column.label)
+    ).collect()
+
+
+def nested_loop(builder: Builder, plan: logical.DependentJoin) -> pl.DataFrame:
+    """The rows of a dependent join as it is defined: the right side once for every left row."""
+    left = builder.run(plan.left)
+    schema = {column.label: kernel_dtype(column.type) for column in plan.output}
+    made = pl.DataFrame(schema=schema)
+    known: dict[str, pl.DataFrame] = {}
+    for row in range(left.height):
+        one = left.slice(row, 1)
+        values = {
+            c.id: Literal(c.type, one.get_column(c.label).to_physical().item())
+            for c in plan.left.output
+        }
+        right = over_constants(plan.right, values)
+        if repr(right) not in known:
+            known[repr(right)] = builder.run(right)
+        pairs = one.join(known[repr(right)], how="cross") if plan.right.output else one
+        found = _one_row(plan, one, pairs).select(made.columns)
+        made = made.vstack(found.match_to_schema(pl.Schema(schema)))
+    return made
+
+
+def _one_row(plan: logical.DependentJoin, one: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """What a dependent join gives for one left row, of its pairs with the right rows."""
+    test = TRUE if plan.condition is None else plan.condition
+    holds = pairs.lazy().select(lower_expr(test).alias("holds")).collect().to_series()
+    if holds.len() != pairs.height:
+        holds = holds.new_from_index(0, pairs.height)
+    match plan.kind:
+        case "semi" | "anti":
+            return one if holds.any() == (plan.kind == "semi") else one.clear()
+        case "mark" if plan.mark is not None:
+            value = True if holds.any() else None if holds.null_count() else False
+            return one.with_columns(pl.lit(value, pl.Boolean).alias(plan.mark.label))
+    kept = pairs.filter(holds)
+    if kept.height > 1 and plan.kind == "single":
+        raise DataError("more than one row returned by a subquery")
+    if kept.height or plan.kind == "inner":
+        return kept
+    return one.with_columns(
+        pl.lit(None, kernel_dtype(c.type)).alias(c.label) for c in plan.right.output
+    )
+
+
+def over_constants(plan: logical.Logical, values: Mapping[int, Expr]) -> logical.Logical:
+    """The plan with constants for the columns that it reads from outside."""
+    made = {c.id for below in plan.inputs for c in below.output}
+    outside = {id_: value for id_, value in values.items() if id_ not in made}
+    changed = mapped(plan, lambda expr: substitute(expr, outside))
+    inputs = tuple(over_constants(below, values) for below in plan.inputs)
+    return changed.with_inputs(inputs) if inputs else changed
 
 
 def same_rows(first: pl.DataFrame, second: pl.DataFrame) -> bool:

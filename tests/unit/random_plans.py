@@ -67,6 +67,7 @@ SHAPES: dict[str, dict[str, SqlType]] = {
     "t": {"i": INTEGER, "b": BIGINT, "d": DATE, "p": BOOLEAN},
     "w": {"i": INTEGER, "n": SMALLINT, "f": DOUBLE, "s": VARCHAR},
 }
+NO = Literal(BOOLEAN, False)
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 Draw = Callable[..., object]
@@ -185,22 +186,33 @@ def tables(
 
 
 @st.composite
-def plans(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
-    """A plan of at most so many levels over up to as many frames as it has leaves."""
-    which = draw(st.integers(0, 9)) if depth else 0
+def plans(
+    draw: st.DrawFn,
+    builder: Builder,
+    depth: int,
+    outer: tuple[Column, ...] = (),
+    dependent: bool = False,
+) -> logical.Logical:
+    """A plan of at most so many levels over up to as many frames as it has leaves.
+
+    outer: columns from outside that it may read. dependent: it may hold dependent joins.
+    """
+    which = draw(st.integers(0, 10 if dependent else 9)) if depth else 0
     if which == 0:
         name = draw(st.sampled_from(sorted(SHAPES)))
         made = draw(tables(SHAPES[name], SMALL))
         return builder.scan(f"{name}{len(builder.rows)}", None, **made)
+    if which == 10 or (dependent and which == 4):
+        return draw(dependent_joins(builder, depth, outer))
     if which <= 4:
-        return draw(joins(builder, depth))
-    below = draw(plans(builder, depth - 1))
+        return draw(joins(builder, depth, outer, dependent))
+    below = draw(plans(builder, depth - 1, outer, dependent))
     if which <= 6:
-        return logical.Filter(below, draw(conditions(below.output)))
+        return logical.Filter(below, draw(conditions(seen_by(draw, below.output, outer))))
     if which == 7:
-        return draw(projections(builder, below))
+        return draw(projections(builder, below, outer))
     if which == 8:
-        return draw(groups(builder, below))
+        return draw(groups(builder, below, outer))
     keys = tuple(
         SortKey(ref(column), draw(st.booleans()), draw(st.booleans())) for column in below.output
     )
@@ -210,10 +222,97 @@ def plans(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
     return ordered
 
 
+def seen_by(
+    draw: st.DrawFn, columns: tuple[Column, ...], outer: tuple[Column, ...]
+) -> tuple[Column, ...]:
+    """What an expression reads: mostly the columns inside, often those outside as well."""
+    return columns + outer if outer and draw(st.integers(0, 2)) else columns
+
+
 @st.composite
-def joins(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
-    left = draw(plans(builder, depth - 1))
-    right = draw(plans(builder, depth - 1))
+def dependent_joins(
+    draw: st.DrawFn, builder: Builder, depth: int, outer: tuple[Column, ...] = ()
+) -> logical.Logical:
+    """A dependent join, under a filter of its mark at times."""
+    left = draw(plans(builder, depth - 1, outer, True))
+    right = draw(correlated(builder, depth - 1, left.output + outer))
+    kinds: list[JoinKind] = ["inner", "left", "semi", "anti", "mark", "mark", "mark", "single"]
+    kind = draw(st.sampled_from(kinds))
+    if kind == "single" and draw(st.integers(0, 3)):
+        keys = tuple(SortKey(ref(column)) for column in right.output)
+        right = logical.Limit(logical.Sort(right, keys), 1)
+        if draw(st.booleans()):
+            right = draw(groups(builder, right, left.output + outer, keyless=True))
+    pairs = [
+        (ref(a), ref(b))
+        for a in left.output
+        for b in right.output
+        if a.type == b.type and a.type != BOOLEAN
+    ]
+    condition = None
+    some_pair: st.SearchStrategy[tuple[Expr, Expr]] = st.sampled_from(pairs or [(NO, NO)])
+    if pairs and draw(st.integers(0, 2)):
+        condition = bound(draw(st.sampled_from([*COMPARISONS, "=", "="])), *draw(some_pair))
+        if draw(st.integers(0, 4)) == 0:
+            condition = draw(conditions(left.output + right.output, 1))
+        if condition is not None and draw(st.integers(0, 4)) == 0:
+            other = bound("=", *draw(some_pair))
+            assert other is not None
+            condition = bound("and", condition, other)
+    if kind != "mark":
+        return logical.DependentJoin(kind, left, right, condition)
+    mark = builder.column("mark", BOOLEAN)
+    marked = logical.DependentJoin(kind, left, right, condition, mark)
+    use = draw(st.integers(0, 3))
+    if use == 0:
+        return marked
+    test: Expr | None = ref(mark)
+    if use == 2:
+        test = bound("not", ref(mark))
+    if use == 3:
+        test = bound(draw(st.sampled_from(["and", "or"])), ref(mark), draw(conditions(left.output)))
+    assert test is not None
+    kept = tuple((builder.column(c.name, c.type), ref(c)) for c in left.output)
+    return logical.Project(logical.Filter(marked, test), kept)
+
+
+@st.composite
+def correlated(
+    draw: st.DrawFn, builder: Builder, depth: int, outer: tuple[Column, ...]
+) -> logical.Logical:
+    """A plan that reads outer columns more often than not, as subqueries do."""
+    below = draw(plans(builder, depth, outer, True))
+    pairs = [(ref(a), ref(b)) for a in below.output for b in outer if a.type == b.type]
+    some_pair: st.SearchStrategy[tuple[Expr, Expr]] = st.sampled_from(pairs or [(NO, NO)])
+    if pairs and draw(st.integers(0, 3)):
+        test = bound(
+            draw(st.sampled_from(["=", "=", "=", "<", "<>", "is_not_distinct"])),
+            *draw(some_pair),
+        )
+        assert test is not None
+        below = logical.Filter(below, test)
+    which = draw(st.integers(0, 5))
+    if which == 0:
+        return draw(groups(builder, below, outer))
+    if which == 1:
+        return draw(groups(builder, below, outer, keyless=True))
+    if which == 2:
+        return draw(projections(builder, below, outer))
+    if which == 3:
+        return draw(projections(builder, draw(groups(builder, below, outer, keyless=True)), outer))
+    return below
+
+
+@st.composite
+def joins(
+    draw: st.DrawFn,
+    builder: Builder,
+    depth: int,
+    outer: tuple[Column, ...] = (),
+    dependent: bool = False,
+) -> logical.Logical:
+    left = draw(plans(builder, depth - 1, outer, dependent))
+    right = draw(plans(builder, depth - 1, outer, dependent))
     kinds: list[JoinKind] = ["cross", "cross", "inner", "left", "right", "full", "semi", "anti"]
     kind = draw(st.sampled_from(kinds))
     pairs = [
@@ -226,7 +325,7 @@ def joins(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
     equalities = tuple(draw(st.sampled_from(pairs)) for _ in range(count))
     condition = None
     if kind != "cross" and draw(st.integers(0, 2)) == 0:
-        condition = draw(conditions(left.output + right.output, 1))
+        condition = draw(conditions(seen_by(draw, left.output + right.output, outer), 1))
         if draw(st.booleans()) and pairs:
             a, b = draw(st.sampled_from(pairs))
             condition = bound(draw(st.sampled_from(["<", "<>", "="])), a, b)
@@ -244,28 +343,40 @@ def joins(draw: st.DrawFn, builder: Builder, depth: int) -> logical.Logical:
 
 
 @st.composite
-def projections(draw: st.DrawFn, builder: Builder, below: logical.Logical) -> logical.Logical:
+def projections(
+    draw: st.DrawFn,
+    builder: Builder,
+    below: logical.Logical,
+    outer: tuple[Column, ...] = (),
+) -> logical.Logical:
     items: list[tuple[Column, Expr]] = []
     for column in below.output:
         if draw(st.integers(0, 3)):
             items.append((builder.column(column.name, column.type), ref(column)))
     if draw(st.booleans()) or not items:
-        expr = draw(numbers(below.output, INTEGER, 2))
+        expr = draw(numbers(seen_by(draw, below.output, outer), INTEGER, 2))
         items.append((builder.column("computed", expr.type), expr))
     return logical.Project(below, tuple(items))
 
 
 @st.composite
-def groups(draw: st.DrawFn, builder: Builder, below: logical.Logical) -> logical.Logical:
+def groups(
+    draw: st.DrawFn,
+    builder: Builder,
+    below: logical.Logical,
+    outer: tuple[Column, ...] = (),
+    keyless: bool = False,
+) -> logical.Logical:
+    readable = seen_by(draw, below.output, outer)
     keys = tuple(
         (builder.column(column.name, column.type), ref(column))
-        for column in below.output
-        if draw(st.integers(0, 2)) == 0
+        for column in readable
+        if not keyless and draw(st.integers(0, 2)) == 0
     )
     calls: list[tuple[Column, AggregateCall]] = []
     for _ in range(draw(st.integers(0, 3))):
         name = draw(st.sampled_from(["count", "sum", "min", "max", "avg"]))
-        column = draw(st.sampled_from(below.output))
+        column = draw(st.sampled_from(readable))
         try:
             call = aggregates.bind(name, (ref(column),), draw(st.booleans()))
         except Error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eau2.operators.expr import Expr, Literal, SortKey, ref
+from eau2.operators.expr import Expr, Literal, ref
 from eau2.planner.simplify import FALSE, TRUE, as_filter, simplified
 from eau2.sql.logical import (
     Aggregate,
@@ -23,6 +23,7 @@ from eau2.sql.logical import (
     Sort,
     transform,
 )
+from eau2.sql.plan_exprs import mapped
 
 
 def fold_constants(plan: Logical) -> Logical:
@@ -56,28 +57,15 @@ def _expressions(node: Logical) -> Logical:
     match node:
         case Filter(condition=condition):
             return replace(node, condition=as_filter(condition))
-        case Project(items=items):
-            return replace(node, items=tuple((column, simplified(e)) for column, e in items))
-        case Expand(keys=items):
-            return replace(node, keys=tuple((column, simplified(e)) for column, e in items))
-        case Sort(keys=keys):
-            return replace(
-                node,
-                keys=tuple(SortKey(simplified(k.expr), k.descending, k.nulls_last) for k in keys),
-            )
-        case Aggregate(keys=keys, aggregates=aggregates):
-            return replace(
-                node,
-                keys=tuple((column, simplified(expr)) for column, expr in keys),
-                aggregates=tuple((column, call.mapped(simplified)) for column, call in aggregates),
-            )
+        case Join(kind="asof" | "asof_left"):
+            return node
         case Join(equalities=equalities, condition=condition):
             return replace(
                 node,
                 equalities=tuple((simplified(a), simplified(b)) for a, b in equalities),
                 condition=_unless_true(condition),
             )
-    return node
+    return mapped(node, simplified)
 
 
 def _unless_true(condition: Expr | None) -> Expr | None:
@@ -94,14 +82,18 @@ def _join(node: Join) -> Logical:
     if not (apart or no_left or no_right):
         return node
     match node.kind:
-        case "inner" | "cross" | "semi":
+        case "inner" | "cross" | "semi" | "asof":
             return Nothing(node.output)
-        case "left":
+        case "left" | "single" | "asof_left":
             return Nothing(node.output) if no_left else _padded(node, node.left)
         case "right":
             return Nothing(node.output) if no_right else _padded(node, node.right)
         case "anti":
             return Nothing(node.output) if no_left else node.left
+        case "mark" if node.mark is not None:
+            kept = tuple((column, ref(column)) for column in node.left.output)
+            marked = Project(node.left, (*kept, (node.mark, FALSE)))
+            return Nothing(node.output) if no_left else marked
     if no_left and no_right:
         return Nothing(node.output)
     if no_left or no_right:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eau2.catalog import NOT_STORED, ColumnStatistics
-from eau2.operators.expr import AggregateCall, Column, Expr, SortKey
+from eau2.operators.expr import AggregateCall, Column, Expr
 from eau2.planner.ranges import (
     NO_EXPONENTS,
     Known,
@@ -23,8 +23,8 @@ from eau2.planner.ranges import (
 )
 from eau2.sql.logical import (
     Aggregate,
+    DependentJoin,
     Expand,
-    Filter,
     Join,
     Limit,
     Logical,
@@ -32,9 +32,9 @@ from eau2.sql.logical import (
     OneRow,
     Project,
     Scan,
-    Sort,
     transform,
 )
+from eau2.sql.plan_exprs import mapped
 
 _EXPONENT_GRID = 4
 _INT64_MAX = 2**63 - 1
@@ -51,8 +51,6 @@ def prove_ranges(plan: Logical) -> Logical:
         match node:
             case Scan():
                 _learn_scan(node, known)
-            case Filter(condition=condition):
-                return replace(node, condition=of(condition))
             case Project(items=items):
                 items = tuple((column, of(expr)) for column, expr in items)
                 for column, expr in items:
@@ -66,18 +64,7 @@ def prove_ranges(plan: Logical) -> Logical:
                 return replace(node, keys=items)
             case Aggregate():
                 return _aggregate(node, known)
-            case Join(equalities=equalities, condition=condition):
-                return replace(
-                    node,
-                    equalities=tuple((of(a), of(b)) for a, b in equalities),
-                    condition=None if condition is None else of(condition),
-                )
-            case Sort(keys=keys):
-                sorted_by = tuple(
-                    SortKey(of(key.expr), key.descending, key.nulls_last) for key in keys
-                )
-                return replace(node, keys=sorted_by)
-        return node
+        return mapped(node, of)
 
     return transform(plan, visit)
 
@@ -163,9 +150,12 @@ def most_rows(plan: Logical) -> int:
         case Limit(input=below, count=count):
             rows = most_rows(below)
             return rows if count is None else min(rows, count)
-        case Join(kind=kind, left=left, right=right):
+        case (
+            Join(kind=kind, left=left, right=right)
+            | DependentJoin(kind=kind, left=left, right=right)
+        ):
             a, b = most_rows(left), most_rows(right)
-            if kind in ("semi", "anti"):
+            if kind in ("semi", "anti", "mark", "single", "asof", "asof_left"):
                 return a
             return a * b if kind in ("inner", "cross") else a * b + a + b
     return max((most_rows(below) for below in plan.inputs), default=0)

@@ -25,7 +25,9 @@ from eau2.sql.logical import (
     Project,
     Scan,
     Sort,
+    transform,
 )
+from eau2.sql.sharing import SharedScan, With
 from eau2.types import Kind
 
 Ids = frozenset[int]
@@ -53,7 +55,10 @@ def prune_columns(plan: Logical) -> Logical:
 def _prune(plan: Logical, needed: Ids) -> Logical:
     """`plan` giving at least the needed columns, and few others."""
     match plan:
-        case Scan(columns=columns, positions=positions):
+        case (
+            Scan(columns=columns, positions=positions)
+            | SharedScan(columns=columns, positions=positions)
+        ):
             kept = _kept(columns, needed)
             pairs = [p for p in zip(columns, positions, strict=True) if p[0].id in kept]
             return replace(
@@ -77,10 +82,45 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
             return replace(plan, input=_narrow(_prune(below, wanted), wanted))
         case Limit(input=below):
             return replace(plan, input=_prune(below, needed))
+        case With():
+            return _prune_with(plan, needed)
     if plan.inputs:
         inputs = tuple(_prune(i, frozenset(c.id for c in i.output)) for i in plan.inputs)
         return plan.with_inputs(inputs)
     return plan
+
+
+def _prune_with(plan: With, needed: Ids) -> Logical:
+    """Definitions give what any of their readers needs; the last ones are pruned first."""
+    readers: list[Logical] = [_prune(plan.input, needed)]
+    for definition in reversed(plan.definitions):
+        columns = definition.plan.output
+        read = sorted({p for reader in readers for p in _positions(reader, definition.number)})
+        wanted = frozenset(columns[position].id for position in read)
+        pruned = _narrow(_prune(definition.plan, wanted), wanted)
+        now = {column.id: position for position, column in enumerate(pruned.output)}
+        moved = {p: now[columns[p].id] for p in read}
+        readers = [_repositioned(reader, definition.number, moved) for reader in readers]
+        readers.append(pruned)
+    return plan.with_inputs(tuple(reversed(readers)))
+
+
+def _positions(plan: Logical, number: int) -> Ids:
+    """Which columns of a definition the plan reads."""
+    if isinstance(plan, SharedScan):
+        return frozenset(plan.positions if plan.definition == number else ())
+    return frozenset(p for below in plan.inputs for p in _positions(below, number))
+
+
+def _repositioned(plan: Logical, number: int, moved: dict[int, int]) -> Logical:
+    """The plan with its reads of a definition's columns where they are now."""
+
+    def visit(node: Logical) -> Logical:
+        if isinstance(node, SharedScan) and node.definition == number:
+            return replace(node, positions=tuple(moved[p] for p in node.positions))
+        return node
+
+    return transform(plan, visit)
 
 
 def _prune_project(plan: Project, needed: Ids) -> Logical:
@@ -115,6 +155,9 @@ def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:
 
 def _prune_join(plan: Join, needed: Ids) -> Logical:
     wanted = needed | _read(expr for pair in plan.equalities for expr in pair)
+    if plan.kind == "asof" or plan.kind == "asof_left":
+        # All columns of the right side decide which of equally near rows is taken.
+        wanted |= {column.id for column in plan.right.output}
     if plan.condition is not None:
         wanted |= columns_of(plan.condition)
     return replace(

@@ -37,6 +37,7 @@ from eau2.sql.logical import (
     Project,
     Sort,
 )
+from eau2.sql.sharing import With
 from eau2.types import BOOLEAN
 
 Parts = tuple[Expr, ...]
@@ -67,6 +68,9 @@ def _push(plan: Logical, parts: Parts) -> Logical:
             return _push_join(plan, parts)
         case Limit(input=below):
             return _filtered(replace(plan, input=_push(below, ())), parts)
+        case With(input=below):
+            defined = tuple(_push(definition.plan, ()) for definition in plan.definitions)
+            return plan.with_inputs((*defined, _push(below, parts)))
     if plan.inputs:
         plan = plan.with_inputs(tuple(_push(below, ()) for below in plan.inputs))
     return _filtered(plan, parts)
@@ -129,6 +133,11 @@ def _push_join(join: Join, parts: Parts) -> Logical:
                 return _push_join(narrowed, parts)
             below = replace(join, left=_push(join.left, ()), right=_push(join.right, ()))
             return _filtered(below, parts)
+        case "single":
+            # Never an inner join, even where a filter takes the padded rows: it refuses others.
+            return _push_left(join, parts)
+        case "asof" | "asof_left":
+            return _push_asof(join, parts)
     return _push_semi(join, parts)
 
 
@@ -197,9 +206,18 @@ def _push_left(join: Join, parts: Parts) -> Logical:
     return _filtered(below, tuple(above))
 
 
+def _push_asof(join: Join, parts: Parts) -> Logical:
+    """Which right row is nearest depends on all of them; the left rows are each for themselves."""
+    left = _ids(join.left)
+    down = tuple(p for p in parts if columns_of(p) and columns_of(p) <= left and not can_raise(p))
+    below = replace(join, left=_push(join.left, down), right=_push(join.right, ()))
+    return _filtered(below, tuple(part for part in parts if part not in down))
+
+
 def _push_semi(join: Join, parts: Parts) -> Logical:
-    """A semi or anti join gives left columns only: what cannot raise goes down the left side."""
-    down = tuple(p for p in parts if columns_of(p) and not can_raise(p))
+    """A semi, anti or mark join gives left rows: what cannot raise goes down the left side."""
+    left = _ids(join.left)
+    down = tuple(p for p in parts if columns_of(p) and columns_of(p) <= left and not can_raise(p))
     above = tuple(p for p in parts if p not in down)
     join, to_right = _own_to_right(join, _ids(join.right))
     below = replace(join, left=_push(join.left, down), right=_push(join.right, to_right))

@@ -88,6 +88,8 @@ def row_keys(plan: Logical) -> frozenset[int] | None:
             given = {expr.id: c.id for c, expr in items if isinstance(expr, ColumnRef)}
             if inner is not None and inner <= given.keys():
                 return frozenset(given[id_] for id_ in inner)
+        case Join(kind="semi" | "anti" | "mark" | "single" | "asof" | "asof_left", left=left):
+            return row_keys(left)
         case Join(kind="inner" | "cross" | "left", left=left, right=right):
             first, second = row_keys(left), row_keys(right)
             if first is not None and second is not None:
