@@ -220,7 +220,8 @@ class Lifter:
             return None
         if any(columns_of(expr) & gone for expr in expressions(plan)):
             return None
-        if below.conditions and any(can_raise(expr) for expr in expressions(plan)):
+        raises = plan.kind == "single" or any(can_raise(expr) for expr in expressions(plan))
+        if below.conditions and raises:
             return None
         sides = (plan.left, below.plan) if plan.kind == "right" else (below.plan, plan.right)
         return replace(below, plan=plan.with_inputs(sides))

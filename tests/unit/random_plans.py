@@ -226,7 +226,8 @@ def seen_by(
     draw: st.DrawFn, columns: tuple[Column, ...], outer: tuple[Column, ...]
 ) -> tuple[Column, ...]:
     """What an expression reads: mostly the columns inside, often those outside as well."""
-    return columns + outer if outer and draw(st.integers(0, 2)) else columns
+    outside = draw(st.integers(0, 2)) > 0
+    return columns + outer if outside else columns
 
 
 @st.composite
@@ -243,15 +244,16 @@ def dependent_joins(
         right = logical.Limit(logical.Sort(right, keys), 1)
         if draw(st.booleans()):
             right = draw(groups(builder, right, left.output + outer, keyless=True))
-    pairs = [
+    pairs: list[tuple[Expr, Expr]] = [
         (ref(a), ref(b))
         for a in left.output
         for b in right.output
         if a.type == b.type and a.type != BOOLEAN
     ]
     condition = None
-    some_pair: st.SearchStrategy[tuple[Expr, Expr]] = st.sampled_from(pairs or [(NO, NO)])
-    if pairs and draw(st.integers(0, 2)):
+    some_pair = st.sampled_from(pairs or [(NO, NO)])
+    conditioned = draw(st.integers(0, 2)) > 0
+    if pairs and conditioned:
         condition = bound(draw(st.sampled_from([*COMPARISONS, "=", "="])), *draw(some_pair))
         if draw(st.integers(0, 4)) == 0:
             condition = draw(conditions(left.output + right.output, 1))
@@ -282,9 +284,12 @@ def correlated(
 ) -> logical.Logical:
     """A plan that reads outer columns more often than not, as subqueries do."""
     below = draw(plans(builder, depth, outer, True))
-    pairs = [(ref(a), ref(b)) for a in below.output for b in outer if a.type == b.type]
-    some_pair: st.SearchStrategy[tuple[Expr, Expr]] = st.sampled_from(pairs or [(NO, NO)])
-    if pairs and draw(st.integers(0, 3)):
+    pairs: list[tuple[Expr, Expr]] = [
+        (ref(a), ref(b)) for a in below.output for b in outer if a.type == b.type
+    ]
+    some_pair = st.sampled_from(pairs or [(NO, NO)])
+    filtered = draw(st.integers(0, 3)) > 0
+    if pairs and filtered:
         test = bound(
             draw(st.sampled_from(["=", "=", "=", "<", "<>", "is_not_distinct"])),
             *draw(some_pair),
