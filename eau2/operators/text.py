@@ -251,7 +251,7 @@ def columns_in(operator: Operator) -> Iterator[Column]:
             yield value
         if isinstance(value, tuple):
             for item in value:
-                candidate = item[0] if isinstance(item, tuple) else item
+                candidate = item[0] if isinstance(item, tuple) and item else item
                 if isinstance(candidate, Column):
                     yield candidate
     for node in operator.inputs:

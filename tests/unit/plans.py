@@ -20,6 +20,7 @@ from eau2.catalog import (
 )
 from eau2.errors import DataError
 from eau2.operators.base import Lowering, Operator, lower
+from eau2.operators.expand import Expand
 from eau2.operators.expr import Column, Expr, Literal, Value, ref, substitute
 from eau2.operators.filter import Filter
 from eau2.operators.functions.table import bind
@@ -138,6 +139,8 @@ def _operator(plan: logical.Logical, below: Sequence[StageInput]) -> Operator:
             return Filter(below[0], condition)
         case logical.Project(items=items):
             return Project(below[0], items)
+        case logical.Expand(keys=items, sets=sets, grouping=grouping):
+            return Expand(below[0], items, sets, grouping)
         case logical.Aggregate(keys=keys, aggregates=aggregates):
             partial = PartialAggregate(below[0], keys, aggregates)
             return FinalAggregate(partial, tuple(c for c, _ in keys), aggregates)

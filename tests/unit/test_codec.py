@@ -18,6 +18,7 @@ from eau2.errors import Error, InternalError
 from eau2.net.codec import MessageError, decode, decode_fragment, encode, encode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, to_plain
+from eau2.operators.expand import Expand
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -108,6 +109,7 @@ def taller(below: st.SearchStrategy[Operator]) -> st.SearchStrategy[Operator]:
     return st.one_of(
         st.builds(Filter, below, EXPRS),
         st.builds(Project, below, ITEMS),
+        st.builds(Expand, below, ITEMS, st.lists(st.just(()), max_size=3).map(tuple), COLUMNS),
         st.builds(PartialAggregate, below, ITEMS, AGGREGATES),
         st.builds(FinalAggregate, below, SOME_COLUMNS, AGGREGATES, st.booleans()),
         st.builds(Join, kinds, below, below, same, st.none() | EXPRS, st.booleans()),
