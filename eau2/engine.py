@@ -215,7 +215,7 @@ class Engine:
                 return _table({})
             case ast.UnsupportedStatement(what=what, span=span):
                 raise NotSupportedError(f"{what} is not supported", span=span)
-        raise InternalError(f"no way to run {type(statement).__name__}")
+        raise NotSupportedError("this statement is not supported", span=statement.span)
 
     def _show(self, name: str) -> Answer:
         values = self.settings.values()

@@ -39,6 +39,8 @@ def bind_select(
     node: ast.Select, context: Context, bind_query: BindQuery, outer: Environment | None = None
 ) -> Query:
     """The plan of a SELECT. bind_query binds those inside. Raises statement errors with spans."""
+    if node.sample is not None:
+        raise NotSupportedError("USING SAMPLE is not supported", span=node.sample.span)
     source = bind_from(node.source, context, bind_query, outer)
     select = _started(node, context, bind_query, outer, source)
     plan = _filtered(select, Subqueries(bind_query))

@@ -1,12 +1,13 @@
-"""The grammar's expression rules as actions: each makes one node of the syntax tree.
+"""The grammar's rules for operators, constants, types and special forms as actions.
 
-Owns: one function for each action name of the grammar's section on expressions. Comes in: a span
-and the values of the parts. Goes out: ast nodes. Does not know: tokens, states, the rest of SQL.
+Owns: the actions' registry, and one function for each such action name: each makes one node.
+Comes in: a span and the values of the parts. Goes out: ast nodes. Does not know: tokens, states.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 from typing import Literal as OneOf
 
@@ -16,27 +17,17 @@ from eau2.sql import ast
 Expression = ast.Expression
 
 REFUSED = {
+    "refuse_arrow": "The arrow -> (a lambda is written LAMBDA x: ...)",
+    "refuse_at": "The operator @",
     "refuse_collate": "COLLATE",
-    "refuse_exists": "EXISTS",
-    "refuse_filter": "FILTER after an aggregate",
-    "refuse_group_by_all": "GROUP BY ALL",
-    "refuse_grouping_sets": "GROUPING SETS",
-    "refuse_lambda": "A lambda",
-    "refuse_list": "A list",
-    "refuse_method": "A function call with a point",
-    "refuse_named_argument": "A named argument",
-    "refuse_order_by_all": "ORDER BY ALL",
-    "refuse_ordered_aggregate": "ORDER BY in an aggregate",
-    "refuse_pattern": "GLOB or SIMILAR TO",
+    "refuse_comprehension": "A list comprehension",
+    "refuse_field": "A field of a struct",
+    "refuse_overlay": "OVERLAY with PLACING",
+    "refuse_position": "A column by its position (#1)",
     "refuse_prefixed_string": "A string with a prefix",
-    "refuse_quantified": "ANY or ALL after a comparison",
-    "refuse_row": "A row of several values",
-    "refuse_star_changes": "EXCLUDE or REPLACE after *",
-    "refuse_struct": "A struct",
-    "refuse_subquery": "A subquery in an expression",
-    "refuse_subscript": "A subscript",
+    "refuse_similar_escape": "ESCAPE after SIMILAR TO",
+    "refuse_struct": "A struct or a map",
     "refuse_time_zone": "AT TIME ZONE",
-    "refuse_window": "A window function (OVER)",
 }
 """Actions that make an Unsupported expression, and what its message speaks of."""
 
@@ -95,12 +86,13 @@ def _not(span: Span, operand: Expression) -> Expression:
 
 
 SPELLINGS = {"==": "=", "!=": "<>", "^": "**"}
+REFUSED_SIGNS = ("->>", "<<=", ">>=")
 
 
 @action
 def _binary(span: Span, left: Expression, sign: str, right: Expression) -> Expression:
-    if isinstance(right, ast.Unsupported) and right.what == REFUSED["refuse_quantified"]:
-        return right
+    if sign in REFUSED_SIGNS:
+        return ast.Unsupported(span, f"The operator {sign}")
     return ast.Binary(span, SPELLINGS.get(sign, sign), left, right)
 
 
@@ -145,37 +137,40 @@ def like_test(ignore_case: bool, negated: bool) -> Callable[..., Expression]:
     )
 
 
-Members = tuple[Expression, ...] | ast.Unsupported
+MATCHES = {
+    "~~": (False, False),
+    "!~~": (False, True),
+    "~~*": (True, False),
+    "!~~*": (True, True),
+}
+"""LIKE and ILIKE as signs: whether letter case is ignored, and whether the test is negated."""
 
 
 @action
-def _members(span: Span, *items: Expression) -> Members:
-    return items
+def _matches(span: Span, operand: Expression, sign: str, pattern: Expression) -> Expression:
+    if sign in MATCHES:
+        return ast.Like(span, operand, pattern, None, *MATCHES[sign])
+    return ast.Binary(span, "glob" if sign == "~~~" else sign, operand, pattern)
+
+
+def pattern_test(operator: str, negated: bool) -> Callable[..., Expression]:
+    """The action of [NOT] GLOB and SIMILAR TO."""
+
+    def build(span: Span, operand: Expression, pattern: Expression) -> Expression:
+        test = ast.Binary(span, operator, operand, pattern)
+        return ast.Unary(span, "not", test) if negated else test
+
+    return build
 
 
 @action
-def _in(span: Span, operand: Expression, items: Members) -> Expression:
-    return items if isinstance(items, ast.Unsupported) else ast.In(span, operand, items, False)
-
-
-@action
-def _not_in(span: Span, operand: Expression, items: Members) -> Expression:
-    return items if isinstance(items, ast.Unsupported) else ast.In(span, operand, items, True)
-
-
-@action
-def _concatenate(span: Span, left: Expression, right: Expression) -> Expression:
-    return ast.Binary(span, "||", left, right)
+def _factorial(span: Span, operand: Expression) -> Expression:
+    return ast.FunctionCall(span, "factorial", (operand,))
 
 
 @action
 def _unary(span: Span, sign: str, operand: Expression) -> Expression:
     return ast.Unary(span, sign, operand)
-
-
-@action
-def _parentheses(span: Span, inner: Expression) -> Expression:
-    return inner
 
 
 @action
@@ -318,7 +313,7 @@ def _type_without_zone(span: Span, name: str) -> ast.TypeName:
 
 @action
 def _type_list(span: Span, element: ast.TypeName) -> ast.TypeName:
-    return ast.TypeName(span, f"{element.name}[]")
+    return replace(element, span=span, lists=element.lists + 1)
 
 
 @action
@@ -392,39 +387,6 @@ def _trim_side_arguments(span: Span, name: str, values: tuple[Expression, ...]) 
     return ast.FunctionCall(span, name, values)
 
 
-@action
-def _arguments(span: Span, *values: Expression) -> tuple[Expression, ...]:
-    return values
-
-
-@action
-def _call(span: Span, name: str, values: tuple[Expression, ...] = ()) -> Expression:
-    return ast.FunctionCall(span, name.lower(), values)
-
-
-@action
-def _call_distinct(span: Span, name: str, values: tuple[Expression, ...]) -> Expression:
-    return ast.FunctionCall(span, name.lower(), values, distinct=True)
-
-
-@action
-def _all_columns(span: Span) -> ast.Star:
-    return ast.Star(span, None)
-
-
-@action
-def _call_star(span: Span, name: str, star: ast.Star) -> Expression:
-    if name.lower() != "count":
-        return ast.Unsupported(span, f"{name.lower()}(*)")
-    return ast.FunctionCall(span, "count", (star,))
-
-
-@action
-def _refuse_operator(span: Span, *parts: Expression | str) -> Expression:
-    sign = next(part for part in parts if isinstance(part, str))
-    return ast.Unsupported(span, f"The operator {sign}")
-
-
 ACTIONS |= {name: refused(what) for name, what in REFUSED.items()}
 ACTIONS |= {
     f"is_{'not_' if negated else ''}{what}": is_test(what, negated)
@@ -434,6 +396,11 @@ ACTIONS |= {
 ACTIONS |= {
     f"{'not_' if negated else ''}{'i' if ignore_case else ''}like": like_test(ignore_case, negated)
     for ignore_case in (False, True)
+    for negated in (False, True)
+}
+ACTIONS |= {
+    f"{'not_' if negated else ''}{word}": pattern_test(operator, negated)
+    for word, operator in (("glob", "glob"), ("similar", "similar to"))
     for negated in (False, True)
 }
 ACTIONS["cast_shorthand"] = _cast

@@ -40,13 +40,13 @@ def parse(
     tokens: Tokens,
     tables: Tables,
     actions: Mapping[str, Action],
-    deepens: Callable[[str, int], int],
+    deepens: Callable[[str, Sequence[Any]], int],
     depth_limit: int,
 ) -> Any:
     """The value of the start rule.
 
-    `deepens(action, count)` says how many levels an action with that many arguments adds to the
-    tree. Raises UnexpectedTokenError and TooDeepError.
+    `deepens(action, arguments)` says how many levels an action with them adds to the tree. Raises
+    UnexpectedTokenError and TooDeepError.
     """
     text, kinds, starts, ends = tokens.text, tokens.kinds, tokens.starts, tokens.ends
     steps, gotos, rules = tables.actions, tables.gotos, tables.rules
@@ -103,7 +103,7 @@ def parse(
             given = _arguments(rule.arguments, parts)
             span = Span(start, ends[index - 1] if index else 0)
             value = actions[rule.action](span, *given)
-            depth += deepens(rule.action, len(given))
+            depth += deepens(rule.action, given)
             if depth > depth_limit:
                 raise TooDeepError(span)
         states.append(gotos[states[-1]][rule.lhs])

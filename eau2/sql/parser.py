@@ -29,7 +29,7 @@ def parse(text: str) -> tuple[ast.Statement, ...]:
     tokens = tokenize(text)
     try:
         statements: tuple[ast.Statement, ...] = driver.parse(
-            tokens, known, StatementReader().actions(), deepens, LIMITS.expression_depth
+            tokens, known, StatementReader(text).actions(), deepens, LIMITS.expression_depth
         )
     except driver.UnexpectedTokenError as error:
         raise syntax_errors.unexpected(tokens, error.index, known) from None

@@ -160,7 +160,7 @@ def _expected(states: list[int], tables: Tables) -> list[str]:
         possible -= {"STRING", "(", "="} | ({"AS"} if "NAME" in possible else set())
         possible -= PREDICATES if "LIKE" in possible else set()
     if "SELECT" in possible or "an expression" in words:
-        possible -= {"FROM", "TABLE"}
+        possible -= {"BY", "FROM", "TABLE"}
     words += [DESCRIPTIONS.get(name, name) for name in SIGNIFICANT if name in possible]
     if accepts(states, [tables.end], tables) and len(states) > 1:
         words.append("the end of the statement")

@@ -58,11 +58,13 @@ def resolve(name: ast.TypeName) -> SqlType:
     Raises UnknownNameError for a name that is no type, NotSupportedError for a type of DuckDB's
     that eau2 has not, ProgrammingError for parameters out of range.
     """
+    if name.lists:
+        raise NotSupportedError("types of lists are not supported", span=name.span)
     if name.name in _DECIMALS:
         return _decimal(name)
     type_ = _NAMES.get(name.name)
     if type_ is None:
-        if name.name in _REFUSED or name.name.endswith("[]"):
+        if name.name in _REFUSED:
             raise NotSupportedError(
                 f"the type {name.name.upper()} is not supported", span=name.span
             )

@@ -60,6 +60,8 @@ def expression(node: ast.Expression) -> str:
             listed = ", ".join(map(expression, arguments))
             spelled = name if name.isidentifier() else quoted(name)
             return f"{spelled}({'DISTINCT ' if distinct else ''}{listed})"
+        case ast.RowOf(items=items):
+            return f"row({', '.join(map(expression, items))})"
         case _:
             return f"({operation(node)})"
 

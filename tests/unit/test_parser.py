@@ -54,7 +54,6 @@ def read(text: str, span: Span) -> str:
         ("DROP TABLE if", ast.Drop(Span(0, 13), "if", False)),
         ("DESCRIBE t", ast.Describe(Span(0, 10), ast.TableName(Span(9, 10), "t"))),
         ("DESC 'x.csv'", ast.Describe(Span(0, 12), ast.TableFile(Span(5, 12), "x.csv"))),
-        ("DESCRIBE TABLE t", ast.Describe(Span(0, 16), ast.TableName(Span(9, 16), "t"))),
     ],
 )
 def test_statements_other_than_queries(text: str, statement: ast.Statement) -> None:
@@ -209,37 +208,24 @@ def test_units_are_singular() -> None:
 
 
 REFUSED_EXPRESSIONS = {
-    "sum(a) OVER (PARTITION BY b ORDER BY c)": "A window function (OVER)",
-    "sum(a) OVER w": "A window function (OVER)",
-    "sum(a) FILTER (WHERE b)": "FILTER after an aggregate",
-    "string_agg(a, ',' ORDER BY b)": "ORDER BY in an aggregate",
-    "quantile(a) WITHIN GROUP (ORDER BY b)": "ORDER BY in an aggregate",
-    "(SELECT 1)": "A subquery in an expression",
-    "((SELECT 1))": "A subquery in an expression",
-    "EXISTS (SELECT 1)": "EXISTS",
-    "a IN (SELECT b FROM u)": "A subquery in an expression",
-    "a NOT IN (SELECT b FROM u)": "A subquery in an expression",
-    "a = ANY (SELECT b FROM u)": "ANY or ALL after a comparison",
-    "(a, b)": "A row of several values",
-    "[1, [2]]": "A list",
-    "ARRAY[1]": "A list",
-    "{'a': {'b': 1}}": "A struct",
-    "a[1:2]": "A subscript",
-    "f(lambda x: x + 1)": "A lambda",
-    "f(a := 1)": "A named argument",
-    "s.upper()": "A function call with a point",
+    "{'a': {'b': 1}}": "A struct or a map",
+    "map {'a': 1}": "A struct or a map",
     "sum(*)": "sum(*)",
-    "a & b": "The operator &",
-    "a ~ b": "The operator ~",
-    "a -> b": "The operator ->",
-    "s GLOB 'a*'": "GLOB or SIMILAR TO",
-    "s NOT SIMILAR TO 'a'": "GLOB or SIMILAR TO",
+    "main.sum(a)": "A function of a schema",
+    "a -> b": "The arrow -> (a lambda is written LAMBDA x: ...)",
+    "a ->> b": "The operator ->>",
+    "a <<= b": "The operator <<=",
+    "@ a": "The operator @",
+    "#1": "A column by its position (#1)",
+    "(t).a": "A field of a struct",
+    "[x + 1 FOR x IN xs]": "A list comprehension",
+    "s NOT SIMILAR TO 'a' ESCAPE 'b'": "ESCAPE after SIMILAR TO",
     "s COLLATE nocase": "COLLATE",
     "d AT TIME ZONE 'UTC'": "AT TIME ZONE",
     "e'a\\'b'": "A string with a prefix",
-    "* EXCLUDE (a)": "EXCLUDE or REPLACE after *",
-    "* REPLACE (a + 1 AS a)": "EXCLUDE or REPLACE after *",
+    "overlay(s PLACING 'a' FROM 1)": "OVERLAY with PLACING",
     "s.t.*": "A table name with a point",
+    "columns(lambda c: true)": "COLUMNS of anything but a string, * or names",
 }
 
 
@@ -252,41 +238,48 @@ def test_refused_expressions(text: str) -> None:
 
 
 REFUSED_STATEMENTS = {
-    "INSERT INTO t VALUES (1)": ("INSERT", "INSERT"),
-    "create table t (a int)": ("CREATE", "create"),
     "COPY t TO 'x' (FORMAT csv)": ("COPY", "COPY"),
     "PRAGMA x": ("PRAGMA", "PRAGMA"),
     "BEGIN": ("BEGIN", "BEGIN"),
-    "DROP VIEW v": ("DROP VIEW", "DROP VIEW v"),
+    "DROP INDEX v": ("DROP INDEX", "DROP INDEX v"),
+    "DROP TABLE a, b": (
+        "DROP of several objects, with CASCADE or RESTRICT",
+        "DROP TABLE a, b",
+    ),
+    "CREATE UNIQUE INDEX i ON t (a)": ("CREATE UNIQUE", "CREATE UNIQUE INDEX i ON t (a)"),
+    "CREATE TABLE t (a INT, PRIMARY KEY (a))": (
+        "A constraint or default of a column",
+        "PRIMARY KEY (a)",
+    ),
+    "CREATE TABLE t (a STRUCT(b INT)[])": ("A type with such parameters", "STRUCT(b INT)"),
+    "SELECT a::int[3] FROM t": ("A list of a fixed length", "int[3]"),
+    "INSERT OR IGNORE INTO t VALUES (1)": ("INSERT OR", "INSERT OR IGNORE INTO t VALUES (1)"),
+    "INSERT INTO t AS u VALUES (1)": ("INSERT with an alias", "INSERT INTO t AS u VALUES (1)"),
+    "INSERT INTO t VALUES (1) RETURNING a": (
+        "ON CONFLICT or RETURNING",
+        "INSERT INTO t VALUES (1) RETURNING a",
+    ),
+    "PREPARE p(int) AS SELECT $1": ("PREPARE with types", "PREPARE p(int) AS SELECT $1"),
     "EXPLAIN DELETE FROM t": ("DELETE", "DELETE"),
-    "WITH x AS (SELECT 1) SELECT * FROM x": ("WITH", "WITH"),
-    "VALUES (1), (2)": ("VALUES", "VALUES"),
-    "FROM t": ("FROM before SELECT", "FROM"),
-    "SELECT 1 UNION ALL SELECT 2": ("UNION", "UNION ALL"),
-    "(SELECT 1) INTERSECT (SELECT 2)": ("INTERSECT", "INTERSECT"),
-    "SELECT 1 EXCEPT SELECT 2 ORDER BY 1 LIMIT 1": ("EXCEPT", "EXCEPT"),
-    "SELECT * FROM (SELECT 1 UNION SELECT 2) x": ("UNION", "UNION"),
-    "SELECT * FROM (VALUES (1)) x(a)": ("VALUES", "VALUES"),
-    "SELECT DISTINCT ON (a) b FROM t": ("DISTINCT ON", "ON (a)"),
-    "SELECT a FROM t QUALIFY b > 1": ("QUALIFY", "QUALIFY b > 1"),
-    "SELECT a FROM t WINDOW w AS (ORDER BY a)": ("WINDOW", "WINDOW w AS (ORDER BY a)"),
-    "SELECT a FROM t FETCH FIRST 1 ROWS ONLY": (
-        "FETCH (use LIMIT)",
-        "FETCH FIRST 1 ROWS ONLY",
+    "EXPLAIN INSERT INTO t VALUES (1)": (
+        "EXPLAIN of a statement that is no query",
+        "INSERT INTO t VALUES (1)",
     ),
-    "SELECT a FROM range(10) r": ("A function in FROM", "(10)"),
+    "EXPLAIN (FORMAT json) SELECT 1": ("EXPLAIN with options", "(FORMAT json) SELECT 1"),
+    "SUMMARIZE t": ("SUMMARIZE", "SUMMARIZE"),
+    "SELECT * EXCEPT (a) FROM t": ("EXCEPT after * (write EXCLUDE)", "(a) FROM t"),
+    "FROM VALUES (1), (2) t(a)": (
+        "VALUES in FROM without brackets",
+        "VALUES (1), (2) t(a)",
+    ),
+    "FROM (SUMMARIZE t)": ("DESCRIBE, SHOW or SUMMARIZE as a table", "(SUMMARIZE t)"),
+    "FROM t AT (VERSION => 1)": ("AT a version of a table", "t AT (VERSION => 1)"),
+    "FROM t PIVOT (sum(a) FOR b IN an_enum)": (
+        "PIVOT over the values of an ENUM",
+        "b IN an_enum",
+    ),
+    "FROM t ASOF SEMI JOIN u USING (a)": ("This kind of ASOF JOIN", "ASOF SEMI"),
     "SELECT a FROM s.t": ("A table name with a point", "s.t"),
-    "SELECT a FROM t, LATERAL (SELECT b) x": ("LATERAL", "LATERAL ("),
-    "SELECT a FROM t TABLESAMPLE 10%": ("TABLESAMPLE", "TABLESAMPLE 10%"),
-    "SELECT a FROM t PIVOT (sum(a) FOR b IN (1)) p": ("PIVOT", "PIVOT (sum(a) FOR b IN (1))"),
-    "SELECT a FROM t ASOF JOIN u ON a >= b": ("ASOF JOIN", "ASOF"),
-    "SELECT a FROM t SEMI JOIN u USING (a)": ("SEMI JOIN", "SEMI"),
-    "SELECT a FROM t ANTI JOIN u USING (a)": ("ANTI JOIN", "ANTI"),
-    "SELECT a FROM t POSITIONAL JOIN u": ("POSITIONAL JOIN", "POSITIONAL"),
-    "SELECT a FROM (t JOIN u ON true) x": (
-        "An alias for a join in parentheses",
-        "(t JOIN u ON true) x",
-    ),
     "SHOW ALL TABLES": ("This form of SHOW", "SHOW ALL TABLES"),
     "SET GLOBAL x = 1": ("SET with a scope", "SET GLOBAL x = 1"),
 }
@@ -298,21 +291,6 @@ def test_refused_statements(text: str) -> None:
     assert isinstance(refused, ast.UnsupportedStatement)
     assert (refused.what, read(text, refused.span)) == REFUSED_STATEMENTS[text]
     assert isinstance(after, ast.Select)
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("GROUP BY ALL", "GROUP BY ALL"),
-        ("GROUP BY ROLLUP (a, b)", "ROLLUP"),
-        ("GROUP BY cube (a)", "CUBE"),
-        ("GROUP BY GROUPING SETS ((a), ())", "GROUPING SETS"),
-        ("ORDER BY ALL DESC", "ORDER BY ALL"),
-    ],
-)
-def test_refused_groupings_and_orders(text: str, what: str) -> None:
-    refused = [one for one in nodes(parse_one(f"SELECT a FROM t {text}")) if hasattr(one, "what")]
-    assert [getattr(one, "what", None) for one in refused] == [what]
 
 
 def test_limit_all_is_no_limit() -> None:

@@ -206,7 +206,7 @@ PLACES_OF_WORDS = (
     "SELECT 1 FROM t JOIN u USING ({})",
     "SELECT 1 FROM t AS x({})",
 )
-NOT_OURS = {"between", "default", "except", "false", "intersect", "map", "null"}
+NOT_OURS = {"between", "columns", "default", "except", "false", "intersect", "map", "null"}
 NOT_OURS |= {"struct", "true", "try_cast", "union"}
 """Words that DuckDB takes for names where our grammar, or DuckDB itself, has a form of its own."""
 

@@ -39,10 +39,14 @@ class Query(Statement):
 
 @dataclass(frozen=True, slots=True)
 class TypeName(Node):
-    """A type as written: lower-case name, and parameters: decimal(15, 2)."""
+    """A type as written: lower-case name, and parameters: decimal(15, 2).
+
+    lists: how many pairs of [] follow: the type of lists of it, of lists of lists of it.
+    """
 
     name: str
     parameters: tuple[int, ...] = ()
+    lists: int = 0
 
 
 @dataclass(frozen=True, slots=True)
