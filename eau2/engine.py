@@ -26,7 +26,6 @@ from eau2.catalog import NOT_STORED, Catalog
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
-    InternalError,
     NotSupportedError,
     ProgrammingError,
     StatementError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eau2.errors import ProgrammingError
+from eau2.errors import NotSupportedError, ProgrammingError
 from eau2.operators.expr import Expr
 from eau2.sql import ast
 from eau2.sql.bind_call import named_windows
