@@ -27,15 +27,18 @@ from eau2.kv.chunk import LOCAL
 from eau2.net.arrow import decode_frame
 from eau2.net.codec import encode_fragment
 from eau2.node import Node
-from eau2.planner.physical import Plan, Stage
+from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Task, tasks
 from eau2.planner.schedule import (
     Failed,
     Finished,
     Instruction,
+    LoopComplete,
+    RoundTaken,
     RunTask,
     Schedule,
     StageComplete,
+    TakeRound,
     TaskDone,
     TaskFailed,
 )
@@ -53,6 +56,9 @@ from eau2.travel import (
 
 _WINDOW_PER_NODE = 2
 """Tasks of a stage that a node has at once: one runs while the other's rows travel."""
+
+_SCATTERED = 64
+"""Rows of more pieces than these are brought together when a loop adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,7 @@ class _Run:
         self._given: dict[tuple[int, int], tuple[int, int]] = {}
         self._stages: dict[int, Stage] = {stage.id: stage for stage in prepared.plan.stages}
         self._open = set(self._stages)
+        self._repeated = {stage for loop in prepared.plan.loops for stage in loop.body}
         self._last = prepared.plan.stages[-1].id
         self._schedule = Schedule(prepared.plan, prepared.tasks, self._window())
         self._instructions: deque[Instruction] = deque()
@@ -164,6 +171,11 @@ class _Run:
                         self._start(task)
                     case StageComplete(stage, count):
                         self._complete(stage, count)
+                    case TakeRound(loop, stage):
+                        self._take_round(loop, stage)
+                    case LoopComplete(loop):
+                        self._open.difference_update(loop.body)
+                        self._forget()
                     case Finished():
                         return
                     case Failed(error):
@@ -334,8 +346,27 @@ class _Run:
             return
         parts = self._parts.pop(stage)
         self._results[stage] = joined([p for number in range(count) for p in parts[number]])
-        self._open.discard(stage)
-        needed = {stage, *(n for open_ in self._open for n in self._stages[open_].inputs)}
+        self._inputs.pop(stage, None)
+        if stage not in self._repeated:
+            self._open.discard(stage)
+        self._forget(stage)
+
+    def _take_round(self, loop: Loop, stage: int) -> None:
+        """What a stage gave is the round that the loop's body reads next."""
+        rows = self._results[stage]
+        earlier = self._results.get(loop.result)
+        self._results[loop.round] = rows
+        total = rows if earlier is None else joined([earlier, rows])
+        scattered = total.n_chunks() > _SCATTERED
+        self._results[loop.result] = total.rechunk() if scattered else total
+        for changed in (loop.round, loop.result):
+            self._inputs.pop(changed, None)
+        self._cancel.check()
+        self._instructions.extend(self._schedule.handle(RoundTaken(loop, rows.height)))
+
+    def _forget(self, *but: int) -> None:
+        """Let go of what no stage will read any more."""
+        needed = {*but, *(n for open_ in self._open for n in self._stages[open_].inputs)}
         for done in [n for n in self._results if n not in needed]:
             del self._results[done]
             self._inputs.pop(done, None)

@@ -37,6 +37,10 @@ class Limits:
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256
+    recursion_rounds: int = 10_000
+    """A recursive query that has not ended after so many rounds is believed not to end."""
+    recursion_rows: int = 100_000_000
+    """Rows of all rounds of a recursive query together; they are held in memory."""
     files_in_memory: int = 64
     """Files that are not Parquet and were named in FROM: this many stay read for the next time."""
     schema_sample_rows: int = 500

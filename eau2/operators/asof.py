@@ -100,7 +100,7 @@ def _ranked(
     lowering: Lowering,
 ) -> pl.LazyFrame:
     """The right rows that can be nearest to any left row, numbered."""
-    keys = list(pairing.right_keys)
+    keys = list(dict.fromkeys(pairing.right_keys))
     valued = right.with_columns(_comparable(value, lowering)).drop_nulls(
         [_VALUE] if pairing.null_safe else [_VALUE, *keys]
     )

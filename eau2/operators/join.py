@@ -111,7 +111,7 @@ class Join(Operator):
         """A left join in which every left row stays one row."""
         count = pl.len().alias(_COUNT)
         if by_keys:
-            counted = right.with_columns(count.over(pairing.right_keys))
+            counted = right.with_columns(count.over(list(dict.fromkeys(pairing.right_keys))))
             return _refusing_several(pairing.equi_join(left, counted, "left"), self.right.output)
         left = left.with_row_index(_LEFT_ROW).cache()
         pairs = pairing.pairs(left, right)
@@ -151,7 +151,9 @@ def _marked(
     """The left rows in their order, each with whether a pair holds it."""
     if by_keys:
         keys = list(pairing.right_keys)
-        found = right.select(keys).unique().with_columns(pl.lit(True).alias(mark))
+        found = (
+            right.select(list(dict.fromkeys(keys))).unique().with_columns(pl.lit(True).alias(mark))
+        )
         marked = left.join(
             found,
             left_on=list(pairing.left_keys),

@@ -13,10 +13,12 @@ joins) the fragment is cut: the tasks' results, joined in chunk order, are the n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from eau2.catalog import Frame
-from eau2.errors import InternalError
+from eau2.errors import InternalError, NotSupportedError
 from eau2.operators.base import Operator
 from eau2.operators.expand import Expand
 from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts, ref
@@ -28,7 +30,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.values import NoRows, OneRow
 from eau2.sql import logical
-from eau2.sql.sharing import SharedScan, With
+from eau2.sql.sharing import Recursive, SharedScan, With
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,32 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """Stages that run in rounds, each over the rows of the round before, until one gives none.
+
+    base: the stage that gives the first round. body: the stages of a round, in order; the last one
+    gives the next round. `round` and `result` are ids that the body, and later stages, read as if
+    they were stages: the rows of the round before, and those of all rounds so far.
+    """
+
+    name: str
+    base: int
+    body: tuple[int, ...]
+    round: int
+    result: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The stages in an order in which each comes after those it reads; the last is the result.
 
-    columns and names are the result's, in order.
+    columns and names are the result's, in order. loops: of recursive queries.
     """
 
     stages: tuple[Stage, ...]
     columns: tuple[Column, ...]
     names: tuple[str, ...]
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +108,24 @@ class _Cutter:
     """Collects the stages that have been cut off so far."""
 
     stages: list[Stage] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
     definitions: dict[int, StageInput] = field(default_factory=dict)
+    ids: Iterator[int] = field(default_factory=count)
 
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
         if isinstance(pipe.root, StageInput):
             return pipe
+        stage = self.end(pipe, ordered)
+        return _Pipe(StageInput(stage, columns), None, (stage,))
+
+    def end(self, pipe: _Pipe, ordered: bool = False) -> int:
+        """End `pipe` as a stage, of this number."""
         enough = pipe.enough_rows
         ordered = ordered or enough is not None
-        stage = Stage(len(self.stages), pipe.root, pipe.source, pipe.inputs, enough, ordered)
+        stage = Stage(next(self.ids), pipe.root, pipe.source, pipe.inputs, enough, ordered)
         self.stages.append(stage)
-        return _Pipe(StageInput(stage.id, columns), None, (stage.id,))
+        return stage.id
 
     def define(self, number: int, plan: logical.Logical) -> None:
         """A stage for a definition; whatever reads it reads the stage."""
@@ -112,9 +138,9 @@ def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
     """Cut an optimised logical plan into stages. Pure."""
     cutter = _Cutter()
     pipe = _build(root, cutter)
-    if not isinstance(pipe.root, StageInput):
-        cutter.cut(pipe, root.output, ordered=True)
-    return Plan(tuple(cutter.stages), root.output, names)
+    if not cutter.stages or pipe.root != StageInput(cutter.stages[-1].id, root.output):
+        cutter.end(pipe, ordered=True)
+    return Plan(tuple(cutter.stages), root.output, names, tuple(cutter.loops))
 
 
 def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
@@ -159,6 +185,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             return _build(below, cutter)
         case SharedScan(number, columns, positions):
             return _shared(cutter.definitions[number], columns, positions)
+        case Recursive():
+            return _loop(node, cutter)
     raise InternalError(f"no physical form for {type(node).__name__}")
 
 
@@ -168,6 +196,49 @@ def _shared(given: StageInput, columns: tuple[Column, ...], positions: tuple[int
     scan = StageInput(given.stage, tuple(dict.fromkeys(read)))
     items = tuple((new, ref(old)) for new, old in zip(columns, read, strict=True))
     return _Pipe(Project(scan, items), None, (given.stage,))
+
+
+def _loop(node: Recursive, cutter: _Cutter) -> _Pipe:
+    """Stages for the base, and for one round of the step; what no round changes runs once."""
+    base = cutter.end(_build(_given(node, node.base), cutter))
+    last, result = next(cutter.ids), next(cutter.ids)
+    cutter.definitions[node.number] = StageInput(last, node.columns)
+    before, loops = len(cutter.stages), len(cutter.loops)
+    step = _build(_given(node, node.step), cutter)
+    if node.distinct:
+        step = _not_yet_given(cutter.cut(step, node.columns), node.columns, result)
+    cutter.end(step)
+    changing = {last, result}
+    for number, stage in enumerate(cutter.stages[before:], before):
+        if changing.intersection(stage.inputs) or stage is cutter.stages[-1]:
+            changing.add(stage.id)
+            # A later round's rows must not be taken for those of a task that was given up.
+            cutter.stages[number] = replace(stage, enough_rows=None)
+    if any(loop.base in changing or changing & set(loop.body) for loop in cutter.loops[loops:]):
+        raise NotSupportedError(
+            f'"{node.name}" is read by another recursive query inside its own recursive part'
+        )
+    body = tuple(s.id for s in cutter.stages[before:] if s.id in changing)
+    cutter.loops.append(Loop(node.name, base, body, last, result))
+    return _Pipe(StageInput(result, node.columns), None, (result,))
+
+
+def _given(node: Recursive, part: logical.Logical) -> logical.Logical:
+    """The rows of the base or the step in the columns of the whole."""
+    items = tuple((new, ref(old)) for new, old in zip(node.columns, part.output, strict=True))
+    return logical.Aggregate(part, items, ()) if node.distinct else logical.Project(part, items)
+
+
+def _not_yet_given(pipe: _Pipe, columns: tuple[Column, ...], result: int) -> _Pipe:
+    """The rows that no earlier round has given."""
+    earlier = tuple(replace(column, id=-1 - column.id) for column in columns)
+    seen = Project(
+        StageInput(result, columns),
+        tuple((new, ref(old)) for new, old in zip(earlier, columns, strict=True)),
+    )
+    pairs = tuple((ref(new), ref(old)) for new, old in zip(columns, earlier, strict=True))
+    root = Join("anti", pipe.root, seen, pairs, None, null_safe=True)
+    return _Pipe(root, None, (*pipe.inputs, result))
 
 
 def _only_filters(root: Operator) -> bool:

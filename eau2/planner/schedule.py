@@ -1,13 +1,17 @@
 """The schedule of one query: a state machine without I/O. Events in, instructions out.
 
 Owns: which tasks may run, which results are complete, when the query is over.
-Comes in: `TaskDone` and `TaskFailed`. Goes out: `RunTask`, `StageComplete`, `Finished`, `Failed`.
+Comes in: `TaskDone`, `TaskFailed`, `RoundTaken`. Goes out: `RunTask`, `StageComplete`, `TakeRound`,
+`LoopComplete`, `Finished`, `Failed`.
 Does not know: sockets, threads, the clock, what a result looks like.
 
 A stage's tasks may run once all stages it reads are complete. A result that comes twice counts
 once. Where the first tasks may give enough rows, the failure of a later one counts only when they
 have not: whether a query fails does not depend on which node is quick. After `Finished` or
 `Failed` nothing more is asked for.
+
+A loop's base gives its first round; while a round has rows, the stages of the body run over them,
+and the last of these gives the next round.
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eau2.planner.physical import Plan, Stage
+from eau2.config import LIMITS
+from eau2.errors import DataError
+from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Task
 
 
@@ -51,6 +57,29 @@ class StageComplete:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundTaken:
+    """The rows of a round, so many, are there for the next one to read."""
+
+    loop: Loop
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRound:
+    """The rows of `stage` are the next round of the loop: say how many they are."""
+
+    loop: Loop
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopComplete:
+    """A round had no rows: the loop's result has them all."""
+
+    loop: Loop
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last stage is complete: its rows are the result."""
 
@@ -64,8 +93,16 @@ class Failed:
     error: Exception
 
 
-Event = TaskDone | TaskFailed
-Instruction = RunTask | StageComplete | Finished | Failed
+Event = TaskDone | TaskFailed | RoundTaken
+Instruction = RunTask | StageComplete | TakeRound | LoopComplete | Finished | Failed
+
+
+@dataclass(slots=True)
+class _Rounds:
+    """How far a loop has come."""
+
+    count: int = 0
+    rows: int = 0
 
 
 class Schedule:
@@ -81,6 +118,9 @@ class Schedule:
         self._sent: dict[int, int] = {stage.id: 0 for stage in plan.stages}
         self._complete: set[int] = set()
         self._over = False
+        self._rounds = {loop.result: _Rounds() for loop in plan.loops}
+        self._loops = {end: loop for loop in plan.loops for end in (loop.base, loop.body[-1])}
+        self._inside = {stage: loop for loop in plan.loops for stage in loop.body}
 
     @property
     def over(self) -> bool:
@@ -100,6 +140,8 @@ class Schedule:
                 return self._failed(task, error)
             case TaskDone(task, rows):
                 return self._done(task, rows)
+            case RoundTaken(loop, rows):
+                return self._round_taken(loop, rows)
 
     def _failed(self, task: Task, error: Exception) -> list[Instruction]:
         """End the query, unless the tasks before this one may make its rows unnecessary."""
@@ -138,7 +180,25 @@ class Schedule:
         if stage == self._last:
             self._over = True
             return [*instructions, Finished(stage)]
+        if stage in self._loops:
+            return [*instructions, TakeRound(self._loops[stage], stage), *self._send()]
         return instructions + self._send()
+
+    def _round_taken(self, loop: Loop, rows: int) -> list[Instruction]:
+        """Run the body over a round that has rows; else the loop is at its end."""
+        self._complete.add(loop.round)
+        if not rows:
+            self._complete |= {*loop.body, loop.result}
+            return [LoopComplete(loop), *self._send()]
+        rounds = self._rounds[loop.result]
+        rounds.count += 1
+        rounds.rows += rows
+        if rounds.count > LIMITS.recursion_rounds or rounds.rows > LIMITS.recursion_rows:
+            return self._over_with(_endless(loop))
+        for stage in loop.body:
+            self._complete.discard(stage)
+            self._rows[stage], self._errors[stage], self._sent[stage] = {}, {}, 0
+        return self._send()
 
     def _needed(self, stage: Stage) -> int | None:
         """How many of the stage's first tasks make it complete; None while it is not."""
@@ -155,7 +215,7 @@ class Schedule:
     def _send(self) -> list[Instruction]:
         instructions: list[Instruction] = []
         for stage in self._stages.values():
-            if stage.id in self._complete or not self._complete.issuperset(stage.inputs):
+            if stage.id in self._complete or not self._may_run(stage):
                 continue
             tasks = self._tasks[stage.id]
             ended = len(self._rows[stage.id]) + len(self._errors[stage.id])
@@ -165,3 +225,19 @@ class Schedule:
                 self._sent[stage.id] += 1
                 under_way += 1
         return instructions
+
+    def _may_run(self, stage: Stage) -> bool:
+        """Whether all that the stage reads is there; a body also reads the rounds so far."""
+        missing = set(stage.inputs) - self._complete
+        loop = self._inside.get(stage.id)
+        if loop is not None and loop.round in self._complete:
+            missing.discard(loop.result)
+        return not missing
+
+
+def _endless(loop: Loop) -> DataError:
+    return DataError(
+        f'the recursive query "{loop.name}" did not end within {LIMITS.recursion_rounds:,} rounds'
+        f" and {LIMITS.recursion_rows:,} rows",
+        hint="Let its recursive part give no rows at some point, for example with a WHERE.",
+    )

@@ -174,6 +174,9 @@ def nested_loop(builder: Builder, plan: logical.DependentJoin) -> pl.DataFrame:
     schema = {column.label: kernel_dtype(column.type) for column in plan.output}
     made = pl.DataFrame(schema=schema)
     known: dict[str, pl.DataFrame] = {}
+    if not left.height:
+        # What does not depend on the left rows may fail, with or without them.
+        builder.run(over_constants(plan.right, {c.id: no_value(c) for c in plan.left.output}))
     for row in range(left.height):
         one = left.slice(row, 1)
         values = {
@@ -209,6 +212,10 @@ def _one_row(plan: logical.DependentJoin, one: pl.DataFrame, pairs: pl.DataFrame
     return one.with_columns(
         pl.lit(None, kernel_dtype(c.type)).alias(c.label) for c in plan.right.output
     )
+
+
+def no_value(column: Column) -> Expr:
+    return Literal(column.type, None)
 
 
 def over_constants(plan: logical.Logical, values: Mapping[int, Expr]) -> logical.Logical:
