@@ -30,11 +30,12 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.sql import ast, intervals
-from eau2.sql.depth import check_bound
+from eau2.sql.depth import check_bound, check_written
 from eau2.sql.environment import Environment, Use, Windowed
 from eau2.sql.naming import expression_text, folded_minus
 from eau2.sql.shapes import Shapes
 from eau2.sql.spans import as_condition, at
+from eau2.sql.syntax_walk import rewritten
 from eau2.types import BIGINT, BOOLEAN
 
 Bind = Callable[[ast.Expression, Environment, int], Expr]
@@ -221,6 +222,27 @@ def named_windows(
     return named
 
 
+def with_windows(node: ast.Expression, named: Mapping[str, ast.WindowSpec]) -> ast.Expression:
+    """The expression with named windows written out, as names of result columns have them."""
+
+    def visit(part: ast.Node) -> tuple[ast.Node, ...] | None:
+        if not isinstance(part, ast.FunctionCall) or part.over is None:
+            return None
+        return (replace(part, over=_window(part, named)),)
+
+    if not named:
+        return node
+    check_written(node)
+    return rewritten(node, visit)
+
+
+def _window(node: ast.FunctionCall, named: Mapping[str, ast.WindowSpec]) -> ast.WindowSpec:
+    if isinstance(node.over, str):
+        return _named(node.over, named, node.span)
+    assert node.over is not None
+    return _extended(node.over, named)
+
+
 def _extended(spec: ast.WindowSpec, named: Mapping[str, ast.WindowSpec]) -> ast.WindowSpec:
     """The window with what it takes from the one that it is based on."""
     if spec.base is None:
@@ -262,11 +284,7 @@ def bind_window(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
     if node.within_group:
         raise NotSupportedError("WITHIN GROUP with OVER is not supported", span=node.span)
     collected, span = env.windows, node.span
-    if isinstance(node.over, str):
-        spec = _named(node.over, collected.named, span)
-    else:
-        assert node.over is not None
-        spec = _extended(node.over, collected.named)
+    spec = _window(node, collected.named)
     uses: list[Use] = []
     inner = replace(
         env,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from eau2.errors import NotSupportedError, ProgrammingError
 from eau2.operators.expr import Expr
 from eau2.sql import ast
-from eau2.sql.bind_call import named_windows
+from eau2.sql.bind_call import named_windows, with_windows
 from eau2.sql.bind_expr import bind_condition
 from eau2.sql.bind_from import Source, bind_from
 from eau2.sql.clauses import BoundPart, Clauses, Selecting, bind_part
@@ -67,7 +67,11 @@ def _started(
     outer: Environment | None,
     source: Source,
 ) -> Selecting:
-    columns, aliases = entries(node.items, source.scope)
+    named = named_windows(node.windows)
+    items = tuple(
+        replace(item, expression=with_windows(item.expression, named)) for item in node.items
+    )
+    columns, aliases = entries(items, source.scope)
     shapes = Shapes()
     below = Subqueries(bind_query)
     return Selecting(
@@ -79,9 +83,7 @@ def _started(
         aliases,
         shapes,
         Aggregates(context, shapes, below),
-        Windows(
-            context, shapes, named_windows(node.windows), Subqueries(bind_query, known=below.known)
-        ),
+        Windows(context, shapes, named, Subqueries(bind_query, known=below.known)),
         below,
         Subqueries(bind_query),
         Subqueries(bind_query),

@@ -76,19 +76,18 @@ def star_entries(star: ast.Star, scope: Scope) -> list[Entry]:
     columns = _included(star, scope, tables)
     if star.like is not None:
         columns = _liked(columns, star.like, star.span)
-    replaced = {name.casefold(): expression for expression, name in star.replace}
+    replaced = {name.casefold(): Entry(name, node) for node, name in star.replace}
     renamed = {name.casefold(): new for name, new in star.rename}
     result: list[Entry] = []
     done: set[str] = set()
     for column in columns:
         name = column.name.casefold()
-        node: ast.Expression = Chosen(star.span, (column.name,), column)
-        if name in replaced:
-            if name in done:
-                continue
+        if name not in replaced:
+            node = Chosen(star.span, (column.name,), column)
+            result.append(Entry(renamed.get(name, column.name), node))
+        elif name not in done:
             done.add(name)
-            node = replaced[name]
-        result.append(Entry(renamed.get(name, column.name), node))
+            result.append(replaced[name])
     if not result:
         raise ProgrammingError("this * stands for no column", span=star.span)
     return result
