@@ -117,7 +117,7 @@ def test_a_percentage_counts_the_rows() -> None:
     assert kinds(plan) == ["Project", "Sort", "Filter", "Window", "Window", "Project", "Scan"]
     assert isinstance(bound("select a from t limit 1 + 1").plan, Limit)
     assert isinstance(bound("select a from t order by a limit null").plan, Sort)
-    assert isinstance(bound("select a from t limit 10%").plan, Filter)
+    assert kinds(bound("select a from t limit 10%").plan)[:2] == ["Project", "Filter"]
 
 
 def test_stars_stand_for_columns() -> None:
@@ -164,7 +164,7 @@ ERRORS: list[tuple[str, type[StatementError], str, str]] = [
     (
         "select columns('a') + columns('b') from t",
         NotSupportedError,
-        "columns('b')",
+        "columns('a')",
         "several different",
     ),
     ("select a from t limit b", ProgrammingError, "b", "only a constant"),
@@ -198,4 +198,7 @@ def test_an_error_says_what_and_where(
 def test_very_many_grouping_sets_are_refused() -> None:
     keys = ", ".join(f"a + {n}" for n in range(13))
     assert "grouping sets" in failure(f"select 1 from t group by cube({keys})").message
-    assert "grouping sets" in failure(f"select 1 from t group by cube({keys * 4})").message
+    assert (
+        "grouping sets"
+        in failure(f"select 1 from t group by cube({', '.join([keys] * 6)})").message
+    )
