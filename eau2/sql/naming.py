@@ -268,15 +268,76 @@ def _case(node: ast.CaseWhen) -> str:
 
 
 def _call(node: ast.FunctionCall) -> str:
-    if node.name == "count" and all(
-        isinstance(item, ast.Star) and item.qualifier is None for item in node.arguments
-    ):
-        return "count_star()"
     if node.name in ("current_date", "current_timestamp", "localtimestamp"):
         return node.name
+    stars = all(isinstance(item, ast.Star) and item.qualifier is None for item in node.arguments)
+    if node.name == "count" and stars:
+        return ("count_star()" if node.over is None else "count()") + _behind(node)
     arguments = ", ".join(expression_text(item) for item in node.arguments)
     if node.distinct:
         arguments = "DISTINCT " + arguments
     if node.name in ("coalesce", "ifnull"):
         return f"COALESCE({arguments})"
-    return f"{quoted(node.name)}({arguments})"
+    if node.name in ("grouping", "grouping_id"):
+        return f"GROUPING({arguments})"
+    if node.within_group and not node.arguments:
+        return f"{quoted(node.name)}() WITHIN GROUP ( {_order(node.order_by)}){_behind(node)}"
+    if node.order_by:
+        arguments += f" {_order(node.order_by)}"
+    if node.ignore_nulls:
+        arguments += " IGNORE NULLS"
+    return f"{_function(node)}({arguments}){_behind(node)}"
+
+
+def _function(node: ast.FunctionCall) -> str:
+    """The function's name: of WITHIN GROUP and of some windows not the one that was written."""
+    if node.within_group:
+        return node.name.replace("percentile", "quantile")
+    if node.over is not None and node.name in ("first", "last"):
+        return f"{node.name}_value"
+    return quoted(node.name)
+
+
+def _behind(node: ast.FunctionCall) -> str:
+    """What stands behind the brackets of a call."""
+    text = "" if node.where is None else f" FILTER (WHERE {expression_text(node.where)})"
+    if isinstance(node.over, ast.WindowSpec):
+        return f"{text} OVER ({_window(node.over)})"
+    return text if node.over is None else f"{text} OVER {quoted(node.over)}"
+
+
+def _window(spec: ast.WindowSpec) -> str:
+    parts: list[str] = []
+    if spec.partition_by:
+        parts.append("PARTITION BY " + ", ".join(map(expression_text, spec.partition_by)))
+    if spec.order_by:
+        parts.append(_order(spec.order_by))
+    frame = None if spec.frame is None else _frame(spec.frame)
+    return " ".join(parts if frame is None else [*parts, frame])
+
+
+def _order(items: tuple[ast.OrderItem, ...]) -> str:
+    return "ORDER BY " + ", ".join(map(_order_item, items))
+
+
+def _order_item(item: ast.OrderItem) -> str:
+    nulls = {None: "", True: " NULLS LAST", False: " NULLS FIRST"}[item.nulls_last]
+    return f"{expression_text(item.expression)}{' DESC' if item.descending else ''}{nulls}"
+
+
+def _frame(frame: ast.Frame) -> str | None:
+    """A frame with both ends; None for the one that goes without saying."""
+    unit, kinds = frame.unit.upper(), (frame.start.kind, frame.end.kind)
+    if kinds == ("unbounded_preceding", "unbounded_following"):
+        unit = "ROWS"
+    exclude = ""
+    if frame.exclude != "no_others":
+        exclude = " EXCLUDE " + frame.exclude.replace("_", " ").upper()
+    elif unit == "RANGE" and kinds == ("unbounded_preceding", "current_row"):
+        return None
+    return f"{unit} BETWEEN {_frame_end(frame.start)} AND {_frame_end(frame.end)}{exclude}"
+
+
+def _frame_end(end: ast.FrameEnd) -> str:
+    text = end.kind.replace("_", " ").upper()
+    return text if end.offset is None else f"{expression_text(end.offset)} {text}"
