@@ -79,7 +79,8 @@ def _method_of_path(span: Span, path: list[str], name: str, inside: Inside) -> E
         return ast.Unsupported(span, "A function of a schema")
     start = span.start
     operand = ast.Name(Span(start, start + sum(map(len, path)) + len(path) - 1), tuple(path))
-    return _method(span, operand, name, inside)
+    call = _method(span, operand, name, inside)
+    return replace(call, method=True) if isinstance(call, ast.FunctionCall) else call
 
 
 @action
@@ -295,6 +296,11 @@ def _list_of(span: Span, items: tuple[Expression, ...] | None) -> Expression:
 
 
 @action
+def _array_of(span: Span, items: tuple[Expression, ...] | None) -> Expression:
+    return ast.ListOf(span, items or (), array=True)
+
+
+@action
 def _subscript(span: Span, operand: Expression, index: Expression) -> Expression:
     return ast.Subscript(span, operand, index)
 
@@ -418,4 +424,3 @@ def _typed_constant_with_numbers(span: Span, call: Expression, text: str) -> Exp
 ACTIONS |= {unit: word(unit) for unit in ("rows", "range", "groups")}
 ACTIONS |= {excluded: word(excluded) for excluded in ("no_others", "group", "ties")}
 ACTIONS["exclude_current_row"] = word("current_row")
-ACTIONS["array_of"] = _list_of

@@ -6,57 +6,10 @@ Comes in: ast expressions. Goes out: names. Does not know: types, tables, what a
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
-from eau2.sql import ast
-
-_PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-
-_KEYWORD_TEXT = """
-absolute access action add admin after aggregate all also alter always analyse analyze and anti
-any approx array as asc asof assertion assignment asymmetric at attach attribute authorization
-backward before begin between bigint binary bit boolean both by cache call called cascade
-cascaded case cast catalog centuries century chain char character characteristics check
-checkpoint class close cluster coalesce collate collation column columns comment comments commit
-committed compression concurrently configuration conflict connect connection constraint
-constraints content continue conversion copy cost create cross csv cube current cursor cycle
-data database day days deallocate dec decade decades decimal declare default defaults deferrable
-deferred definer delete delimiter delimiters depends desc describe detach dictionary disable
-discard disconnect distance distinct do document domain double drop each else enable encoding
-encrypted end enum error escape event exact except exclude excluding exclusive execute exists
-explain export export_state extension extensions external extract false family fetch filter
-first float following for force foreign forward freeze from full function functions generated
-glob global grant granted group grouping grouping_id groups handler having header hold hour
-hours identity if ignore ilike immediate immutable implicit import in include including
-increment index indexes inherit inherits initially inline inner inout input insensitive insert
-install instead int integer intersect interval into invoker is isnull isolation join json key
-label lambda language large last lateral leading leakproof left level like limit listen load
-local location lock locked logged macro map mapping match matched materialized maxvalue merge
-method microsecond microseconds millennia millennium millisecond milliseconds minute minutes
-minvalue mode month months move name names national natural nchar nearest new next no none not
-nothing notify notnull nowait null nullif nulls numeric object of off offset oids old on only
-operator option options or order ordinality others out outer over overlaps overlay overriding
-owned owner parallel parser partial partition partitioned passing password percent permissive
-persistent pivot pivot_longer pivot_wider placing plans policy position positional pragma
-preceding precision prepare prepared preserve primary prior privileges procedural procedure
-program publication qualify quarter quarters quote range read real reassign recheck recursive
-ref references referencing refresh register reindex relative release rename repeatable replace
-replica reset resource resources respect restart restrict returning returns revoke right role
-rollback rollup row rows rule sample savepoint schema schemas scope scroll search second seconds
-secret secure security select semi sequence sequences serializable server session set setof sets
-share show similar similarity simple skip smallint snapshot some sorted source sql stable
-standalone start statement statistics stdin stdout storage stored strict strip struct
-subscription substring summarize symmetric sysid system table tables tablesample tablespace
-target temp template temporary text then ties time timestamp to trailing transaction transform
-treat trigger trim true truncate trusted try_cast tuple type types unbounded uncommitted
-unencrypted union unique unknown unlisten unlogged unpack unpivot until update use user using
-vacuum valid validate validator value values varchar variable variadic varying verbose version
-view views virtual volatile week weeks when where whitespace window with within without work
-wrapper write xml xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse
-xmlpi xmlroot xmlserialize xmltable year years yes zone
-"""
-_KEYWORDS = frozenset(_KEYWORD_TEXT.split())
-"""The words that DuckDB 2.0 puts in double quotes when they are names inside an expression."""
+from eau2.sql import ast, naming_queries
+from eau2.sql.naming_words import quoted, string
 
 _TYPE_WORDS = {
     "int": "INTEGER",
@@ -108,26 +61,26 @@ _LIKE_OPERATORS = {
 }
 
 
-def expression_name(node: ast.Expression) -> str:
-    """The name of a result column that `node` computes. A plain column's name is its own."""
+def expression_name(
+    node: ast.Expression, windows: Mapping[str, ast.WindowSpec] | None = None
+) -> str:
+    """The name of a result column that `node` computes. A plain column's name is its own.
+
+    windows: those of the WINDOW clause by lower-case name, to be written where they are used.
+    """
     if isinstance(node, ast.Name):
         return node.parts[-1]
+    if windows:
+        node = naming_queries.spelled_out(node, windows)
     return expression_text(node)
-
-
-def quoted(name: str) -> str:
-    """An identifier, in double quotes where DuckDB would write them."""
-    if _PLAIN_IDENTIFIER.match(name) and name.lower() not in _KEYWORDS:
-        return name
-    return '"' + name.replace('"', '""') + '"'
 
 
 def type_text(type_: ast.TypeName) -> str:
     """A type as it stands in a column name, e.g. DECIMAL(15, 2)."""
     word = _TYPE_WORDS.get(type_.name, type_.name.upper())
-    if not type_.parameters:
-        return word
-    return f"{word}({', '.join(map(str, type_.parameters))})"
+    if type_.parameters:
+        word = f"{word}({', '.join(map(str, type_.parameters))})"
+    return word + "[]" * type_.lists
 
 
 def folded_minus(node: ast.Expression) -> ast.Expression:
@@ -149,12 +102,12 @@ def expression_text(node: ast.Expression) -> str:
     match node:
         case ast.Name(_, parts):
             return ".".join(quoted(part) for part in parts)
-        case ast.Star(_, qualifier):
-            return "*" if qualifier is None else f"{quoted(qualifier)}.*"
+        case ast.Star():
+            return naming_queries.star_text(node, expression_text)
         case ast.Constant():
             return _constant(node)
         case ast.TypedConstant(_, type_, text):
-            return f"CAST({_string(text)} AS {type_text(type_)})"
+            return f"CAST({string(text)} AS {type_text(type_)})"
         case ast.IntervalConstant():
             return _interval(node)
         case ast.Parameter(_, name):
@@ -174,7 +127,70 @@ def expression_text(node: ast.Expression) -> str:
             return _call(node)
         case ast.Unsupported(_, what):
             return what
+        case ast.ListOf() | ast.Subscript() | ast.Slice() | ast.RowOf() | ast.Lambda():
+            return _composed(node)
+        case ast.NamedArgument(_, name, value):
+            return f"{quoted(name)} := {expression_text(value)}"
+        case ast.Columns(_, pattern, star):
+            chosen = string(pattern or "") if star is None else expression_text(star)
+            return f"COLUMNS({chosen})"
+        case ast.EveryColumn():
+            return "COLUMNS(*)"
+        case ast.DefaultValue():
+            return "DEFAULT"
+        case ast.GroupingSet():
+            return naming_queries.grouping_text(node, expression_text)
+        case ast.Subquery() | ast.Exists() | ast.InQuery() | ast.Quantified():
+            return _subquery(node)
     return _test(node)
+
+
+def _composed(node: ast.Expression) -> str:
+    match node:
+        case ast.ListOf(_, items, array):
+            listed = ", ".join(map(expression_text, items))
+            return f"(ARRAY[{listed}])" if array else f"list_value({listed})"
+        case ast.RowOf(_, items):
+            return f'"row"({", ".join(map(expression_text, items))})'
+        case ast.Subscript(_, operand, index):
+            return f"{expression_text(operand)}[{expression_text(index)}]"
+        case ast.Slice(_, operand, start, stop, step):
+            bounds = ["" if one is None else expression_text(one) for one in (start, stop)]
+            if step is not None:
+                bounds = [bounds[0], bounds[1] or "-", expression_text(step)]
+            return f"{expression_text(operand)}[{':'.join(bounds)}]"
+        case ast.Lambda(_, parameters, body):
+            return f"(lambda {', '.join(parameters)}: {expression_text(body)})"
+    raise AssertionError(f"no text for {type(node).__name__}")
+
+
+_OPPOSITES = {"=": "!=", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def _subquery(node: ast.Expression) -> str:
+    match node:
+        case ast.Subquery(_, query, as_list):
+            inner = naming_queries.query_text(query, expression_text)
+            if not as_list:
+                return f"({inner})"
+            test = "CASE  WHEN ((array_agg(#1) IS NULL)) THEN (list_value()) ELSE array_agg(#1) END"
+            return f"(SELECT {test} FROM ({inner}))"
+        case ast.Exists(_, query):
+            return f"EXISTS({naming_queries.query_text(query, expression_text)})"
+        case ast.InQuery(_, operand, query, negated):
+            inner = naming_queries.query_text(query, expression_text)
+            return _negated(f"({expression_text(operand)} = ANY({inner}))", negated)
+        case ast.Quantified(_, operator, operand, quantifier, right):
+            if isinstance(right, ast.Query):
+                inner = naming_queries.query_text(right, expression_text)
+            else:
+                inner = f"SELECT unnest({expression_text(right)})"
+            sign = _OPPOSITES[operator] if quantifier == "all" else operator
+            sign = "!=" if sign == "<>" else sign
+            return _negated(
+                f"({expression_text(operand)} {sign} ANY({inner}))", quantifier == "all"
+            )
+    raise AssertionError(f"no text for {type(node).__name__}")
 
 
 def _test(node: ast.Expression) -> str:
@@ -205,13 +221,9 @@ def _negated(text: str, negated: bool) -> str:
     return f"(NOT {text})" if negated else text
 
 
-def _string(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _constant(node: ast.Constant) -> str:
     if node.kind == "string":
-        return _string(node.text)
+        return string(node.text)
     if node.kind == "null":
         return "NULL"
     return node.text
@@ -239,7 +251,11 @@ def _binary(node: ast.Binary) -> str:
     if node.operator in ("and", "or"):
         word = f" {node.operator.upper()} "
         return f"({word.join(expression_text(part) for part in chain(node))})"
-    operator = {"<>": "!="}.get(node.operator, node.operator.upper())
+    if node.operator in _MATCHES:
+        function, negated, flags = _MATCHES[node.operator]
+        arguments = [expression_text(node.left), expression_text(node.right), *flags]
+        return _negated(f"{function}({', '.join(arguments)})", negated)
+    operator = {"<>": "!=", "glob": "~~~"}.get(node.operator, node.operator.upper())
     return f"({expression_text(node.left)} {operator} {expression_text(node.right)})"
 
 
@@ -267,77 +283,52 @@ def _case(node: ast.CaseWhen) -> str:
     return f"{' '.join(parts)} ELSE {otherwise} END"
 
 
+_MATCHES: dict[str, tuple[str, bool, tuple[str, ...]]] = {
+    "similar to": ("regexp_full_match", False, ()),
+    "~": ("regexp_matches", False, ()),
+    "!~": ("regexp_matches", True, ()),
+    "~*": ("regexp_matches", False, ("'i'",)),
+    "!~*": ("regexp_matches", True, ("'i'",)),
+}
+
+_ORDERED_SETS = {"percentile_cont": "quantile_cont", "percentile_disc": "quantile_disc"}
+
+
 def _call(node: ast.FunctionCall) -> str:
+    counts_rows = node.name == "count" and all(
+        isinstance(item, ast.Star) and item.qualifier is None for item in node.arguments
+    )
     if node.name in ("current_date", "current_timestamp", "localtimestamp"):
         return node.name
-    stars = all(isinstance(item, ast.Star) and item.qualifier is None for item in node.arguments)
-    if node.name == "count" and stars:
-        return ("count_star()" if node.over is None else "count()") + _behind(node)
-    arguments = ", ".join(expression_text(item) for item in node.arguments)
+    name = {
+        "coalesce": "COALESCE",
+        "ifnull": "COALESCE",
+        "grouping": "GROUPING",
+        "grouping_id": "GROUPING",
+        "try": "TRY",
+    }.get(node.name) or quoted(node.name)
+    if node.over is not None and node.name in ("first", "last"):
+        name = f"{node.name}_value"
+    given = node.arguments
+    if node.method:
+        name, given = f"{expression_text(given[0])}.{name}", given[1:]
+    arguments = ", ".join(expression_text(item) for item in given)
     if node.distinct:
         arguments = "DISTINCT " + arguments
-    if node.name in ("coalesce", "ifnull"):
-        return f"COALESCE({arguments})"
-    if node.name in ("grouping", "grouping_id"):
-        return f"GROUPING({arguments})"
-    if node.within_group and not node.arguments:
-        return f"{quoted(node.name)}() WITHIN GROUP ( {_order(node.order_by)}){_behind(node)}"
-    if node.order_by:
-        arguments += f" {_order(node.order_by)}"
+    if counts_rows:
+        name, arguments = ("count_star" if node.over is None else "count"), ""
+    order = naming_queries.order_text(node.order_by, expression_text)
+    after = ""
+    if node.within_group and node.name in _ORDERED_SETS:
+        name, arguments = _ORDERED_SETS[node.name], f"{arguments} {order}"
+    elif node.within_group:
+        after = f" WITHIN GROUP ( {order})"
+    elif order:
+        arguments = f"{arguments} {order}".lstrip()
     if node.ignore_nulls:
         arguments += " IGNORE NULLS"
-    return f"{_function(node)}({arguments}){_behind(node)}"
-
-
-def _function(node: ast.FunctionCall) -> str:
-    """The function's name: of WITHIN GROUP and of some windows not the one that was written."""
-    if node.within_group:
-        return node.name.replace("percentile", "quantile")
-    if node.over is not None and node.name in ("first", "last"):
-        return f"{node.name}_value"
-    return quoted(node.name)
-
-
-def _behind(node: ast.FunctionCall) -> str:
-    """What stands behind the brackets of a call."""
-    text = "" if node.where is None else f" FILTER (WHERE {expression_text(node.where)})"
-    if isinstance(node.over, ast.WindowSpec):
-        return f"{text} OVER ({_window(node.over)})"
-    return text if node.over is None else f"{text} OVER {quoted(node.over)}"
-
-
-def _window(spec: ast.WindowSpec) -> str:
-    parts: list[str] = []
-    if spec.partition_by:
-        parts.append("PARTITION BY " + ", ".join(map(expression_text, spec.partition_by)))
-    if spec.order_by:
-        parts.append(_order(spec.order_by))
-    frame = None if spec.frame is None else _frame(spec.frame)
-    return " ".join(parts if frame is None else [*parts, frame])
-
-
-def _order(items: tuple[ast.OrderItem, ...]) -> str:
-    return "ORDER BY " + ", ".join(map(_order_item, items))
-
-
-def _order_item(item: ast.OrderItem) -> str:
-    nulls = {None: "", True: " NULLS LAST", False: " NULLS FIRST"}[item.nulls_last]
-    return f"{expression_text(item.expression)}{' DESC' if item.descending else ''}{nulls}"
-
-
-def _frame(frame: ast.Frame) -> str | None:
-    """A frame with both ends; None for the one that goes without saying."""
-    unit, kinds = frame.unit.upper(), (frame.start.kind, frame.end.kind)
-    if kinds == ("unbounded_preceding", "unbounded_following"):
-        unit = "ROWS"
-    exclude = ""
-    if frame.exclude != "no_others":
-        exclude = " EXCLUDE " + frame.exclude.replace("_", " ").upper()
-    elif unit == "RANGE" and kinds == ("unbounded_preceding", "current_row"):
-        return None
-    return f"{unit} BETWEEN {_frame_end(frame.start)} AND {_frame_end(frame.end)}{exclude}"
-
-
-def _frame_end(end: ast.FrameEnd) -> str:
-    text = end.kind.replace("_", " ").upper()
-    return text if end.offset is None else f"{expression_text(end.offset)} {text}"
+    if node.where is not None:
+        after += f" FILTER (WHERE {expression_text(node.where)})"
+    if node.over is not None:
+        after += f" OVER {naming_queries.window_text(node.over, expression_text)}"
+    return f"{name}({arguments}){after}"

@@ -220,6 +220,7 @@ class FunctionCall(Expression):
 
     order_by: inside the brackets, or of WITHIN GROUP. where: FILTER (WHERE ...). over: a window's
     specification or name. ignore_nulls: True or False where IGNORE or RESPECT NULLS is written.
+    method: written a.name(b), which means name(a, b); only the column's name shows it.
     """
 
     name: str
@@ -230,6 +231,7 @@ class FunctionCall(Expression):
     where: Expression | None = None
     over: WindowSpec | str | None = None
     ignore_nulls: bool | None = None
+    method: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +252,10 @@ class Lambda(Expression):
 
 @dataclass(frozen=True, slots=True)
 class ListOf(Expression):
-    """[a, b, c] or ARRAY[a, b, c]."""
+    """[a, b, c] or, which only its name shows, ARRAY[a, b, c]."""
 
     items: tuple[Expression, ...]
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
