@@ -6,8 +6,6 @@ Comes in: ast expressions. Goes out: names. Does not know: types, tables, what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from eau2.sql import ast, naming_queries
 from eau2.sql.naming_words import quoted, string
 
@@ -61,17 +59,10 @@ _LIKE_OPERATORS = {
 }
 
 
-def expression_name(
-    node: ast.Expression, windows: Mapping[str, ast.WindowSpec] | None = None
-) -> str:
-    """The name of a result column that `node` computes. A plain column's name is its own.
-
-    windows: those of the WINDOW clause by lower-case name, to be written where they are used.
-    """
+def expression_name(node: ast.Expression) -> str:
+    """The name of a result column that `node` computes. A plain column's name is its own."""
     if isinstance(node, ast.Name):
         return node.parts[-1]
-    if windows:
-        node = naming_queries.spelled_out(node, windows)
     return expression_text(node)
 
 
