@@ -154,19 +154,34 @@ def _projected(select: Selecting, plan: Logical, clauses: Clauses, ordered: bool
         plan = without_order(plan)
     visible = [(column, item.expr) for column, item in zip(columns, items, strict=True)]
     plan = Project(plan, (*visible, *hidden))
-    count, offset = _limits(select)
+    query = Query(plan, tuple(entry.name for entry in select.entries), ordered)
+    return arranged(select.node, select.context, query, tuple(keys), tuple(columns))
+
+
+def arranged(
+    node: ast.Select | ast.Ordered,
+    context: Context,
+    query: Query,
+    keys: tuple[SortKey, ...],
+    columns: tuple[Column, ...],
+) -> Query:
+    """The query's rows in the order of the node's ORDER BY, as many as its LIMIT keeps.
+
+    keys: over the columns of the query's plan. columns: those of the result, among them.
+    """
+    count, offset = _limits(node, context)
     limited = count is not None or offset > 0
-    total = total_order(tuple(keys), tuple(columns))
+    plan, total = query.plan, total_order(keys, columns)
     if isinstance(count, float):
-        plan = _share(select.context, plan, total if order or not ordered else (), count, offset)
-    if order or (limited and not ordered):
+        order = total if node.order_by or not query.ordered else ()
+        plan = _share(context, plan, order, count, offset)
+    if node.order_by or (limited and not query.ordered):
         plan = Sort(plan, total)
     if limited and not isinstance(count, float):
         plan = Limit(plan, count, offset)
-    if plan.output != tuple(columns):
+    if plan.output != columns:
         plan = Project(plan, tuple((column, ref(column)) for column in columns))
-    names = tuple(entry.name for entry in select.entries)
-    return Query(plan, names, ordered or bool(order) or limited)
+    return Query(plan, query.names, query.ordered or bool(node.order_by) or limited)
 
 
 def _key_column(
@@ -202,16 +217,15 @@ def total_order(keys: tuple[SortKey, ...], columns: tuple[Column, ...]) -> tuple
     return tuple(result)
 
 
-def _limits(select: Selecting) -> tuple[int | float | None, int]:
+def _limits(node: ast.Select | ast.Ordered, context: Context) -> tuple[int | float | None, int]:
     """How many rows, a float for a percentage of them, and after how many."""
-    node, context = select.node, select.context
-    offset = row_count(node.offset, "OFFSET", context) or 0
+    offset = _row_count(node.offset, "OFFSET", context) or 0
     if node.limit_percent and node.limit is not None:
-        return percentage(node.limit, context), offset
-    return row_count(node.limit, "LIMIT", context), offset
+        return _percentage(node.limit, context), offset
+    return _row_count(node.limit, "LIMIT", context), offset
 
 
-def row_count(node: ast.Expression | None, clause: str, context: Context) -> int | None:
+def _row_count(node: ast.Expression | None, clause: str, context: Context) -> int | None:
     """A constant number of rows; NULL means no bound."""
     value = None if node is None else _constant(node, clause, context, BIGINT)
     if node is not None and isinstance(value, int) and value < 0:
@@ -219,7 +233,7 @@ def row_count(node: ast.Expression | None, clause: str, context: Context) -> int
     return None if value is None else int(value)
 
 
-def percentage(node: ast.Expression, context: Context) -> float | None:
+def _percentage(node: ast.Expression, context: Context) -> float | None:
     """The constant before % in LIMIT; NULL means no bound."""
     value = _constant(node, "LIMIT", context, DOUBLE)
     if value is None:
