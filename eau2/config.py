@@ -34,6 +34,12 @@ class Limits:
     fragment_bytes: int = 1_048_576
     fragment_depth: int = 300
     fragment_nodes: int = 200_000
+    series_rows: int = 1_000_000_000
+    """Of one range() or generate_series()."""
+    series_months: int = 100_000
+    """Of a series of timestamps by months or years."""
+    query_depth: int = 200
+    """Queries inside queries: derived tables, subqueries in expressions, common tables."""
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256

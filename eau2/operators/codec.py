@@ -32,9 +32,12 @@ from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
 from eau2.operators.project import Project
+from eau2.operators.sample import Sample
 from eau2.operators.scan import ScanChunks, StageInput
+from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
-from eau2.operators.values import NoRows, OneRow
+from eau2.operators.union import Union as UnionAll
+from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.types import SqlType
 
 VERSION = 1
@@ -52,6 +55,10 @@ TAGS: dict[str, type[Any]] = {
     "stage": StageInput,
     "one": OneRow,
     "none": NoRows,
+    "rows": Rows,
+    "series": Series,
+    "sample": Sample,
+    "union": UnionAll,
     "filter": Filter,
     "project": Project,
     "expand": Expand,

@@ -32,9 +32,12 @@ from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
 from eau2.operators.project import Project
+from eau2.operators.sample import Sample
 from eau2.operators.scan import ScanChunks, StageInput
+from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
-from eau2.operators.values import NoRows, OneRow
+from eau2.operators.union import Union
+from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.types import Kind, SqlType
 
 _SHOWN_VALUES = 10
@@ -164,6 +167,15 @@ def _line(operator: Operator, names: Names) -> str:
             return "OneRow"
         case NoRows(columns):
             return f"NoRows {_columns(columns, names)}"
+        case Rows(columns, values):
+            return f"Rows {_columns(columns, names)}: {len(values[0])}"
+        case Series(column, start, stop, step):
+            return f"Series {_name(column.id, names)} from {start} to {stop} by {step}"
+        case Union(_, columns):
+            return f"Union {_columns(columns, names)}"
+        case Sample(_, fraction, count, seed):
+            amount = f"{count} rows" if fraction is None else f"{fraction:.12g} of all"
+            return f"Sample {amount}, seed {seed}"
         case Filter(_, condition):
             return f"Filter {expr_text(condition, names)}"
         case Project(_, items):

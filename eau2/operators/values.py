@@ -1,6 +1,6 @@
-"""Operators without input, OneRow and NoRows, and how rows without columns are carried.
+"""Operators without input, OneRow, NoRows and Rows, and how rows without columns are carried.
 
-Owns: the two leaves and the height column. Goes out: LazyFrames of constant content.
+Owns: the three leaves and the height column. Goes out: LazyFrames of constant content.
 Does not know: chunks, stages, expressions.
 
 A Polars frame without columns has no height. So an operator whose output is empty gives a frame
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.expr import Column
+from eau2.operators.expr import Column, Value
 from eau2.operators.physical import kernel_dtype
 
 HEIGHT = "height"
@@ -55,3 +55,33 @@ class NoRows(Operator):
         if not self.columns:
             return pl.LazyFrame(schema={HEIGHT: pl.Boolean})
         return pl.LazyFrame(schema={c.label: kernel_dtype(c.type) for c in self.columns})
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Operator):
+    """Constant rows in an order, column by column. Values are physical, as in `Literal`."""
+
+    columns: tuple[Column, ...]
+    values: tuple[tuple[Value, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(self.columns) != len(self.values):
+            raise ValueError("constant rows need values for each column")
+        if len({len(column) for column in self.values}) != 1:
+            raise ValueError("constant rows need as many values in each column")
+
+    @property
+    def output(self) -> tuple[Column, ...]:
+        return self.columns
+
+    def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        pairs = zip(self.columns, self.values, strict=True)
+        return pl.LazyFrame([_series(column, values) for column, values in pairs])
+
+
+def _series(column: Column, values: tuple[Value, ...]) -> pl.Series:
+    dtype = kernel_dtype(column.type)
+    if column.type.is_temporal:
+        whole = pl.Int32 if dtype == pl.Date else pl.Int64
+        return pl.Series(column.label, values, whole).cast(dtype)
+    return pl.Series(column.label, values, dtype)

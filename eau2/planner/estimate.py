@@ -26,6 +26,7 @@ from eau2.operators.expr import (
     Literal,
     columns_of,
     conjuncts,
+    ref,
 )
 from eau2.planner.facts import COMPARISONS, FLIPPED
 from eau2.sql.logical import (
@@ -38,8 +39,12 @@ from eau2.sql.logical import (
     Nothing,
     OneRow,
     Project,
+    Rows,
+    Sample,
     Scan,
+    Series,
     Sort,
+    Union,
 )
 from eau2.types import SqlType
 
@@ -107,6 +112,17 @@ def profile(plan: Logical) -> Profile:
             return Profile(1.0)
         case Nothing():
             return Profile(0.0)
+        case Rows(rows=values):
+            return Profile(float(len(values)))
+        case Series(column=column, start=start, stop=stop, step=step):
+            length = float(len(range(start, stop, step)))
+            return Profile(length, {column.id: ColumnProfile(max(1.0, length))})
+        case Union(parts=parts):
+            return _union([profile(part) for part in parts], plan)
+        case Sample(input=below, fraction=fraction, count=count):
+            inner = profile(below)
+            left = float(count or 0) if fraction is None else inner.rows * fraction
+            return shrunk(inner, min(inner.rows, left))
         case Filter(input=below, condition=condition):
             return filtered(profile(below), conjuncts(condition))
         case Project(input=below, items=items):
@@ -130,6 +146,16 @@ def profile(plan: Logical) -> Profile:
             left = max(0.0, inner.rows - offset)
             return shrunk(inner, left if count is None else min(left, float(count)))
     return Profile(1000.0)
+
+
+def _union(parts: list[Profile], plan: Union) -> Profile:
+    """All rows; a column has as many distinct values as the input where it has most."""
+    columns: dict[int, ColumnProfile] = {}
+    for position, column in enumerate(plan.columns):
+        given = zip(parts, plan.parts, strict=True)
+        distinct = max(part.distinct(ref(below.output[position])) for part, below in given)
+        columns[column.id] = ColumnProfile(distinct)
+    return Profile(sum(part.rows for part in parts), columns)
 
 
 def _scan(plan: Scan) -> Profile:

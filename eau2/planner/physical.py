@@ -19,6 +19,7 @@ from itertools import count
 
 from eau2.catalog import Frame
 from eau2.errors import InternalError, NotSupportedError
+from eau2.operators import sample, series, union, values
 from eau2.operators.base import Operator
 from eau2.operators.expand import Expand
 from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts, ref
@@ -152,6 +153,18 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             return _Pipe(OneRow())
         case logical.Nothing(columns):
             return _Pipe(NoRows(columns))
+        case logical.Rows(columns, rows):
+            return _Pipe(values.Rows(columns, tuple(zip(*rows, strict=True))))
+        case logical.Series(column, start, stop, step):
+            return _Pipe(series.Series(column, start, stop, step))
+        case logical.Union(parts, columns):
+            return _union(parts, columns, cutter)
+        case logical.Sample(below, fraction, count, seed):
+            pipe = _build(below, cutter)
+            if pipe.source is not None:
+                pipe = cutter.cut(pipe, below.output, ordered=True)
+            chosen = sample.Sample(pipe.root, fraction, count, seed)
+            return replace(pipe, root=chosen, enough_rows=None)
         case logical.Filter(below, condition):
             pipe = _build(below, cutter)
             source = pipe.source
@@ -239,6 +252,20 @@ def _not_yet_given(pipe: _Pipe, columns: tuple[Column, ...], result: int) -> _Pi
     pairs = tuple((ref(new), ref(old)) for new, old in zip(columns, earlier, strict=True))
     root = Join("anti", pipe.root, seen, pairs, None, null_safe=True)
     return _Pipe(root, None, (*pipe.inputs, result))
+
+
+def _union(
+    parts: tuple[logical.Logical, ...], columns: tuple[Column, ...], cutter: _Cutter
+) -> _Pipe:
+    """Inputs that read chunks become stages, whose order is kept."""
+    pipes: list[_Pipe] = []
+    for part in parts:
+        pipe = _build(part, cutter)
+        if pipe.source is not None:
+            pipe = cutter.cut(pipe, part.output, ordered=True)
+        pipes.append(pipe)
+    inputs = dict.fromkeys(stage for pipe in pipes for stage in pipe.inputs)
+    return _Pipe(union.Union(tuple(pipe.root for pipe in pipes), columns), None, tuple(inputs))
 
 
 def _only_filters(root: Operator) -> bool:

@@ -20,6 +20,7 @@ from eau2.errors import (
 )
 from eau2.operators import aggregates, windows
 from eau2.operators.expr import (
+    AggregateCall,
     Case,
     Expr,
     FrameBound,
@@ -30,6 +31,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.sql import ast, intervals
+from eau2.sql.bind_name import levels
 from eau2.sql.depth import check_bound, check_written
 from eau2.sql.environment import Environment, Use, Windowed
 from eau2.sql.naming import expression_text, folded_minus
@@ -58,7 +60,7 @@ def sort_key(item: ast.OrderItem, expr: Expr) -> SortKey:
 
 def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """The column that holds the result of an aggregate call."""
-    if env.aggregates is None:
+    if env.aggregates is None and env.outer is None:
         raise ProgrammingError(env.refusal, span=node.span)
     if node.ignore_nulls is not None:
         raise ProgrammingError(
@@ -75,7 +77,7 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
         grouping=None,
         aliases={} if env.aliases_first else env.aliases,
         uses=None,
-        subqueries=env.aggregates.subqueries,
+        subqueries=None if env.aggregates is None else env.aggregates.subqueries,
     )
     name, args = _arguments(node, inner, depth, bind)
     where = _filter(node, inner, depth, bind)
@@ -87,13 +89,28 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
     if order and not aggregates.is_ordered(name):
         order = ()
     call = at(node.span, aggregates.bind, name, args, node.distinct, where, order)
+    owner = _owner(call, env)
+    if owner.aggregates is None:
+        raise ProgrammingError(owner.refusal, span=node.span)
     if call.order:
-        call = replace(call, order=_completed(call.order, call.args, env.aggregates.shapes))
+        call = replace(call, order=_completed(call.order, call.args, owner.aggregates.shapes))
     elif aggregates.is_ordered(name):
-        call = replace(call, order=_completed((), call.args, env.aggregates.shapes))
+        call = replace(call, order=_completed((), call.args, owner.aggregates.shapes))
     for expr in call.exprs:
         check_bound(expr, node.span)
-    return ref(env.aggregates.column(call, expression_text(node)))
+    return ref(owner.aggregates.column(call, expression_text(node)))
+
+
+def _owner(call: AggregateCall, env: Environment) -> Environment:
+    """The query that an aggregate belongs to: the nearest one whose columns it reads."""
+    if env.outer is None:
+        return env
+    read = frozenset(id_ for expr in call.exprs for id_ in Shapes.columns(expr))
+    for place in levels(env):
+        own = (c.expr for held in place.scope.tables for c in held.columns)
+        if any(read & Shapes.columns(expr) for expr in own):
+            return place
+    return env
 
 
 def _arguments(

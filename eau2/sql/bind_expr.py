@@ -8,7 +8,6 @@ Does not know: clauses and their order, plans.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from eau2 import types
@@ -25,18 +24,15 @@ from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import table
 from eau2.sql import ast, intervals, literals, type_names
 from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
+from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
-from eau2.sql.environment import Alias, Environment, Use
+from eau2.sql.environment import Environment
 from eau2.sql.naming import chain, folded_minus
+from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
-from eau2.sql.shapes import Shapes
 from eau2.sql.spans import as_condition, at
-from eau2.sql.stars import Chosen
+from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
 from eau2.types import BOOLEAN
-
-_CLOCK_NAMES = ("current_date", "current_timestamp", "localtimestamp")
-_CLOCK_DATES = ("current_date", "today")
-_CLOCK_FUNCTIONS = (*_CLOCK_NAMES, "today", "now", "get_current_timestamp", "transaction_timestamp")
 
 _FUNCTIONS = frozenset(table.names())
 
@@ -71,7 +67,7 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             raise NotSupportedError("the aliases of this statement expand too far", span=node.span)
     match node:
         case ast.Name():
-            return _name(node, env, depth)
+            return bind_name(node, env, depth, bind_expr)
         case ast.Constant():
             return literals.constant(node)
         case ast.Binary():
@@ -88,6 +84,16 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             return _cast(node, env, depth + 1)
         case ast.Between() | ast.Like() | ast.IsTest() | ast.Extract():
             return _test(node, env, depth + 1)
+        case ast.Exists():
+            return bind_exists(node, env)
+        case ast.Subquery():
+            return bind_scalar(node, env)
+        case ast.InQuery(_, operand, query):
+            operands = tuple(bind_expr(item, env, depth + 1) for item in items_of(operand))
+            return bind_any(node, query, operands, env, compare)
+        case ast.Quantified(_, _, operand, _, right) if isinstance(right, ast.Query):
+            operands = tuple(bind_expr(item, env, depth + 1) for item in items_of(operand))
+            return bind_any(node, right, operands, env, compare)
         case ast.TypedConstant():
             return _typed_constant(node)
         case ast.Parameter():
@@ -106,60 +112,6 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
 
 def _call(span: Span, name: str, *args: Expr) -> Expr:
     return at(span, table.bind, name, args)
-
-
-def _name(node: ast.Name, env: Environment, depth: int) -> Expr:
-    parts, span = node.parts, node.span
-    if isinstance(node, Chosen):
-        return _used(node, node.column.expr, env)
-    if len(parts) > 2:
-        raise NotSupportedError("names of schemas and databases are not supported", span=span)
-    if len(parts) == 2:
-        return _used(node, env.scope.qualified(parts[0], parts[1], span).expr, env)
-    (name,) = parts
-    alias = env.aliases.get(name.casefold())
-    if alias is not None and env.aliases_first and alias.position < env.visible:
-        return _alias(alias, env, depth)
-    found = env.scope.find(name, span)
-    if found is not None:
-        return _used(node, found.expr, env)
-    if alias is not None and alias.position < env.visible:
-        return _alias(alias, env, depth)
-    if alias is not None:
-        raise UnknownNameError(
-            f'the alias "{name}" cannot be used here, before or within what it names', span=span
-        )
-    if name.casefold() in _CLOCK_NAMES:
-        return _clock(name.casefold(), span, env)
-    if any(held.name.casefold() == name.casefold() for held in env.scope.tables):
-        raise NotSupportedError(
-            f'"{name}" is a table; a whole row as a value is not supported',
-            span=span,
-            hint=f"Write the columns, or {name}.* in the select list.",
-        )
-    raise env.scope.unknown(name, span, tuple(a.name for a in env.aliases.values()))
-
-
-def _used(node: ast.Name, expr: Expr, env: Environment) -> Expr:
-    if env.uses is not None:
-        env.uses.append(Use(".".join(node.parts), node.span, Shapes.columns(expr)))
-    return expr
-
-
-def _alias(alias: Alias, env: Environment, depth: int) -> Expr:
-    """What the alias names, bound at this place. It sees the aliases before its own."""
-    inner = replace(env, visible=alias.position, aliases_first=False, inside_alias=True)
-    return bind_expr(alias.expression, inner, depth + 1)
-
-
-def _clock(name: str, span: Span, env: Environment) -> Expr:
-    """The time at which the statement was bound, the same everywhere in it."""
-    now = env.context.now
-    if now is None:
-        raise NotSupportedError(f"{name} is not known here", span=span)
-    if name in _CLOCK_DATES:
-        return literals.date_literal(now.date())
-    return literals.timestamp_literal(now.replace(tzinfo=None))
 
 
 def _unary(node: ast.Unary, env: Environment, depth: int) -> Expr:
@@ -195,6 +147,12 @@ def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
         intervals.is_interval(node.right) or intervals.is_interval(node.left)
     ):
         return _add_interval(node, env, depth)
+    if isinstance(node.left, ast.RowOf) and isinstance(node.right, ast.RowOf):
+        rows = [
+            tuple(bind_expr(item, env, depth) for item in side.items)
+            for side in (node.left, node.right)
+        ]
+        return compare_values(_COMPARISONS.get(operator, operator), rows[0], rows[1], span, compare)
     left = bind_expr(node.left, env, depth)
     right = bind_expr(node.right, env, depth)
     if operator in _COMPARISONS:
@@ -259,8 +217,8 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     name, span = node.name, node.span
     if node.over is not None:
         return bind_window(node, env, depth, bind_expr)
-    if name in _CLOCK_FUNCTIONS and not node.arguments:
-        return _clock(name, span, env)
+    if name in CLOCK_FUNCTIONS and not node.arguments:
+        return clock(name, node, env)
     if aggregates.is_aggregate(name) or node.within_group:
         return bind_aggregate(node, env, depth, bind_expr)
     if name in ("grouping", "grouping_id"):
@@ -334,6 +292,8 @@ def _typed_constant(node: ast.TypedConstant) -> Expr:
 
 
 def _in(node: ast.In, env: Environment, depth: int) -> Expr:
+    if isinstance(node.operand, ast.RowOf):
+        return _row_in(node, node.operand, env, depth)
     operand = bind_expr(node.operand, env, depth)
     items = [
         literals.constant(item) if isinstance(item, ast.Constant) else bind_expr(item, env, depth)
@@ -358,6 +318,18 @@ def _in(node: ast.In, env: Environment, depth: int) -> Expr:
         parts = [InList(BOOLEAN, arg, tuple(values), has_null), *others]
     elif has_null:
         parts = [Literal(BOOLEAN, None), *others]
+    found = balanced("or", parts)
+    return _call(node.span, "not", found) if node.negated else found
+
+
+def _row_in(node: ast.In, operand: ast.RowOf, env: Environment, depth: int) -> Expr:
+    one = tuple(bind_expr(item, env, depth) for item in operand.items)
+    parts: list[Expr] = []
+    for row in node.items:
+        if not isinstance(row, ast.RowOf):
+            raise TypeMismatchError("a row is compared with rows here", span=row.span)
+        other = tuple(bind_expr(item, env, depth) for item in row.items)
+        parts.append(compare_values("=", one, other, row.span, compare))
     found = balanced("or", parts)
     return _call(node.span, "not", found) if node.negated else found
 

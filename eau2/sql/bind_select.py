@@ -13,7 +13,7 @@ from eau2.operators.expr import Expr
 from eau2.sql import ast
 from eau2.sql.bind_call import named_windows, with_windows
 from eau2.sql.bind_expr import bind_condition
-from eau2.sql.bind_from import Source, bind_from
+from eau2.sql.bind_from import bind_from
 from eau2.sql.clauses import BoundPart, Clauses, Selecting, bind_part
 from eau2.sql.environment import (
     Aggregates,
@@ -30,6 +30,7 @@ from eau2.sql.logical import Filter, Logical
 from eau2.sql.naming import expression_name
 from eau2.sql.ordering import distinct_keys, finished, order_keys
 from eau2.sql.shapes import Shapes
+from eau2.sql.sources import Source
 from eau2.sql.spans import as_condition
 from eau2.sql.stars import Chosen, conjoined, entries
 from eau2.sql.windowing import windowed
@@ -74,6 +75,8 @@ def _started(
     columns, aliases = entries(items, source.scope)
     shapes = Shapes()
     below = Subqueries(bind_query)
+    arguments = Subqueries(bind_query, joins=below.joins)
+    windows = Subqueries(bind_query, below)
     return Selecting(
         node,
         context,
@@ -82,12 +85,12 @@ def _started(
         columns,
         aliases,
         shapes,
-        Aggregates(context, shapes, below),
-        Windows(context, shapes, named, Subqueries(bind_query, known=below.known)),
+        Aggregates(context, shapes, arguments),
+        Windows(context, shapes, named, windows),
         below,
-        Subqueries(bind_query),
-        Subqueries(bind_query),
-        Subqueries(bind_query, known=below.known),
+        Subqueries(bind_query, below),
+        Subqueries(bind_query, windows),
+        Subqueries(bind_query, windows),
     )
 
 

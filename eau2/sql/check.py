@@ -19,7 +19,10 @@ from eau2.sql.logical import (
     Limit,
     Logical,
     Project,
+    Rows,
+    Sample,
     Scan,
+    Series,
     Union,
 )
 from eau2.sql.plan_exprs import expressions
@@ -112,6 +115,14 @@ def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
             _condition(node, condition, visible)
         case Join():
             _join(node, visible, place.outer)
+        case Rows(columns, rows):
+            if not columns or any(len(row) != len(columns) for row in rows):
+                raise _fail(node, "rows of another width than their columns")
+        case Series(step=0):
+            raise _fail(node, "a step of zero")
+        case Sample(_, fraction, count):
+            if (fraction is None) == (count is None):
+                raise _fail(node, "either a fraction or a count is needed")
         case Limit(_, count, offset):
             if offset < 0 or (count is not None and count < 0):
                 raise _fail(node, "negative bounds")

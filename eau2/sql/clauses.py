@@ -13,7 +13,6 @@ from eau2.errors import ProgrammingError, Span
 from eau2.operators.expr import Column, Expr
 from eau2.sql import ast
 from eau2.sql.bind_expr import bind_root
-from eau2.sql.bind_from import Source
 from eau2.sql.environment import (
     Aggregates,
     Alias,
@@ -25,6 +24,7 @@ from eau2.sql.environment import (
     Windows,
 )
 from eau2.sql.shapes import Shapes
+from eau2.sql.sources import Source
 from eau2.sql.stars import Entry
 
 

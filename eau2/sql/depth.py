@@ -65,8 +65,10 @@ def _children(node: ast.Expression) -> Iterable[ast.Expression]:
             return (operand,)
         case ast.Extract(_, _, operand) | ast.IntervalConstant(_, operand):
             return (operand,)
-        case ast.FunctionCall(_, _, arguments):
+        case ast.FunctionCall(_, _, arguments) | ast.RowOf(_, arguments):
             return arguments
+        case ast.InQuery(_, operand) | ast.Quantified(_, _, operand):
+            return (operand,)
         case ast.Between(_, operand, low, high):
             return (operand, low, high)
         case ast.In(_, operand, items):

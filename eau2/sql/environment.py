@@ -24,13 +24,18 @@ from eau2.types import SqlType
 
 @dataclass(slots=True)
 class Context:
-    """What holds for a whole statement. `spent` counts the nodes bound for the sake of aliases."""
+    """What holds for a whole statement.
+
+    spent counts the nodes bound for the sake of aliases. depth: how many queries are being bound,
+    one inside the other.
+    """
 
     catalog: Catalog
     parameters: Mapping[int | str, object]
     now: datetime | None
     ids: Iterator[int]
     spent: int = 0
+    depth: int = 0
 
     def column(self, name: str, type_: SqlType) -> Column:
         """A new column of the plan."""
@@ -54,14 +59,14 @@ class Query:
 class Shared:
     """A common table by name: its definition's number, and the names and types of its columns.
 
-    inside: it is the recursive table in its own step, of which a round reads the round before.
+    refusal: why it cannot be read at this place.
     """
 
     number: int
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     ordered: bool
-    inside: bool = False
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,27 @@ class Subqueries:
     """The subqueries met in the expressions of a clause, to be joined to the clause's plan.
 
     known: what an expression that holds a subquery has become, by the identity of its node, so that
-    what an alias or an ordinal repeats is one and the same subquery.
+    what an alias or an ordinal repeats is one and the same subquery. earlier: a clause whose
+    columns this one sees.
     """
 
     bind_query: BindQuery
+    earlier: Subqueries | None = None
     joins: list[Dependent] = field(default_factory=list)
     known: dict[int, tuple[ast.Expression, Expr]] = field(default_factory=dict)
+
+    def find(self, node: ast.Expression) -> Expr | None:
+        """What the expression has become here or in an earlier clause, if it was met."""
+        found = self.known.get(id(node))
+        if found is not None:
+            return found[1]
+        return None if self.earlier is None else self.earlier.find(node)
+
+    def add(self, node: ast.Expression, join: Dependent, expr: Expr) -> Expr:
+        """Join a subquery; `expr` over its columns is what the expression becomes."""
+        self.joins.append(join)
+        self.known[id(node)] = (node, expr)
+        return expr
 
     def over(self, plan: Logical) -> Logical:
         """The plan with a column for each subquery."""

@@ -20,13 +20,12 @@ from eau2.operators.expr import Case, Column, Expr, ref
 from eau2.operators.functions import table
 from eau2.sql import ast, literals
 from eau2.sql.bind_expr import bind_root
-from eau2.sql.bind_from import without_order
 from eau2.sql.clauses import BoundPart, Clauses, Selecting, not_grouped
 from eau2.sql.environment import Dependent, GroupKeys, Subqueries, Windowed
 from eau2.sql.logical import Aggregate, Expand, Filter, Join, Logical, Nothing, Project
 from eau2.sql.naming import expression_name, folded_minus
 from eau2.sql.shapes import Shapes
-from eau2.sql.subqueries import free_columns, replaced
+from eau2.sql.subqueries import free_columns, replaced, without_order
 from eau2.types import BIGINT
 
 Sets = list[tuple[int, ...]]

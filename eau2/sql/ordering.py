@@ -15,7 +15,6 @@ from eau2.operators.functions import table
 from eau2.sql import ast, intervals
 from eau2.sql.bind_call import sort_key
 from eau2.sql.bind_expr import bind_root
-from eau2.sql.bind_from import without_order
 from eau2.sql.clauses import BoundPart, Clauses, Key, Selecting, bind_part
 from eau2.sql.environment import Context, Environment, Query
 from eau2.sql.grouping import ordinal
@@ -24,6 +23,7 @@ from eau2.sql.naming import folded_minus
 from eau2.sql.scope import Scope
 from eau2.sql.shapes import Shapes
 from eau2.sql.stars import each
+from eau2.sql.subqueries import without_order
 from eau2.sql.windowing import deciding, row_ties
 from eau2.types import BIGINT, BOOLEAN, DOUBLE, SqlType
 

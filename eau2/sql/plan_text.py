@@ -38,6 +38,15 @@ def _line(node: logical.Logical, names: Names) -> str:
             return "OneRow"
         case logical.Nothing(columns):
             return f"Nothing [{_listed(columns, names)}]"
+        case logical.Rows(columns, rows):
+            return f"Rows [{_listed(columns, names)}]: {len(rows)}"
+        case logical.Series(column, start, stop, step):
+            return f"Series {names[column.id]} from {start} to {stop} by {step}"
+        case logical.Union(_, columns):
+            return f"Union [{_listed(columns, names)}]"
+        case logical.Sample(_, fraction, count, seed):
+            amount = f"{count} rows" if fraction is None else f"{fraction:.12g} of all"
+            return f"Sample {amount} seed {seed}"
         case logical.Filter(_, condition):
             return f"Filter {expr_text(condition, names)}"
         case logical.Project(_, items):

@@ -121,29 +121,35 @@ class Scope:
             )
         return found[0][0] if found else None
 
+    def called(self, name: str) -> VisibleTable | None:
+        """The table that qualifies columns as `name`, if there is one."""
+        wanted = name.casefold()
+        return next((table for table in self.tables if table.name.casefold() == wanted), None)
+
     def table(self, name: str, span: Span) -> VisibleTable:
         """The table that qualifies columns as `name`. Raises UnknownNameError."""
-        wanted = name.casefold()
-        for table in self.tables:
-            if table.name.casefold() == wanted:
-                return table
-        raise UnknownNameError(
+        found = self.called(name)
+        if found is None:
+            raise self._unknown_table(name, span)
+        return found
+
+    def unknown_column(self, table: str, column: str, span: Span) -> UnknownNameError:
+        """The error for `table.column`, which is not there."""
+        holder = self.called(table)
+        if holder is None:
+            return self._unknown_table(table, span)
+        return UnknownNameError(
+            f'the table "{holder.name}" has no column "{column}"',
+            span=span,
+            hint=suggestion(column, [c.name for c in holder.columns], "Columns"),
+        )
+
+    def _unknown_table(self, name: str, span: Span) -> UnknownNameError:
+        return UnknownNameError(
             f'there is no table "{name}" in this FROM clause',
             span=span,
             hint=suggestion(name, [table.name for table in self.tables], "Tables"),
         )
-
-    def qualified(self, table: str, column: str, span: Span) -> VisibleColumn:
-        """The column `table.column`. Raises UnknownNameError."""
-        holder = self.table(table, span)
-        visible = holder.find(column)
-        if visible is None:
-            raise UnknownNameError(
-                f'the table "{holder.name}" has no column "{column}"',
-                span=span,
-                hint=suggestion(column, [c.name for c in holder.columns], "Columns"),
-            )
-        return visible
 
     def unknown(self, column: str, span: Span, more: tuple[str, ...] = ()) -> UnknownNameError:
         """The error for a name that means nothing here; `more` are names that would do as well."""

@@ -20,7 +20,9 @@ from eau2.sql.logical import (
     Logical,
     Nothing,
     Project,
+    Sample,
     Sort,
+    Union,
     transform,
 )
 from eau2.sql.plan_exprs import mapped
@@ -43,6 +45,10 @@ def _visit(node: Logical) -> Logical:
             return Nothing(node.output)
         case Expand(input=Nothing()):
             return Nothing(node.output)
+        case Union(parts=parts) if any(isinstance(part, Nothing) for part in parts):
+            return _union(node, tuple(p for p in parts if not isinstance(p, Nothing)))
+        case Sample(input=Nothing()):
+            return Nothing(node.output)
         case Limit(count=0):
             return Nothing(node.output)
         case Aggregate(input=Nothing(), keys=keys) if keys:
@@ -50,6 +56,16 @@ def _visit(node: Logical) -> Logical:
         case Join():
             return _join(node)
     return node
+
+
+def _union(node: Union, parts: tuple[Logical, ...]) -> Logical:
+    """A union without the inputs that have no rows."""
+    if not parts:
+        return Nothing(node.output)
+    if len(parts) > 1:
+        return node.with_inputs(parts)
+    pairs = zip(node.columns, parts[0].output, strict=True)
+    return Project(parts[0], tuple((column, ref(given)) for column, given in pairs))
 
 
 def _expressions(node: Logical) -> Logical:

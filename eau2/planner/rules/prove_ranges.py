@@ -31,7 +31,10 @@ from eau2.sql.logical import (
     Nothing,
     OneRow,
     Project,
+    Rows,
     Scan,
+    Series,
+    Union,
     transform,
 )
 from eau2.sql.plan_exprs import mapped
@@ -143,6 +146,12 @@ def most_rows(plan: Logical) -> int:
             return 1
         case Nothing():
             return 0
+        case Rows(rows=values):
+            return len(values)
+        case Series(start=start, stop=stop, step=step):
+            return len(range(start, stop, step))
+        case Union(parts=parts):
+            return sum(most_rows(part) for part in parts)
         case Expand(input=below, sets=sets):
             return most_rows(below) * len(sets)
         case Aggregate(input=below, keys=keys):

@@ -23,8 +23,11 @@ from eau2.sql.logical import (
     Logical,
     Nothing,
     Project,
+    Rows,
+    Sample,
     Scan,
     Sort,
+    Union,
     transform,
 )
 from eau2.sql.sharing import SharedScan, With
@@ -64,6 +67,13 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
             return replace(
                 plan, columns=tuple(c for c, _ in pairs), positions=tuple(p for _, p in pairs)
             )
+        case Rows(columns=columns, rows=rows):
+            kept = _kept(columns, needed)
+            places = [place for place, column in enumerate(columns) if column.id in kept]
+            values = tuple(tuple(row[place] for place in places) for row in rows)
+            return Rows(tuple(columns[place] for place in places), values)
+        case Union():
+            return _prune_union(plan, needed)
         case Nothing(columns=columns):
             kept = _kept(columns, needed)
             return replace(plan, columns=tuple(c for c in columns if c.id in kept))
@@ -80,7 +90,7 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
         case Sort(input=below, keys=keys):
             wanted = needed | _read(key.expr for key in keys)
             return replace(plan, input=_narrow(_prune(below, wanted), wanted))
-        case Limit(input=below):
+        case Limit(input=below) | Sample(input=below):
             return replace(plan, input=_prune(below, needed))
         case With():
             return _prune_with(plan, needed)
@@ -129,6 +139,20 @@ def _prune_project(plan: Project, needed: Ids) -> Logical:
         items = (min(plan.items, key=lambda item: (_rank(item[1]), _width(item[0]))),)
     wanted = _read(expr for _, expr in items)
     return replace(plan, input=_prune(plan.input, wanted), items=items)
+
+
+def _prune_union(plan: Union, needed: Ids) -> Logical:
+    """Every input gives exactly the columns that are left, in their order."""
+    kept = _kept(plan.columns, needed)
+    places = [place for place, column in enumerate(plan.columns) if column.id in kept]
+    parts: list[Logical] = []
+    for below in plan.parts:
+        wanted = [below.output[place] for place in places]
+        pruned = _prune(below, frozenset(column.id for column in wanted))
+        if pruned.output != tuple(wanted):
+            pruned = Project(pruned, tuple((column, ref(column)) for column in wanted))
+        parts.append(pruned)
+    return Union(tuple(parts), tuple(plan.columns[place] for place in places))
 
 
 def _prune_expand(plan: Expand, needed: Ids) -> Logical:

@@ -36,6 +36,7 @@ from eau2.sql.logical import (
     Logical,
     Project,
     Sort,
+    Union,
 )
 from eau2.sql.sharing import With
 from eau2.types import BOOLEAN
@@ -68,12 +69,24 @@ def _push(plan: Logical, parts: Parts) -> Logical:
             return _push_join(plan, parts)
         case Limit(input=below):
             return _filtered(replace(plan, input=_push(below, ())), parts)
+        case Union():
+            return _push_union(plan, parts)
         case With(input=below):
             defined = tuple(_push(definition.plan, ()) for definition in plan.definitions)
             return plan.with_inputs((*defined, _push(below, parts)))
     if plan.inputs:
         plan = plan.with_inputs(tuple(_push(below, ()) for below in plan.inputs))
     return _filtered(plan, parts)
+
+
+def _push_union(plan: Union, parts: Parts) -> Logical:
+    """Every input is filtered for itself."""
+    inputs: list[Logical] = []
+    for below in plan.parts:
+        pairs = zip(plan.columns, below.output, strict=True)
+        mapping: dict[int, Expr] = {column.id: ref(given) for column, given in pairs}
+        inputs.append(_push(below, tuple(substitute(part, mapping) for part in parts)))
+    return plan.with_inputs(tuple(inputs))
 
 
 def _filtered(plan: Logical, parts: Parts) -> Logical:

@@ -7,7 +7,9 @@ Does not know: how a top-k is computed.
 
 from __future__ import annotations
 
-from eau2.sql.logical import Limit, Logical, Nothing, Project, transform
+from dataclasses import replace
+
+from eau2.sql.logical import Limit, Logical, Nothing, Project, Series, Union, transform
 
 
 def push_limits(plan: Logical) -> Logical:
@@ -23,6 +25,14 @@ def _visit(node: Logical) -> Logical:
             return below
         case Limit(input=Project(input=below, items=items), count=count, offset=offset):
             return Project(_visit(Limit(below, count, offset)), items)
+        case Limit(input=Union() as union, count=count, offset=offset) if count is not None:
+            parts = (_visit(Limit(part, count + offset)) for part in union.parts)
+            return Limit(union.with_inputs(tuple(parts)), count, offset)
+        case Limit(input=Series() as series, count=count, offset=offset):
+            start = series.start + offset * series.step
+            stop = series.stop if count is None else start + count * series.step
+            nearer = min(stop, series.stop) if series.step > 0 else max(stop, series.stop)
+            return replace(series, start=start, stop=nearer)
         case Limit(input=Limit() as inner, count=count, offset=offset):
             return _visit(_merged(inner, count, offset))
     return node

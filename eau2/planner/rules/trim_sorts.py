@@ -22,6 +22,7 @@ from eau2.sql.logical import (
     Logical,
     OneRow,
     Project,
+    Sample,
     Sort,
 )
 
@@ -51,7 +52,7 @@ def _trim(plan: Logical, seen: bool) -> Logical:
             return replace(plan, input=_trim(below, seen=not blind))
         case Join(left=left, right=right):
             return replace(plan, left=_trim(left, False), right=_trim(right, False))
-        case Limit(input=below):
+        case Limit(input=below) | Sample(input=below):
             return replace(plan, input=_trim(below, seen=True))
     if plan.inputs:
         return plan.with_inputs(tuple(_trim(below, seen) for below in plan.inputs))
