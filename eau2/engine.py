@@ -42,6 +42,8 @@ from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
 from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
+from eau2.sql.refusals import unsupported
+from eau2.sql.spans import at
 from eau2.travel import TaskReport, joined
 from eau2.types import VARCHAR
 
@@ -198,9 +200,9 @@ class Engine:
             case ast.Explain(query=query):
                 lines = explain(self.plan(query, parameters)).splitlines()
                 return _table({"plan": lines})
-            case ast.SetStatement(name=name, value=value):
+            case ast.SetStatement(name=name, value=value, span=span):
                 text = None if value is None else value.text
-                self.settings = self.settings.changed(name, text, rule_names())
+                self.settings = at(span, self.settings.changed, name, text, rule_names())
                 return _table({})
             case ast.ShowTables():
                 return _table({"name": list(self._frames.names())})
@@ -214,7 +216,7 @@ class Engine:
                 return _table({})
             case ast.UnsupportedStatement(what=what, span=span):
                 raise NotSupportedError(f"{what} is not supported", span=span)
-        raise NotSupportedError("this statement is not supported", span=statement.span)
+        raise unsupported(statement)
 
     def _show(self, name: str) -> Answer:
         values = self.settings.values()

@@ -28,6 +28,7 @@ from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
 from eau2.sql.naming import chain, folded_minus
+from eau2.sql.refusals import unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
@@ -107,7 +108,7 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             raise ProgrammingError("* can only stand in a select list or in count(*)", span=span)
         case ast.Unsupported(span, what):
             raise NotSupportedError(f"{what} is not supported", span=span)
-    raise NotSupportedError("this expression is not supported", span=node.span)
+    raise unsupported(node)
 
 
 def _call(span: Span, name: str, *args: Expr) -> Expr:

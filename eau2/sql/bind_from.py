@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eau2.catalog import Frame
-from eau2.errors import NotSupportedError, Span, UnknownNameError
+from eau2.errors import Span, UnknownNameError
 from eau2.sql import ast
 from eau2.sql.common_tables import common_table, shared_scan
 from eau2.sql.environment import BindQuery, Context, Environment
 from eau2.sql.joins import bind_join
 from eau2.sql.logical import OneRow, Scan
+from eau2.sql.refusals import unsupported
 from eau2.sql.sampling import sampled
 from eau2.sql.scope import Scope, suggestion
 from eau2.sql.sources import Place, Source, derived, visible
@@ -51,7 +52,7 @@ def _bound(node: ast.TableExpression, place: Place) -> Source:
             return bind_table_function(node, place)
         case ast.SampledTable(_, table, sample):
             return sampled(_bound(table, place), sample, place.context)
-    raise NotSupportedError("this table expression is not supported", span=node.span)
+    raise unsupported(node)
 
 
 def _named(node: ast.TableName, place: Place) -> Source:

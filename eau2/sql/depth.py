@@ -65,10 +65,8 @@ def _children(node: ast.Expression) -> Iterable[ast.Expression]:
             return (operand,)
         case ast.Extract(_, _, operand) | ast.IntervalConstant(_, operand):
             return (operand,)
-        case ast.FunctionCall(_, _, arguments) | ast.RowOf(_, arguments):
-            return arguments
-        case ast.InQuery(_, operand) | ast.Quantified(_, _, operand):
-            return (operand,)
+        case ast.FunctionCall(_, _, arguments, _, order_by, _, where, over):
+            return (*arguments, *_clauses(order_by, where, over))
         case ast.Between(_, operand, low, high):
             return (operand, low, high)
         case ast.In(_, operand, items):
@@ -78,4 +76,39 @@ def _children(node: ast.Expression) -> Iterable[ast.Expression]:
         case ast.CaseWhen(_, operand, branches, otherwise):
             parts = [operand, *(part for branch in branches for part in branch), otherwise]
             return [part for part in parts if part is not None]
+    return _parts(node)
+
+
+def _parts(node: ast.Expression) -> Iterable[ast.Expression]:
+    """The parts of a row, a list, or what holds a query. Queries are measured for themselves."""
+    match node:
+        case ast.ListOf(_, items) | ast.RowOf(_, items):
+            return items
+        case ast.Subscript(_, operand, index):
+            return (operand, index)
+        case ast.Slice(_, operand, start, stop, step):
+            return [part for part in (operand, start, stop, step) if part is not None]
+        case ast.NamedArgument(_, _, value) | ast.Lambda(_, _, value) | ast.InQuery(_, value):
+            return (value,)
+        case ast.Quantified(_, _, operand, _, right):
+            return (operand, right) if isinstance(right, ast.Expression) else (operand,)
+        case ast.Star(_, _, _, replaced):
+            return [value for value, _ in replaced]
     return ()
+
+
+def _clauses(
+    order_by: tuple[ast.OrderItem, ...],
+    where: ast.Expression | None,
+    over: ast.WindowSpec | str | None,
+) -> Iterable[ast.Expression]:
+    """The expressions of what follows a call's arguments."""
+    yield from (item.expression for item in order_by)
+    if where is not None:
+        yield where
+    if isinstance(over, ast.WindowSpec):
+        yield from over.partition_by
+        yield from (item.expression for item in over.order_by)
+        if over.frame is not None:
+            ends = (over.frame.start.offset, over.frame.end.offset)
+            yield from (offset for offset in ends if offset is not None)

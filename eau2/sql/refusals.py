@@ -1,0 +1,45 @@
+"""Refusing what the syntax tree can say and the binder cannot do, by its name.
+
+Owns: what each form is called in messages. Comes in: an ast node. Goes out: NotSupportedError.
+Does not know: which forms are supported.
+"""
+
+from __future__ import annotations
+
+import re
+
+from eau2.errors import NotSupportedError
+from eau2.sql import ast
+
+_FORMS: dict[type[ast.Node], str] = {
+    ast.CreateTable: "CREATE TABLE",
+    ast.CreateView: "CREATE VIEW",
+    ast.DefaultValue: "DEFAULT outside INSERT",
+    ast.EveryColumn: "ALL in place of an expression",
+    ast.Exists: "EXISTS",
+    ast.GroupingSet: "ROLLUP, CUBE or GROUPING SETS outside GROUP BY",
+    ast.InQuery: "IN with a subquery",
+    ast.Lambda: "A lambda",
+    ast.ListOf: "A list",
+    ast.NamedArgument: "A named argument",
+    ast.Ordered: "ORDER BY or LIMIT after this query",
+    ast.PivotTable: "PIVOT",
+    ast.Quantified: "ANY or ALL",
+    ast.RowOf: "A row of several values",
+    ast.SampledTable: "TABLESAMPLE",
+    ast.SetOperation: "UNION, INTERSECT or EXCEPT",
+    ast.Slice: "A slice of a list",
+    ast.Subquery: "A subquery in an expression",
+    ast.Subscript: "A subscript",
+    ast.TableFunction: "A function in FROM",
+    ast.UnpivotTable: "UNPIVOT",
+    ast.WithQuery: "WITH",
+}
+
+
+def unsupported(node: ast.Node) -> NotSupportedError:
+    """The error that names the form of `node`."""
+    form = _FORMS.get(type(node))
+    if form is None:
+        form = " ".join(re.findall("[A-Z][a-z]*", type(node).__name__)).upper()
+    return NotSupportedError(f"{form} is not supported here", span=node.span)
