@@ -1,4 +1,4 @@
-"""The shared nouns of stored data: schemas, chunks, statistics, frames, and the Catalog protocol.
+"""The shared nouns of stored data: schemas, chunks, statistics, frames, views, and the Catalog.
 
 Owns: what a frame *is* for the binder, the planner and the store alike. Plain data.
 Does not know: SQL, Polars, files, the network.
@@ -128,20 +128,39 @@ class Frame:
         return sum(chunk.rows for chunk in self.chunks)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A query under a name. It is bound anew, by its text, wherever it is read.
+
+    column_names: new names of the first columns of the query.
+    """
+
+    name: str
+    column_names: tuple[str, ...]
+    text: str
+
+
+Named = Frame | View
+"""What a name can mean."""
+
+
 class Catalog(Protocol):
     """Where binder and planner look names up. A connection has one; tests make their own."""
 
     def frame(self, name: str) -> Frame | None:
-        """The current version of the frame under `name`, or None."""
+        """The current version of the frame under `name`, or None when it means no frame."""
+
+    def view(self, name: str) -> View | None:
+        """The view under `name`, or None when it means no view."""
 
     def file(self, path: str) -> Frame:
         """A file (or a glob of files of one schema) as a frame. Raises InputFileError."""
 
     def names(self) -> tuple[str, ...]:
-        """All frame names, sorted: for SHOW TABLES and for suggestions."""
+        """The names of all frames and views, sorted: for SHOW TABLES and for suggestions."""
 
     def epoch(self) -> Hashable:
-        """A value that changes whenever a name means another frame: keys the plan cache."""
+        """A value that changes whenever a name means something else: keys the plan cache."""
 
 
 def merge_statistics(parts: Sequence[ColumnStatistics]) -> ColumnStatistics:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from eau2.catalog import ChunkKey, ChunkRef, ColumnSchema, ColumnStatistics, Frame, FrameSchema
+from eau2.catalog import ChunkKey, ChunkRef, ColumnSchema, ColumnStatistics, Frame, FrameSchema, View
 from eau2.errors import InputFileError
 from eau2.operators.text import to_text
 from eau2.planner.optimizer import optimize
@@ -33,6 +33,10 @@ class Imagined:
     def frame(self, name: str) -> Frame | None:
         """The frame under `name`."""
         return self._sales if name == "sales" else None
+
+    def view(self, name: str) -> View | None:
+        """There are no views."""
+        return None
 
     def file(self, path: str) -> Frame:
         """There are no files."""

@@ -1,6 +1,6 @@
-"""The manifest of one version of a frame: its schema, its chunks, their statistics, as bytes.
+"""The manifest of what a name means: of one version of a frame, or of a view, as bytes.
 
-Owns: the encoding (msgpack behind a magic and a checksum) and its checks. Chunks are garbage when
+Owns: the encoding of schema, chunks and statistics, or of a query's text (msgpack behind a magic and a checksum) and its checks. Chunks are garbage when
 no manifest that a name points to lists them. Does not know: where the bytes are kept.
 """
 
@@ -21,6 +21,8 @@ from eau2.catalog import (
     DistinctSketch,
     Frame,
     FrameSchema,
+    Named,
+    View,
 )
 from eau2.types import Kind, SqlType
 
@@ -39,8 +41,19 @@ def checksum(data: bytes) -> str:
     return digest
 
 
-def encode(frame: Frame) -> bytes:
-    """The manifest of `frame` as bytes; `decode` gives the same frame back."""
+def encode(named: Named) -> bytes:
+    """The manifest of a frame or view as bytes; `decode` gives the same one back."""
+    plain = _view_to_plain(named) if isinstance(named, View) else _frame_to_plain(named)
+    body: bytes = msgpack.packb(plain)
+    digest: bytes = xxhash.xxh3_128_digest(body)
+    return _MAGIC + digest + body
+
+
+def _view_to_plain(view: View) -> dict[str, Any]:
+    return {"view": view.name, "columns": list(view.column_names), "text": view.text}
+
+
+def _frame_to_plain(frame: Frame) -> dict[str, Any]:
     hashings = sorted(
         {
             part.distinct.hashing
@@ -49,7 +62,7 @@ def encode(frame: Frame) -> bytes:
             if part.distinct is not None
         }
     )
-    plain = {
+    return {
         "name": frame.name,
         "df_id": frame.df_id,
         "version": frame.version,
@@ -72,22 +85,24 @@ def encode(frame: Frame) -> bytes:
         ],
         "statistics": [_statistics_to_plain(part, hashings) for part in frame.statistics],
     }
-    body: bytes = msgpack.packb(plain)
-    digest: bytes = xxhash.xxh3_128_digest(body)
-    return _MAGIC + digest + body
 
 
-def decode(data: bytes) -> Frame:
-    """The frame an encoded manifest describes. Raises ManifestError."""
+def decode(data: bytes) -> Named:
+    """The frame or view that an encoded manifest describes. Raises ManifestError."""
     start = len(_MAGIC) + _DIGEST_BYTES
     if data[: len(_MAGIC)] != _MAGIC or len(data) < start:
         raise ManifestError("it does not begin like a manifest of this version")
     if xxhash.xxh3_128_digest(data[start:]) != data[len(_MAGIC) : start]:
         raise ManifestError("its checksum differs from the one written")
     try:
-        return _frame(msgpack.unpackb(data[start:]))
+        plain = msgpack.unpackb(data[start:])
+        return _view(plain) if "view" in plain else _frame(plain)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ManifestError(f"its content is not a manifest ({error})") from error
+
+
+def _view(plain: dict[str, Any]) -> View:
+    return View(plain["view"], tuple(plain["columns"]), plain["text"])
 
 
 def _frame(plain: dict[str, Any]) -> Frame:

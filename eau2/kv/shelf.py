@@ -19,7 +19,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef, Frame
+from eau2.catalog import ChunkKey, ChunkRef, Named
 from eau2.errors import OperationalError
 from eau2.kv import chunk, manifest
 from eau2.kv.lock import Pins, unpinned
@@ -38,11 +38,11 @@ class Shelf(Protocol):
     def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
         """Store a chunk durably; its bytes and checksum. Raises OSError."""
 
-    def complete(self, frame: Frame) -> str:
+    def complete(self, df_id: str, named: Named) -> str:
         """Store the manifest, so that all of the write is durable; its checksum. Raises OSError."""
 
-    def load(self, df_id: str, checksum: str) -> Frame:
-        """The frame of a complete write with that manifest. Raises chunk.DamagedError."""
+    def load(self, df_id: str, checksum: str) -> Named:
+        """The frame or view of a complete write with that manifest. Raises chunk.DamagedError."""
 
     def open(self, ref: ChunkRef) -> pa.RecordBatch:
         """A chunk, verified when this process opens it first. Raises chunk.DamagedError."""
@@ -80,7 +80,7 @@ class MemoryShelf:
 
     def __init__(self) -> None:
         self._chunks: dict[str, dict[int, pa.RecordBatch]] = {}
-        self._frames: dict[str, Frame] = {}
+        self._named: dict[str, Named] = {}
 
     def begin(self, df_id: str) -> None:
         self._chunks[df_id] = {}
@@ -89,13 +89,13 @@ class MemoryShelf:
         self._chunks[key.df_id][key.number] = batch
         return chunk.measure(batch)
 
-    def complete(self, frame: Frame) -> str:
-        self._frames[frame.df_id] = frame
+    def complete(self, df_id: str, named: Named) -> str:
+        self._named[df_id] = named
         return ""
 
-    def load(self, df_id: str, checksum: str) -> Frame:
+    def load(self, df_id: str, checksum: str) -> Named:
         try:
-            return self._frames[df_id]
+            return self._named[df_id]
         except KeyError as error:
             raise chunk.DamagedError("it is missing") from error
 
@@ -112,14 +112,14 @@ class MemoryShelf:
         return None
 
     def pin(self, df_id: str) -> bool:
-        return df_id in self._frames
+        return df_id in self._named
 
     def unpin(self, df_id: str) -> None:
         """Nobody else can delete it."""
 
     def remove(self, df_id: str) -> None:
         self._chunks.pop(df_id, None)
-        self._frames.pop(df_id, None)
+        self._named.pop(df_id, None)
 
     def sweep(self, keep: Collection[str]) -> None:
         for df_id in set(self._chunks) - set(keep):
@@ -133,7 +133,7 @@ class MemoryShelf:
 
     def close(self) -> None:
         self._chunks.clear()
-        self._frames.clear()
+        self._named.clear()
 
 
 class DiskShelf:
@@ -157,9 +157,9 @@ class DiskShelf:
     def add(self, key: ChunkKey, batch: pa.RecordBatch) -> tuple[int, str]:
         return chunk.write(batch, self._file(key))
 
-    def complete(self, frame: Frame) -> str:
-        encoded = manifest.encode(frame)
-        place = self._place(frame.df_id)
+    def complete(self, df_id: str, named: Named) -> str:
+        encoded = manifest.encode(named)
+        place = self._place(df_id)
         temporary = place / f"{MANIFEST}.tmp"
         with temporary.open("xb", buffering=0) as file:
             view = memoryview(encoded)
@@ -170,17 +170,17 @@ class DiskShelf:
         chunk.sync_directory(place)
         return manifest.checksum(encoded)
 
-    def load(self, df_id: str, checksum: str) -> Frame:
+    def load(self, df_id: str, checksum: str) -> Named:
         try:
             encoded = (self._place(df_id) / MANIFEST).read_bytes()
-            frame = manifest.decode(encoded)
+            named = manifest.decode(encoded)
         except OSError as error:
             raise chunk.DamagedError(f"it cannot be read ({error.strerror})") from error
         except manifest.ManifestError as error:
             raise chunk.DamagedError(str(error)) from error
-        if frame.df_id != df_id or manifest.checksum(encoded) != checksum:
+        if manifest.checksum(encoded) != checksum:
             raise chunk.DamagedError("it is not the one that was written")
-        return frame
+        return named
 
     def open(self, ref: ChunkRef) -> pa.RecordBatch:
         path = self._file(ref.key)

@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import eau2
-from eau2.catalog import Catalog, Frame
+from eau2.catalog import Catalog, Frame, View
 from eau2.errors import InputFileError, Span
 from eau2.planner.optimizer import optimize
 from eau2.sql import ast
@@ -105,6 +105,9 @@ class FrozenCatalog:
 
     def frame(self, name: str) -> Frame | None:
         return self.frames.get(name.lower())
+
+    def view(self, name: str) -> View | None:
+        return None
 
     def file(self, path: str) -> Frame:
         raise InputFileError(f"golden scripts read no files: {path}")

@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from eau2.catalog import ColumnSchema, Frame, FrameSchema
+from eau2.catalog import ColumnSchema, Frame, FrameSchema, View
 from eau2.errors import InputFileError, StatementError
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
@@ -69,6 +69,9 @@ class Tables:
     def frame(self, name: str) -> Frame | None:
         columns = TABLES.get(name.lower())
         return None if columns is None else frame(name.lower(), columns)
+
+    def view(self, name: str) -> View | None:
+        return None
 
     def file(self, path: str) -> Frame:
         if path != "dir/file.parquet":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
-from eau2.catalog import DistinctSketch, Frame
+from eau2.catalog import DistinctSketch, Frame, View
 from eau2.errors import InputFileError
 from eau2.planner.optimizer import RULES, optimize
 from eau2.sql.binder import bind
@@ -87,6 +87,9 @@ class Star:
 
     def frame(self, name: str) -> Frame | None:
         return self.frames.get(name.lower())
+
+    def view(self, name: str) -> View | None:
+        return None
 
     def file(self, path: str) -> Frame:
         raise InputFileError(f"there is no file {path}")
