@@ -6,7 +6,6 @@ Does not know: SQL, Polars, files, the network.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -194,27 +193,41 @@ def merge_sketches(sketches: Sequence[DistinctSketch | None]) -> DistinctSketch 
         if sketch is None or (sketch.hashing, sketch.k) != (first.hashing, first.k):
             return None
         union.update(sketch.hashes)
-    return DistinctSketch(first.hashing, first.k, tuple(heapq.nsmallest(first.k, union)))
+    return DistinctSketch(first.hashing, first.k, tuple(sorted(union)[: first.k]))
+
+
+def merge_parts(
+    parts: Sequence[tuple[int, tuple[ColumnStatistics, ...]]], columns: int
+) -> tuple[ColumnStatistics, ...]:
+    """The statistics of each column over row sets given as (number of rows, statistics)."""
+    merged: list[ColumnStatistics] = []
+    for index in range(columns):
+        known: list[ColumnStatistics] = []
+        nulls = 0
+        for rows, statistics in parts:
+            part = statistics[index]
+            if part.null_count == rows:
+                nulls += part.null_count
+            else:
+                known.append(part)
+        if not known:
+            merged.append(ColumnStatistics(nulls))
+            continue
+        total = merge_statistics(known) if len(known) > 1 else known[0]
+        merged.append(replace(total, null_count=total.null_count + nulls))
+    return tuple(merged)
 
 
 def merge_chunk_statistics(
-    chunks: tuple[ChunkRef, ...], columns: int
+    chunks: Sequence[ChunkRef], columns: int
 ) -> tuple[ColumnStatistics, ...]:
     """The statistics of each of `columns` columns over all chunks."""
-    merged: list[ColumnStatistics] = []
-    for index in range(columns):
-        parts: list[ColumnStatistics] = []
-        nulls = 0
-        for chunk in chunks:
-            part = chunk.statistics[index]
-            if part.null_count == chunk.rows:
-                nulls += part.null_count
-            else:
-                parts.append(part)
-        if not parts:
-            merged.append(ColumnStatistics(nulls))
-            continue
-        total = merge_statistics(parts)
-        exponents = (0, 0) if total.exponents == NO_EXPONENTS else total.exponents
-        merged.append(replace(total, null_count=total.null_count + nulls, exponents=exponents))
-    return tuple(merged)
+    return tuple(
+        replace(part, exponents=of_frame(part.exponents))
+        for part in merge_parts([(chunk.rows, chunk.statistics) for chunk in chunks], columns)
+    )
+
+
+def of_frame(exponents: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The exponents of a whole frame, given those of its chunks together."""
+    return (0, 0) if exponents == NO_EXPONENTS else exponents

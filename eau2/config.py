@@ -134,6 +134,8 @@ class ControlLimits:
     """For a register to be read or changed, with all attempts."""
     publish_s: float = 30.0
     """The same for the change that makes a frame visible: all its chunks are sent by then."""
+    append_s: float = 30.0
+    """How long an append waits for others of the same name to end."""
     retry_s: float = 0.05
     retry_max_s: float = 1.0
     """The pause before the second attempt, which doubles, and its bound."""

@@ -12,13 +12,13 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame
+from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame, FrameSchema, View
 from eau2.config import LIMITS
 from eau2.errors import InputFileError, UsageError
 from eau2.kv.store import Store
@@ -30,19 +30,35 @@ class Stored(Protocol):
     def get(self, name: str) -> Frame | None:
         """The frame under `name`, or None."""
 
+    def view(self, name: str) -> View | None:
+        """The view under `name`, or None."""
+
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
 
     def epoch(self) -> Hashable:
-        """Changes whenever a name means another frame."""
+        """Changes whenever a name means something else."""
 
     def drop(self, name: str) -> bool:
-        """Remove `name`; False when there is no such frame."""
+        """Remove `name` and what it means; False when it means nothing."""
+
+    def put_view(self, view: View, *, replace: bool = False) -> None:
+        """Keep a view under its name."""
+
+    def append(
+        self,
+        name: str,
+        schema: FrameSchema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        chunk_rows: int,
+    ) -> None:
+        """Put all of the batches behind the frame `name`, or after any failure nothing."""
 
     def put(
         self,
         name: str,
-        schema: pa.Schema,
+        schema: pa.Schema | FrameSchema,
         batches: Iterable[pa.RecordBatch],
         *,
         chunk_rows: int,
@@ -85,22 +101,29 @@ class LocalFrames:
         self._transient = Store.open(None)
 
     def frame(self, name: str) -> Frame | None:
-        """The registered, else the stored frame under `name`."""
-        return self.registered.get(name) or self.stored.get(name)
+        """The frame under `name`: registered, temporary or stored."""
+        return self.home(name).get(name)
+
+    def view(self, name: str) -> View | None:
+        """The view under `name`: temporary or stored."""
+        return self.home(name).view(name)
+
+    def home(self, name: str, temporary: bool = False) -> Stored:
+        """Where `name` is looked up: what belongs to the connection hides what is stored."""
+        known = self.registered.get(name) or self.registered.view(name)
+        return self.registered if temporary or known is not None else self.stored
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
         return tuple(sorted({*self.registered.names(), *self.stored.names()}))
 
     def epoch(self) -> Hashable:
-        """Changes whenever a name means another frame."""
+        """Changes whenever a name means something else."""
         return (self.registered.epoch(), self.stored.epoch())
 
     def drop(self, name: str) -> bool:
-        """Drop the frame that `name` means; False when there is none."""
-        if self.registered.get(name) is not None:
-            return self.registered.drop(name)
-        return self.stored.drop(name)
+        """Drop what `name` means; False when it means nothing."""
+        return self.home(name).drop(name)
 
     def file(self, path: str) -> Frame:
         """The frame of a file or a glob. Parquet is read in place, other formats into memory.
@@ -142,9 +165,12 @@ class LocalFrames:
         """See node.ChunkSource.chunk_file."""
         return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
 
-    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
-        """See node.ChunkSource.pinned. What is in memory stays while it is read."""
-        return self.stored.pinned(df_ids)
+    @contextmanager
+    def pinned(self, df_ids: Collection[str]) -> Iterator[None]:
+        """See node.ChunkSource.pinned."""
+        registered, transient = self.registered.pinned(df_ids), self._transient.pinned(df_ids)
+        with registered, transient, self.stored.pinned(df_ids):
+            yield
 
     def close(self) -> None:
         """Close the store too."""

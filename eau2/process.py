@@ -157,7 +157,7 @@ class RunningNode:
         parts.push_async_callback(_in_thread, self._store.close)
         self._start_kernels()
         parts.push_async_callback(_cancelled, asyncio.create_task(self._rest()))
-        sweep = Sweep(world, registry, self._service)
+        sweep = Sweep(world, registry, self._service, coordinator.named)
         parts.push_async_callback(_cancelled, asyncio.create_task(sweep.run()))
         parts.push_async_callback(self._close_door)
         self._ready.set()

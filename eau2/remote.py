@@ -104,11 +104,14 @@ class RemoteBackend:
         try:
             with self._asking():
                 answer = self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s)
-            return manifest.decode(_file(answer))
+            named = manifest.decode(_file(answer))
         except UnknownNameError:
             return None
         except manifest.ManifestError as error:
             raise ProtocolError(f"{self._url} described a frame, but {error}") from error
+        if not isinstance(named, Frame):
+            raise ProtocolError(f"{self._url} described a frame as something else")
+        return named
 
     def close(self) -> None:
         """See Backend."""

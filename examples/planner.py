@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from eau2.catalog import ChunkKey, ChunkRef, ColumnSchema, ColumnStatistics, Frame, FrameSchema, View
+from eau2.catalog import (
+    ChunkKey,
+    ChunkRef,
+    ColumnSchema,
+    ColumnStatistics,
+    Frame,
+    FrameSchema,
+    View,
+)
 from eau2.errors import InputFileError
 from eau2.operators.text import to_text
 from eau2.planner.optimizer import optimize

@@ -13,27 +13,35 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, aclosing, closing, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, suppress
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef, ColumnStatistics, Frame, FrameSchema
-from eau2.config import CONTROL, DEFAULT_CHUNK_ROWS, LIMITS
+from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, View
+from eau2.config import CONTROL, DEFAULT_CHUNK_ROWS
 from eau2.errors import (
     CancelledError,
     CorruptChunkError,
     InterfaceError,
     MissingError,
-    UsageError,
 )
+from eau2.kv.appending import Joint, Measured, chunks_after
 from eau2.kv.chunk import ByteSink, write_ipc
 from eau2.kv.coordinator import Coordinator, SealedChunk
-from eau2.kv.cutting import measured_chunks
-from eau2.kv.encoding import frame_schema
+from eau2.kv.cutting import check_chunk_rows, measured_chunks
+from eau2.kv.encoding import schema_of
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import LocalRegistry
 from eau2.kv.registry import check_name
@@ -61,7 +69,7 @@ class ClusterStore:
     def put(
         self,
         name: str,
-        schema: pa.Schema,
+        schema: pa.Schema | FrameSchema,
         batches: Iterable[pa.RecordBatch],
         *,
         chunk_rows: int = DEFAULT_CHUNK_ROWS,
@@ -75,37 +83,86 @@ class ClusterStore:
         """
         self._check_open()
         check_name(name)
-        if not 1 <= chunk_rows <= LIMITS.chunk_rows_max:
-            raise UsageError(f"chunk_rows must be from 1 to {LIMITS.chunk_rows_max}")
-        columns = frame_schema(schema)
+        check_chunk_rows(chunk_rows)
+        columns = schema_of(schema)
         pull = _Pull(self._loop)
-        future = self._start(self._put(name, columns, pull, replace))
+        work = self._put(name, columns, pull, replace)
+        return self._fed(pull, work, lambda: measured_chunks(batches, columns, chunk_rows))
+
+    def append(
+        self,
+        name: str,
+        schema: FrameSchema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        chunk_rows: int = DEFAULT_CHUNK_ROWS,
+    ) -> None:
+        """Make a new version of the frame `name`, of the given schema, with these rows behind it.
+
+        Raises as `put` does, and OperationalError when there is no such frame any more.
+        """
+        self._check_open()
+        check_chunk_rows(chunk_rows)
+        measured = measured_chunks(batches, schema, chunk_rows)
+        first = next(measured)
+        rows = first[0].num_rows
+        if not rows:
+            return
+        pull = _Pull(self._loop)
+
+        def follow() -> Iterator[Measured]:
+            assert pull.place is not None
+            return chunks_after(pull.place, first, measured, chunk_rows, self._batch)
+
+        self._fed(pull, self._append(name, schema, rows, chunk_rows, pull), follow)
+
+    def put_view(self, view: View, *, replace: bool = False) -> None:
+        """Keep a view under its name. Raises as `put` does."""
+        check_name(view.name)
+        self._do(self._coordinator.put_view(view, replace=replace))
+
+    def _fed(
+        self,
+        pull: _Pull,
+        work: Coroutine[Any, Any, Frame],
+        chunks: Callable[[], Iterator[Measured]],
+    ) -> Frame:
+        """The result of some work of the loop that pulls chunks, which are made in this thread."""
+        future = self._start(work)
         future.add_done_callback(pull.finished)
+        sealed: Generator[SealedChunk, None, None] | None = None
         try:
-            with closing(_sealed(measured_chunks(batches, columns, chunk_rows))) as sealed:
-                while self._asked(pull):
-                    pull.give(next(sealed, None))
+            while self._asked(pull):
+                sealed = sealed or _sealed(chunks())
+                pull.give(next(sealed, None))
         except BaseException:
             # The name is to be as it was before the caller hears of the failure.
             future.cancel()
             pull.ended.wait(2 * CONTROL.change_s)
             raise
+        finally:
+            if sealed is not None:
+                sealed.close()
         return self._result(future)
 
     def get(self, name: str) -> Frame | None:
         """The current frame of `name`, or None. Raises as Coordinator.get does."""
         return self._do(self._coordinator.get(name))
 
+    def view(self, name: str) -> View | None:
+        """The view under `name`, or None. Raises as Coordinator.get does."""
+        return self._do(self._coordinator.view(name))
+
     def names(self) -> tuple[str, ...]:
-        """The names of all frames, sorted, in the letter case they were put with."""
+        """The names of all frames and views, sorted, in the letter case they were put with."""
         return self._do(self._coordinator.names())
 
     def drop(self, name: str) -> bool:
-        """Remove `name` and its chunks; False when there is no such frame."""
+        """Remove `name` and what it means; False when it means nothing."""
         return self._do(self._coordinator.drop(name))
 
     def epoch(self) -> int:
-        """A number that changes when a name gets another frame, on any node.
+        """A number that changes when a name means something else, on any node.
 
         Every statement asks for it, so where the registers are on this node's disk, they are read
         in this thread.
@@ -129,6 +186,16 @@ class ClusterStore:
         if self.chunks.holds(chunk.key):
             with suppress(MissingError):
                 return self.chunks.read(chunk, columns)
+        return pa.Table.from_batches([self._fetched(chunk).select(list(columns))])
+
+    def _batch(self, chunk: ChunkRef) -> pa.RecordBatch:
+        """A whole chunk in stored form."""
+        if self.chunks.holds(chunk.key):
+            with suppress(MissingError):
+                return self.chunks.batch(chunk)
+        return self._fetched(chunk)
+
+    def _fetched(self, chunk: ChunkRef) -> pa.RecordBatch:
         try:
             data = self._do(self._coordinator.chunk(chunk))
         except MissingError as error:
@@ -137,11 +204,10 @@ class ClusterStore:
                 hint="The frame was dropped or replaced meanwhile; run the statement again.",
             ) from error
         try:
-            batch = pa.ipc.open_file(pa.py_buffer(data)).get_batch(0)
+            return pa.ipc.open_file(pa.py_buffer(data)).get_batch(0)
         except pa.ArrowException as error:
             key = chunk.key
             raise CorruptChunkError(f"chunk {key.number} of {key.df_id}: {error}") from error
-        return pa.Table.from_batches([batch.select(list(columns))])
 
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file of a chunk on this node's disk; None when it is not there."""
@@ -160,6 +226,22 @@ class ClusterStore:
         try:
             async with aclosing(pull.chunks()) as chunks:
                 return await self._coordinator.put(name, schema, chunks, replace=replace)
+        finally:
+            pull.ended.set()
+
+    async def _append(
+        self, name: str, schema: FrameSchema, rows: int, chunk_rows: int, pull: _Pull
+    ) -> Frame:
+        try:
+            async with AsyncExitStack() as stack:
+
+                def follow(place: Joint) -> AsyncGenerator[SealedChunk, None]:
+                    pull.place = place
+                    chunks = pull.chunks()
+                    stack.push_async_callback(chunks.aclose)
+                    return chunks
+
+                return await self._coordinator.append(name, schema, rows, chunk_rows, follow)
         finally:
             pull.ended.set()
 
@@ -217,6 +299,8 @@ class _Pull:
         self._next: asyncio.Future[SealedChunk | None] | None = None
         self.ended = threading.Event()
         """The put is over, and whatever it had to take back is taken back."""
+        self.place: Joint | None = None
+        """Of an append, known when the first chunk is asked for: where it goes on."""
 
     async def chunks(self) -> AsyncGenerator[SealedChunk, None]:
         """The chunks, on the loop."""
@@ -274,7 +358,7 @@ class _Parts(ByteSink):
 
 
 def _sealed(
-    chunks: Iterator[tuple[pa.RecordBatch, tuple[ColumnStatistics, ...]]],
+    chunks: Iterator[Measured],
 ) -> Generator[SealedChunk, None, None]:
     for batch, statistics in chunks:
         sink = _Parts()

@@ -1,4 +1,4 @@
-"""The coordinator: a put, a get and a drop over the nodes of a ring, as coroutines.
+"""The coordinator: a put, an append, a get and a drop over the nodes of a ring, as coroutines.
 
 Owns: the story of each. A put reserves its name, sends its chunks round robin to the nodes of the
 ring, each acknowledged when durable, then its manifest, and makes it visible with one change of the
@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from typing import TypeVar
 
 import xxhash
 
@@ -27,6 +28,8 @@ from eau2.catalog import (
     ColumnStatistics,
     Frame,
     FrameSchema,
+    Named,
+    View,
     merge_chunk_statistics,
 )
 from eau2.config import CONTROL, ControlLimits
@@ -41,13 +44,17 @@ from eau2.errors import (
     StoreBusyError,
 )
 from eau2.kv import manifest, transitions
+from eau2.kv.appending import Joint, appended, joint, next_base
 from eau2.kv.exchange import fetch_file, send_file, tell
 from eau2.kv.membership import Membership
 from eau2.kv.registers import AsyncRegistry, change, entries, retried
 from eau2.kv.registry import Entry, State
+from eau2.kv.replaced import writes_of
 from eau2.net.frame import Buffer
 from eau2.net.message import ChunkId, DeleteWrites, GetChunk, GetManifest, PutChunk, PutManifest
 from eau2.world import World
+
+T = TypeVar("T", Frame, View)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,17 @@ class SealedChunk:
 
 @dataclass(frozen=True, slots=True)
 class _Reservation:
-    """A name held for a put. base: the df_id of the LIVE frame it replaces, if there is one."""
+    """A name held for a put. before: the register when it was reserved, if LIVE."""
 
     name: str
     df_id: str
     version: int
-    base: str | None
+    before: Entry | None
+
+    @property
+    def base(self) -> str | None:
+        """The df_id of what it replaces, if there is something."""
+        return transitions.live(self.before)
 
 
 class Coordinator:
@@ -90,7 +102,7 @@ class Coordinator:
         self.registers = registry
         self.ring = ring
         self._limits = limits
-        self._frames: OrderedDict[str, Frame] = OrderedDict()
+        self._known: OrderedDict[str, Named] = OrderedDict()
         self._deleting: dict[int, asyncio.Task[None]] = {}
         self._deletions = 0
 
@@ -109,25 +121,77 @@ class Coordinator:
         durable; and OutcomeUnknownError when it cannot be told whether the frame is visible. After
         every other error the name is as it was before.
         """
-        held = await self._reserve(name, self._world.ids.new(), replace)
+
+        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> Frame:
+            refs = await self._upload(held, chunks, renewing)
+            merged = merge_chunk_statistics(refs, len(schema.columns))
+            return Frame(name, held.df_id, held.version, schema, refs, merged)
+
+        df_id = self._world.ids.new()
+        held = await self._reserve(name, df_id, transitions.reserve(name, df_id, replace))
+        return await self._make(held, make)
+
+    async def append(
+        self,
+        name: str,
+        schema: FrameSchema,
+        rows: int,
+        chunk_rows: int,
+        chunks: Callable[[Joint], AsyncIterator[SealedChunk]],
+    ) -> Frame:
+        """Publish the next version of the frame `name`, which must have that schema.
+
+        rows: of the first new chunk. chunks: what follows the chunks that stay, once it is known
+        which do. Puts and appends of one name follow one another: each waits for a while. Raises
+        as `put` does, and OperationalError when there is no such frame any more.
+        """
+
+        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> Frame:
+            assert held.before is not None
+            base = next_base(name, await self.named(held.before), schema)
+            place = joint(base, rows, chunk_rows)
+            refs = await self._upload(held, chunks(place), renewing)
+            return appended(place, held.df_id, refs)
+
+        df_id = self._world.ids.new()
+        step = transitions.reserve(name, df_id, replace=True, append=True)
+        held = await self._reserve(name, df_id, step, self._limits.append_s)
+        return await self._make(held, make, appends=True)
+
+    async def put_view(self, view: View, *, replace: bool = False) -> None:
+        """Keep a view under its name. Raises as `put` does."""
+
+        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> View:
+            return view
+
+        df_id = self._world.ids.new()
+        step = transitions.reserve(view.name, df_id, replace)
+        await self._make(await self._reserve(view.name, df_id, step), make)
+
+    async def _make(
+        self,
+        held: _Reservation,
+        make: Callable[[_Reservation, asyncio.Task[None]], Awaitable[T]],
+        appends: bool = False,
+    ) -> T:
+        """Have `make` store what the reserved name shall mean, and publish that."""
         renewing = asyncio.create_task(self._renew(held))
         try:
-            refs = await self._upload(held, chunks, renewing)
-            frame = self._frame(held, schema, refs)
-            checksum = await self._keep_manifest(frame)
-            await self._publish(held, checksum)
+            named = await make(held, renewing)
+            checksum = await self._keep_manifest(held.df_id, named)
+            await self._publish(changed(held, name=named.name), checksum)
         except OutcomeUnknownError:
             raise
         except BaseException:
-            await self._give_up(name, held.df_id)
+            await self._give_up(held.name, held.df_id)
             raise
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
-        self._remember(frame)
-        if held.base is not None:
-            self._delete_later(held.base)
-        return frame
+        self._remember(held.df_id, named)
+        if held.base is not None and not appends:
+            self._delete_later(*writes_of(held.base, self._known.get(held.base)))
+        return named
 
     async def get(self, name: str) -> Frame | None:
         """The current frame of `name`, or None.
@@ -135,28 +199,41 @@ class Coordinator:
         Raises MissingError or CorruptChunkError when no node has its manifest; OperationalError
         when nodes cannot be asked.
         """
+        named = await self._current(name)
+        return named if isinstance(named, Frame) else None
+
+    async def view(self, name: str) -> View | None:
+        """The view under `name`, or None. Raises as `get` does."""
+        named = await self._current(name)
+        return named if isinstance(named, View) else None
+
+    async def named(self, entry: Entry) -> Named:
+        """The frame or view that is LIVE in `entry`. Raises as `get` does."""
+        known = self._known.get(entry.df_id)
+        if known is not None:
+            self._known.move_to_end(entry.df_id)
+            return known
+        fetched = await self._fetch_manifest(entry)
+        self._remember(entry.df_id, fetched)
+        return fetched
+
+    async def _current(self, name: str) -> Named | None:
         missing: str | None = None
         while True:
             entry = await self._read(name)
             df_id = transitions.live(entry)
             if entry is None or df_id is None:
                 return None
-            if (frame := self._frames.get(df_id)) is not None:
-                self._frames.move_to_end(df_id)
-                return frame
             try:
-                frame = await self._fetch_manifest(entry)
+                return await self.named(entry)
             except (MissingError, CorruptChunkError):
                 # It may have been replaced or dropped since the register was read.
                 if missing == df_id:
                     raise
                 missing = df_id
-                continue
-            self._remember(frame)
-            return frame
 
     async def drop(self, name: str) -> bool:
-        """Remove the frame `name`; False when there is none.
+        """Remove `name` and what it means; False when it means nothing.
 
         Raises OperationalError when it surely was not removed, else OutcomeUnknownError.
         """
@@ -164,17 +241,16 @@ class Coordinator:
         if df_id is None:
             return False
         await self._change(name, transitions.drop(df_id))
-        self._frames.pop(df_id, None)
-        self._delete_later(df_id)
+        self._delete_later(*writes_of(df_id, self._known.pop(df_id, None)))
         return True
 
     async def names(self) -> tuple[str, ...]:
-        """The names of all frames, sorted, in the letter case they were put with."""
+        """The names of all frames and views, sorted, in the letter case they were put with."""
         every = entries(self._world, self.registers, self._limits)
         return tuple([entry.name async for entry in every if entry.state is State.LIVE])
 
     async def epoch(self) -> int:
-        """A number that changes when a name gets another frame."""
+        """A number that changes when a name means something else."""
         return await retried(self._world, self.registers.epoch, self._limits)
 
     async def chunk(self, ref: ChunkRef) -> bytes:
@@ -190,9 +266,11 @@ class Coordinator:
         """Wait until the deletions that were begun have ended."""
         await asyncio.gather(*self._deleting.values(), return_exceptions=True)
 
-    async def _reserve(self, name: str, df_id: str, replace: bool) -> _Reservation:
+    async def _reserve(
+        self, name: str, df_id: str, step: transitions.Step, wait_s: float | None = None
+    ) -> _Reservation:
         try:
-            entry = await self._change(name, transitions.reserve(name, df_id, replace))
+            entry = await self._change(name, step, wait_s)
         except (NameExistsError, StoreBusyError):
             raise
         except BaseException as error:
@@ -205,7 +283,7 @@ class Coordinator:
             ) from error
         base = transitions.live(entry)
         version = 1 if entry is None or base is None else entry.version + 1
-        return _Reservation(name, df_id, version, base)
+        return _Reservation(name, df_id, version, entry if base is not None else None)
 
     async def _renew(self, held: _Reservation) -> None:
         """Show again and again that the put is alive. Ends with an error when it was withdrawn."""
@@ -268,15 +346,11 @@ class Coordinator:
             await self._send(node, request, sealed.data)
         return ChunkRef(key, sealed.rows, sealed.bytes, sealed.checksum, sealed.statistics, nodes)
 
-    def _frame(self, held: _Reservation, schema: FrameSchema, refs: tuple[ChunkRef, ...]) -> Frame:
-        merged = merge_chunk_statistics(refs, len(schema.columns))
-        return Frame(held.name, held.df_id, held.version, schema, refs, merged)
-
-    async def _keep_manifest(self, frame: Frame) -> str:
+    async def _keep_manifest(self, df_id: str, named: Named) -> str:
         """Make the manifest durable on its holders; its checksum."""
-        encoded = manifest.encode(frame)
+        encoded = manifest.encode(named)
         checksum = manifest.checksum(encoded)
-        request = PutManifest(frame.df_id, len(encoded), checksum)
+        request = PutManifest(df_id, len(encoded), checksum)
         for node in self.ring.manifest_holders(self.node):
             await self._send(node, request, (encoded,))
         return checksum
@@ -293,21 +367,21 @@ class Coordinator:
             if transitions.live(entry) != df_id:
                 self._delete_later(df_id)
 
-    def _delete_later(self, df_id: str) -> None:
-        """Delete a write that the register has let go of, while the caller goes on."""
+    def _delete_later(self, *df_ids: str) -> None:
+        """Delete writes that the register has let go of, while the caller goes on."""
         number = self._deletions
         self._deletions += 1
-        task = asyncio.create_task(self._delete(df_id))
+        task = asyncio.create_task(self._delete(tuple(sorted(df_ids))))
         self._deleting[number] = task
         task.add_done_callback(lambda _: self._deleting.pop(number, None))
 
-    async def _delete(self, df_id: str) -> None:
+    async def _delete(self, df_ids: tuple[str, ...]) -> None:
         for node in self.ring.slots:
             with suppress(Error):
-                request = DeleteWrites((df_id,))
+                request = DeleteWrites(df_ids)
                 await tell(self._world.net, node, request, self._limits.delete_s)
 
-    async def _fetch_manifest(self, entry: Entry) -> Frame:
+    async def _fetch_manifest(self, entry: Entry) -> Named:
         what = f'the manifest of "{entry.name}"'
         nodes = self.ring.manifest_search()
         encoded = await self._search(nodes, GetManifest(entry.df_id), entry.manifest, what)
@@ -342,10 +416,12 @@ class Coordinator:
     async def _read(self, name: str) -> Entry | None:
         return await retried(self._world, lambda: self.registers.read(name), self._limits)
 
-    async def _change(self, name: str, step: transitions.Step) -> Entry | None:
-        return await change(self._world, self.registers, name, step, self._limits)
+    async def _change(
+        self, name: str, step: transitions.Step, wait_s: float | None = None
+    ) -> Entry | None:
+        return await change(self._world, self.registers, name, step, self._limits, wait_s)
 
-    def _remember(self, frame: Frame) -> None:
-        self._frames[frame.df_id] = frame
-        while len(self._frames) > self._limits.manifests_cached:
-            self._frames.popitem(last=False)
+    def _remember(self, df_id: str, named: Named) -> None:
+        self._known[df_id] = named
+        while len(self._known) > self._limits.manifests_cached:
+            self._known.popitem(last=False)

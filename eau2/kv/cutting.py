@@ -13,8 +13,15 @@ import pyarrow as pa
 
 from eau2.catalog import ColumnStatistics, FrameSchema
 from eau2.config import LIMITS
+from eau2.errors import UsageError
 from eau2.kv.encoding import check_calendar, chunked, cut, stage_batches
 from eau2.kv.statistics import batch_statistics
+
+
+def check_chunk_rows(chunk_rows: int) -> None:
+    """Refuse a size that no chunk has. Raises UsageError."""
+    if not 1 <= chunk_rows <= LIMITS.chunk_rows_max:
+        raise UsageError(f"chunk_rows must be from 1 to {LIMITS.chunk_rows_max}")
 
 
 def measured_chunks(

@@ -8,7 +8,7 @@ Does not know: files, names, SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -46,6 +46,11 @@ def check_calendar(column: ColumnSchema, low: Plain | None, high: Plain | None) 
             f'column "{column.name}": a {column.type} outside of the years -262143 to 262142',
             hint="Infinite and farther dates are not supported; make them NULL, for example.",
         )
+
+
+def schema_of(schema: pa.Schema | FrameSchema) -> FrameSchema:
+    """The frame schema of data whose schema is given in either form. Raises as frame_schema."""
+    return schema if isinstance(schema, FrameSchema) else frame_schema(schema)
 
 
 def frame_schema(schema: pa.Schema) -> FrameSchema:
@@ -236,6 +241,17 @@ def cut(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
         pieces = [column.slice(start, rows) for column in columns]
         arrays = [_view_of([p]) if pa.types.is_string(p.type) else p for p in pieces]
         yield pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+
+
+def joined(batches: Sequence[pa.RecordBatch], schema: FrameSchema) -> pa.RecordBatch:
+    """Stored batches as one, which holds no bytes but its own."""
+    arrays = []
+    for index, column in enumerate(schema.columns):
+        pieces = [batch.column(index) for batch in batches]
+        if column.type.kind is Kind.VARCHAR:
+            pieces = [piece.cast(pa.string()) for piece in pieces]
+        arrays.append(finish(pieces, column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=stored_schema(schema))
 
 
 def _is_view(array: pa.Array) -> bool:

@@ -128,12 +128,13 @@ class Pins:
             self._fds[directory] = fd
             return True
 
-    def release(self, directory: Path) -> None:
-        """Let go of a directory, if it is pinned."""
+    def release(self, directory: Path) -> bool:
+        """Let go of a directory; whether it was pinned."""
         with self._lock:
             fd = self._fds.pop(directory, None)
         if fd is not None:
             os.close(fd)
+        return fd is not None
 
     def close(self) -> None:
         """Let go of all."""

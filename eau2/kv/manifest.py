@@ -1,7 +1,8 @@
 """The manifest of what a name means: of one version of a frame, or of a view, as bytes.
 
-Owns: the encoding of schema, chunks and statistics, or of a query's text (msgpack behind a magic and a checksum) and its checks. Chunks are garbage when
-no manifest that a name points to lists them. Does not know: where the bytes are kept.
+Owns: the encoding of schema, chunks and statistics, or of a query's text (msgpack behind a magic
+and a checksum), and its checks. Chunks are garbage when no manifest that a name points to lists
+them. Does not know: where the bytes are kept.
 """
 
 from __future__ import annotations

@@ -61,12 +61,16 @@ class NodeChunks:
 
         Raises MissingError, CorruptChunkError.
         """
+        return pa.Table.from_batches([self.batch(chunk).select(list(columns))])
+
+    def batch(self, chunk: ChunkRef) -> pa.RecordBatch:
+        """The whole of a chunk in stored form. Raises as `read` does."""
         path, seen = self._verify(chunk)
         with self._guard:
             known = self._open.get(chunk.key)
             if known is not None and known[0] == seen:
                 self._open.move_to_end(chunk.key)
-                return _columns(known[1], columns)
+                return known[1]
         try:
             batch = files.open_chunk(path)
         except files.DamagedError as error:
@@ -75,7 +79,7 @@ class NodeChunks:
             self._open[chunk.key] = (seen, batch)
             while len(self._open) > self._limits.open_chunks:
                 self._open.popitem(last=False)
-        return _columns(batch, columns)
+        return batch
 
     def chunk_file(self, chunk: ChunkRef) -> str:
         """The path of a chunk's verified file. Raises as `read` does."""
@@ -170,7 +174,3 @@ class NodeChunks:
             f"chunk {key.number} of {key.df_id} is damaged on node {self.node}: {why} ({path})",
             hint="Drop the frame and load it again; other frames are not affected.",
         )
-
-
-def _columns(batch: pa.RecordBatch, columns: tuple[str, ...]) -> pa.Table:
-    return pa.Table.from_batches([batch.select(list(columns))])

@@ -11,7 +11,7 @@ On disk: chunks/<df_id>/<number>.arrow and chunks/<df_id>/manifest, as in eau2.k
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 
 import xxhash
@@ -130,13 +130,23 @@ class Service:
         except OSError as error:
             raise disk_error(error, f"listing the chunks of node {self.node}") from error
 
-    async def delete(self, df_id: str) -> None:
-        """Delete all of a write, unless it is in use. Only for one that can never be LIVE."""
+    async def delete(self, df_id: str, keep: Collection[int] = ()) -> None:
+        """Delete all of a write but the chunks to `keep`, unless it is in use.
+
+        Only for a write that can never be LIVE again.
+        """
         check_df_id(df_id)
         if self._in_use(df_id):
             return
+        folder = f"{CHUNKS}/{df_id}"
         try:
-            await self._disk.remove_folder(f"{CHUNKS}/{df_id}")
+            if keep:
+                listed = {_file(number) for number in keep}
+                for name in await self._disk.names(folder):
+                    if name not in listed:
+                        await self._disk.remove(f"{folder}/{name}")
+                return
+            await self._disk.remove_folder(folder)
             await self._disk.sync_folder(CHUNKS)
         except OSError as error:
             raise disk_error(error, f"deleting {df_id} on node {self.node}") from error

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -62,8 +62,17 @@ class Shelf(Protocol):
     def remove(self, df_id: str) -> None:
         """Delete a write, unless another process has pinned it: `sweep` will find it later."""
 
-    def sweep(self, keep: Collection[str]) -> None:
-        """Delete what belongs to no df_id in `keep`. Only for the holder of the writer's lock."""
+    def trim(self, chunks: Collection[ChunkKey], manifests: Collection[str]) -> None:
+        """Delete single chunks, and manifests by df_id, as `remove` deletes writes."""
+
+    def places(self) -> frozenset[str]:
+        """The df_ids of which there is something."""
+
+    def sweep(self, keep: Mapping[str, Collection[int] | None]) -> None:
+        """Delete all writes but those in `keep`, and of these all but the chunks it gives.
+
+        None: all of a write is kept. Only for the holder of the writer's lock.
+        """
 
     def keep_room(self) -> None:
         """Set a little space aside, so that on a full disk a name can still be dropped."""
@@ -121,7 +130,16 @@ class MemoryShelf:
         self._chunks.pop(df_id, None)
         self._named.pop(df_id, None)
 
-    def sweep(self, keep: Collection[str]) -> None:
+    def trim(self, chunks: Collection[ChunkKey], manifests: Collection[str]) -> None:
+        for key in chunks:
+            self._chunks.get(key.df_id, {}).pop(key.number, None)
+        for df_id in manifests:
+            self._named.pop(df_id, None)
+
+    def places(self) -> frozenset[str]:
+        return frozenset(self._chunks)
+
+    def sweep(self, keep: Mapping[str, Collection[int] | None]) -> None:
         for df_id in set(self._chunks) - set(keep):
             self.remove(df_id)
 
@@ -213,12 +231,38 @@ class DiskShelf:
             if free:
                 shutil.rmtree(place, ignore_errors=True)
 
-    def sweep(self, keep: Collection[str]) -> None:
+    def trim(self, chunks: Collection[ChunkKey], manifests: Collection[str]) -> None:
+        for df_id in sorted({*(key.df_id for key in chunks), *manifests}):
+            names = [self._file(key).name for key in chunks if key.df_id == df_id]
+            self._delete_files(df_id, names + [MANIFEST] * (df_id in manifests))
+
+    def _delete_files(self, df_id: str, names: Iterable[str]) -> None:
+        """Delete files of a write of which others are kept, unless another process reads it."""
+        place = self._place(df_id)
+        pinned = self._pins.release(place)
+        with unpinned(place) as free:
+            for name in names if free else ():
+                with suppress(OSError):
+                    (place / name).unlink(missing_ok=True)
+        if pinned:
+            self._pins.take(place)
+
+    def places(self) -> frozenset[str]:
+        with suppress(OSError):
+            return frozenset(entry.name for entry in os.scandir(self._root))
+        return frozenset()
+
+    def sweep(self, keep: Mapping[str, Collection[int] | None]) -> None:
         try:
             for entry in list(os.scandir(self._root)):
                 if entry.is_dir(follow_symlinks=False):
+                    numbers = keep.get(entry.name, ())
                     if entry.name not in keep:
                         self.remove(entry.name)
+                    elif numbers is not None:
+                        listed = {f"{number}.arrow" for number in numbers}
+                        present = {file.name for file in os.scandir(entry.path)}
+                        self._delete_files(entry.name, present - listed)
                 else:
                     Path(entry.path).unlink(missing_ok=True)
         except OSError as error:

@@ -6,18 +6,23 @@ put where, and the date: a put is alive as long as its register changes.
 
 Garbage is never a matter of age. A write on a disk was reserved in its name's register before its
 first byte was sent, and once that register has let go of it, it never takes it up again. So what
-was on the disk before all registers were read, and is in none of them, can be deleted. How long a
-reservation is waited for decides only whether a put fails, never whether data is kept.
+was on the disk before all registers were read, and is in none of them, can be deleted. A version
+lists only what it wrote itself and what the version before it listed; so what those list that were
+LIVE when the registers were read is kept. How long a reservation is waited for decides only whether
+a put fails, never whether data is kept.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from eau2.catalog import Named
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import Error
 from eau2.kv.registers import AsyncRegistry, change, entries
 from eau2.kv.registry import Entry
+from eau2.kv.replaced import kept
 from eau2.kv.service import Service
 from eau2.kv.transitions import abort, live, pending
 from eau2.world import World
@@ -31,11 +36,14 @@ class Sweep:
         world: World,
         registry: AsyncRegistry,
         service: Service,
+        named: Callable[[Entry], Awaitable[Named]],
         limits: ControlLimits = CONTROL,
     ) -> None:
+        """named: what is LIVE in an entry, see Coordinator.named."""
         self._world = world
         self._registry = registry
         self._service = service
+        self._named = named
         self._limits = limits
         self._seen: dict[str, tuple[int, float]] = {}
 
@@ -51,14 +59,19 @@ class Sweep:
         """One sweep. Raises OperationalError when the registers or the disk cannot be read."""
         held = await self._service.writes()
         wanted: set[str] = set()
+        later: list[Entry] = []
         reserved: list[tuple[Entry, str]] = []
         async for entry in entries(self._world, self._registry, self._limits):
             wanted.update(df_id for df_id in (live(entry), pending(entry)) if df_id is not None)
             if (df_id := pending(entry)) is not None:
                 reserved.append((entry, df_id))
-        for df_id in held:
-            if df_id not in wanted:
-                await self._service.delete(df_id)
+            if live(entry) is not None and entry.version > 1:
+                later.append(entry)
+        if not wanted.issuperset(held):
+            listed = kept([(entry.df_id, await self._named(entry)) for entry in later])
+            for df_id in held:
+                if df_id not in wanted:
+                    await self._service.delete(df_id, listed.get(df_id) or frozenset())
         await self._abort_abandoned(reserved)
 
     async def _abort_abandoned(self, reserved: list[tuple[Entry, str]]) -> None:

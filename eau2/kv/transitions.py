@@ -14,17 +14,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace as changed
 
-from eau2.errors import NameExistsError, OutcomeUnknownError, StoreBusyError, WithdrawnError
+from eau2.errors import (
+    NameExistsError,
+    OperationalError,
+    OutcomeUnknownError,
+    StoreBusyError,
+    WithdrawnError,
+)
 from eau2.kv.registry import Entry, State
 
 Step = Callable[[Entry | None, bool], Entry | None]
 """From (what the register holds, tried) to what it shall hold."""
 
 
-def reserve(name: str, df_id: str, replace: bool) -> Step:
+def reserve(name: str, df_id: str, replace: bool, append: bool = False) -> Step:
     """Begin the put `df_id`. A LIVE frame stays visible while its successor is pending.
 
-    Raises NameExistsError, or StoreBusyError while another put of the name is under way.
+    append: there must be one. Raises NameExistsError; StoreBusyError while another put of the name
+    is under way; OperationalError when there is nothing to append to.
     """
 
     def step(entry: Entry | None, tried: bool) -> Entry | None:
@@ -34,6 +41,11 @@ def reserve(name: str, df_id: str, replace: bool) -> Step:
         if entry is None or entry.state in (State.DROPPED, State.ABORTED):
             if entry is not None and entry.df_id == df_id:
                 raise _withdrawn(name)
+            if append:
+                raise OperationalError(
+                    f'there is no frame "{name}" to append to',
+                    hint="It was dropped meanwhile. Nothing was appended.",
+                )
             return Entry(name, State.PENDING, df_id, 1, revision=revision)
         if entry.state is State.LIVE and not replace:
             raise NameExistsError(

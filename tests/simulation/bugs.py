@@ -100,14 +100,14 @@ class DropsWhateverIsThere(Coordinator):
 class RemembersRegisters(Coordinator):
     """Asks the register of a name only once."""
 
-    _known: dict[str, Entry | None]
+    _answers: dict[str, Entry | None]
 
     async def _read(self, name: str) -> Entry | None:
-        if not hasattr(self, "_known"):
-            self._known = {}
-        if name not in self._known:
-            self._known[name] = await super()._read(name)
-        return self._known[name]
+        if not hasattr(self, "_answers"):
+            self._answers = {}
+        if name not in self._answers:
+            self._answers[name] = await super()._read(name)
+        return self._answers[name]
 
 
 class ForgetsPending(Sweep):
@@ -189,7 +189,7 @@ BUGS = (
     Bug(Parts(service=UnsyncedContent), 0),
     Bug(Parts(service=UnsyncedName), 0),
     Bug(Parts(coordinator=PublishesEarly), 4),
-    Bug(Parts(coordinator=TakesUnknownForFailed), 252),
+    Bug(Parts(coordinator=TakesUnknownForFailed), 181),
     Bug(Parts(coordinator=DeletesBeforeWithdrawing), 415),
     Bug(Parts(coordinator=Unfenced), 7),
     Bug(Parts(coordinator=DropsWhateverIsThere), 1117),

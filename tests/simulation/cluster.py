@@ -129,7 +129,7 @@ class Life:
         remote = RemoteRegistry(self.world, cluster.ring.voters[0], LIMITS)
         self.service = parts.service(name, self.world, registers, limits=LIMITS)
         self.coordinator = parts.coordinator(name, self.world, remote, cluster.ring, LIMITS)
-        self.sweep = parts.sweep(self.world, remote, self.service, LIMITS)
+        self.sweep = parts.sweep(self.world, remote, self.service, self.coordinator.named, LIMITS)
         self._ready = self._spawn(self._begin(cluster))
         self._spawn(self._sweep())
 

@@ -239,7 +239,8 @@ def test_a_missing_chunk_is_told_by_name_and_a_sweep_finds_garbage(tmp_path: Pat
             (folder / DF_ID).mkdir()
             (folder / DF_ID / "7.arrow").write_bytes(b"x")
             world = ring.world("n2")
-            sweep = Sweep(world, RemoteRegistry(world, "n0"), ring.services["n2"])
+            registry = RemoteRegistry(world, "n0")
+            sweep = Sweep(world, registry, ring.services["n2"], coordinator.named)
             await sweep.once()
             assert [path.name for path in folder.iterdir()] == [frame.df_id]
 
