@@ -1,1 +1,1 @@
-"""TPC-H: its data, eight of its queries, and their answers compared with DuckDB."""
+"""TPC-H: its data, its 22 queries, and their answers compared with DuckDB."""

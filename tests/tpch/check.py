@@ -1,4 +1,4 @@
-"""The eight queries against DuckDB, row for row: `python -m tests.tpch.check`.
+"""The 22 queries against DuckDB, row for row: `python -m tests.tpch.check`.
 
 The long form, at scale 0.01 with chunks of 1, 7 and 65,536 rows and at scale 0.1; the test run does
 a part of it. `--scale` and `--chunk-rows` choose one combination. With `--nodes N` the tables are

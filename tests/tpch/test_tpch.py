@@ -1,4 +1,4 @@
-"""The eight queries equal DuckDB row for row, here and on nodes, on any chunking, with one digest.
+"""The 22 queries equal DuckDB row for row, here and on nodes, on any chunking, with one digest.
 
 Chunks of one row are tried on the smallest scale here; `python -m tests.tpch.check` does it all.
 """
