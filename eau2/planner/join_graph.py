@@ -5,8 +5,8 @@ predicates between them. Goes out: an order, as nested pairs of (probe, build) r
 Does not know: how the tree is cut out of a plan and put back (rules/order_joins does).
 
 Sets of relations are bit masks. Up to `EXHAUSTIVE` relations every order without cross products is
-compared (dynamic programming over connected subsets, Moerkotte and Neumann, "Analysis of two
-existing and one new dynamic programming algorithm", VLDB 2006); beyond, the pair of smallest
+compared (dynamic programming over pairs of connected sets, DPccp: Moerkotte and Neumann, "Analysis
+of two existing and one new dynamic programming algorithm", VLDB 2006); beyond, the pair of smallest
 result is joined again and again.
 """
 
@@ -20,7 +20,7 @@ from eau2.planner.estimate import Profile
 
 Tree = int | tuple["Tree", "Tree"]
 
-EXHAUSTIVE = 8
+EXHAUSTIVE = 10
 BUILD_COST = 2.0
 """A row of the build side costs this many times a row of the probe side."""
 JOIN_COST = 1000.0
@@ -174,25 +174,62 @@ def _lowest(mask: int) -> int:
 def _exhaustive(graph: Graph, neighbours: list[int], component: int) -> _Candidate:
     numbers = [n for n in range(len(neighbours)) if component >> n & 1]
     best: dict[int, _Candidate] = {1 << n: _single(n) for n in numbers}
-    around = {1 << n: neighbours[n] for n in numbers}
-    for compact in range(1, 1 << len(numbers)):
-        mask = sum(1 << n for i, n in enumerate(numbers) if compact >> i & 1)
-        if mask in best:
-            continue
-        lowest = mask & -mask
-        found: _Candidate | None = None
-        part = (mask - 1) & mask
-        while part:
-            rest = mask ^ part
-            if part & lowest and part in best and rest in best and around[part] & rest:
-                candidate = _join(graph, best[part], best[rest])
-                if found is None or candidate.cost < found.cost:
-                    found = candidate
-            part = (part - 1) & mask
-        if found is not None:
-            best[mask] = found
-            around[mask] = _around(neighbours, mask)
+    for first, second in _connected_pairs(neighbours, component):
+        candidate = _join(graph, best[first], best[second])
+        known = best.get(candidate.mask)
+        if known is None or candidate.cost < known.cost:
+            best[candidate.mask] = candidate
     return best[component]
+
+
+def _connected_pairs(neighbours: list[int], component: int) -> list[tuple[int, int]]:
+    """All pairs of connected sets that have a connection and nothing in common, smallest first."""
+    pairs = [
+        (first, second)
+        for first in _connected_sets(neighbours, component, component)
+        for second in _complements(neighbours, first)
+    ]
+    return sorted(pairs, key=lambda pair: ((pair[0] | pair[1]).bit_count(), pair))
+
+
+def _connected_sets(neighbours: list[int], starts: int, within: int) -> list[int]:
+    """The connected subsets of `within` whose lowest member among `starts` begins them, once."""
+    found: list[int] = []
+    for number in reversed(_members(starts)):
+        start = 1 << number
+        found.append(start)
+        _grow(neighbours, start, (2 * start - 1) | ~within, found)
+    return found
+
+
+def _complements(neighbours: list[int], first: int) -> list[int]:
+    """The connected sets beside `first` that are connected with it, of each pair one side."""
+    lowest = first & -first
+    excluded = (2 * lowest - 1) | first
+    around = _around(neighbours, first) & ~excluded
+    found: list[int] = []
+    for number in reversed(_members(around)):
+        start = 1 << number
+        found.append(start)
+        _grow(neighbours, start, excluded | (around & (2 * start - 1)), found)
+    return found
+
+
+def _grow(neighbours: list[int], start: int, excluded: int, found: list[int]) -> None:
+    """Add to `found` every connected set that holds `start` and nothing that is excluded."""
+    around = _around(neighbours, start) & ~excluded & ~start
+    part = around
+    larger: list[int] = []
+    while part:
+        larger.append(start | part)
+        part = (part - 1) & around
+    found.extend(larger)
+    for grown in larger:
+        _grow(neighbours, grown, excluded | around, found)
+
+
+def _members(mask: int) -> list[int]:
+    return [number for number in range(mask.bit_length()) if mask >> number & 1]
 
 
 def _greedy(graph: Graph, neighbours: list[int], parts: list[_Candidate]) -> _Candidate:
