@@ -46,12 +46,15 @@ from eau2.sql.logical import (
     Sort,
     Union,
 )
+from eau2.sql.sharing import Recursive, SharedScan, With
 from eau2.types import SqlType
 
 UNKNOWN_EQUAL = 0.1
 UNKNOWN_RANGE = 1 / 3
 UNKNOWN = 1 / 4
 LIKE = 0.1
+ALONE = 0.1
+"""At least this fraction of rows is believed to have no partner in an anti join."""
 SMALLEST = 1e-6
 """No condition is believed to be stricter: statistics do not see correlations."""
 
@@ -110,6 +113,13 @@ def profile(plan: Logical) -> Profile:
             return _scan(plan)
         case OneRow():
             return Profile(1.0)
+        case SharedScan(rows=known):
+            size = 1000.0 if known is None else known
+            return Profile(size, {c.id: ColumnProfile(max(1.0, size)) for c in plan.columns})
+        case With(input=below):
+            return profile(below)
+        case Recursive(base=base):
+            return shrunk(Profile(1000.0), 10.0 * profile(base).rows)
         case Nothing():
             return Profile(0.0)
         case Rows(rows=values):
@@ -348,9 +358,9 @@ def _join(plan: Join) -> Profile:
         case "full":
             return Profile(max(both.rows, left.rows, right.rows), both.columns)
         case "semi" | "anti":
-            kept = min(left.rows, both.rows)
-            kept = kept if plan.kind == "semi" else max(1.0, left.rows - kept)
-            return shrunk(left, kept)
+            matched = _matched(plan, left, right)
+            kept = matched if plan.kind == "semi" else max(ALONE, 1.0 - matched)
+            return shrunk(left, max(min(1.0, left.rows), left.rows * kept))
         case "mark":
             return left
         case "single" | "asof_left":
@@ -358,6 +368,26 @@ def _join(plan: Join) -> Profile:
         case "asof":
             return Profile(min(left.rows, both.rows), both.columns)
     return both
+
+
+def _matched(plan: Join, left: Profile, right: Profile) -> float:
+    """The fraction of left rows that have a partner.
+
+    Of the left keys those that occur on the right have one; of its several candidates one must
+    fulfil the condition as well.
+    """
+    pairs = joined(left, right, plan.equalities).rows / max(1.0, left.rows)
+    occurring = 1.0
+    for a, b in plan.equalities:
+        occurring *= min(1.0, right.distinct(b) / left.distinct(a))
+    if not right.rows:
+        return 0.0
+    if plan.condition is None:
+        return occurring
+    both = Profile(max(left.rows, right.rows), dict(left.columns) | dict(right.columns))
+    passes = selectivity(conjuncts(plan.condition), both)
+    candidates = max(1.0, pairs / max(occurring, SMALLEST))
+    return float(occurring * (1.0 - (1.0 - passes) ** candidates))
 
 
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:

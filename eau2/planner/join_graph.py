@@ -115,8 +115,8 @@ class _Candidate:
     tree: Tree
 
 
-def best_order(graph: Graph) -> Tree:
-    """The order of least estimated cost. No cross product where a predicate connects."""
+def best_order(graph: Graph) -> tuple[Tree, float]:
+    """The order of least estimated cost, and that. No cross product where a predicate connects."""
     neighbours = graph.neighbours()
     parts = []
     for component in components(neighbours):
@@ -125,7 +125,8 @@ def best_order(graph: Graph) -> Tree:
         else:
             singles = [_single(n) for n in range(len(neighbours)) if component >> n & 1]
             parts.append(_greedy(graph, neighbours, singles))
-    return _greedy(graph, neighbours, parts).tree
+    best = _greedy(graph, neighbours, parts)
+    return best.tree, best.cost
 
 
 def _single(number: int) -> _Candidate:

@@ -20,6 +20,7 @@ from eau2.planner.rules.prove_ranges import prove_ranges
 from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
+from eau2.planner.rules.reduce_aggregates import reduce_aggregates
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
 from eau2.planner.rules.unnest import unnest
@@ -72,6 +73,11 @@ RULES: tuple[Rule, ...] = (
         "order_joins",
         order_joins,
         "Needs filters at the relations and equalities at the joins.",
+    ),
+    Rule(
+        "reduce_aggregates",
+        reduce_aggregates,
+        "Only ordered joins show what an aggregate is joined with.",
     ),
     Rule(
         "split_distinct",

@@ -16,12 +16,14 @@ from eau2.sql.logical import Logical
 class SharedScan(Logical):
     """The rows of a definition of an enclosing With (or of the round before, in a Recursive).
 
-    columns: new ones, for the definition's output columns at `positions`.
+    columns: new ones, for the definition's output columns at `positions`. rows: how many they are
+    believed to be; None where nobody knows.
     """
 
     definition: int
     columns: tuple[Column, ...]
     positions: tuple[int, ...]
+    rows: float | None = None
 
     @property
     def output(self) -> tuple[Column, ...]:

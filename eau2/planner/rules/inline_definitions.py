@@ -15,8 +15,9 @@ from dataclasses import replace
 from itertools import count
 
 from eau2.operators.expr import ref
+from eau2.planner.estimate import rows
 from eau2.sql.copies import Copier, highest_id
-from eau2.sql.logical import Filter, Logical, Nothing, OneRow, Project, Rows, Scan
+from eau2.sql.logical import Filter, Logical, Nothing, OneRow, Project, Rows, Scan, transform
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With
 
 
@@ -47,12 +48,25 @@ def _kept(plan: With, ids: Iterator[int]) -> Logical:
         if not reads:
             continue
         if not _worth_writing_out(definition, reads):
+            size = rows(definition.plan)
+            kept = [replace(d, plan=_sized(d.plan, number, size)) for d in kept]
+            below = _sized(below, number, size)
             kept.insert(0, definition)
             continue
         out = _WritingOut(definition, ids)
         kept = [replace(later, plan=out.into(later.plan)) for later in kept]
         below = out.into(below)
     return With(tuple(kept), below) if kept else below
+
+
+def _sized(plan: Logical, number: int, size: float) -> Logical:
+    """The plan whose reads of a definition know how many rows it has, about."""
+
+    def visit(node: Logical) -> Logical:
+        mine = isinstance(node, SharedScan) and node.definition == number
+        return replace(node, rows=size) if isinstance(node, SharedScan) and mine else node
+
+    return transform(plan, visit)
 
 
 def _worth_writing_out(definition: Definition, reads: int) -> bool:

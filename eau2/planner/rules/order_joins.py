@@ -5,10 +5,12 @@ Comes in: a plan whose filters have been pushed. Goes out: the same rows and col
 the left side is the probe side and the right one, estimated smaller, is the build side.
 Does not know: how an order is chosen (join_graph), how rows are estimated (estimate).
 
-Outer, semi and anti joins, aggregates, sorts and limits bound a tree. Equalities are taken
-transitively: with a = b and b = c, a and c may be joined first. A condition that can raise is
-evaluated last, above the whole tree, where it sees no row that it did not see before; but an
-equality that alone connects two parts of the tree is their join's key (see push_filters).
+Outer joins, aggregates, sorts and limits bound a tree. A semi or anti join over one that reads a
+single relation of it may filter that relation, or the rows of the whole tree, whatever costs less.
+Equalities are taken transitively: with a = b and b = c, a and c may be joined first. A condition
+that can raise is evaluated last, above the whole tree, where it sees no row that it did not see
+before; but an equality that alone connects two parts of the tree is their join's key (see
+push_filters).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
-from eau2.planner.estimate import Profile, profile, selectivity
+from eau2.planner.estimate import Profile, profile, rows, selectivity
 from eau2.planner.facts import can_raise
 from eau2.planner.join_graph import (
     Class,
@@ -37,17 +39,47 @@ from eau2.planner.join_graph import (
     best_order,
     components,
 )
+from eau2.planner.semi_joins import filters_tree, over_relation
 from eau2.sql.logical import Filter, Join, Logical, Project, Scan
 from eau2.types import BOOLEAN
+
+PAIRS = 4.0
+"""A row costs so many times more where a semi join has to look at its pairs."""
 
 
 def order_joins(plan: Logical) -> Logical:
     """The rule."""
+    return _ordered(plan)[0]
+
+
+def _ordered(plan: Logical) -> tuple[Logical, float]:
+    """The plan in its best order, and what its joins cost, as far as they were ordered."""
     if _is_inner(plan):
         return _reordered(plan)
+    match plan:
+        case Join(kind="semi" | "anti", left=left) if filters_tree(left):
+            return _semi(plan)
+        case Filter(input=below) | Project(input=below):
+            ordered, cost = _ordered(below)
+            return plan.with_inputs((ordered,)), cost
     if plan.inputs:
-        return plan.with_inputs(tuple(order_joins(below) for below in plan.inputs))
-    return plan
+        return plan.with_inputs(tuple(order_joins(below) for below in plan.inputs)), 0.0
+    return plan, 0.0
+
+
+def _semi(join: Join) -> tuple[Logical, float]:
+    """A semi or anti join over a tree of joins, or over the relation of it that it reads."""
+    left, cost = _ordered(join.left)
+    above = join.with_inputs((left, order_joins(join.right)))
+    each = 1.0 if join.condition is None else PAIRS
+    cost += each * rows(join.left)
+    lower = over_relation(join)
+    if lower is None:
+        return above, cost
+    relation, whole = lower
+    below, other = _ordered(whole)
+    other += each * rows(relation.left)
+    return (below, other) if other < cost else (above, cost)
 
 
 def _is_inner(plan: Logical) -> bool:
@@ -99,7 +131,7 @@ def _holds_inner(plan: Logical) -> bool:
                 return _is_inner(plan)
 
 
-def _reordered(plan: Logical) -> Logical:
+def _reordered(plan: Logical) -> tuple[Logical, float]:
     tree = _Tree()
     tree.take(plan)
     relations, profiles = _canonical(tree.relations)
@@ -118,13 +150,14 @@ def _reordered(plan: Logical) -> Logical:
     last = tuple(p for p in rest if p not in done)
     last += tuple(p for p in parts if can_raise(p) and p not in done)
     graph = Graph(tuple(profiles), classes, tuple(predicates))
-    result = _built(best_order(graph), relations, graph)[1]
+    tree_, cost = best_order(graph)
+    result = _built(tree_, relations, graph)[1]
     if last:
         result = Filter(result, conjunction(last))
     if result.output != plan.output:
         renamed = tree.renamed
         result = Project(result, tuple((c, renamed.get(c.id, ref(c))) for c in plan.output))
-    return result
+    return result, cost
 
 
 def _predicate(part: Expr, owner: Mapping[int, int], profiles: list[Profile]) -> Predicate:

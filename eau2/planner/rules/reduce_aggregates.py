@@ -1,0 +1,131 @@
+"""Reduce aggregates: groups that a join will drop are not made.
+
+Owns: semi joins put into the inputs of aggregates. Comes in: a plan whose joins are ordered. Goes
+out: the same rows and columns.
+Does not know: that a correlated subquery was the reason (unnest makes such plans).
+
+Where an aggregate by a key is joined on that key with much fewer rows, its input is first reduced
+to the keys of these rows, which are computed once for both reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from eau2.operators.expr import ColumnRef, Expr
+from eau2.planner.estimate import rows
+from eau2.planner.rules.inline_definitions import is_cheap
+from eau2.planner.rules.order_joins import order_joins
+from eau2.sql.copies import Copier, free_columns, highest_id
+from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project
+from eau2.sql.sharing import Definition, Recursive, SharedScan, With
+
+ROWS = 20_000.0
+"""Aggregates over fewer rows are not worth it."""
+FRACTION = 0.2
+"""The rows on the other side are at most so many, for each row that is aggregated."""
+
+
+def reduce_aggregates(plan: Logical) -> Logical:
+    """The rule. New columns and definitions are numbered from the highest id of the plan on."""
+    return _scope(plan, count(highest_id(plan) + 1))
+
+
+def _scope(plan: Logical, ids: Iterator[int]) -> Logical:
+    """A plan that may define something at its top."""
+    old = plan.definitions if isinstance(plan, With) else ()
+    made: list[Definition] = []
+    for definition in old:
+        changed = _reduced(definition.plan, made, ids)
+        made.append(
+            Definition(definition.number, definition.name, changed, definition.materialized)
+        )
+    below = _reduced(plan.input if isinstance(plan, With) else plan, made, ids)
+    return With(tuple(made), below) if made else below
+
+
+def _reduced(plan: Logical, made: list[Definition], ids: Iterator[int]) -> Logical:
+    if isinstance(plan, Recursive):
+        return plan.with_inputs(tuple(_scope(below, ids) for below in plan.inputs))
+    if plan.inputs:
+        plan = plan.with_inputs(tuple(_reduced(below, made, ids) for below in plan.inputs))
+    return _join(plan, made, ids) if isinstance(plan, Join) else plan
+
+
+def _join(join: Join, made: list[Definition], ids: Iterator[int]) -> Join:
+    if join.kind in ("inner", "left", "single", "semi", "mark", "anti"):
+        found = _keyed(join.right, tuple((b, a) for a, b in join.equalities))
+        if found is not None and _pays(found[0], join.left):
+            other, reduced = _with_fewer(join.right, *found, join.left, join.null_safe, made, ids)
+            return join if reduced is None else join.with_inputs((other, reduced))
+    if join.kind == "inner":
+        found = _keyed(join.left, join.equalities)
+        if found is not None and _pays(found[0], join.right):
+            other, reduced = _with_fewer(join.left, *found, join.right, join.null_safe, made, ids)
+            return join if reduced is None else join.with_inputs((reduced, other))
+    return join
+
+
+Pairs = tuple[tuple[Expr, Expr], ...]
+
+
+def _pays(aggregate: Aggregate, other: Logical) -> bool:
+    size = rows(aggregate.input)
+    return size >= ROWS and rows(other) <= FRACTION * size
+
+
+def _keyed(plan: Logical, pairs: Pairs) -> tuple[Aggregate, Pairs] | None:
+    """The aggregate that gives the plan's rows, and its key expressions with what they must equal.
+
+    pairs: (expression over the plan, expression over the other side of the join).
+    """
+    bare = {a.id: b for a, b in pairs if isinstance(a, ColumnRef)}
+    while True:
+        match plan:
+            case Filter(input=below):
+                plan = below
+            case Project(input=below, items=items):
+                renamed = ((c.id, expr) for c, expr in items if isinstance(expr, ColumnRef))
+                bare = {expr.id: bare[id_] for id_, expr in renamed if id_ in bare}
+                plan = below
+            case Aggregate(keys=keys) if keys and plan.aggregates:
+                own = tuple((expr, bare[c.id]) for c, expr in keys if c.id in bare)
+                return (plan, own) if own else None
+            case _:
+                return None
+
+
+def _with_fewer(
+    plan: Logical,
+    aggregate: Aggregate,
+    keys: Pairs,
+    other: Logical,
+    null_safe: bool,
+    made: list[Definition],
+    ids: Iterator[int],
+) -> tuple[Logical, Logical | None]:
+    """The other side, perhaps defined for two reads; and the plan, reduced to its keys."""
+    if free_columns(other) or free_columns(aggregate):
+        return other, None
+    copier = Copier(ids)
+    copy = copier.plan(other)
+    if is_cheap(other) and rows(other) > ROWS:
+        again = copy
+    else:
+        number = next(ids)
+        size = rows(other)
+        positions = tuple(range(len(other.output)))
+        made.append(Definition(number, "reduced to", copy))
+        other = SharedScan(number, other.output, positions, size)
+        copier = Copier(ids)
+        again = SharedScan(number, tuple(copier.column(c) for c in other.columns), positions, size)
+    pairs = tuple((expr, copier.expr(wanted)) for expr, wanted in keys)
+    semi = order_joins(Join("semi", aggregate.input, again, pairs, None, null_safe))
+    return other, _replaced(plan, aggregate, semi)
+
+
+def _replaced(plan: Logical, aggregate: Aggregate, below: Logical) -> Logical:
+    if plan is aggregate:
+        return aggregate.with_inputs((below,))
+    return plan.with_inputs((_replaced(plan.inputs[0], aggregate, below),))
