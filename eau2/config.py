@@ -28,6 +28,8 @@ class Limits:
     """Rows that one kernel call gives to a result which is read as it comes."""
     in_memory_engine_rows: int = 60_000
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
+    window_frame_rows: int = 50_000_000
+    """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
     unordered_result_rows: int = 100_000
     """A larger result without ORDER BY that is not a plain scan has no promised row order."""
     writer_wait_s: float = 5.0

@@ -27,7 +27,15 @@ from eau2.errors import InternalError
 from eau2.operators import expr as expressions
 from eau2.operators.base import Operator
 from eau2.operators.expand import Expand
-from eau2.operators.expr import AggregateCall, Column, Expr, SortKey
+from eau2.operators.expr import (
+    AggregateCall,
+    Column,
+    Expr,
+    FrameBound,
+    SortKey,
+    WindowCall,
+    WindowFrame,
+)
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
@@ -38,6 +46,7 @@ from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union as UnionAll
 from eau2.operators.values import NoRows, OneRow, Rows
+from eau2.operators.window import Window
 from eau2.types import SqlType
 
 VERSION = 1
@@ -68,6 +77,7 @@ TAGS: dict[str, type[Any]] = {
     "sort": Sort,
     "limit": Limit,
     "topk": TopK,
+    "window": Window,
     "ref": expressions.ColumnRef,
     "lit": expressions.Literal,
     "call": expressions.Call,
@@ -77,6 +87,9 @@ TAGS: dict[str, type[Any]] = {
     "column": Column,
     "agg": AggregateCall,
     "key": SortKey,
+    "over": WindowCall,
+    "frame": WindowFrame,
+    "end": FrameBound,
     "type": SqlType,
 }
 _TAG_OF = {class_: tag for tag, class_ in TAGS.items()}

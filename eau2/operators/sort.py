@@ -46,7 +46,7 @@ def _distinct(keys: Sequence[SortKey]) -> list[SortKey]:
     return kept
 
 
-def _order(
+def ordered(
     frame: pl.LazyFrame, keys: Sequence[SortKey], stable: bool, diagnose: bool
 ) -> pl.LazyFrame:
     """The frame in the order of the keys.
@@ -101,12 +101,12 @@ class Sort(Operator):
         limit = self.at_most_rows
         known = lowering.rows_at_most
         if limit is None or (known is not None and known <= limit):
-            return _order(frame, self.keys, stable=True, diagnose=lowering.diagnose)
+            return ordered(frame, self.keys, stable=True, diagnose=lowering.diagnose)
 
         def order_if_small(rows: pl.DataFrame) -> pl.DataFrame:
             if rows.height > limit:
                 return rows
-            return _order(rows.lazy(), self.keys, True, lowering.diagnose).collect()
+            return ordered(rows.lazy(), self.keys, True, lowering.diagnose).collect()
 
         return frame.map_batches(
             order_if_small,
@@ -159,5 +159,5 @@ class TopK(Operator):
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         # The engine turns a sort that is followed by a slice into a bounded heap.
-        ordered = _order(inputs[0], self.keys, stable=False, diagnose=lowering.diagnose)
-        return _slice(ordered, self.offset, self.count)
+        rows = ordered(inputs[0], self.keys, stable=False, diagnose=lowering.diagnose)
+        return _slice(rows, self.offset, self.count)

@@ -23,10 +23,13 @@ from eau2.operators.expr import (
     Column,
     ColumnRef,
     Expr,
+    FrameBound,
     InList,
     Literal,
     SortKey,
     Value,
+    WindowCall,
+    WindowFrame,
 )
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
@@ -38,6 +41,7 @@ from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union
 from eau2.operators.values import NoRows, OneRow, Rows
+from eau2.operators.window import Window
 from eau2.types import Kind, SqlType
 
 _SHOWN_VALUES = 10
@@ -109,6 +113,56 @@ def aggregate_text(call: AggregateCall, names: Names | None = None) -> str:
     if call.exponents is not None:
         proved += f" [exponents {call.exponents[0]} to {call.exponents[1]}]"
     return f"{function}({distinct}{inside}){where}{proved}"
+
+
+def window_text(
+    partition: tuple[Expr, ...],
+    order: tuple[SortKey, ...],
+    ties: tuple[SortKey, ...],
+    calls: tuple[tuple[Column, WindowCall], ...],
+    names: Names,
+) -> str:
+    """What a Window computes: its partitions, its order, then the calls."""
+    parts = []
+    if partition:
+        parts.append("by " + ", ".join(expr_text(expr, names) for expr in partition))
+    for word, keys in (("order", order), ("ties", ties)):
+        if keys:
+            parts.append(f"{word} " + ", ".join(sort_key_text(key, names) for key in keys))
+    shown = ", ".join(_assigned(c, window_call_text(call, names), names) for c, call in calls)
+    return f"{' '.join(parts)}: {shown}" if parts else shown
+
+
+def window_call_text(call: WindowCall, names: Names | None = None) -> str:
+    """The call much like SQL, with its frame behind it."""
+    inside = ", ".join(expr_text(arg, names) for arg in call.args)
+    if call.function == "count_star":
+        inside = "*"
+    if call.order:
+        inside += f" ORDER BY {', '.join(sort_key_text(key, names) for key in call.order)}"
+    if call.ignore_nulls:
+        inside += " IGNORE NULLS"
+    distinct = "DISTINCT " if call.distinct else ""
+    where = "" if call.where is None else f" FILTER (WHERE {expr_text(call.where, names)})"
+    function = "count" if call.function == "count_star" else call.function
+    frame = "" if call.frame is None else f" {_frame(call.frame, names)}"
+    return f"{function}({distinct}{inside}){where}{frame}"
+
+
+def _frame(frame: WindowFrame, names: Names | None) -> str:
+    ends = f"{_end(frame.start, frame, names)} AND {_end(frame.end, frame, names)}"
+    others = frame.exclude.replace("_", " ").upper()
+    exclude = "" if frame.exclude == "no_others" else f" EXCLUDE {others}"
+    return f"{frame.unit.upper()} BETWEEN {ends}{exclude}"
+
+
+def _end(end: FrameBound, frame: WindowFrame, names: Names | None) -> str:
+    """An end of a frame; one of a RANGE frame is shown as the key's value there."""
+    kind = end.kind.replace("_", " ").upper()
+    if end.offset is None:
+        return kind
+    shown = expr_text(end.offset, names)
+    return f"KEY {shown}" if frame.unit == "range" else f"{shown} {kind}"
 
 
 def sort_key_text(key: SortKey, names: Names | None = None) -> str:
@@ -194,6 +248,8 @@ def _line(operator: Operator, names: Names) -> str:
         case Sort(_, keys, at_most_rows):
             text = "Sort " + ", ".join(sort_key_text(key, names) for key in keys)
             return text if at_most_rows is None else f"{text} (if at most {at_most_rows} rows)"
+        case Window(_, partition, order, ties, calls):
+            return "Window " + window_text(partition, order, ties, calls, names)
         case Limit(_, count, offset):
             return f"Limit {'all' if count is None else count}{_offset(offset)}"
         case TopK(_, keys, count, offset):

@@ -45,6 +45,7 @@ from eau2.sql.logical import (
     Series,
     Sort,
     Union,
+    Window,
 )
 from eau2.sql.sharing import Recursive, SharedScan, With
 from eau2.types import SqlType
@@ -151,6 +152,10 @@ def profile(plan: Logical) -> Profile:
             return _join(plan)
         case Sort(input=below):
             return profile(below)
+        case Window(input=below, calls=calls):
+            inner = profile(below)
+            made = {column.id: ColumnProfile(max(1.0, _power(inner.rows))) for column, _ in calls}
+            return Profile(inner.rows, {**inner.columns, **made})
         case Limit(input=below, count=count, offset=offset):
             inner = profile(below)
             left = max(0.0, inner.rows - offset)

@@ -7,8 +7,9 @@ Does not know: which node holds a chunk, how tasks are sent, Polars.
 A fragment is a tree of operators over at most one frame scan (its *source*; a task runs it over
 some of the source's chunks) and any number of earlier stages, each read whole. The left side of
 a join stays with its source (the probe side); the right side becomes a stage of its own, whose
-result goes to every task. Where all rows must meet (final aggregation, order, limits, FULL
-joins) the fragment is cut: the tasks' results, joined in chunk order, are the next one's input.
+result goes to every task. Where all rows must meet (final aggregation, order, windows, limits,
+FULL joins) the fragment is cut: the tasks' results, joined in chunk order, are the next one's
+input.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.values import NoRows, OneRow
+from eau2.operators.window import Window
 from eau2.sql import logical
 from eau2.sql.sharing import Recursive, SharedScan, With
 
@@ -190,6 +192,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             if pipe.source is not None:
                 pipe = cutter.cut(pipe, below.output)
             return replace(pipe, root=Sort(pipe.root, keys, at_most_rows))
+        case logical.Window():
+            return _window(node, cutter)
         case logical.Limit(below, count, offset):
             return _limit(below, count, offset, cutter)
         case With(definitions, below):
@@ -296,6 +300,15 @@ def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
     build = cutter.cut(_build(right, cutter), right.output)
     root = Join(kind, probe.root, build.root, equalities, node.condition, node.null_safe, node.mark)
     return _Pipe(root, probe.source, tuple(dict.fromkeys(probe.inputs + build.inputs)))
+
+
+def _window(node: logical.Window, cutter: _Cutter) -> _Pipe:
+    """All rows meet, in their order: it shows where there are no keys to tell peers apart."""
+    pipe = _build(node.input, cutter)
+    if pipe.source is not None:
+        pipe = cutter.cut(pipe, node.input.output, ordered=True)
+    root = Window(pipe.root, node.partition, node.order, node.ties, node.calls)
+    return replace(pipe, root=root, enough_rows=None)
 
 
 def _top_k(

@@ -24,6 +24,7 @@ from eau2.sql.logical import (
     Scan,
     Series,
     Union,
+    Window,
 )
 from eau2.sql.plan_exprs import expressions
 from eau2.sql.sharing import Recursive, SharedScan, With
@@ -123,6 +124,8 @@ def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
         case Sample(_, fraction, count):
             if (fraction is None) == (count is None):
                 raise _fail(node, "either a fraction or a count is needed")
+        case Window():
+            _window(node, visible)
         case Limit(_, count, offset):
             if offset < 0 or (count is not None and count < 0):
                 raise _fail(node, "negative bounds")
@@ -145,6 +148,28 @@ def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
 def _same_types(node: Logical, given: tuple[Column, ...], columns: tuple[Column, ...]) -> None:
     if [c.type for c in given] != [c.type for c in columns]:
         raise _fail(node, "an input has other types than the columns it becomes")
+
+
+def _window(node: Window, visible: Types) -> None:
+    if not node.calls:
+        raise _fail(node, "without calls")
+    for column, call in node.calls:
+        if call.type != column.type:
+            raise _fail(node, f"c{column.id} has not the type of its call")
+        if call.where is not None:
+            _condition(node, call.where, visible)
+        if call.frame is None:
+            continue
+        for end in (call.frame.start, call.frame.end):
+            if (end.offset is not None) != (end.kind in ("preceding", "following")):
+                raise _fail(node, f"a frame's end {end.kind} with or without an offset")
+            if end.offset is None:
+                continue
+            if call.frame.unit == "range":
+                if len(node.order) != 1:
+                    raise _fail(node, "a RANGE frame with an offset over several keys")
+            elif end.offset.type != BIGINT:
+                raise _fail(node, f"a frame's offset of type {end.offset.type}")
 
 
 def _join(node: Join, visible: Types, outer: Types) -> None:

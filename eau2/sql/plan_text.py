@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from eau2.operators.expr import Column
-from eau2.operators.text import Names, aggregate_text, column_names, expr_text, sort_key_text
+from eau2.operators.text import (
+    Names,
+    aggregate_text,
+    column_names,
+    expr_text,
+    sort_key_text,
+    window_text,
+)
 from eau2.sql import logical, sharing
 from eau2.sql.plan_exprs import expressions
 
@@ -66,6 +73,8 @@ def _line(node: logical.Logical, names: Names) -> str:
         case logical.Sort(_, keys, at_most_rows):
             bound = "" if at_most_rows is None else f" if at most {at_most_rows} rows"
             return "Sort " + ", ".join(sort_key_text(key, names) for key in keys) + bound
+        case logical.Window(_, partition, order, ties, calls):
+            return "Window " + window_text(partition, order, ties, calls, names)
         case logical.Limit(_, count, offset):
             return f"Limit {'all' if count is None else count} offset {offset}"
         case sharing.With(definitions, _):

@@ -56,13 +56,13 @@ def function_lowered(name: str, wrong: Callable[[LowerCall], LowerCall]) -> Iter
 
 def nulls_first() -> Any:
     """NULLs sort to the other end."""
-    right = sort._order
+    right = sort.ordered
 
     def order(frame: pl.LazyFrame, keys: Any, *rest: Any, **named: Any) -> pl.LazyFrame:
         flipped = [replace(key, nulls_last=not key.nulls_last) for key in keys]
         return right(frame, flipped, *rest, **named)
 
-    return replaced(sort, "_order", order)
+    return replaced(sort, "ordered", order)
 
 
 def floor_division() -> Any:

@@ -143,10 +143,12 @@ class Analytics(Queries):
         if choice < 0.3:
             draw = self.over(scope.leaves)
             numbers = range(self.random.choice((1, 1, 2, 3)))
-            items = tuple(Item(window(self.random, scope.leaves, draw), f"w{n}") for n in numbers)
+            items = tuple(
+                Item(window(self.random, scope.leaves, draw, n == 0), f"w{n}") for n in numbers
+            )
             query = replace(query, items=query.items[:3] + items)
             if self.random.random() < 0.25:
-                call = window(self.random, scope.leaves, draw)
+                call = window(self.random, scope.leaves, draw, choosing=False)
                 if call.family == "int" and call.exact:
                     bound = self.random.choice(("<= 1", "= 1", "> 1", "<> 2"))
                     query = replace(query, qualify=Expr("bool", ("(", call, f" {bound})")))

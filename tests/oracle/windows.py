@@ -19,21 +19,28 @@ EXCLUDES = ("", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES
 RANKS = ("rank()", "dense_rank()", "percent_rank()", "cume_dist()")
 
 
-def window(random: Random, leaves: Sequence[Expr], draw: Expressions) -> Expr:
-    """A call over a window of the rows whose columns are `leaves`."""
+def window(
+    random: Random, leaves: Sequence[Expr], draw: Expressions, choosing: bool = True
+) -> Expr:
+    """A call over a window of the rows whose columns are `leaves`.
+
+    Not `choosing`: one that treats peers alike. Of two calls in a query only one may choose: which
+    of two equal rows gets the first value is open, and so is whether both calls choose alike.
+    """
     exact = [leaf for leaf in leaves if leaf.exact]
     partition = random.sample(exact, min(len(exact), random.choice((0, 1, 1, 2))))
     order = random.sample(exact, min(len(exact), random.choice((0, 1, 1, 2))))
     keys = [(leaf, random.choice(SUFFIXES)) for leaf in order]
     total = [*keys, *((leaf, "") for leaf in exact if leaf not in order)]
     match random.randrange(10):
+        case _ if not choosing:
+            if keys and random.random() < 0.4:
+                return ranked(random, partition, keys)
         case 0 | 1:
             call = random.choice(("row_number()", f"ntile({random.choice((1, 2, 3, 7))})"))
             return over(Expr("int", (call,)), partition, total, "")
         case 2 | 3 if keys:
-            call = random.choice(RANKS)
-            whole = call in ("rank()", "dense_rank()")
-            return over(Expr("int" if whole else "float", (call,)), partition, keys, "")
+            return ranked(random, partition, keys)
         case 4 | 5:
             arg = random.choice(exact)
             rest = random.choice((")", ", 1)", ", 2)", ", -1)", ", 0)"))
@@ -49,7 +56,14 @@ def window(random: Random, leaves: Sequence[Expr], draw: Expressions) -> Expr:
             frame = random.choice(("", rows_frame(random), rows_frame(random)))
             call_ = Expr(arg.family, (word, arg, f"{rest}{nulls})"), narrow=arg.narrow)
             return over(call_, partition, total, frame)
-    return aggregate(random, exact, draw, partition, keys, total)
+    return aggregate(random, exact, draw, partition, keys, total if choosing else ())
+
+
+def ranked(random: Random, partition: Sequence[Expr], keys: Sequence[tuple[Expr, str]]) -> Expr:
+    """A rank."""
+    call = random.choice(RANKS)
+    whole = call in ("rank()", "dense_rank()")
+    return over(Expr("int" if whole else "float", (call,)), partition, keys, "")
 
 
 def aggregate(
@@ -75,8 +89,10 @@ def aggregate(
     choice = random.random()
     if choice < 0.3:
         return over(call, partition, keys, where)
-    if choice < 0.7 or not keys:
+    if total and (choice < 0.7 or not keys):
         return over(call, partition, total, rows_frame(random))
+    if not keys:
+        return over(call, partition, keys, "")
     numbers = [leaf for leaf in tame if leaf.family == "int"]
     if choice < 0.85 and numbers:
         key = (random.choice(numbers), random.choice(("", " DESC")))

@@ -27,9 +27,12 @@ from eau2.operators.expr import (
     Column,
     ColumnRef,
     Expr,
+    FrameBound,
     InList,
     Literal,
     SortKey,
+    WindowCall,
+    WindowFrame,
     ref,
 )
 from eau2.operators.filter import Filter
@@ -39,6 +42,7 @@ from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.values import NoRows, OneRow
+from eau2.operators.window import Window
 
 INTEGER = types.INTEGER
 A = Column(1, "a", INTEGER)
@@ -88,6 +92,28 @@ CALLS = st.builds(
     st.none() | st.tuples(st.integers(-1074, 1024), st.integers(-1074, 1024)),
 )
 AGGREGATES = st.lists(st.tuples(COLUMNS, CALLS), max_size=2).map(tuple)
+ENDS = st.builds(
+    FrameBound, st.sampled_from(["unbounded_preceding", "following"]), st.none() | EXPRS
+)
+FRAMES = st.builds(
+    WindowFrame,
+    st.sampled_from(["rows", "range", "groups"]),
+    ENDS,
+    ENDS,
+    st.sampled_from(["no_others", "ties"]),
+)
+OVERS = st.builds(
+    WindowCall,
+    st.sampled_from(["sum", "rank"]),
+    st.lists(EXPRS, max_size=2).map(tuple),
+    TYPES,
+    st.none() | FRAMES,
+    st.booleans(),
+    st.none() | EXPRS,
+    st.booleans(),
+    SORT_KEYS,
+)
+WINDOWS = st.lists(st.tuples(COLUMNS, OVERS), max_size=2).map(tuple)
 SOME_COLUMNS = st.lists(COLUMNS, max_size=3).map(tuple)
 SCANS = SOME_COLUMNS.flatmap(
     lambda columns: st.builds(
@@ -117,6 +143,14 @@ def taller(below: st.SearchStrategy[Operator]) -> st.SearchStrategy[Operator]:
             Join, st.just("mark"), below, below, same, st.none() | EXPRS, st.booleans(), COLUMNS
         ),
         st.builds(Sort, below, SORT_KEYS, st.none() | COUNTS),
+        st.builds(
+            Window,
+            below,
+            st.lists(EXPRS, max_size=2).map(tuple),
+            SORT_KEYS,
+            SORT_KEYS,
+            WINDOWS,
+        ),
         st.builds(Limit, below, st.none() | COUNTS, COUNTS),
         st.builds(TopK, below, SORT_KEYS, COUNTS, COUNTS),
     )

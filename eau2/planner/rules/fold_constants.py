@@ -23,6 +23,7 @@ from eau2.sql.logical import (
     Sample,
     Sort,
     Union,
+    Window,
     transform,
 )
 from eau2.sql.plan_exprs import mapped
@@ -41,7 +42,12 @@ def _visit(node: Logical) -> Logical:
                 return below
             if condition == FALSE or isinstance(below, Nothing):
                 return Nothing(node.output)
-        case Project(input=Nothing()) | Sort(input=Nothing()) | Limit(input=Nothing()):
+        case (
+            Project(input=Nothing())
+            | Sort(input=Nothing())
+            | Limit(input=Nothing())
+            | Window(input=Nothing())
+        ):
             return Nothing(node.output)
         case Expand(input=Nothing()):
             return Nothing(node.output)

@@ -35,12 +35,15 @@ from eau2.sql.logical import (
     Scan,
     Series,
     Union,
+    Window,
     transform,
 )
 from eau2.sql.plan_exprs import mapped
 
 _EXPONENT_GRID = 4
 _INT64_MAX = 2**63 - 1
+_COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank", "ntile"})
+"""Window functions that give no more than the number of rows."""
 
 
 def prove_ranges(plan: Logical) -> Logical:
@@ -67,6 +70,9 @@ def prove_ranges(plan: Logical) -> Logical:
                 return replace(node, keys=items)
             case Aggregate():
                 return _aggregate(node, known)
+            case Window():
+                _learn_window(node, known)
+                return mapped(node, of)
         return mapped(node, of)
 
     return transform(plan, visit)
@@ -120,6 +126,13 @@ def _aggregate(node: Aggregate, known: Known) -> Aggregate:
         if call.function in ("count", "count_star"):
             known.intervals[column.id] = (0, rows)
     return replace(node, keys=keys, aggregates=aggregates)
+
+
+def _learn_window(node: Window, known: Known) -> None:
+    rows = most_rows(node.input)
+    for column, call in node.calls:
+        if call.function in _COUNTING:
+            known.intervals[column.id] = (0, rows)
 
 
 def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:

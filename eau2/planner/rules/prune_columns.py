@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from eau2.operators.expr import Column, ColumnRef, Expr, Literal, columns_of, ref
+from eau2.operators.windows import needs_ties
 from eau2.sql.logical import (
     Aggregate,
     Expand,
@@ -28,8 +29,10 @@ from eau2.sql.logical import (
     Scan,
     Sort,
     Union,
+    Window,
     transform,
 )
+from eau2.sql.plan_exprs import expressions
 from eau2.sql.sharing import SharedScan, With
 from eau2.types import Kind
 
@@ -90,6 +93,8 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
         case Sort(input=below, keys=keys):
             wanted = needed | _read(key.expr for key in keys)
             return replace(plan, input=_narrow(_prune(below, wanted), wanted))
+        case Window():
+            return _prune_window(plan, needed)
         case Limit(input=below) | Sample(input=below):
             return replace(plan, input=_prune(below, needed))
         case With():
@@ -175,6 +180,18 @@ def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:
     wanted = _read(expr for _, expr in plan.keys)
     wanted |= _read(expr for _, call in aggregates for expr in call.exprs)
     return replace(plan, input=_prune(plan.input, wanted), aggregates=aggregates)
+
+
+def _prune_window(plan: Window, needed: Ids) -> Logical:
+    """Calls that nobody reads go, and with them the order's last keys if they served them alone."""
+    calls = tuple(item for item in plan.calls if item[0].id in needed)
+    if not calls:
+        return _prune(plan.input, needed)
+    ties = plan.ties if any(needs_ties(call) for _, call in calls) else ()
+    plan = replace(plan, calls=calls, ties=ties)
+    wanted = needed.intersection(column.id for column in plan.input.output)
+    wanted |= _read(expressions(plan))
+    return replace(plan, input=_narrow(_prune(plan.input, wanted), wanted))
 
 
 def _prune_join(plan: Join, needed: Ids) -> Logical:

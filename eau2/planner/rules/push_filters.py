@@ -37,6 +37,7 @@ from eau2.sql.logical import (
     Project,
     Sort,
     Union,
+    Window,
 )
 from eau2.sql.sharing import With
 from eau2.types import BOOLEAN
@@ -64,6 +65,9 @@ def _push(plan: Logical, parts: Parts) -> Logical:
             return replace(plan, input=_push(below, parts))
         case Aggregate(input=below):
             through, rest = _through_keys(plan, parts)
+            return _filtered(replace(plan, input=_push(below, through)), rest)
+        case Window(input=below):
+            through, rest = _through_partition(plan, parts)
             return _filtered(replace(plan, input=_push(below, through)), rest)
         case Join():
             return _push_join(plan, parts)
@@ -114,6 +118,22 @@ def _through_keys(plan: Aggregate, parts: Parts) -> tuple[Parts, Parts]:
             through.append(below)
         else:
             rest.append(part)
+    return tuple(through), tuple(rest)
+
+
+def _through_partition(plan: Window, parts: Parts) -> tuple[Parts, Parts]:
+    """The parts that keep or drop whole partitions of a window; and the others.
+
+    Such a part reads partition keys alone, and cannot tell rows of one partition apart.
+    """
+    keys = {expr.id: expr.type for expr in plan.partition if isinstance(expr, ColumnRef)}
+    through: list[Expr] = []
+    rest: list[Expr] = []
+    for part in parts:
+        ids = columns_of(part)
+        keyed = bool(ids) and ids <= keys.keys() and not can_raise(part)
+        exact = not any(keys[id_].is_float for id_ in ids) if keyed else False
+        (through if keyed and (exact or follows_equality(part)) else rest).append(part)
     return tuple(through), tuple(rest)
 
 

@@ -4,8 +4,9 @@ Owns: which sorts there are and their keys. Comes in: any plan. Goes out: the sa
 that differs from before only where no order was promised.
 Does not know: how rows are sorted.
 
-An order is seen at the root and by limits. Aggregates, joins and total sorts do not see it, apart
-from aggregates outside `UNORDERED`. After keys that determine the row, others decide nothing.
+An order is seen at the root, by limits, and by windows that have no keys to tell peers apart.
+Aggregates, joins and total sorts do not see it, apart from aggregates outside `UNORDERED`. After
+keys that determine the row, others decide nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from eau2.operators.expr import ColumnRef, Expr, SortKey, columns_of
+from eau2.operators.windows import needs_ties
 from eau2.sql.logical import (
     Aggregate,
     Filter,
@@ -24,6 +26,7 @@ from eau2.sql.logical import (
     Project,
     Sample,
     Sort,
+    Window,
 )
 
 UNORDERED = frozenset(
@@ -52,6 +55,9 @@ def _trim(plan: Logical, seen: bool) -> Logical:
             return replace(plan, input=_trim(below, seen=not blind))
         case Join(left=left, right=right):
             return replace(plan, left=_trim(left, False), right=_trim(right, False))
+        case Window(input=below, ties=ties, calls=calls):
+            chosen = not ties and any(needs_ties(call) for _, call in calls)
+            return replace(plan, input=_trim(below, seen or chosen))
         case Limit(input=below) | Sample(input=below):
             return replace(plan, input=_trim(below, seen=True))
     if plan.inputs:
@@ -82,7 +88,7 @@ def row_keys(plan: Logical) -> frozenset[int] | None:
             return frozenset()
         case Aggregate(keys=keys):
             return frozenset(column.id for column, _ in keys)
-        case Filter(input=below) | Sort(input=below) | Limit(input=below):
+        case Filter(input=below) | Sort(input=below) | Limit(input=below) | Window(input=below):
             return row_keys(below)
         case Project(input=below, items=items):
             inner = row_keys(below)
