@@ -12,15 +12,15 @@ order and grouping, to the same bits. Calls share states: sum(x) and avg(x) add 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import polars as pl
 
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
-from eau2.operators import exact_sum
-from eau2.operators.expr import AggregateCall, Column, Expr, Literal, SortKey, walk
+from eau2.operators import exact_sum, whole_aggregates
+from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -80,24 +80,31 @@ _RESULT_TYPES: dict[str, Callable[[SqlType], SqlType | None]] = {
     "sum": _sum_type,
 }
 _SYNONYMS = {"mean": "avg", "countif": "count_if", "arbitrary": "any_value"}
-_WITHOUT_DISTINCT = frozenset({"any_value", "bool_and", "bool_or", "max", "min"})
+_WITHOUT_DISTINCT = frozenset(
+    {"any_value", "bool_and", "bool_or", "max", "min"}
+    | {"first", "last", "arg_min", "arg_max", "bit_and", "bit_or"}
+)
 """Functions whose result does not change when duplicates are dropped."""
 
 
 def names() -> tuple[str, ...]:
     """The names of all aggregate functions, sorted."""
-    return tuple(sorted({*_RESULT_TYPES, *_SYNONYMS, "count_star"}))
+    others = whole_aggregates.WHOLE | whole_aggregates.BITWISE | whole_aggregates.SYNONYMS.keys()
+    return tuple(sorted({*_RESULT_TYPES, *_SYNONYMS, "count_star", *others}))
+
+
+_NAMES = frozenset({*names(), "approx_count_distinct"})
 
 
 def is_aggregate(name: str) -> bool:
     """Whether `name` (letter case ignored) is an aggregate function."""
-    lowered = name.lower()
-    return lowered in _RESULT_TYPES or lowered in _SYNONYMS or lowered == "count_star"
+    return name.lower() in _NAMES
 
 
 def is_ordered(name: str) -> bool:
     """Whether the order of rows makes a difference to aggregate `name`."""
-    return False
+    lowered = name.lower()
+    return whole_aggregates.SYNONYMS.get(lowered, lowered) in whole_aggregates.ORDERED
 
 
 def bind(
@@ -113,14 +120,24 @@ def bind(
     Raises TypeMismatchError when the function does not take these arguments, NotSupportedError
     when DuckDB has it and eau2 has not. The caller adds the span.
     """
-    if where is not None:
-        raise NotSupportedError("FILTER is not supported")
     function = name.lower()
-    function = _SYNONYMS.get(function, function)
+    function = _SYNONYMS.get(function, whole_aggregates.SYNONYMS.get(function, function))
     if function in ("count", "count_star") and not args:
         if distinct:
             raise TypeMismatchError("DISTINCT is not applicable to count(*)")
+        if where is not None:
+            return AggregateCall("count", (_where(where, Literal(types.INTEGER, 1)),), types.BIGINT)
         return AggregateCall("count_star", (), types.BIGINT)
+    if function == "approx_count_distinct":
+        function, distinct = "count", True
+    if function in whole_aggregates.WHOLE or function in whole_aggregates.BITWISE:
+        call = whole_aggregates.bind_whole(name, function, args, order)
+        call = replace(call, distinct=distinct and function not in _WITHOUT_DISTINCT)
+        if where is None:
+            return call
+        if call.function in ("first", "last"):
+            return replace(call, where=where)
+        return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
     result = _RESULT_TYPES.get(function)
     if result is None:
         raise TypeMismatchError(f"{name} is not an aggregate of {len(args)} arguments")
@@ -130,7 +147,14 @@ def bind(
     type_ = result(arg.type)
     if type_ is None:
         raise TypeMismatchError(f"{name} is not defined for {arg.type}")
+    if where is not None:
+        args = (_where(where, arg),)
     return AggregateCall(function, args, type_, distinct and function not in _WITHOUT_DISTINCT)
+
+
+def _where(condition: Expr, arg: Expr) -> Expr:
+    """What FILTER means to an aggregate that passes over NULLs."""
+    return Case(arg.type, ((condition, arg),), Literal(arg.type, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +251,13 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     if call.arg is None:
         return book.state("rows", f"{label}_rows", pl.Int64(), pl.len().cast(pl.Int64), "sum")
     arg = call.arg
+    if call.function in whole_aggregates.WHOLE:
+        return _whole(call, label, book)
+    if call.function in whole_aggregates.BITWISE:
+        name = book.argument(arg)
+        partial = whole_aggregates.bitwise(call, pl.col(name))
+        key, dtype = (call.function, name), kernel_dtype(arg.type)
+        return book.state(key, f"{label}_bits", dtype, partial, f"bitwise_{call.function[4:]}")
     match call.function:
         case "count":
             return _count(arg, label, book)
@@ -242,6 +273,17 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         case "max" | "bool_or":
             return _maximum(arg, label, book)
     raise InternalError(f"there is no aggregate {call.function}")
+
+
+def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
+    """A result that partial frames hold as it is: there is but one of them for each group."""
+    columns = whole_aggregates.Columns(
+        [book.argument(arg) for arg in call.args],
+        None if call.where is None else book.argument(call.where),
+        [book.argument(key.expr) for key in call.order],
+    )
+    partial = whole_aggregates.whole(call, columns)
+    return book.state(("whole", label), f"{label}_whole", kernel_dtype(call.type), partial, "first")
 
 
 def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:

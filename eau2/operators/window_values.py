@@ -26,6 +26,7 @@ from eau2.operators.expr import (
     Column,
     ColumnRef,
     Expr,
+    Literal,
     SortKey,
     WindowCall,
 )
@@ -245,12 +246,15 @@ def _grouped(
     place = ColumnRef(BIGINT, -2 - len(refs))
     rows = table.select(pl.all().gather(position)) if refs else pl.DataFrame()
     rows = rows.hstack([number.alias(key.label), position.alias(place.label)])
-    args = tuple(refs[: len(call.args)])
+    args = tuple(
+        arg if isinstance(arg, Literal) else ref for arg, ref in zip(call.args, refs, strict=False)
+    )
     lazy = rows.lazy()
     if call.where is not None:
         lazy = lazy.filter(pl.col(refs[len(args)].label))
     if call.distinct:
-        lazy = lazy.unique([key.label, *(arg.label for arg in args)], maintain_order=True)
+        read = [arg.label for arg in args if isinstance(arg, ColumnRef)]
+        lazy = lazy.unique([key.label, *read], maintain_order=True)
     order: tuple[SortKey, ...] = ()
     if call.order:
         keys = refs[len(refs) - len(call.order) :]

@@ -246,7 +246,9 @@ def _aggregate(
             f"IGNORE NULLS is not applicable to the aggregate {name}",
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
-    call = aggregates.bind(name, args, distinct)
+    call = aggregates.bind(name, args, distinct, None, order)
+    if order and call.function.startswith("quantile"):
+        raise NotSupportedError(f"ORDER BY among the arguments of {name} OVER is not supported")
     return WindowCall(
         call.function,
         call.args,

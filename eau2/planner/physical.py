@@ -31,6 +31,7 @@ from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.values import NoRows, OneRow
+from eau2.operators.whole_aggregates import is_whole
 from eau2.operators.window import Window
 from eau2.sql import logical
 from eau2.sql.sharing import Recursive, SharedScan, With
@@ -281,6 +282,8 @@ def _only_filters(root: Operator) -> bool:
 
 def _aggregate(node: logical.Aggregate, cutter: _Cutter) -> _Pipe:
     pipe = _build(node.input, cutter)
+    if pipe.source is not None and any(is_whole(call) for _, call in node.aggregates):
+        pipe = cutter.cut(pipe, node.input.output)
     partial = PartialAggregate(pipe.root, node.keys, node.aggregates)
     keys = tuple(column for column, _ in node.keys)
     pipe = replace(pipe, root=partial, enough_rows=None)

@@ -41,18 +41,19 @@ def highest_id(plan: Logical) -> int:
 
 def _split(node: Aggregate, ids: Iterator[int]) -> Logical:
     plain: list[Item] = []
-    by_arg: dict[Expr, list[Item]] = {}
+    by_values: dict[tuple[Expr, ...], list[Item]] = {}
     for column, call in node.aggregates:
         bare = replace(call, distinct=False)
         if call.distinct and call.arg is not None and call.function not in INSENSITIVE:
-            by_arg.setdefault(call.arg, []).append((column, bare))
+            values = tuple(dict.fromkeys((call.arg, *(key.expr for key in call.order))))
+            by_values.setdefault(values, []).append((column, bare))
         else:
             plain.append((column, bare))
     parts: list[Aggregate] = []
     if plain:
         parts.append(replace(node, aggregates=tuple(plain)))
-    for arg, items in by_arg.items():
-        parts.append(_over_distinct(node, arg, items, ids))
+    for values, items in by_values.items():
+        parts.append(_over_distinct(node, values, items, ids))
     result: Logical = parts[0]
     for part in parts[1:]:
         keys = tuple(_fresh(column, ids) for column, _ in part.keys)
@@ -69,15 +70,21 @@ def _split(node: Aggregate, ids: Iterator[int]) -> Logical:
     return Project(result, tuple((column, ref(column)) for column in node.output))
 
 
-def _over_distinct(node: Aggregate, arg: Expr, items: list[Item], ids: Iterator[int]) -> Aggregate:
-    """The aggregates over the distinct values of `arg` in each group."""
+def _over_distinct(
+    node: Aggregate, values: tuple[Expr, ...], items: list[Item], ids: Iterator[int]
+) -> Aggregate:
+    """The aggregates over the distinct values in each group: of the argument, then of keys.
+
+    Keys of an order are functions of the argument, so they split no value in two.
+    """
     keys = tuple((_fresh(column, ids), expr) for column, expr in node.keys)
-    value = Column(next(ids), "distinct", arg.type)
-    distinct = Aggregate(node.input, (*keys, (value, arg)), ())
+    made = [(Column(next(ids), "distinct", value.type), value) for value in values]
+    distinct = Aggregate(node.input, (*keys, *made), ())
+    known = {value: ref(column) for column, value in made}
     return Aggregate(
         distinct,
         tuple((column, ref(new)) for (column, _), (new, _) in zip(node.keys, keys, strict=True)),
-        tuple((column, replace(call, args=(ref(value), *call.args[1:]))) for column, call in items),
+        tuple((column, call.mapped(lambda expr: known.get(expr, expr))) for column, call in items),
     )
 
 

@@ -1,0 +1,248 @@
+"""Aggregates that need all rows of a group at once: quantiles, mode, string_agg, first, arg_min.
+
+Owns: their types, their expressions, and bitwise aggregates, which are like them in nothing but
+that they take integers as they are. Comes in: bound arguments; labels of columns. Goes out: types,
+Polars aggregations. Does not know: groups, partial frames (aggregates.py asks for these).
+
+Where the order of rows shows, it is made by keys that the binder has completed with the arguments,
+so that no answer depends on how rows came. The mode of several is the least. Interpolation is
+DuckDB's: low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from eau2 import types
+from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
+from eau2.operators.coercion import cast, coerce
+from eau2.operators.exact_sum import canonical
+from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
+from eau2.operators.physical import kernel_dtype
+from eau2.types import Kind, SqlType
+
+SYNONYMS = {
+    "argmin": "arg_min",
+    "argmax": "arg_max",
+    "min_by": "arg_min",
+    "max_by": "arg_max",
+    "group_concat": "string_agg",
+    "listagg": "string_agg",
+    "quantile": "quantile_disc",
+    "percentile_cont": "quantile_cont",
+    "percentile_disc": "quantile_disc",
+}
+WHOLE = frozenset(
+    {"arg_max", "arg_min", "first", "last", "median", "mode"}
+    | {"quantile_cont", "quantile_disc", "string_agg"}
+)
+"""What must see a group's rows together."""
+BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
+ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
+"""What an ORDER BY inside the brackets makes a difference to."""
+_ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
+_FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
+
+
+def is_whole(call: AggregateCall) -> bool:
+    """Whether the rows of a group must be together before `call` can begin."""
+    return call.function in WHOLE
+
+
+def bind_whole(
+    name: str, function: str, args: tuple[Expr, ...], order: tuple[SortKey, ...]
+) -> AggregateCall:
+    """The call of one of these functions. Raises statement errors without a span."""
+    fewest, most = _ARGUMENTS.get(function, (2, 2) if function in _FRACTIONS else (1, 1))
+    if not fewest <= len(args) <= most:
+        wanted = str(fewest) if fewest == most else f"{fewest} or {most}"
+        noun = "argument" if wanted == "1" else "arguments"
+        raise TypeMismatchError(f"{name} takes {wanted} {noun}, not {len(args)}")
+    value = args[0]
+    if value.type.kind is Kind.INTERVAL:
+        raise TypeMismatchError(f"{name} is not defined for {value.type}")
+    if function in BITWISE:
+        if not value.type.is_integer and value.type.kind is not Kind.NULL:
+            raise TypeMismatchError(f"{name} is not defined for {value.type}")
+        value = coerce(value, types.INTEGER) if value.type.kind is Kind.NULL else value
+        return AggregateCall(function, (value,), value.type)
+    if function == "string_agg":
+        return _bind_string_agg(name, args, order)
+    if function in _FRACTIONS:
+        args = (value, _fraction(name, args[1]))
+    if function == "median":
+        args = (value, Literal(types.DOUBLE, 0.5))
+        function = "quantile_cont" if _interpolates(value.type) else "quantile_disc"
+        order = ()
+    type_ = _continuous(name, value.type) if function == "quantile_cont" else value.type
+    return AggregateCall(function, args, type_, order=order)
+
+
+def _interpolates(type_: SqlType) -> bool:
+    return type_.is_numeric or type_.is_temporal or type_.kind is Kind.NULL
+
+
+def _continuous(name: str, type_: SqlType) -> SqlType:
+    """The type of an interpolated value."""
+    if type_.is_integer or type_.kind is Kind.NULL:
+        return types.DOUBLE
+    if type_.is_temporal:
+        return types.TIMESTAMP
+    if type_.is_decimal and type_.is_wide:
+        raise NotSupportedError(
+            f"{name} of {type_} is not supported", hint="CAST the argument to DOUBLE."
+        )
+    if type_.is_numeric:
+        return type_
+    raise TypeMismatchError(f"{name} is not defined for {type_}")
+
+
+def _constant(name: str, expr: Expr, what: str) -> Literal:
+    while isinstance(expr, Cast) and isinstance(expr.arg, Literal | Cast):
+        expr = expr.arg
+    if not isinstance(expr, Literal):
+        raise ProgrammingError(f"the {what} of {name} must be a constant")
+    return expr
+
+
+def _fraction(name: str, expr: Expr) -> Literal:
+    """The fraction as a DOUBLE; a negative one counts from the top."""
+    constant = _constant(name, expr, "fraction")
+    value = constant.value
+    if value is None or not constant.type.is_numeric or isinstance(value, str):
+        raise ProgrammingError(f"the fraction of {name} must be a number")
+    number = float(value) / 10.0**constant.type.scale
+    if not -1.0 <= number <= 1.0:
+        raise ProgrammingError(f"the fraction of {name} must be from -1 to 1")
+    return Literal(types.DOUBLE, number)
+
+
+def _bind_string_agg(
+    name: str, args: tuple[Expr, ...], order: tuple[SortKey, ...]
+) -> AggregateCall:
+    text = cast(args[0], types.VARCHAR)
+    separator = Literal(types.VARCHAR, ",")
+    if len(args) == 2:
+        given = _constant(name, args[1], "separator")
+        if given.value is None:
+            text = Literal(types.VARCHAR, None)
+        elif not isinstance(given.value, str):
+            raise TypeMismatchError(f"the separator of {name} must be a text")
+        else:
+            separator = given
+    return AggregateCall("string_agg", (text, separator), types.VARCHAR, order=order)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a call's arguments, its filter and its order's keys stand, by label."""
+
+    args: Sequence[str]
+    where: str | None
+    keys: Sequence[str]
+
+
+def bitwise(call: AggregateCall, value: pl.Expr) -> pl.Expr:
+    """A bitwise aggregate of a column."""
+    if call.function == "bit_and":
+        return value.bitwise_and()
+    return value.bitwise_or() if call.function == "bit_or" else value.bitwise_xor()
+
+
+def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
+    """The result for each group, as an aggregation over the rows' columns."""
+    value = _values(call.args[0], columns.args[0])
+    kept = value
+    match call.function:
+        case "first" | "last":
+            return _picked(call, value, columns, last=call.function == "last")
+        case "arg_min" | "arg_max":
+            by = _values(call.args[1], columns.args[1])
+            both = value.is_not_null() & by.is_not_null()
+            down = call.function == "arg_max"
+            ordered = value.filter(both).sort_by(
+                by.filter(both), value.filter(both), descending=[down, False]
+            )
+            return ordered.first()
+        case "mode":
+            return kept.drop_nulls().mode().min()
+        case "string_agg":
+            return _joined(call, value, columns)
+    fraction = call.args[1]
+    assert isinstance(fraction, Literal)
+    assert isinstance(fraction.value, float)
+    descending = fraction.value < 0 or bool(call.order and call.order[0].descending)
+    rows = kept.drop_nulls().sort(descending=descending)
+    count = kept.count().cast(pl.Float64)
+    if call.function == "quantile_disc":
+        return _discrete(rows, count, abs(fraction.value))
+    return _interpolated(call, rows, count, abs(fraction.value))
+
+
+def _values(arg: Expr, label: str) -> pl.Expr:
+    value = pl.col(label)
+    return canonical(value) if arg.type.is_float else value
+
+
+def _kept(value: pl.Expr, columns: Columns) -> pl.Expr:
+    return value if columns.where is None else value.filter(pl.col(columns.where))
+
+
+def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
+    """The values in the order of the call's keys."""
+    if not columns.keys:
+        return _kept(value, columns)
+    keys = [
+        _kept(_values(key.expr, label), columns)
+        for key, label in zip(call.order, columns.keys, strict=True)
+    ]
+    return _kept(value, columns).sort_by(
+        keys,
+        descending=[key.descending for key in call.order],
+        nulls_last=[key.nulls_last for key in call.order],
+    )
+
+
+def _picked(call: AggregateCall, value: pl.Expr, columns: Columns, last: bool) -> pl.Expr:
+    ordered = _sorted(call, value, columns)
+    return ordered.last() if last else ordered.first()
+
+
+def _joined(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
+    separator = call.args[1]
+    assert isinstance(separator, Literal)
+    text = _sorted(call, value, columns).drop_nulls().str.join(str(separator.value))
+    return pl.when(_kept(value, columns).count() > 0).then(text)
+
+
+def _discrete(rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
+    """The first row at or beyond the fraction."""
+    place = (count * fraction).ceil().cast(pl.Int64) - 1
+    return rows.get(pl.max_horizontal(place, pl.lit(0)), null_on_oob=True)
+
+
+def _interpolated(call: AggregateCall, rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
+    """Between the two rows around the fraction, as DuckDB computes it."""
+    arg = call.args[0].type
+    if arg.is_temporal:
+        rows = rows.cast(pl.Datetime("us")).cast(pl.Int64)
+    elif arg.is_integer:
+        rows = rows.cast(pl.Float64)
+    place = (count - 1.0) * fraction
+    low, high = place.floor().cast(pl.Int64), place.ceil().cast(pl.Int64)
+    low_value = rows.get(pl.max_horizontal(low, pl.lit(0)), null_on_oob=True)
+    high_value = rows.get(pl.max_horizontal(high, pl.lit(0)), null_on_oob=True)
+    a, b = low_value.cast(pl.Float64), high_value.cast(pl.Float64)
+    moved = a + (b - a) * (place - low.cast(pl.Float64))
+    exact: pl.Expr = a
+    if arg.is_decimal:
+        moved, exact = moved.cast(pl.Int64), low_value.cast(pl.Int64)
+    elif arg.is_temporal:
+        moved, exact = (
+            moved.round(mode="half_away_from_zero").cast(pl.Int64),
+            low_value.cast(pl.Int64),
+        )
+    return pl.when(low == high).then(exact).otherwise(moved).cast(kernel_dtype(call.type))
