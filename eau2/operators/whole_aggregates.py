@@ -32,8 +32,6 @@ SYNONYMS = {
     "group_concat": "string_agg",
     "listagg": "string_agg",
     "quantile": "quantile_disc",
-    "percentile_cont": "quantile_cont",
-    "percentile_disc": "quantile_disc",
 }
 WHOLE = frozenset(
     {"arg_max", "arg_min", "first", "last", "median", "mode"}

@@ -117,14 +117,14 @@ def test_result_types_are_duckdbs(function: str, sql_type: str, oracle: Any) -> 
     except TypeMismatchError:
         found = None
     except NotSupportedError:
-        assert expected == "TIMESTAMP"
+        assert expected in ("TIMESTAMP", "DECIMAL(38,2)")
         return
     assert found == expected
 
 
 def test_what_cannot_be_bound_is_refused() -> None:
     number = Constant(types.INTEGER, 1)
-    for name, args in (("sum", ()), ("count", (number, number)), ("median", (number,))):
+    for name, args in (("sum", ()), ("count", (number, number)), ("median", (number, number))):
         with pytest.raises(TypeMismatchError):
             aggregates.bind(name, args)
     with pytest.raises(TypeMismatchError):
