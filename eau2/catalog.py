@@ -20,10 +20,11 @@ NO_EXPONENTS = (2000, -2000)
 
 @dataclass(frozen=True, slots=True)
 class ColumnSchema:
-    """A named, typed column of a frame."""
+    """A named, typed column of a frame. not_null: INSERT refuses NULL in it."""
 
     name: str
     type: SqlType
+    not_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)

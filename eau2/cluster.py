@@ -68,6 +68,8 @@ class Prepared:
     plan: Plan
     tasks: Mapping[int, tuple[Task, ...]]
     fragments: Mapping[int, bytes]
+    df_ids: frozenset[str]
+    """The writes whose chunks it reads."""
 
 
 class Cluster:
@@ -89,7 +91,9 @@ class Cluster:
             shown = stage.id == last and stage.source is not None
             rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
             placed[stage.id] = tasks(stage, rows, self.home.name)
-        return Prepared(plan, placed, {s.id: encode_fragment(s.root) for s in plan.stages})
+        fragments = {stage.id: encode_fragment(stage.root) for stage in plan.stages}
+        read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)
+        return Prepared(plan, placed, fragments, frozenset(chunk.key.df_id for chunk in read))
 
     def stream(
         self,
@@ -104,10 +108,12 @@ class Cluster:
         CancelledError, DeadlineError.
         """
         run = _Run(self, prepared, cancel or Cancel(), query, observe)
-        try:
-            yield from run.rows()
-        finally:
-            run.end()
+        # What a statement reads stays as it is until the statement ends, whatever is inserted.
+        with self.home.pinned(prepared.df_ids):
+            try:
+                yield from run.rows()
+            finally:
+                run.end()
 
 
 @dataclass(frozen=True, slots=True)

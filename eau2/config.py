@@ -45,6 +45,8 @@ class Limits:
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256
+    kept_text_chars: int = 4096
+    """Statements with longer texts are parsed whenever they come."""
     recursion_rounds: int = 10_000
     """A recursive query that has not ended after so many rounds is believed not to end."""
     recursion_rows: int = 100_000_000

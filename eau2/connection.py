@@ -47,10 +47,10 @@ class Backend(Protocol):
         """Drop a frame; False when there is none of that name."""
 
     def names(self) -> tuple[str, ...]:
-        """The names of all frames, sorted."""
+        """The names of all frames and views, sorted."""
 
     def frame(self, name: str) -> Frame | None:
-        """The frame of that name."""
+        """The frame of that name, or None."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -120,24 +120,31 @@ class Connection:
         backend.put(name, schema, batches, replace)
 
     def get(self, name: str) -> Result:
-        """The whole frame under `name`. Raises UnknownNameError."""
-        self.describe(name)
+        """The whole frame or view under `name`. Raises UnknownNameError."""
+        backend = self._open()
+        if backend.frame(name) is None and not _means_view(backend, name):
+            raise _unknown(backend, name)
         return self.sql(f"SELECT * FROM {_quoted(name)}")
 
     def drop(self, name: str) -> None:
-        """Drop the frame under `name`. Raises UnknownNameError."""
+        """Drop the frame under `name`. Raises UnknownNameError; a view is dropped by DROP VIEW."""
         backend = self._open()
         if not backend.drop(name):
             raise _unknown(backend, name)
 
     def tables(self) -> tuple[str, ...]:
-        """The names of all frames, sorted."""
+        """The names of all frames and views, sorted."""
         return self._open().names()
 
     def describe(self, name: str) -> Frame:
         """The frame under `name`: its schema, chunks and statistics. Raises UnknownNameError."""
         backend = self._open()
         frame = backend.frame(name)
+        if frame is None and _means_view(backend, name):
+            raise UnknownNameError(
+                f'"{name}" is a view, not a frame',
+                hint=f"DESCRIBE {_quoted(name)} shows its columns.",
+            )
         if frame is None:
             raise _unknown(backend, name)
         return frame
@@ -220,6 +227,11 @@ def _positive(timeout: float) -> float:
     if not timeout > 0 or math.isinf(timeout):
         raise UsageError(f"a timeout is a number of seconds above 0, not {timeout}")
     return float(timeout)
+
+
+def _means_view(backend: Backend, name: str) -> bool:
+    """Whether a name that means no frame means a view."""
+    return any(known.lower() == name.lower() for known in backend.names())
 
 
 def _unknown(backend: Backend, name: str) -> UnknownNameError:

@@ -10,9 +10,11 @@ from collections.abc import Generator, Iterator
 
 import pyarrow as pa
 
+from eau2.answer import Answer
 from eau2.catalog import Frame
 from eau2.cluster import Cluster
-from eau2.engine import Answer, Engine
+from eau2.engine import Engine
+from eau2.errors import UnknownNameError
 from eau2.frames import LocalFrames
 from eau2.kernels.host import Cancel
 from eau2.kernels.inline import InlineHost
@@ -58,7 +60,12 @@ class EmbeddedBackend:
 
     def drop(self, name: str) -> bool:
         """See Backend."""
-        return self.frames.drop(name)
+        quoted = name.replace('"', '""')
+        try:
+            self.engine.run(f'DROP TABLE "{quoted}"')
+        except UnknownNameError:
+            return False
+        return True
 
     def names(self) -> tuple[str, ...]:
         """See Backend."""

@@ -15,28 +15,27 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-import polars as pl
 
 from eau2.analyze import analyzed
-from eau2.catalog import NOT_STORED, Catalog
+from eau2.answer import Answer, nothing, table
+from eau2.catalog import NOT_STORED
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     StatementError,
-    UnknownNameError,
 )
 from eau2.kernels.host import Cancel
-from eau2.operators.expr import Column
 from eau2.operators.text import column_names, columns_in, to_text
+from eau2.parameters import Parameters
 from eau2.planner.optimizer import RULES, optimize
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
+from eau2.prepared import PreparedStatements
 from eau2.settings import Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
@@ -44,44 +43,21 @@ from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
 from eau2.sql.refusals import unsupported
 from eau2.sql.spans import at
-from eau2.travel import TaskReport, joined
-from eau2.types import VARCHAR
-
-Parameters = Mapping[int | str, object]
+from eau2.statements import Frames, Surroundings, create_table, create_view, drop, insert
+from eau2.travel import TaskReport
 
 _TELLS_TIME = re.compile(r"now|today|current_|localtime", re.IGNORECASE)
 
 
-class Frames(Catalog, Protocol):
-    """A catalogue that statements may also change."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a statement is run for. key: under which its plan is kept, if it is."""
 
-    def drop(self, name: str) -> bool:
-        """Drop the frame under `name`; False when there is none."""
-
-
-class Answer:
-    """What a statement gives: rows in kernel form as they come, and what their columns are.
-
-    batches: at least one when there are columns; closing them ends the query.
-    """
-
-    def __init__(
-        self,
-        batches: Generator[pl.DataFrame, None, None],
-        columns: tuple[Column, ...],
-        names: tuple[str, ...],
-    ) -> None:
-        self.batches = batches
-        self.columns = columns
-        self.names = names
-        self._rows: pl.DataFrame | None = None
-
-    @property
-    def rows(self) -> pl.DataFrame:
-        """All rows. Raises what running the statement raises."""
-        if self._rows is None:
-            self._rows = joined(list(self.batches))
-        return self._rows
+    text: str
+    parameters: Parameters | None
+    cancel: Cancel | None
+    query: str
+    key: Hashable | None
 
 
 class Engine:
@@ -92,6 +68,8 @@ class Engine:
         self._frames = frames
         self._cluster = cluster
         self._prepared: dict[Hashable, Prepared] = {}
+        self._parsed: dict[str, tuple[ast.Statement, ...]] = {}
+        self._statements = PreparedStatements()
 
     def run(
         self,
@@ -125,26 +103,28 @@ class Engine:
             return self._answer(prepared, cancel, query)
         answer: Answer | None = None
         try:
-            statements = parse(text)
+            statements = self._parse(text)
+            asked = _Asked(text, parameters, cancel, query, key if len(statements) == 1 else None)
             for statement in statements:
                 if answer is not None:
                     _ = answer.rows
-                if isinstance(statement, ast.Query):
-                    plan = self.plan(statement, parameters)
-                    prepared = self._cluster.prepare(plan)
-                    if len(statements) == 1:
-                        self._keep(key, prepared)
-                    answer = self._answer(prepared, cancel, query)
-                elif isinstance(statement, ast.Explain) and statement.analyze:
-                    plan = self.plan(statement.query, parameters)
-                    answer = self._analyzed(plan, cancel, query)
-                else:
-                    answer = self._other(statement, parameters)
+                answer = self._run(statement, asked)
         except StatementError as error:
             raise error.with_text(text) from error.__cause__
         if answer is None:
             raise ProgrammingError("there is no statement to run")
         return answer
+
+    def _parse(self, text: str) -> tuple[ast.Statement, ...]:
+        """The statements of a text; short texts come again and are kept."""
+        statements = self._parsed.get(text)
+        if statements is None:
+            statements = parse(text)
+            if len(text) <= LIMITS.kept_text_chars:
+                if len(self._parsed) >= LIMITS.plan_cache_entries:
+                    self._parsed.clear()
+                self._parsed[text] = statements
+        return statements
 
     def plan(self, query: ast.Query, parameters: Parameters | None = None) -> Plan:
         """The stages of a query, without running them."""
@@ -170,7 +150,7 @@ class Engine:
         for _ in self._cluster.stream(prepared, cancel, query, reports.append):
             pass
         seconds = time.perf_counter() - start
-        return _table({"plan": analyzed(plan, reports, seconds).splitlines()})
+        return table({"plan": analyzed(plan, reports, seconds).splitlines()})
 
     def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
         """What a kept plan depends on; None for statements whose plans are not kept."""
@@ -195,25 +175,58 @@ class Engine:
             self._prepared.clear()
         self._prepared[key] = prepared
 
-    def _other(self, statement: ast.Statement, parameters: Parameters | None) -> Answer:
+    def _run(self, statement: ast.Statement, asked: _Asked) -> Answer:
+        match statement:
+            case ast.Query():
+                prepared = self._cluster.prepare(self.plan(statement, asked.parameters))
+                self._keep(asked.key, prepared)
+                return self._answer(prepared, asked.cancel, asked.query)
+            case ast.Insert():
+                return insert(statement, self._surroundings(asked))
+            case ast.CreateTable():
+                return create_table(statement, self._surroundings(asked))
+            case ast.CreateView():
+                return create_view(statement, self._surroundings(asked))
+            case ast.Drop():
+                return drop(statement, self._surroundings(asked))
+            case ast.Execute():
+                text, values = self._statements.call(statement, self._frames, asked.parameters)
+                return self.stream(text, values, asked.cancel, asked.query)
+            case ast.Explain(query=query, analyze=True):
+                plan = self.plan(query, asked.parameters)
+                return self._analyzed(plan, asked.cancel, asked.query)
+        return self._aside(statement, asked.parameters)
+
+    def _surroundings(self, asked: _Asked) -> Surroundings:
+        def run(bound: Bound) -> Answer:
+            prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+            return self._answer(prepared, asked.cancel, asked.query)
+
+        rows = self.settings.chunk_rows
+        return Surroundings(asked.text, self._frames, asked.parameters, rows, run)
+
+    def _aside(self, statement: ast.Statement, parameters: Parameters | None) -> Answer:
+        """The statements about the connection and about other statements."""
         match statement:
             case ast.Explain(query=query):
                 lines = explain(self.plan(query, parameters)).splitlines()
-                return _table({"plan": lines})
+                return table({"plan": lines})
             case ast.SetStatement(name=name, value=value, span=span):
                 text = None if value is None else value.text
                 self.settings = at(span, self.settings.changed, name, text, rule_names())
-                return _table({})
+                return nothing()
+            case ast.Prepare():
+                self._statements.prepare(statement)
+                return nothing()
+            case ast.Deallocate():
+                self._statements.deallocate(statement)
+                return nothing()
             case ast.ShowTables():
-                return _table({"name": list(self._frames.names())})
+                return table({"name": list(self._frames.names())})
             case ast.ShowSetting(name=name):
                 return self._show(name)
             case ast.Describe(target=target):
                 return self._describe(target, parameters)
-            case ast.Drop(name=name, if_exists=if_exists, span=span):
-                if not self._frames.drop(name) and not if_exists:
-                    raise UnknownNameError(f'there is no table "{name}" to drop', span=span)
-                return _table({})
             case ast.UnsupportedStatement(what=what, span=span):
                 raise NotSupportedError(f"{what} is not supported", span=span)
         raise unsupported(statement)
@@ -221,11 +234,11 @@ class Engine:
     def _show(self, name: str) -> Answer:
         values = self.settings.values()
         if name.lower() == "all":
-            return _table({"name": list(values), "value": list(values.values())})
+            return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
             self.settings.changed(name, None, rule_names())
-            return _table({name: ["on"]})
-        return _table({name: [values[name.lower()]]})
+            return table({name: ["on"]})
+        return table({name: [values[name.lower()]]})
 
     def _describe(
         self, target: ast.TableExpression | ast.Query, parameters: Parameters | None
@@ -235,7 +248,7 @@ class Engine:
             target = ast.Select(target.span, (star,), target)
         bound = bind(target, self._frames, parameters, datetime.now())
         types = [str(column.type) for column in bound.plan.output]
-        return _table({"column_name": list(bound.names), "column_type": types})
+        return table({"column_name": list(bound.names), "column_type": types})
 
 
 def explain(plan: Plan) -> str:
@@ -258,12 +271,3 @@ def explain(plan: Plan) -> str:
 def rule_names() -> tuple[str, ...]:
     """The names of the optimiser's rules that SET optimizer.<rule> can leave out."""
     return tuple(rule.name for rule in RULES if rule.optional)
-
-
-def _table(columns: dict[str, list[str]]) -> Answer:
-    """Text columns as an answer."""
-    described = tuple(Column(i, name, VARCHAR) for i, name in enumerate(columns))
-    data = {column.label: columns[column.name] for column in described}
-    schema = {column.label: pl.String() for column in described}
-    rows = pl.DataFrame(data, schema=schema)
-    return Answer((frame for frame in [rows]), described, tuple(columns))

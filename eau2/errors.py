@@ -170,6 +170,10 @@ class NameExistsError(IntegrityError):
     """A frame of that name exists already."""
 
 
+class ConstraintError(IntegrityError):
+    """A row breaks a rule of its table (NOT NULL); nothing was inserted."""
+
+
 class InternalError(DatabaseError):
     """PEP 249: eau2 itself is wrong. Please report it."""
 
@@ -221,6 +225,10 @@ class UnknownNameError(ProgrammingError):
 
 class TypeMismatchError(ProgrammingError):
     """An operation is not defined for the types it was given."""
+
+
+class NameTakenError(ProgrammingError):
+    """A statement makes a table or view of a name that exists already."""
 
 
 class NotSupportedError(StatementError):

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame, FrameSchema, View
 from eau2.config import LIMITS
-from eau2.errors import InputFileError, UsageError
+from eau2.errors import InputFileError, OperationalError, UsageError
 from eau2.kv.store import Store
 
 
@@ -92,8 +92,15 @@ class LocalFrames:
     file_gate: is given each path of a statement, and gives the one to read; it may refuse.
     """
 
-    def __init__(self, stored: Stored, file_gate: Callable[[str], str] = _any_file) -> None:
+    def __init__(
+        self,
+        stored: Stored,
+        file_gate: Callable[[str], str] = _any_file,
+        bytes_max: int | None = None,
+    ) -> None:
+        """bytes_max: of what statements put into this connection's memory, None for no bound."""
         self.stored = stored
+        self._bytes_max = bytes_max
         self._file_gate = file_gate
         self.registered = Store.open(None)
         self._read: dict[tuple[str, ...], Frame] = {}
@@ -108,10 +115,14 @@ class LocalFrames:
         """The view under `name`: temporary or stored."""
         return self.home(name).view(name)
 
-    def home(self, name: str, temporary: bool = False) -> Stored:
+    def home(self, name: str) -> Stored:
         """Where `name` is looked up: what belongs to the connection hides what is stored."""
         known = self.registered.get(name) or self.registered.view(name)
-        return self.registered if temporary or known is not None else self.stored
+        return self.stored if known is None else self.registered
+
+    def place(self, temporary: bool) -> Stored:
+        """Where what is temporary is kept, and what is not."""
+        return self.registered if temporary else self.stored
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -148,6 +159,22 @@ class LocalFrames:
                 oldest = next(iter(self._read))
                 self._transient.drop(self._read.pop(oldest).name)
         return frame
+
+    def bounded(self, place: Stored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, but an OperationalError where they need more memory than there is."""
+        if place is not self.registered or self._bytes_max is None:
+            yield from batches
+            return
+        known = map(self.registered.get, self.registered.names())
+        left = self._bytes_max - sum(c.bytes for frame in known if frame for c in frame.chunks)
+        for batch in batches:
+            left -= batch.nbytes
+            if left < 0:
+                raise OperationalError(
+                    "the node keeps no more in its memory for this connection",
+                    hint="Leave TEMP out, so that the table is stored, or drop what is not needed.",
+                )
+            yield batch
 
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """See node.ChunkSource.read."""

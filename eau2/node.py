@@ -44,6 +44,10 @@ class Node:
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
 
+    def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
+        """See ChunkSource.pinned."""
+        return self._chunks.pinned(df_ids)
+
     def run(
         self,
         fragment: bytes,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from eau2.engine import Answer, Engine, rule_names
+from eau2.answer import Answer
+from eau2.engine import Engine, rule_names
 from eau2.errors import ProgrammingError, UsageError
 from eau2.kernels.host import Cancel
 from eau2.net.arrow import PART_BYTES, encode_table, parts

@@ -162,7 +162,7 @@ class FrontDoor:
     def _session(self, number: int) -> Session:
         session = self._sessions.get(number)
         if session is None:
-            frames = LocalFrames(self._store, self._file_gate)
+            frames = LocalFrames(self._store, self._file_gate, self._limits.session_bytes)
             cluster = Cluster(Node(self._name, frames, self._host), self._peers)
             engine = Engine(frames, cluster, Settings(threads=self._threads))
             session = self._sessions[number] = Session(engine, frames)

@@ -13,7 +13,9 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from eau2.catalog import Frame
 from eau2.connection import Connection
+from eau2.errors import UnknownNameError
 from eau2.render import rendered
 from eau2.sql.split import is_explain as is_explain
 from eau2.types import BIGINT, VARCHAR, SqlType, logical_arrow
@@ -61,15 +63,27 @@ def terminal_width() -> int | None:
 
 
 def frames(connection: Connection) -> Overview:
-    """One row for each frame: its name, rows, columns, chunks and bytes."""
-    found = [connection.describe(name) for name in connection.tables()]
+    """One row for each frame: its name, rows, columns, chunks and bytes; of a view its name."""
+    names = connection.tables()
+    found = [_frame(connection, name) for name in names]
     return _overview(
-        ("name", VARCHAR, [frame.name for frame in found]),
-        ("rows", BIGINT, [frame.rows for frame in found]),
-        ("columns", BIGINT, [len(frame.schema.columns) for frame in found]),
-        ("chunks", BIGINT, [len(frame.chunks) for frame in found]),
-        ("bytes", BIGINT, [sum(chunk.bytes for chunk in frame.chunks) for frame in found]),
+        ("name", VARCHAR, names),
+        ("rows", BIGINT, [frame and frame.rows for frame in found]),
+        ("columns", BIGINT, [frame and len(frame.schema.columns) for frame in found]),
+        ("chunks", BIGINT, [frame and len(frame.chunks) for frame in found]),
+        (
+            "bytes",
+            BIGINT,
+            [frame and sum(chunk.bytes for chunk in frame.chunks) for frame in found],
+        ),
     )
+
+
+def _frame(connection: Connection, name: str) -> Frame | None:
+    try:
+        return connection.describe(name)
+    except UnknownNameError:
+        return None
 
 
 def columns(connection: Connection, name: str) -> Overview:

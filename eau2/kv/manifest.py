@@ -71,6 +71,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
             [column.name, column.type.kind.value, column.type.precision, column.type.scale]
             for column in frame.schema.columns
         ],
+        "not_null": [i for i, column in enumerate(frame.schema.columns) if column.not_null],
         "hashings": hashings,
         "chunks": [
             [
@@ -108,14 +109,15 @@ def _view(plain: dict[str, Any]) -> View:
 
 def _frame(plain: dict[str, Any]) -> Frame:
     hashings = plain["hashings"]
+    required = frozenset(plain.get("not_null", ()))
     return Frame(
         name=plain["name"],
         df_id=plain["df_id"],
         version=plain["version"],
         schema=FrameSchema(
             tuple(
-                ColumnSchema(name, SqlType(Kind(kind), precision, scale))
-                for name, kind, precision, scale in plain["schema"]
+                ColumnSchema(name, SqlType(Kind(kind), precision, scale), number in required)
+                for number, (name, kind, precision, scale) in enumerate(plain["schema"])
             )
         ),
         chunks=tuple(

@@ -44,7 +44,7 @@ def batch_statistics(
 
 
 def _column_of_chunks(array: pa.Array, type_: SqlType, chunk_rows: int) -> list[ColumnStatistics]:
-    if chunk_rows <= _FEW_ROWS and len(array) > 0:
+    if min(chunk_rows, len(array)) <= _FEW_ROWS and len(array) > 0:
         return _few_rows_statistics(array, type_, chunk_rows)
     starts = range(0, max(len(array), 1), chunk_rows)
     return [column_statistics(array.slice(start, chunk_rows), type_) for start in starts]

@@ -75,8 +75,12 @@ class Rows(Operator):
         return self.columns
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        return self.frame().lazy()
+
+    def frame(self) -> pl.DataFrame:
+        """The rows in kernel form."""
         pairs = zip(self.columns, self.values, strict=True)
-        return pl.LazyFrame([_series(column, values) for column, values in pairs])
+        return pl.DataFrame([_series(column, values) for column, values in pairs])
 
 
 def _series(column: Column, values: tuple[Value, ...]) -> pl.Series:

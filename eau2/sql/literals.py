@@ -107,10 +107,12 @@ def _written(name: str | int) -> str:
 
 
 def from_python(value: object, node: ast.Parameter) -> Literal:
-    """The literal of a Python value: None, bool, int, float, str, Decimal, date or datetime."""
+    """The literal of a value: None, bool, int, float, str, Decimal, date, datetime, Literal."""
     match value:
         case None:
             return Literal(types.NULL, None)
+        case Literal():
+            return value
         case bool():
             return Literal(types.BOOLEAN, value)
         case int():

@@ -1,11 +1,12 @@
 """Where an error points: a function that knows no text is called for a place in it.
 
-Owns: `at`, and conditions made BOOLEAN at their place. Comes in: a span and a function. Goes out:
-what the function gives. Does not know: what is bound.
+Owns: `at`, where a name is written, and conditions made BOOLEAN at their place. Comes in: a span
+and a function. Goes out: what the function gives. Does not know: what is bound.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -26,6 +27,13 @@ def at(span: Span, function: Callable[..., _Result], *args: object, **named: obj
         if error.span is None:
             error.span = span
         raise
+
+
+def of_name(text: str, span: Span, name: str) -> Span:
+    """Where `name` first stands as a word in the part of a text; that part if it does not."""
+    word = re.compile(rf'(?<![\w"])("?){re.escape(name)}\1(?![\w"])', re.IGNORECASE)
+    found = word.search(text, span.start, span.end)
+    return span if found is None else Span(*found.span())
 
 
 def as_condition(expr: Expr, span: Span) -> Expr:

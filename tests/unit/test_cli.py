@@ -180,8 +180,8 @@ STATEMENTS = {
     "wrong types": ("SELECT s + a FROM t", ["^"]),
     "overflow": ("SELECT a + 9223372036854775807 FROM t", []),
     "division of text": ("SELECT CAST(s AS INTEGER) FROM t", ["x"]),
-    "not supported": ("SELECT a FROM t UNION SELECT a FROM t", ["not supported", "^"]),
-    "not supported statement": ("INSERT INTO t VALUES (1, 'x')", ["INSERT", "not supported"]),
+    "not supported": ("SELECT a FROM t AT (VERSION => 1)", ["not supported", "^"]),
+    "not supported statement": ("UPDATE t SET a = 1", ["UPDATE", "not supported"]),
     "unknown setting": ("SET chunk_row = 5", ["chunk_row"]),
     "missing file": ("SELECT * FROM 'nowhere.parquet'", ["nowhere.parquet"]),
 }
