@@ -19,7 +19,7 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
-from eau2.operators import exact_sum, whole_aggregates
+from eau2.operators import exact_sum, moment_states, whole_aggregates
 from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
@@ -90,6 +90,7 @@ _WITHOUT_DISTINCT = frozenset(
 def names() -> tuple[str, ...]:
     """The names of all aggregate functions, sorted."""
     others = whole_aggregates.WHOLE | whole_aggregates.BITWISE | whole_aggregates.SYNONYMS.keys()
+    others |= moment_states.SUMS.keys() | moment_states.SYNONYMS.keys()
     return tuple(sorted({*_RESULT_TYPES, *_SYNONYMS, "count_star", *others}))
 
 
@@ -121,7 +122,8 @@ def bind(
     when DuckDB has it and eau2 has not. The caller adds the span.
     """
     function = name.lower()
-    function = _SYNONYMS.get(function, whole_aggregates.SYNONYMS.get(function, function))
+    for synonyms in (_SYNONYMS, whole_aggregates.SYNONYMS, moment_states.SYNONYMS):
+        function = synonyms.get(function, function)
     if function in ("count", "count_star") and not args:
         if distinct:
             raise TypeMismatchError("DISTINCT is not applicable to count(*)")
@@ -130,6 +132,8 @@ def bind(
         return AggregateCall("count_star", (), types.BIGINT)
     if function == "approx_count_distinct":
         function, distinct = "count", True
+    if function in moment_states.SUMS:
+        return moment_states.bind_moment(name, function, args, distinct, where)
     if function in whole_aggregates.WHOLE or function in whole_aggregates.BITWISE:
         call = whole_aggregates.bind_whole(name, function, args, order)
         call = replace(call, distinct=distinct and function not in _WITHOUT_DISTINCT)
@@ -182,12 +186,14 @@ class StatePlan:
     arguments: (label, expression) to compute per row first. prepared: columns over those. bins:
     (bin label, sum label) of the binned float sums: the first is a further grouping key of the
     partial frame, the second a state that is combined into one Float64 per group after merging.
+    pairs: those sums whose remainder is wanted too, in a column with "_low" behind its name.
     results: over merged states, named by the aggregates' labels.
     """
 
     arguments: tuple[tuple[str, Expr], ...]
     prepared: tuple[pl.Expr, ...]
     bins: tuple[tuple[str, str], ...]
+    pairs: tuple[str, ...]
     states: tuple[State, ...]
     checks: tuple[Check, ...]
     results: tuple[pl.Expr, ...]
@@ -205,6 +211,7 @@ def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePl
         tuple(book.arguments.values()),
         tuple(book.prepared),
         tuple(book.bins),
+        tuple(book.pairs),
         tuple(book.states.values()),
         tuple(book.checks),
         results,
@@ -218,6 +225,7 @@ class _Book:
     arguments: dict[object, tuple[str, Expr]] = field(default_factory=dict)
     prepared: list[pl.Expr] = field(default_factory=list)
     bins: list[tuple[str, str]] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
     states: dict[object, State] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
 
@@ -233,6 +241,15 @@ class _Book:
         )
         label = f"arg_{len(self.arguments)}"
         return self.arguments.setdefault((expr, zeros), (label, expr))[0]
+
+    def exact_pair(self, key: object, label: str, value: pl.Expr) -> pl.Expr:
+        """The exact sum of a Float64, and in a column with "_low" behind its label what is left."""
+        if key not in self.states:
+            self.bins.append((f"{label}_bin", label))
+            self.prepared.append(exact_sum.bin_of(value).alias(f"{label}_bin"))
+            self.pairs.append(label)
+        partial = exact_sum.scaled_in_bin(value).sum()
+        return self.state(key, label, pl.Int128(), partial, "sum")
 
     def state(
         self, key: object, label: str, dtype: pl.DataType, partial: pl.Expr, merge: str
@@ -253,6 +270,8 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     arg = call.arg
     if call.function in whole_aggregates.WHOLE:
         return _whole(call, label, book)
+    if call.function in moment_states.SUMS:
+        return moment_states.moment(call, label, book)
     if call.function in whole_aggregates.BITWISE:
         name = book.argument(arg)
         partial = whole_aggregates.bitwise(call, pl.col(name))

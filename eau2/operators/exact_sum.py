@@ -131,6 +131,28 @@ def combine(sums: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
     return total * sign.to_series().cast(pl.Float64)
 
 
+def remainder(sums: pl.DataFrame, bins: Sequence[int], nearest: pl.Series) -> pl.Series:
+    """What the rounding to `nearest` (by `combine`, of the same sums) has left out, rounded once.
+
+    0.0 where the sum was infinite.
+    """
+    held = pl.when(nearest.is_finite()).then(nearest).otherwise(0.0).alias("v")
+    taken = pl.select(held).select(
+        bin_of(pl.col("v")).alias("bin"), scaled_in_bin(pl.col("v")).alias("scaled")
+    )
+    positions = sorted({*bins, *bins_in(taken.get_column("bin"))})
+    named = dict(zip(bins, sums.columns, strict=True))
+    table = sums.hstack(taken)
+    left = [
+        (pl.col(named[p]) if p in named else _ZERO)
+        - pl.when(in_bin(pl.col("bin"), p)).then(pl.col("scaled")).otherwise(_ZERO)
+        for p in positions
+    ]
+    parts = table.select(part.alias(_name(p)) for p, part in zip(positions, left, strict=True))
+    rest = combine(parts, positions)
+    return pl.select(pl.when(nearest.is_finite()).then(rest).otherwise(0.0)).to_series()
+
+
 def _name(position: int) -> str:
     return f"digit_{position}"
 

@@ -145,6 +145,7 @@ def _merge_binned(
     schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
     schema |= {s.label: s.dtype for s in plan.states if s.label not in binned}
     schema |= {sum_: pl.Float64() for sum_ in binned}
+    schema |= {f"{sum_}_low": pl.Float64() for sum_ in plan.pairs}
 
     def merge(rows: pl.DataFrame) -> pl.DataFrame:
         bins = {sum_: exact_sum.bins_in(rows.get_column(bin_)) for sum_, bin_ in binned.items()}
@@ -169,10 +170,13 @@ def _merge_binned(
             groups = _group(groups, labels, states + digits)
         large = rows.height > LIMITS.in_memory_engine_rows
         done = groups.collect(engine="streaming" if large else "in-memory")
-        combined = {
-            sum_: exact_sum.combine(done.select(f"{sum_}_{n}" for n in numbers), numbers)
-            for sum_, numbers in bins.items()
+        digits_of = {
+            sum_: done.select(f"{sum_}_{n}" for n in numbers) for sum_, numbers in bins.items()
         }
+        combined = {s: exact_sum.combine(digits_of[s], numbers) for s, numbers in bins.items()}
+        for sum_ in plan.pairs:
+            low = exact_sum.remainder(digits_of[sum_], bins[sum_], combined[sum_])
+            combined[f"{sum_}_low"] = low
         return done.with_columns(**combined).select(list(schema))
 
     return frame.map_batches(
