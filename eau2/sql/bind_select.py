@@ -44,21 +44,23 @@ def bind_select(
         raise NotSupportedError("USING SAMPLE is not supported", span=node.sample.span)
     source = bind_from(node.source, context, bind_query, outer)
     select = _started(node, context, bind_query, outer, source)
-    plan = _filtered(select, Subqueries(bind_query))
+    filtering = Subqueries(bind_query)
+    plan = _filtered(select, filtering)
     keys, items = _keys_and_items(select)
     having = _having(select, keys)
     clauses = Clauses(
         items, _qualify(select), order_keys(select, node.order_by), distinct_keys(select)
     )
     plan = select.below.over(plan)
-    ordered = source.ordered
+    # A subquery becomes a join, whose rows come in no order.
+    ordered = source.ordered and not (filtering.joins or select.below.joins)
     if node.group_by or having or select.aggregates.calls:
         plan, clauses = grouped(select, plan, keys, having, clauses)
         ordered = not keys.keys and keys.column is None
     plan = windowed(select, plan, clauses, ordered)
     plan = _qualified(select, plan, clauses)
     plan = select.subqueries.over(plan)
-    return finished(select, plan, clauses, ordered)
+    return finished(select, plan, clauses, ordered and not select.subqueries.joins)
 
 
 def _started(

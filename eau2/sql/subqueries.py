@@ -41,6 +41,8 @@ def bind_exists(node: ast.Exists, env: Environment) -> Expr:
 
 def bind_scalar(node: ast.Subquery, env: Environment) -> Expr:
     """The one value of the one row; NULL when there is no row."""
+    if node.as_list:
+        raise NotSupportedError("ARRAY(query) is not supported", span=node.span)
     collected = _collected(node, env)
     known = collected.find(node)
     if known is not None:

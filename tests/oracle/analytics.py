@@ -165,7 +165,8 @@ class Analytics(Queries):
         query = super().grouped(scope, where)
         self.subqueries = subqueries
         if subqueries is not None and query.group and self.random.random() < 0.1:
-            keys = [key for key in query.group if "." in key.sql and "(" not in key.sql]
+            columns = {leaf.sql for leaf in scope.leaves}
+            keys = [key for key in query.group if key.sql in columns]
             query = replace(query, having=subqueries.predicate(keys) if keys else query.having)
         bare = all(any(key is item.expr for item in query.items) for key in query.group)
         plain = all(key.sql in {leaf.sql for leaf in scope.leaves} for key in query.group)

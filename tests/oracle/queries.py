@@ -6,6 +6,7 @@ Does not know: what an engine answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -257,7 +258,10 @@ class Queries:
                 items.append(Item(draw.risky(), f"r{number}"))
             elif self.random.random() < 0.4:
                 leaf = self.random.choice(scope.leaves)
-                bare = self.random.random() < 0.3 and leaf.name not in [i.name for i in items]
+                # A name like r1 would be that of a later item too.
+                free = not re.fullmatch(r"[rv]\d", leaf.name)
+                free &= leaf.name not in [i.name for i in items]
+                bare = self.random.random() < 0.3 and free
                 items.append(Item(leaf, "" if bare else f"r{number}"))
             else:
                 depth = self.random.choice((1, 2, 2, 3))

@@ -90,7 +90,7 @@ ERRORS: list[tuple[str, type[StatementError], str, str, str]] = [
     ("select 1 from t, u, t", ProgrammingError, "t", "occurs twice", ""),
     ("select 1 from t join u using (b)", UnknownNameError, "", "right side", ""),
     ("select q from t where q = 1 group by q", UnknownNameError, "q", 'no column "q"', ""),
-    ("select (select 1)", NotSupportedError, "(select 1)", "", ""),
+    ("select array(select 1)", NotSupportedError, "array(select 1)", "", ""),
     ("select $4", ProgrammingError, "$4", "no value was given for the parameter $4", ""),
     ("select a from t order by $1", NotSupportedError, "$1", "a parameter cannot", ""),
     ("select 170141183460469231731687303715884105728", NotSupportedError, "", "128 bits", ""),

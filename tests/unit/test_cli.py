@@ -310,7 +310,7 @@ HEAVY = ("polars", "pyarrow", "lark", "prompt_toolkit", "asyncio", "numpy", "htt
         ("import eau2.cli; eau2.cli.main(['query', '--format', 'x'])", HEAVY),
         (
             "import eau2.cli; eau2.cli.main(['query', '--format', 'csv', 'SELECT 1'])",
-            ("lark", "prompt_toolkit", "asyncio", "numpy", "http", "xml"),
+            ("lark", "prompt_toolkit", "asyncio", "http", "xml"),
         ),
     ],
 )

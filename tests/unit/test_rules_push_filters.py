@@ -96,7 +96,7 @@ def test_a_filter_on_group_keys_goes_below_the_groups() -> None:
         "SELECT * FROM (SELECT m_small AS k, count(*) AS n FROM middle GROUP BY 1) x"
         " WHERE k = 3 AND n > 5"
     )
-    assert "Filter m_small#2 = 3\n" in plan
+    assert "Filter m_small = 3\n" in plan
     above, below = plan.split("Aggregate")
     assert "> 5" in above
     assert "> 5" not in below
