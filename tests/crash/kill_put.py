@@ -2,11 +2,11 @@
 
     python -m tests.crash.kill_put --times 100
 
-A child process puts, replaces and drops frames for ever; it is killed with SIGKILL after a random
-time. Then the store must open, each name must hold exactly one of the contents that were put
-under it or nothing, a name whose last finished operation is known must hold that content or the
-one of the operation that was cut short, and after the opening no file may be left that no
-manifest lists.
+A child process puts, replaces, appends to and drops frames for ever; it is killed with SIGKILL
+after a random time. Then the store must open, each name must hold exactly one of the contents that
+it has had or nothing, a name whose last finished operation is known must hold that content or the
+one of the operation that was cut short, and after the opening no file may be left that no manifest
+lists.
 """
 
 from __future__ import annotations
@@ -29,16 +29,25 @@ from eau2.kv.store import Store
 
 ROWS = 30_000
 CHUNK_ROWS = 4_000
+APPENDED = 7
+APPENDS = 1000
+"""A content is a number: that of its put times this, and how often rows were appended since."""
 NAMES = ("a", "b")
 
 
-def content(seed: int) -> pa.Table:
-    """The rows of a frame, which tell from which put they are."""
+def content(number: int) -> pa.Table:
+    """The rows of a frame, which tell from which put they are, and how many were appended."""
+    seed, appends = divmod(number, APPENDS)
+    return rows(seed, 0, ROWS + APPENDED * appends)
+
+
+def rows(seed: int, start: int, stop: int) -> pa.Table:
+    """Some of the rows of a put and of the appends after it."""
     return pa.table(
         {
-            "seed": pa.array([seed] * ROWS, pa.int64()),
-            "number": pa.array(range(ROWS), pa.int64()),
-            "text": pa.array([f"{seed}: row number {i}" for i in range(ROWS)]),
+            "seed": pa.array([seed] * (stop - start), pa.int64()),
+            "number": pa.array(range(start, stop), pa.int64()),
+            "text": pa.array([f"{seed}: row number {i}" for i in range(start, stop)]),
         }
     )
 
@@ -50,28 +59,41 @@ def child(root: str, seed: int) -> None:
     print("open", flush=True)
     while True:
         name = choices.choice(NAMES)
-        if store.get(name) is not None and choices.random() < 0.3:
-            print(f"begin {name} -1", flush=True)
+        frame = store.get(name)
+        what = choices.random()
+        if frame is None or what < 0.12:
+            seed += 1
+            number = seed * APPENDS
+            print(f"begin {name} {number}", flush=True)
+            table = content(number)
+            store.put(name, table.schema, table.to_batches(), chunk_rows=CHUNK_ROWS, replace=True)
+        elif what < 0.25:
+            number = -1
+            print(f"begin {name} {number}", flush=True)
             store.drop(name)
-            print(f"done {name} -1", flush=True)
-            continue
-        seed += 1
-        table = content(seed)
-        print(f"begin {name} {seed}", flush=True)
-        store.put(name, table.schema, table.to_batches(), chunk_rows=CHUNK_ROWS, replace=True)
-        print(f"done {name} {seed}", flush=True)
+        else:
+            seed_now = store.read(frame.chunks[0], ("seed",))["seed"][0].as_py()
+            number = seed_now * APPENDS + (frame.rows - ROWS) // APPENDED + 1
+            print(f"begin {name} {number}", flush=True)
+            table = rows(number // APPENDS, frame.rows, frame.rows + APPENDED)
+            store.append(name, frame.schema, table.to_batches(), chunk_rows=CHUNK_ROWS)
+        print(f"done {name} {number}", flush=True)
 
 
-def seed_of(store: Store, name: str) -> int:
-    """Which put the frame `name` is from, -1 if there is none; AssertionError if it is mixed."""
+def held(store: Store, name: str) -> int:
+    """The content of the frame `name`, -1 if there is none; AssertionError if it is mixed."""
     frame = store.get(name)
     if frame is None:
         return -1
     names = tuple(column.name for column in frame.schema.columns)
     table = pa.concat_tables([store.read(ref, names) for ref in frame.chunks])
-    seed: int = table.column("seed")[0].as_py()
-    assert table.cast(content(seed).schema).equals(content(seed)), f"{name} is not put {seed}"
-    return seed
+    appends, rest = divmod(table.num_rows - ROWS, APPENDED)
+    assert appends >= 0, f"{name} has {table.num_rows} rows"
+    assert rest == 0, f"{name} has {table.num_rows} rows"
+    number: int = table.column("seed")[0].as_py() * APPENDS + appends
+    wanted = content(number)
+    assert table.cast(wanted.schema).equals(wanted), f"{name} is not the content {number}"
+    return number
 
 
 def listed_files(frames: list[Frame]) -> set[str]:
@@ -83,9 +105,9 @@ def listed_files(frames: list[Frame]) -> set[str]:
 def check(root: Path, allowed: dict[str, set[int]]) -> dict[str, int]:
     """Open the store after a crash; what each name holds. AssertionError if anything is wrong."""
     store = Store.open(root)
-    found = {name: seed_of(store, name) for name in NAMES}
-    for name, seed in found.items():
-        assert seed in allowed[name], f"{name} holds put {seed}, expected one of {allowed[name]}"
+    found = {name: held(store, name) for name in NAMES}
+    for name, number in found.items():
+        assert number in allowed[name], f"{name} holds {number}, expected one of {allowed[name]}"
     frames = [frame for frame in map(store.get, store.names()) if frame is not None]
     chunks = root / "chunks"
     present = {str(path.relative_to(chunks)) for path in chunks.rglob("*") if path.is_file()}
@@ -109,12 +131,13 @@ def kill_once(
         time.sleep(after_s)
         os.kill(process.pid, signal.SIGKILL)
         output = process.stdout.read()
-    allowed = {name: {held} for name, held in before.items()}
+    allowed = {name: {number} for name, number in before.items()}
     cut_short = "nothing"
     lines = [line.split() for line in output.splitlines() if line != "open"]
     for word, name, text in lines:
         if word == "begin":
-            cut_short = "drop" if text == "-1" else "put"
+            appended = int(text) % APPENDS > 0
+            cut_short = "drop" if text == "-1" else "append" if appended else "put"
             allowed[name].add(int(text))
         else:
             cut_short = "nothing"
@@ -127,12 +150,12 @@ def run(times: int, seed: int) -> Counter[str]:
     choices = random.Random(seed)
     died = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
-        held = dict.fromkeys(NAMES, -1)
+        contents = dict.fromkeys(NAMES, -1)
         for number in range(times):
             first_seed = (number + 1) * 100_000
             opened = number % 4 != 0
             after_s = choices.random() * (0.4 if opened else 0.8)
-            cut_short, held = kill_once(Path(folder), held, first_seed, opened, after_s)
+            cut_short, contents = kill_once(Path(folder), contents, first_seed, opened, after_s)
             died[cut_short] += 1
     return died
 

@@ -62,6 +62,7 @@ class Ring:
     folder: Path
     stores: list[ClusterStore]
     servers: list[Server]
+    services: list[Service]
     nets: list[TcpNet]
     registry: SqliteRegistry
 
@@ -81,7 +82,7 @@ def _coordinator(store: ClusterStore) -> Coordinator:
 async def _start(folder: Path) -> Ring:
     addresses: dict[str, Address] = {}
     loop = asyncio.get_running_loop()
-    ring = Ring(loop, folder, [], [], [], SqliteRegistry(folder / "names", 1.0))
+    ring = Ring(loop, folder, [], [], [], [], SqliteRegistry(folder / "names", 1.0))
     for name in NAMES:
         root = folder / name
         root.mkdir()
@@ -97,6 +98,7 @@ async def _start(folder: Path) -> Ring:
         coordinator = Coordinator(name, world, registers, MEMBERSHIP, LIMITS)
         ring.stores.append(ClusterStore(coordinator, chunks, loop))
         ring.servers.append(server)
+        ring.services.append(service)
         ring.nets.append(net)
     for net in ring.nets:
         net.update(addresses)
