@@ -45,6 +45,8 @@ class Limits:
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256
+    plan_attempts: int = 3
+    """How often a query begins anew because chunks that it was to read were replaced."""
     kept_text_chars: int = 4096
     """Statements with longer texts are parsed whenever they come."""
     recursion_rounds: int = 10_000

@@ -9,8 +9,9 @@ Connection may hand cursors out and imports stay downward.
 from __future__ import annotations
 
 import datetime
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -20,6 +21,10 @@ from eau2.types import INTEGER_RANGES, Kind, SqlType
 Parameters = Sequence[object] | Mapping[str, object] | None
 Column = tuple[str, SqlType, None, None, int | None, int | None, None]
 """PEP 249's seven: name, type_code, display_size, internal_size, precision, scale, null_ok."""
+
+
+_WRITES: Final = re.compile(r"\s*(insert|create)\b", re.IGNORECASE)
+"""Statements whose only row, if there is one, is the number of rows that they wrote."""
 
 
 class Rows(Protocol):
@@ -100,6 +105,7 @@ class Cursor:
         self._rows: list[tuple[Any, ...]] = []
         self._position = 0
         self._closed = False
+        self._written: int | None = None
 
     @property
     def connection(self) -> Executes:
@@ -121,7 +127,9 @@ class Cursor:
 
     @property
     def rowcount(self) -> int:
-        """The number of rows of the last statement; -1 when there are none to count."""
+        """The number of rows that the last statement wrote, or gave; -1 when there are none."""
+        if self._written is not None:
+            return self._written
         return -1 if self._result is None or not self._result.names else len(self._rows)
 
     @property
@@ -135,19 +143,30 @@ class Cursor:
         Raises the errors of Connection.execute.
         """
         self._check_open()
-        self._result, self._rows, self._position = None, [], 0
+        self._result, self._rows, self._position, self._written = None, [], 0, None
         result = self._connection.execute(operation, parameters)
         self._rows = result.fetchall() if result.names else []
         self._result = result
+        if _WRITES.match(operation) and tuple(result.names) == ("Count",):
+            self._written = self._rows[0][0]
         return self
 
-    def executemany(self, operation: str, seq_of_parameters: Sequence[Parameters]) -> None:
-        """Not supported: PEP 249 has it for statements that write, and frames are put whole."""
+    def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> None:
+        """Run an INSERT once for each of the parameters; `rowcount` is then the sum.
+
+        Each run is final when the next one begins. Many rows come faster by Connection.put, or as
+        one INSERT. Raises NotSupportedError for statements that do not insert.
+        """
         self._check_open()
-        raise NotSupportedError(
-            "executemany is not supported: no statement of eau2 writes rows",
-            hint="Put a whole frame with Connection.put(name, table) instead.",
-        )
+        if not _WRITES.match(operation):
+            raise NotSupportedError(
+                "executemany is for INSERT", hint="Run a query with execute, once for each."
+            )
+        written = 0
+        for parameters in seq_of_parameters:
+            self.execute(operation, parameters)
+            written += self.rowcount
+        self._result, self._rows, self._position, self._written = None, [], 0, written
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or None after the last one."""

@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+import polars as pl
 
 from eau2.analyze import analyzed
 from eau2.answer import Answer, nothing, table
-from eau2.catalog import NOT_STORED
+from eau2.catalog import NOT_STORED, View
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
+    MissingError,
     NotSupportedError,
     ProgrammingError,
     StatementError,
@@ -98,13 +101,15 @@ class Engine:
         cancel: ends it from elsewhere. query: the id under which logs speak of it.
         """
         key = self._key(text, parameters)
+        asked = _Asked(text, parameters, cancel, query, key)
         prepared = None if key is None else self._prepared.get(key)
         if prepared is not None:
-            return self._answer(prepared, cancel, query)
+            return self._answer(prepared, asked)
         answer: Answer | None = None
         try:
             statements = self._parse(text)
-            asked = _Asked(text, parameters, cancel, query, key if len(statements) == 1 else None)
+            if len(statements) > 1:
+                asked = replace(asked, key=None)
             for statement in statements:
                 if answer is not None:
                     _ = answer.rows
@@ -131,16 +136,48 @@ class Engine:
         bound = bind(query, self._frames, parameters, datetime.now())
         return cut(self._optimized(bound), bound.names)
 
+    def _planned(self, query: ast.Query, asked: _Asked) -> Prepared:
+        """A plan of a query, ready to run. It is kept for when the statement comes again."""
+        watched = _Watched(self._frames)
+        bound = bind(query, watched, asked.parameters, datetime.now())
+        prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+        if not watched.tells_time:
+            self._keep(asked.key, prepared)
+        return prepared
+
     def _optimized(
         self, bound: Bound, observe: Callable[[str, Logical], None] | None = None
     ) -> Logical:
         switches = {f"optimizer.{rule}": on for rule, on in self.settings.optimizer.items()}
         return optimize(bound.plan, switches, observe)
 
-    def _answer(self, prepared: Prepared, cancel: Cancel | None, query: str) -> Answer:
+    def _answer(self, prepared: Prepared, asked: _Asked) -> Answer:
         plan = prepared.plan
-        batches = self._cluster.stream(prepared, cancel, query)
-        return Answer(batches, plan.columns, plan.names)
+        return Answer(self._rows(prepared, asked), plan.columns, plan.names)
+
+    def _rows(self, prepared: Prepared, asked: _Asked) -> Generator[pl.DataFrame, None, None]:
+        """The rows of a plan; when chunks were replaced before they were read, of a newer one."""
+        given = False
+        for attempt in range(LIMITS.plan_attempts):
+            try:
+                for rows in self._cluster.stream(prepared, asked.cancel, asked.query):
+                    given = True
+                    yield rows
+                return
+            except MissingError:
+                again = None if given else self._again(asked)
+                last = attempt == LIMITS.plan_attempts - 1
+                if last or again is None or not _stands_for(again, prepared):
+                    raise
+                prepared = again
+
+    def _again(self, asked: _Asked) -> Prepared | None:
+        """A plan over what names mean now; None when the statement is more than a query."""
+        match self._parse(asked.text):
+            case (ast.Query() as query,):
+                key = self._key(asked.text, asked.parameters)
+                return self._planned(query, replace(asked, key=key))
+        return None
 
     def _analyzed(self, plan: Plan, cancel: Cancel | None, query: str) -> Answer:
         """Run a plan to its end, and what its stages did instead of its rows."""
@@ -178,9 +215,7 @@ class Engine:
     def _run(self, statement: ast.Statement, asked: _Asked) -> Answer:
         match statement:
             case ast.Query():
-                prepared = self._cluster.prepare(self.plan(statement, asked.parameters))
-                self._keep(asked.key, prepared)
-                return self._answer(prepared, asked.cancel, asked.query)
+                return self._answer(self._planned(statement, asked), asked)
             case ast.Insert():
                 return insert(statement, self._surroundings(asked))
             case ast.CreateTable():
@@ -200,7 +235,7 @@ class Engine:
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
             prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
-            return self._answer(prepared, asked.cancel, asked.query)
+            return self._answer(prepared, asked)
 
         rows = self.settings.chunk_rows
         return Surroundings(asked.text, self._frames, asked.parameters, rows, run)
@@ -249,6 +284,31 @@ class Engine:
         bound = bind(target, self._frames, parameters, datetime.now())
         types = [str(column.type) for column in bound.plan.output]
         return table({"column_name": list(bound.names), "column_type": types})
+
+
+class _Watched:
+    """A catalogue for one statement, that notes whether a view in it tells the time."""
+
+    def __init__(self, frames: Frames) -> None:
+        self.frame = frames.frame
+        self.file = frames.file
+        self.names = frames.names
+        self.epoch = frames.epoch
+        self.tells_time = False
+        self._frames = frames
+
+    def view(self, name: str) -> View | None:
+        """See Catalog.view."""
+        view = self._frames.view(name)
+        if view is not None and _TELLS_TIME.search(view.text):
+            self.tells_time = True
+        return view
+
+
+def _stands_for(new: Prepared, old: Prepared) -> bool:
+    """Whether a plan reads newer versions of what another one reads, and gives the same columns."""
+    columns = (new.plan.columns, new.plan.names) == (old.plan.columns, old.plan.names)
+    return columns and new.df_ids != old.df_ids
 
 
 def explain(plan: Plan) -> str:

@@ -120,10 +120,33 @@ def test_what_eau2_has_not_is_refused(connection: eau2.Connection) -> None:
     with pytest.raises(eau2.NotSupportedError):
         connection.rollback()
     cursor = connection.cursor()
-    with pytest.raises(eau2.NotSupportedError, match="put"):
+    with pytest.raises(eau2.NotSupportedError, match="INSERT"):
         cursor.executemany("SELECT ?", [[1], [2]])
     cursor.setinputsizes([1])
     cursor.setoutputsize(1)
+
+
+def test_rows_are_written(connection: eau2.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE w (a INTEGER, s VARCHAR)")
+    assert (cursor.rowcount, cursor.description) == (-1, None)
+    cursor.execute("INSERT INTO w VALUES (1, 'x'), (2, 'y')")
+    assert cursor.rowcount == 2
+    assert cursor.fetchall() == [(2,)]
+    cursor.executemany("INSERT INTO w VALUES (?, ?)", ((n, str(n)) for n in range(3, 6)))
+    assert cursor.rowcount == 3
+    assert cursor.description is None
+    cursor.execute('SELECT count(*) AS "Count" FROM w')
+    assert cursor.rowcount == 1
+    assert cursor.fetchall() == [(5,)]
+    cursor.execute("CREATE TABLE v AS SELECT * FROM w WHERE a > 2")
+    assert cursor.rowcount == 3
+    cursor.executemany("INSERT INTO w VALUES (?, ?)", [])
+    assert cursor.rowcount == 0
+    with pytest.raises(eau2.DataError):
+        cursor.executemany("INSERT INTO w VALUES (?, 'z')", [(7,), ("no number",), (8,)])
+    cursor.execute("SELECT max(a), count(*) FROM w")
+    assert cursor.fetchall() == [(7, 6)]
 
 
 def test_constructors() -> None:
