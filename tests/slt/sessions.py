@@ -54,7 +54,6 @@ class Spread:
 
     def __init__(self, urls: Sequence[str], chunk_rows: int | None = None) -> None:
         """urls: where the nodes listen; the last one is asked."""
-        self.names: set[str] = set()
         self.putting = eau2.connect(urls[0])
         self.connection = eau2.connect(urls[-1])
         if chunk_rows is not None:
@@ -62,17 +61,25 @@ class Spread:
 
     def register(self, name: str, table: pa.Table) -> None:
         self.putting.put(name, table, replace=True)
-        self.names.add(name)
 
     def run(self, sql: str) -> pa.Table:
         table: pa.Table = self.connection.sql(sql).to_arrow()
         return table
 
     def close(self) -> None:
-        for name in self.names:
-            self.putting.execute(f'DROP TABLE IF EXISTS "{name}"')
+        for name in self.putting.tables():
+            kind = "TABLE" if has_frame(self.putting, name) else "VIEW"
+            self.putting.execute(f'DROP {kind} "{name}"')
         self.putting.close()
         self.connection.close()
+
+
+def has_frame(connection: eau2.Connection, name: str) -> bool:
+    """Whether a name means a frame, and not a view."""
+    try:
+        return connection.describe(name) is not None
+    except eau2.UnknownNameError:
+        return False
 
 
 SESSIONS: dict[str, Callable[[], Session]] = {
