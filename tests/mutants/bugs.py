@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import polars as pl
 
@@ -27,18 +26,11 @@ from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner import physical, placement, prune
+from tests.mutants.analytic_bugs import ANALYTIC
+from tests.mutants.patches import replaced
 
 Mutant = Callable[[], Any]
 LowerCall = Callable[[Call, Scope], pl.Expr]
-
-
-@contextmanager
-def replaced(owner: object, name: str, new: object) -> Iterator[None]:
-    """`owner.name` is `new`; plans of aggregates made before or meanwhile are forgotten."""
-    aggregates.plan_states.cache_clear()
-    with patch.object(owner, name, new):
-        yield
-    aggregates.plan_states.cache_clear()
 
 
 @contextmanager
@@ -229,4 +221,4 @@ MUTANTS: dict[str, Mutant] = {
         unguarded_case,
         count_of_nulls,
     )
-}
+} | ANALYTIC

@@ -61,9 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--seed", default="mutants")
+    parser.add_argument("--new", action="store_true", help="only those that are not on record")
     options = parser.parse_args(arguments)
-    found = {}
+    found = read() if options.new else {}
     for name, mutant in MUTANTS.items():
+        if name in found:
+            continue
         finding = search(mutant, options.seed, options.queries)
         if finding is not None:
             found[name] = finding
