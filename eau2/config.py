@@ -42,6 +42,10 @@ class Limits:
     """Of a series of timestamps by months or years."""
     query_depth: int = 200
     """Queries inside queries: derived tables, subqueries in expressions, common tables."""
+    view_depth: int = 32
+    """Views that read one another."""
+    views_read: int = 1_000
+    """By one statement; a view that is read twice counts twice."""
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     plan_cache_entries: int = 256

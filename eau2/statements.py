@@ -100,14 +100,15 @@ def create_view(node: ast.CreateView, around: Surroundings) -> Answer:
     place = around.frames.place(node.temporary)
     if _stands(node, "view", place, around):
         return nothing()
-    bound = bind(node.query, around.frames, None, datetime.now())
+    view = View(node.name, node.column_names, node.text)
+    bound = bind(node.query, _With(view, around.frames), None, datetime.now())
     if len(node.column_names) > len(bound.names):
         raise ProgrammingError(
             f'the view "{node.name}" names {len(node.column_names)} columns, but its query has '
             f"{len(bound.names)}",
             span=around.span(node, node.name),
         )
-    place.put_view(View(node.name, node.column_names, node.text), replace=node.replace)
+    place.put_view(view, replace=node.replace)
     return nothing()
 
 
@@ -146,6 +147,28 @@ def drop(node: ast.Drop, around: Surroundings) -> Answer:
         )
     frames.drop(node.name)
     return nothing()
+
+
+class _With:
+    """A catalogue in which a view stands already, so that one that reads itself is found out."""
+
+    def __init__(self, view: View, frames: Frames) -> None:
+        self.file = frames.file
+        self.names = frames.names
+        self.epoch = frames.epoch
+        self._view = view
+        self._frames = frames
+
+    def frame(self, name: str) -> Frame | None:
+        """See Catalog.frame."""
+        return None if self._is_it(name) else self._frames.frame(name)
+
+    def view(self, name: str) -> View | None:
+        """See Catalog.view."""
+        return self._view if self._is_it(name) else self._frames.view(name)
+
+    def _is_it(self, name: str) -> bool:
+        return name.lower() == self._view.name.lower()
 
 
 def _rows_of(plan: Logical, around: Surroundings) -> Answer:

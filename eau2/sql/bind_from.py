@@ -22,6 +22,7 @@ from eau2.sql.scope import Scope, suggestion
 from eau2.sql.sources import Place, Source, derived, visible
 from eau2.sql.spans import at
 from eau2.sql.table_functions import bind_table_function
+from eau2.sql.views import bind_view
 
 
 def bind_from(
@@ -56,7 +57,7 @@ def _bound(node: ast.TableExpression, place: Place) -> Source:
 
 
 def _named(node: ast.TableName, place: Place) -> Source:
-    """A common table, else a frame."""
+    """A common table, else a frame, else a view."""
     shared = common_table(node.name, place.outer)
     name = node.alias or node.name
     if shared is not None:
@@ -64,6 +65,9 @@ def _named(node: ast.TableName, place: Place) -> Source:
         source = derived(bound, name, node.column_aliases, node.span, name)
         return replace(source, ordered=shared.ordered)
     frame = place.context.catalog.frame(node.name)
+    view = place.context.catalog.view(node.name) if frame is None else None
+    if view is not None:
+        return bind_view(node, view, place)
     if frame is None:
         raise UnknownNameError(
             f'there is no table "{node.name}"',

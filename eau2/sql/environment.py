@@ -27,7 +27,7 @@ class Context:
     """What holds for a whole statement.
 
     spent counts the nodes bound for the sake of aliases. depth: how many queries are being bound,
-    one inside the other.
+    one inside the other; views: the views among them, views_read: all that were.
     """
 
     catalog: Catalog
@@ -36,6 +36,8 @@ class Context:
     ids: Iterator[int]
     spent: int = 0
     depth: int = 0
+    views: list[str] = field(default_factory=list)
+    views_read: int = 0
 
     def column(self, name: str, type_: SqlType) -> Column:
         """A new column of the plan."""

@@ -78,7 +78,7 @@ def has_frame(connection: eau2.Connection, name: str) -> bool:
     """Whether a name means a frame, and not a view."""
     try:
         return connection.describe(name) is not None
-    except eau2.UnknownNameError:
+    except eau2.ProgrammingError:
         return False
 
 
