@@ -163,12 +163,16 @@ def _where(condition: Expr, arg: Expr) -> Expr:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One column of a partial frame: how rows make it, and how rows of partial frames merge."""
+    """One column of a partial frame: how rows make it, and how rows of partial frames merge.
+
+    whole: it is made of all rows of a group together, and does not merge.
+    """
 
     label: str
     dtype: pl.DataType
     partial: pl.Expr
     merge: pl.Expr
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,8 @@ class _Book:
         """The column of a state, made once for each `key`. `merge` is the merging aggregation."""
         if key not in self.states:
             merged: pl.Expr = getattr(pl.col(label), merge)()
-            self.states[key] = State(label, dtype, partial.alias(label), merged.alias(label))
+            whole = isinstance(key, tuple) and key[0] == "whole"
+            self.states[key] = State(label, dtype, partial.alias(label), merged.alias(label), whole)
         return pl.col(self.states[key].label)
 
 

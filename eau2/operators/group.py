@@ -57,8 +57,11 @@ class PartialAggregate(Operator):
         ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)
-        labels = [column.label for column, _ in self.keys] + [bin_ for bin_, _ in plan.bins]
-        return _group(rows, labels, [state.partial for state in plan.states])
+        keys = [column.label for column, _ in self.keys]
+        states = [state.partial for state in plan.states]
+        if plan.bins and any(state.whole for state in plan.states):
+            rows, states = _whole_beside_bins(rows, keys, plan)
+        return _group(rows, keys + [bin_ for bin_, _ in plan.bins], states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,21 @@ def state_schema(
     schema |= {bin_: pl.Int64() for bin_, _ in plan.bins}
     schema |= {state.label: state.dtype for state in plan.states}
     return schema or {HEIGHT: pl.Boolean()}
+
+
+def _whole_beside_bins(
+    rows: pl.LazyFrame, keys: Sequence[str], plan: StatePlan
+) -> tuple[pl.LazyFrame, list[pl.Expr]]:
+    """The rows with what needs a whole group already there, since bins cut groups to pieces."""
+    whole = [state for state in plan.states if state.whole]
+    made = [state.partial.over(keys) if keys else state.partial for state in whole]
+    rows = rows.with_columns(
+        value.alias(state.label) for state, value in zip(whole, made, strict=True)
+    )
+    states = [
+        pl.col(state.label).first() if state.whole else state.partial for state in plan.states
+    ]
+    return rows, states
 
 
 def _group(frame: pl.LazyFrame, labels: Sequence[str], states: Sequence[pl.Expr]) -> pl.LazyFrame:

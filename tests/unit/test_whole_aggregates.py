@@ -119,3 +119,17 @@ def test_the_mode_of_several_is_the_least_and_order_without_keys_is_of_the_value
 def test_refusals(connection: eau2.Connection, call: str, message: str) -> None:
     with pytest.raises(eau2.ProgrammingError, match=message):
         connection.sql(f"SELECT {call} FROM t")
+
+
+@pytest.mark.parametrize("keys", ["", " GROUP BY g ORDER BY g"])
+def test_beside_sums_that_cut_groups_into_bins(connection: eau2.Connection, keys: str) -> None:
+    duck = duckdb.connect()
+    duck.register("t", table())
+    shown = "string_agg(s, '|' ORDER BY n), sum(i * 1e-200), first(i ORDER BY n), median(i)"
+    for where in ("", " WHERE false"):
+        sql = f"SELECT {shown}, stddev(i) FROM t{where}{keys}"
+        wanted, found = duck.sql(sql).fetchall(), connection.sql(sql).fetchall()
+        assert [(row[0], *row[2:4]) for row in found] == [(row[0], *row[2:4]) for row in wanted]
+        for a, b in zip(wanted, found, strict=True):
+            assert b[1] == pytest.approx(a[1]) if a[1] is not None else b[1] is None
+            assert b[4] == pytest.approx(a[4]) if a[4] is not None else b[4] is None
