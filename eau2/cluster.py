@@ -28,7 +28,7 @@ from eau2.net.arrow import decode_frame
 from eau2.net.codec import encode_fragment
 from eau2.node import Node
 from eau2.planner.physical import Loop, Plan, Stage
-from eau2.planner.placement import Task, tasks
+from eau2.planner.placement import Task, fragment, tasks
 from eau2.planner.schedule import (
     Failed,
     Finished,
@@ -85,13 +85,13 @@ class Cluster:
     def prepare(self, plan: Plan) -> Prepared:
         """Place the plan's tasks and encode its fragments."""
         last = plan.stages[-1].id
-        placed = {}
+        placed: dict[int, tuple[Task, ...]] = {}
         for stage in plan.stages:
             # Rows that go to the user as they are come in runs that can be held.
             shown = stage.id == last and stage.source is not None
             rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
             placed[stage.id] = tasks(stage, rows, self.home.name)
-        fragments = {stage.id: encode_fragment(stage.root) for stage in plan.stages}
+        fragments = {stage.id: encode_fragment(fragment(stage, placed)) for stage in plan.stages}
         read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)
         return Prepared(plan, placed, fragments, frozenset(chunk.key.df_id for chunk in read))
 

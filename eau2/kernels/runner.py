@@ -69,6 +69,7 @@ def _collect(
         {stage: frame.lazy() for stage, frame in stages.items()},
         diagnose,
         None if _multiplies(fragment) else max(rows, 1),
+        rows,
     )
     small = rows <= LIMITS.in_memory_engine_rows
     return lower(fragment, lowering).collect(engine="in-memory" if small else "streaming")

@@ -25,13 +25,14 @@ class Lowering:
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
-    this; None when that is not known.
+    this; None when that is not known. rows: how many rows the leaves read, all together.
     """
 
     chunks: pl.LazyFrame | None
     stages: Mapping[int, pl.LazyFrame] = field(default_factory=dict)
     diagnose: bool = False
     rows_at_most: int | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

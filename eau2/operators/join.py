@@ -25,6 +25,7 @@ from eau2.operators.functions.checks import batchwise
 from eau2.operators.lowering import lower_expr
 from eau2.operators.pairing import Pairing, pad, with_keys
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.scan import StageInput
 from eau2.operators.values import HEIGHT, keep
 
 _LEFT_ROW, _RIGHT_ROW, _COUNT = "left_row", "right_row", "pairs_of_row"
@@ -88,6 +89,13 @@ class Join(Operator):
         condition = self.condition
         lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
         pairing = Pairing(*keys, self.null_safe, lowered)
+        if isinstance(self.right, StageInput):
+            by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None
+            if by_one_key and self.kind in ("semi", "anti"):
+                how = self.kind
+                return keep(pairing.members(left, right, how), self.output)
+            if self.kind in ("inner", "semi"):
+                left = pairing.reduced(left, right, lowering.rows)
         return keep(self._join(left, right, pairing), self.output)
 
     def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:

@@ -1,16 +1,19 @@
 """Stages and chunks to tasks: which chunks are read, in which runs, by which node.
 
-Owns: `Task` and the grouping of chunks into runs. Comes in: a stage. Goes out: its tasks in chunk
-order. Pure. Does not know: how a task travels, whether a node lives.
+Owns: `Task`, the grouping of chunks into runs, and what a fragment need not do when its input came
+from one task. Comes in: a stage. Goes out: its tasks in chunk order. Pure. Does not know: how a task travels, whether a node lives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 
 from eau2.catalog import ChunkRef
+from eau2.operators.base import Operator, transform
+from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.scan import StageInput
 from eau2.planner.physical import Source, Stage
 from eau2.planner.prune import may_match
 
@@ -74,6 +77,23 @@ def _runs(chunks: Iterable[ChunkRef], run_rows: int) -> list[list[ChunkRef]]:
             runs.append([chunk])
             rows = chunk.rows
     return runs
+
+
+def fragment(stage: Stage, placed: Mapping[int, tuple[Task, ...]]) -> Operator:
+    """What the tasks of `stage` run, when its inputs come from the tasks in `placed`.
+
+    The groups of a single partial frame are distinct already: they are finished, not merged.
+    """
+
+    def finished(node: Operator) -> Operator:
+        match node:
+            case FinalAggregate(input=PartialAggregate()):
+                return replace(node, merged=True)
+            case FinalAggregate(input=StageInput(number)) if len(placed.get(number, ())) == 1:
+                return replace(node, merged=True)
+        return node
+
+    return transform(stage.root, finished)
 
 
 def surviving(source: Source) -> tuple[ChunkRef, ...]:
