@@ -1,7 +1,8 @@
 """Stages and chunks to tasks: which chunks are read, in which runs, by which node.
 
 Owns: `Task`, the grouping of chunks into runs, and what a fragment need not do when its input came
-from one task. Comes in: a stage. Goes out: its tasks in chunk order. Pure. Does not know: how a task travels, whether a node lives.
+from one task. Comes in: a stage. Goes out: its tasks in chunk order. Pure.
+Does not know: how a task travels, whether a node lives.
 """
 
 from __future__ import annotations

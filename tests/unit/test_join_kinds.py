@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from eau2 import types
 from eau2.errors import DataError
 from eau2.kernels.runner import run_fragment
-from eau2.operators.expr import Call, Column, Expr, ref
+from eau2.operators.base import Lowering
+from eau2.operators.expr import Call, Column, Expr, JoinKind, Literal, ref
+from eau2.operators.filter import Filter
 from eau2.operators.join import Join
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
@@ -25,6 +27,7 @@ from eau2.types import SqlType
 Row = tuple[int | None, ...]
 SMALL = st.lists(st.tuples(*[st.sampled_from([None, 0, 1, 2, 3])] * 2), max_size=7)
 A, B, C, D = (Column(n, name, types.INTEGER) for n, name in enumerate("abcd", 1))
+TRUE = Literal(types.BOOLEAN, True)
 MARK = Column(9, "m", types.BOOLEAN)
 LEFT, RIGHT = StageInput(0, (A, B)), StageInput(1, (C, D))
 
@@ -182,3 +185,54 @@ def test_malformed_joins_cannot_be_made() -> None:
     for condition in (None, compare("=", ref(A), ref(C)), compare("<", ref(A), ref(B))):
         with pytest.raises(ValueError, match="ASOF"):
             Join("asof", LEFT, RIGHT, (), condition)
+
+
+WIDE = st.lists(
+    st.tuples(st.sampled_from([None, -1000, 0, 1, 2, 500]), st.sampled_from([None, 1, 2, 3])),
+    max_size=7,
+)
+KINDS: tuple[tuple[JoinKind, str], ...] = (
+    ("inner", "SELECT a, b, c, d FROM l JOIN r ON {}"),
+    ("semi", "SELECT a, b FROM l WHERE EXISTS (FROM r WHERE {})"),
+    ("anti", "SELECT a, b FROM l WHERE NOT EXISTS (FROM r WHERE {})"),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(WIDE, WIDE)
+def test_a_join_that_tests_membership_first_keeps_every_pair(
+    oracle: Any, left: list[Row], right: list[Row]
+) -> None:
+    sides = fill(oracle, left, right)
+    inputs = tuple(side.lazy() for side in sides)
+    for (pairs, condition, sql), (kind, query), safe in itertools.product(
+        CASES, KINDS, (False, True)
+    ):
+        on = sql.replace(" = ", " IS NOT DISTINCT FROM ") if safe else sql
+        expected = oracle.execute(query.format(on)).fetchall()
+        join = Join(kind, LEFT, RIGHT, pairs, condition, safe)
+        # As many rows as make the test worth its while, whatever is really there.
+        many = Lowering(None, {}, rows=1_000_000)
+        found = join.lower(inputs, many).collect().rows()
+        assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, on)
+
+
+def test_membership_is_tested_where_it_pays() -> None:
+    left = frame([(1, 1), (2, 2), (None, 3)], A, B).lazy()
+    few = frame([(2, 0), (2000, 0)], C, D).lazy()
+    join = Join("inner", LEFT, RIGHT, ((ref(A), ref(C)),))
+
+    def tested(right: pl.LazyFrame, rows: int) -> bool:
+        plan = join.lower((left, right), Lowering(None, {}, rows=rows)).explain(optimized=False)
+        return "FILTER" in plan
+
+    assert tested(few, 1_000_000)
+    assert not tested(few, 1000), "few rows"
+    dense = frame([(n, 0) for n in range(50)], C, D).lazy()
+    assert not tested(dense, 1_000_000), "keys of a whole dimension"
+    assert not tested(few, 7 * 2), "as many keys as rows"
+    elsewhere = Join("inner", LEFT, Filter(RIGHT, TRUE), ((ref(A), ref(C)),))
+    plan = elsewhere.lower((left, few), Lowering(None, {}, rows=1_000_000))
+    assert "FILTER" not in plan.explain(optimized=False), (
+        "what is not at hand is not computed twice"
+    )
