@@ -20,7 +20,7 @@ from eau2.planner.rules.prove_ranges import prove_ranges
 from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
-from eau2.planner.rules.reduce_aggregates import reduce_aggregates
+from eau2.planner.rules.reduce_inputs import reduce_inputs
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
 from eau2.planner.rules.unnest import unnest
@@ -75,9 +75,9 @@ RULES: tuple[Rule, ...] = (
         "Needs filters at the relations and equalities at the joins.",
     ),
     Rule(
-        "reduce_aggregates",
-        reduce_aggregates,
-        "Only ordered joins show what an aggregate is joined with.",
+        "reduce_inputs",
+        reduce_inputs,
+        "Only ordered joins show with how many rows an aggregate or a right side is joined.",
     ),
     Rule(
         "split_distinct",

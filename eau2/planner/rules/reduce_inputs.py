@@ -1,11 +1,12 @@
-"""Reduce aggregates: groups that a join will drop are not made.
+"""Reduce inputs: groups and rows that a join will drop are not made and not gathered.
 
-Owns: semi joins put into the inputs of aggregates. Comes in: a plan whose joins are ordered. Goes
-out: the same rows and columns.
-Does not know: that a correlated subquery was the reason (unnest makes such plans).
+Owns: semi joins put into the inputs of aggregates, and below the right sides of semi joins. Comes
+in: a plan whose joins are ordered. Goes out: the same rows and columns.
+Does not know: that a subquery was the reason (unnest makes such plans).
 
 Where an aggregate by a key is joined on that key with much fewer rows, its input is first reduced
-to the keys of these rows, which are computed once for both reads.
+to the keys of these rows, which are computed once for both reads. So is a large right side of a
+semi, anti or mark join: it would be gathered whole, to tell something about few left rows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from eau2.operators.expr import ColumnRef, Expr
-from eau2.planner.estimate import rows
+from eau2.planner.estimate import profile, rows
 from eau2.planner.rules.inline_definitions import is_cheap
 from eau2.planner.rules.order_joins import order_joins
 from eau2.sql.copies import Copier, free_columns, highest_id
@@ -22,12 +23,14 @@ from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With
 
 ROWS = 20_000.0
-"""Aggregates over fewer rows are not worth it."""
+"""Aggregates over fewer rows, and smaller sides of joins, are not worth it."""
 FRACTION = 0.2
-"""The rows on the other side are at most so many, for each row that is aggregated."""
+"""The rows on the other side are at most so many, for each row that is aggregated or gathered."""
+KEYS = 0.5
+"""A side is reduced when the other one has at most so many of its distinct keys."""
 
 
-def reduce_aggregates(plan: Logical) -> Logical:
+def reduce_inputs(plan: Logical) -> Logical:
     """The rule. New columns and definitions are numbered from the highest id of the plan on."""
     return _scope(plan, count(highest_id(plan) + 1))
 
@@ -64,10 +67,25 @@ def _join(join: Join, made: list[Definition], ids: Iterator[int]) -> Join:
         if found is not None and _pays(found[0], join.right):
             other, reduced = _with_fewer(join.left, *found, join.right, join.null_safe, made, ids)
             return join if reduced is None else join.with_inputs((reduced, other))
+    if join.kind in ("semi", "anti", "mark") and _gathers_much(join):
+        keys = tuple((b, a) for a, b in join.equalities)
+        left, again = _twice(join.left, keys, made, ids)
+        semi = order_joins(Join("semi", join.right, again[0], again[1], None, join.null_safe))
+        return join.with_inputs((left, semi))
     return join
 
 
 Pairs = tuple[tuple[Expr, Expr], ...]
+
+
+def _gathers_much(join: Join) -> bool:
+    """Whether the right side has many rows, most of them of keys that the left side has not."""
+    left, right = profile(join.left), profile(join.right)
+    if right.rows < ROWS or left.rows > FRACTION * right.rows:
+        return False
+    if free_columns(join.left) or free_columns(join.right):
+        return False
+    return any(left.distinct(a) <= KEYS * right.distinct(b) for a, b in join.equalities)
 
 
 def _pays(aggregate: Aggregate, other: Logical) -> bool:
@@ -108,21 +126,31 @@ def _with_fewer(
     """The other side, perhaps defined for two reads; and the plan, reduced to its keys."""
     if free_columns(other) or free_columns(aggregate):
         return other, None
+    other, (again, pairs) = _twice(other, keys, made, ids)
+    semi = order_joins(Join("semi", aggregate.input, again, pairs, None, null_safe))
+    return other, _replaced(plan, aggregate, semi)
+
+
+def _twice(
+    plan: Logical, keys: Pairs, made: list[Definition], ids: Iterator[int]
+) -> tuple[Logical, tuple[Logical, Pairs]]:
+    """A plan for two reads, perhaps defined for both: as it is, and once more with other columns.
+
+    keys: (any expression, expression over the plan); they come back over the second read.
+    """
     copier = Copier(ids)
-    copy = copier.plan(other)
-    if is_cheap(other) and rows(other) > ROWS:
+    copy = copier.plan(plan)
+    if is_cheap(plan) and rows(plan) > ROWS:
         again = copy
     else:
         number = next(ids)
-        size = rows(other)
-        positions = tuple(range(len(other.output)))
+        size = rows(plan)
+        positions = tuple(range(len(plan.output)))
         made.append(Definition(number, "reduced to", copy))
-        other = SharedScan(number, other.output, positions, size)
+        plan = SharedScan(number, plan.output, positions, size)
         copier = Copier(ids)
-        again = SharedScan(number, tuple(copier.column(c) for c in other.columns), positions, size)
-    pairs = tuple((expr, copier.expr(wanted)) for expr, wanted in keys)
-    semi = order_joins(Join("semi", aggregate.input, again, pairs, None, null_safe))
-    return other, _replaced(plan, aggregate, semi)
+        again = SharedScan(number, tuple(copier.column(c) for c in plan.columns), positions, size)
+    return plan, (again, tuple((expr, copier.expr(wanted)) for expr, wanted in keys))
 
 
 def _replaced(plan: Logical, aggregate: Aggregate, below: Logical) -> Logical:
