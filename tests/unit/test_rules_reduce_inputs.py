@@ -1,4 +1,4 @@
-"""The rule reduce_inputs: what it writes, and that it changes no answer where it is made to fire."""
+"""The rule reduce_inputs: what it writes, and that no answer changes where it is made to fire."""
 
 from __future__ import annotations
 
