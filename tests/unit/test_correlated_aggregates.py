@@ -49,11 +49,10 @@ FORMS = [
 ]
 
 
-@pytest.fixture(scope="module", params=[None, 2])
-def connection(request: pytest.FixtureRequest) -> Iterator[eau2.Connection]:
+@pytest.fixture(scope="module")
+def connection() -> Iterator[eau2.Connection]:
     connection = eau2.connect()
-    if request.param is not None:
-        connection.execute(f"SET chunk_rows = {request.param}")
+    connection.execute("SET chunk_rows = 2")
     connection.register("o", OUTER)
     connection.register("i", INNER)
     yield connection

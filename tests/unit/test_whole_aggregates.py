@@ -111,9 +111,7 @@ def test_calls_give_what_duckdb_gives(connection: eau2.Connection, call: str) ->
 
 
 @pytest.mark.parametrize("call", IN_AN_ORDER)
-def test_an_order_inside_decides_which_row_is_taken(
-    connection: eau2.Connection, call: str
-) -> None:
+def test_an_order_inside_decides_which_row_is_taken(connection: eau2.Connection, call: str) -> None:
     duck = duckdb.connect()
     duck.register("t", table())
     for form in FORMS[:3]:
