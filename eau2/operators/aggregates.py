@@ -79,12 +79,14 @@ _RESULT_TYPES: dict[str, Callable[[SqlType], SqlType | None]] = {
     "min": _same_type,
     "sum": _sum_type,
 }
-_SYNONYMS = {"mean": "avg", "countif": "count_if", "arbitrary": "any_value"}
+_SYNONYMS = {"mean": "avg", "countif": "count_if"}
 _WITHOUT_DISTINCT = frozenset(
     {"any_value", "bool_and", "bool_or", "max", "min"}
     | {"first", "last", "arg_min", "arg_max", "bit_and", "bit_or"}
 )
 """Functions whose result does not change when duplicates are dropped."""
+_FIRST_OF_AN_ORDER = frozenset({("any_value", 1), ("arg_max", 2), ("arg_min", 2)})
+"""Functions, with how many arguments they have, that take the first of several rows."""
 
 
 def names() -> tuple[str, ...]:
@@ -103,9 +105,21 @@ def is_aggregate(name: str) -> bool:
 
 
 def is_ordered(name: str) -> bool:
-    """Whether the order of rows makes a difference to aggregate `name`."""
-    lowered = name.lower()
-    return whole_aggregates.SYNONYMS.get(lowered, lowered) in whole_aggregates.ORDERED
+    """Whether aggregate `name` takes rows in an order, also where none is written."""
+    return _function(name) in whole_aggregates.ORDERED
+
+
+def takes_order(name: str) -> bool:
+    """Whether an ORDER BY among the arguments makes a difference to aggregate `name`."""
+    return _function(name) in whole_aggregates.ORDERABLE
+
+
+def _function(name: str) -> str:
+    """The aggregate that a name means, under the name that it has here."""
+    function = name.lower()
+    for synonyms in (_SYNONYMS, whole_aggregates.SYNONYMS, moment_states.SYNONYMS):
+        function = synonyms.get(function, function)
+    return function
 
 
 def bind(
@@ -121,9 +135,7 @@ def bind(
     Raises TypeMismatchError when the function does not take these arguments, NotSupportedError
     when DuckDB has it and eau2 has not. The caller adds the span.
     """
-    function = name.lower()
-    for synonyms in (_SYNONYMS, whole_aggregates.SYNONYMS, moment_states.SYNONYMS):
-        function = synonyms.get(function, function)
+    function = _function(name)
     if function in ("count", "count_star") and not args:
         if distinct:
             raise TypeMismatchError("DISTINCT is not applicable to count(*)")
@@ -134,6 +146,8 @@ def bind(
         function, distinct = "count", True
     if function in moment_states.SUMS:
         return moment_states.bind_moment(name, function, args, distinct, where)
+    if order and (function, len(args)) in _FIRST_OF_AN_ORDER:
+        return whole_aggregates.first_in_order(function, args, where, order)
     if function in whole_aggregates.WHOLE or function in whole_aggregates.BITWISE:
         call = whole_aggregates.bind_whole(name, function, args, order)
         call = replace(call, distinct=distinct and function not in _WITHOUT_DISTINCT)

@@ -23,6 +23,8 @@ Doubles = NDArray[np.float64]
 Pair = tuple[Doubles, Doubles]
 
 _SPLIT = 134_217_729.0
+_QUOTIENTS = frozenset({"corr", "regr_intercept", "regr_r2", "regr_slope"})
+"""What divides one moment by another: of two that are too large nothing can be said."""
 
 
 def finished(function: str, table: Mapping[str, pl.Series]) -> pl.Series:
@@ -35,7 +37,9 @@ def finished(function: str, table: Mapping[str, pl.Series]) -> pl.Series:
     n = table["n"].to_numpy().astype(np.float64)
     with np.errstate(all="ignore"):
         values, known = _result(function, n, _Sums(n, table))
-        values = np.where(table["over"].to_numpy().astype(np.bool_), np.inf, values)
+        over = table["over"].to_numpy().astype(np.bool_)
+        values = np.where(over, np.nan if function in _QUOTIENTS else np.inf, values)
+        known = known | over
         values = np.where(table["bad"].to_numpy().astype(np.bool_), np.nan, values)
     frame = pl.DataFrame({"v": values, "known": known})
     return frame.select(pl.when(pl.col("known")).then(pl.col("v"))).to_series()

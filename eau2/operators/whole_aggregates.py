@@ -5,14 +5,16 @@ that they take integers as they are. Comes in: bound arguments; labels of column
 Polars aggregations. Does not know: groups, partial frames (aggregates.py asks for these).
 
 Where the order of rows shows, it is made by keys that the binder has completed with the arguments,
-so that no answer depends on how rows came. The mode of several is the least. Interpolation is
-DuckDB's: low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
+so that no answer depends on how rows came. The mode of several is the least, or the first in an
+order that is given. Interpolation is DuckDB's: low + (high - low) * fraction, for decimals cut
+toward zero, for points in time rounded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import polars as pl
 
@@ -21,10 +23,12 @@ from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
+from eau2.operators.functions import table
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
 SYNONYMS = {
+    "arbitrary": "first",
     "argmin": "arg_min",
     "argmax": "arg_max",
     "min_by": "arg_min",
@@ -40,6 +44,8 @@ WHOLE = frozenset(
 """What must see a group's rows together."""
 BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
 ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
+"""What always takes rows in an order: that of an ORDER BY inside the brackets, or one made up."""
+ORDERABLE = ORDERED | {"any_value", "arg_max", "arg_min", "mode"}
 """What an ORDER BY inside the brackets makes a difference to."""
 _ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
 _FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
@@ -77,6 +83,20 @@ def bind_whole(
         order = ()
     type_ = _continuous(name, value.type) if function == "quantile_cont" else value.type
     return AggregateCall(function, args, type_, order=order)
+
+
+def first_in_order(
+    function: str, args: tuple[Expr, ...], where: Expr | None, order: tuple[SortKey, ...]
+) -> AggregateCall:
+    """any_value, arg_min and arg_max with an ORDER BY: the first row that they could take.
+
+    That row has no NULL in an argument, and for the last two the least or greatest second one.
+    """
+    present = tuple(table.bind("is_not_null", (arg,)) for arg in args)
+    where = reduce(lambda a, b: table.bind("and", (a, b)), (*present, *filter(None, [where])))
+    if function != "any_value":
+        order = (SortKey(args[1], descending=function == "arg_max"), *order)
+    return AggregateCall("first", args[:1], args[0].type, where=where, order=order)
 
 
 def _interpolates(type_: SqlType) -> bool:
@@ -166,7 +186,10 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             )
             return ordered.first()
         case "mode":
-            return kept.drop_nulls().mode().min()
+            if call.order:
+                ordered = _sorted(call, value, columns).drop_nulls()
+                return ordered.mode(maintain_order=True).first()
+            return value.drop_nulls().mode().min()
         case "string_agg":
             return _joined(call, value, columns)
     fraction = call.args[1]

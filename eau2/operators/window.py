@@ -49,8 +49,8 @@ class Window(Operator):
 
             over = (self.partition, self.order, self.ties)
             values = window_values(rows, *over, self.calls, lowering.diagnose)
-            kept = rows.select(labels) if labels else pl.DataFrame()
-            return kept.hstack([value.cast(schema[value.name]) for value in values])
+            cast = [value.cast(schema[value.name]) for value in values]
+            return rows.select(labels).hstack(cast) if labels else pl.DataFrame(cast)
 
         return frame.map_batches(
             compute,

@@ -127,12 +127,13 @@ def nth(values: pl.Series, frame: Segments, wanted: Positions, ignore_nulls: boo
 
 
 def nth_places(counts: pl.Series) -> Positions:
-    """The second argument of nth_value as places from 0 on; NULL is a place that no frame has."""
-    if counts.drop_nulls().len() and counts.drop_nulls().to_numpy().min() <= 0:
-        raise OutOfRangeError("the second argument of nth_value must be greater than zero")
+    """The second argument of nth_value as places from 0 on.
+
+    NULL, zero and less are places that no frame has, as in DuckDB.
+    """
     most = 2**40
     places: Positions = counts.clip(upper_bound=most).fill_null(most).to_numpy().astype(np.int64)
-    return places - 1
+    return np.where(places > 0, places - 1, most)
 
 
 def taken(values: pl.Series, positions: Positions, valid: Flags) -> pl.Series:

@@ -38,7 +38,12 @@ WHOLE_PARTITION = WindowFrame("range", _FIRST, _LAST)
 UP_TO_PEERS = WindowFrame("range", _FIRST, FrameBound("current_row"))
 """The frame when the window has an ORDER BY and no frame is written."""
 
-_SYNONYMS = {"rank_dense": "dense_rank", "first": "first_value", "last": "last_value"}
+_SYNONYMS = {
+    "rank_dense": "dense_rank",
+    "arbitrary": "first_value",
+    "first": "first_value",
+    "last": "last_value",
+}
 _RANKS: dict[str, SqlType] = {
     "row_number": BIGINT,
     "rank": BIGINT,
@@ -70,10 +75,10 @@ def names() -> tuple[str, ...]:
 def is_window_function(name: str) -> bool:
     """Whether `name` (letter case ignored) is a function that only exists with OVER.
 
-    `first` and `last` are aggregates as well, so they are not among these.
+    `first`, `arbitrary` and `last` are aggregates as well, so they are not among these.
     """
     lowered = name.lower()
-    return lowered not in ("first", "last") and lowered in names()
+    return lowered not in ("arbitrary", "first", "last") and lowered in names()
 
 
 def bind(
@@ -247,7 +252,7 @@ def _aggregate(
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
     call = aggregates.bind(name, args, distinct, None, order)
-    if order and call.function.startswith("quantile"):
+    if order and aggregates.takes_order(name) and call.function != "string_agg":
         raise NotSupportedError(f"ORDER BY among the arguments of {name} OVER is not supported")
     return WindowCall(
         call.function,

@@ -161,8 +161,13 @@ class Domain:
         joined: Logical = join_on(
             "left", scan.plan, marked, safe=self._same(scan.given, grouped.given)
         )
+        # What an aggregate over no rows is does not depend on values from outside.
+        absent: dict[int, Expr] = {c.id: Literal(c.type, None) for c in self.outer}
         unknown = tuple(
-            (replace(column, id=next(self.ids)), call)
+            (
+                replace(column, id=next(self.ids)),
+                call.mapped(lambda expr: substitute(expr, absent)),
+            )
             for column, call in plan.aggregates
             if call.function not in COUNTS | NULL_OVER_NOTHING
         )

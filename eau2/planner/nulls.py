@@ -29,8 +29,8 @@ from eau2.sql.logical import (
 
 Ids = frozenset[int]
 
-COUNTS = frozenset({"count", "count_star", "count_if"})
-"""Aggregates that are 0 over no rows, and never NULL."""
+COUNTS = frozenset({"count", "count_star"})
+"""Aggregates that are 0 over no rows, and never NULL. (count_if is a sum, as in DuckDB.)"""
 
 
 def never_null(plan: Logical) -> Ids:

@@ -49,7 +49,17 @@ _WITHIN_GROUP = {
 }
 """The functions that WITHIN GROUP is for, by what they are called inside."""
 
+_INSTEAD = {
+    "aggregate functions are not allowed in WHERE": "HAVING filters groups.",
+    "window functions are not allowed in WHERE": "QUALIFY filters by the values of windows.",
+}
+"""What to write instead, where it is clear."""
+
 _QUANTILES = ("quantile", "quantile_cont", "quantile_disc")
+
+
+def _refused(why: str, span: Span) -> ProgrammingError:
+    return ProgrammingError(why, span=span, hint=_INSTEAD.get(why))
 
 
 def sort_key(item: ast.OrderItem, expr: Expr) -> SortKey:
@@ -61,7 +71,7 @@ def sort_key(item: ast.OrderItem, expr: Expr) -> SortKey:
 def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """The column that holds the result of an aggregate call."""
     if env.aggregates is None and env.outer is None:
-        raise ProgrammingError(env.refusal, span=node.span)
+        raise _refused(env.refusal, node.span)
     if node.ignore_nulls is not None:
         raise ProgrammingError(
             "IGNORE NULLS and RESPECT NULLS are for window functions",
@@ -85,17 +95,17 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
     if name in _QUANTILES and node.within_group:
         name, args, order = name, (order[0].expr, *args), order if order[0].descending else ()
     elif node.within_group:
-        args, order = (order[0].expr,), ()
+        args = (order[0].expr,)
     if name in _QUANTILES and order and order[0].expr != args[0]:
         raise NotSupportedError(
             f"ORDER BY of {name} can only be its first argument", span=node.order_by[0].span
         )
-    if order and not aggregates.is_ordered(name):
+    if order and not aggregates.takes_order(name):
         order = ()
     call = at(node.span, aggregates.bind, name, args, node.distinct, where, order)
     owner = _owner(call, env)
     if owner.aggregates is None:
-        raise ProgrammingError(owner.refusal, span=node.span)
+        raise _refused(owner.refusal, node.span)
     if call.order:
         call = replace(call, order=_completed(call.order, call.args, owner.aggregates.shapes))
     elif aggregates.is_ordered(name):
@@ -301,7 +311,7 @@ def _named(name: str, named: Mapping[str, ast.WindowSpec], span: Span) -> ast.Wi
 def bind_window(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """The column that holds the result of a function over its window."""
     if env.windows is None:
-        raise ProgrammingError(env.window_refusal, span=node.span)
+        raise _refused(env.window_refusal, node.span)
     if node.within_group:
         raise NotSupportedError("WITHIN GROUP with OVER is not supported", span=node.span)
     collected, span = env.windows, node.span

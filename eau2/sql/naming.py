@@ -298,8 +298,8 @@ def _call(node: ast.FunctionCall) -> str:
         "grouping_id": "GROUPING",
         "try": "TRY",
     }.get(node.name) or quoted(node.name)
-    if node.over is not None and node.name in ("first", "last"):
-        name = f"{node.name}_value"
+    if node.over is not None:
+        name = f"{node.name}_value" if node.name in ("first", "last") else node.name
     given = node.arguments
     if node.method:
         name, given = f"{expression_text(given[0])}.{name}", given[1:]

@@ -155,11 +155,11 @@ class Scope:
         """The error for a name that means nothing here; `more` are names that would do as well."""
         names = [c.name for table in self.tables for c in table.columns]
         candidates = list(dict.fromkeys([*names, *more]))
-        return UnknownNameError(
-            f'there is no column "{column}"',
-            span=span,
-            hint=suggestion(column, candidates, "Columns"),
-        )
+        hint = suggestion(column, candidates, "Columns")
+        # What is two longer in the text than the name is a name in double quotes.
+        if span.end - span.start == len(column) + 2 and nearest(column, candidates) is None:
+            hint = " ".join(filter(None, (f"A text is written '{column}'.", hint)))
+        return UnknownNameError(f'there is no column "{column}"', span=span, hint=hint)
 
     def star(self, without: frozenset[tuple[str, str]] = frozenset()) -> tuple[VisibleColumn, ...]:
         """All columns in order; a merged one once, where its first table has it.

@@ -45,26 +45,34 @@ class Entry:
     name: str
     node: ast.Expression
 
+    @property
+    def is_renamed(self) -> bool:
+        """Whether this is another column, or has another name, than the star alone would give."""
+        return not isinstance(self.node, Chosen) or self.node.column.name != self.name
+
 
 def entries(
     items: tuple[ast.SelectItem, ...], scope: Scope
 ) -> tuple[tuple[Entry, ...], dict[str, Alias]]:
-    """The result's columns, stars written out, and the aliases; of equal ones the last counts."""
+    """The result's columns, stars written out, and the aliases; of equal ones the last counts.
+
+    What REPLACE, RENAME and COLUMNS call a column is an alias, as if it had been written.
+    """
     result: list[Entry] = []
     aliases: dict[str, Alias] = {}
     for item in items:
         if isinstance(item.expression, ast.Star):
-            result += star_entries(item.expression, scope)
-            continue
-        copies = written_out(item.expression, scope)
-        if copies is None:
-            found = [Entry(item.alias or "", item.expression)]
-        else:
+            found = star_entries(item.expression, scope)
+            named = [entry.is_renamed for entry in found]
+        elif (copies := written_out(item.expression, scope)) is not None:
             found = [Entry(copy.named(item.alias), copy.node) for copy in copies]
-        if item.alias is not None:
-            for position, entry in enumerate(found, len(result)):
-                alias = Alias(position, entry.name, entry.node)
-                aliases[entry.name.casefold()] = alias
+            named = [True for _ in found]
+        else:
+            found = [Entry(item.alias or "", item.expression)]
+            named = [item.alias is not None]
+        for position, (entry, is_alias) in enumerate(zip(found, named, strict=True), len(result)):
+            if is_alias:
+                aliases[entry.name.casefold()] = Alias(position, entry.name, entry.node)
         result += found
     return tuple(result), aliases
 

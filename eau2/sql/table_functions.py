@@ -143,8 +143,11 @@ def _by_months(
                 span=node.span,
             )
         yield value
-        moved = _months_later(_EPOCH + timedelta(microseconds=value), step.months)
-        moved += timedelta(days=step.days, microseconds=step.micros)
+        try:
+            moved = _months_later(_EPOCH + timedelta(microseconds=value), step.months)
+            moved += timedelta(days=step.days, microseconds=step.micros)
+        except (OverflowError, ValueError):
+            return  # Beyond the years 1 to 9999, so beyond any constant that can be the end.
         value = (moved - _EPOCH) // timedelta(microseconds=1)
 
 

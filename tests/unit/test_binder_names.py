@@ -30,6 +30,10 @@ select count(*) over (), count(a) over (partition by s), count(distinct a) over 
 
 select sum(a) filter (where b > 1) over (order by b) from t
 
+select mode(a) from t
+
+select mode(a) over (order by b) from t
+
 select rank() over w from t window w as (partition by a order by b)
 
 select sum(a) over (w rows between current row and unbounded following) from t window w as

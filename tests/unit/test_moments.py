@@ -101,5 +101,8 @@ def test_what_is_not_finite() -> None:
     connection.register("v", rows)
     row = connection.sql("SELECT stddev(a), stddev(b), stddev(c) FROM v").fetchall()[0]
     assert [repr(value) for value in row] == ["nan", "nan", "inf"]
+    quotients = "corr(c, c), regr_slope(c, c), regr_intercept(c, c), regr_r2(c, c)"
+    row = connection.sql(f"SELECT {quotients}, covar_pop(c, c) FROM v").fetchall()[0]
+    assert [repr(value) for value in row] == ["nan", "nan", "nan", "nan", "inf"]
     with pytest.raises(eau2.ProgrammingError, match="not defined for VARCHAR"):
         connection.sql("SELECT stddev('a')")
