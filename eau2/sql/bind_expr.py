@@ -254,9 +254,7 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "alias" and len(node.arguments) == 1:
         return Literal(types.VARCHAR, expression_name(node.arguments[0]))
     if name in refused.REASONS:
-        raise NotSupportedError(
-            f"{name} is not supported: {refused.REASONS[name]}", span=node.span
-        )
+        raise NotSupportedError(f"{name} is not supported: {refused.REASONS[name]}", span=node.span)
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'

@@ -20,6 +20,7 @@ from eau2.sql.spans import at
 
 Bind = Callable[[ast.Expression, Environment, int], Expr]
 
+
 def bind_time_bucket(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """time_bucket(width, x[, origin or offset])."""
     if len(node.arguments) not in (2, 3):

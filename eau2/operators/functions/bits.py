@@ -80,7 +80,8 @@ def _lower_shift_left(call: Call, scope: Scope) -> pl.Expr:
         lost = (wide != 0) & (
             (by >= min(_bit_size(type_), 127)) | (wide > pl.lit(greatest, pl.Int128) // factor)
         )
-        bad = (value < 0) | (by < 0) | lost
+        known = value.is_not_null() & by.is_not_null()
+        bad = known & ((value < 0) | (by < 0) | lost)
         shown = ("overflow in left shift: ", value, " << ", by, f" is no {type_}")
         return Outcome((wide * factor).cast(dtype, strict=False), bad, "range", shown)
 

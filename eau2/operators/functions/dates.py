@@ -14,7 +14,7 @@ import polars as pl
 from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce, coercion_cost, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil, valid_civil
+from eau2.operators.functions.calendar import MICROS_PER_DAY
 from eau2.operators.functions.checks import Outcome, Scope, checked, narrowed
 from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of

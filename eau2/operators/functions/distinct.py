@@ -31,9 +31,7 @@ class Refusal:
     message: str
 
 
-def distinct_values(
-    dtype: pl.DataType, compute: Callable[..., Any], *inputs: pl.Expr
-) -> pl.Expr:
+def distinct_values(dtype: pl.DataType, compute: Callable[..., Any], *inputs: pl.Expr) -> pl.Expr:
     """`compute`, which takes plain values and cannot fail, over lowered operands."""
 
     def run(frame: pl.DataFrame) -> pl.Series:

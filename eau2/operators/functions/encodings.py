@@ -48,7 +48,7 @@ def _unsigned(value: int, type_: SqlType) -> int:
 
 
 def _lower_digits(base: int) -> Callable[[Call, Scope], pl.Expr]:
-    """hex and bin: digits of a number, or of the bytes of a text."""
+    """Digits of a number (hex, bin), or of the bytes of a text."""
     letter, each = ("X", 2) if base == 16 else ("b", 8)
 
     def lower(call: Call, scope: Scope) -> pl.Expr:

@@ -129,9 +129,7 @@ def _lower_epoch_ns(call: Call, scope: Scope) -> pl.Expr:
 def _epoch(
     name: str, summary: str, example: str, lower: Callable[[Call, Scope], pl.Expr], fails: bool
 ) -> Function:
-    return Function(
-        name, "date", f"{name}(x)", summary, example, _bind_epoch, lower, fails=fails
-    )
+    return Function(name, "date", f"{name}(x)", summary, example, _bind_epoch, lower, fails=fails)
 
 
 _CLOCK = (BIGINT, BIGINT, BIGINT, BIGINT, BIGINT, DOUBLE)

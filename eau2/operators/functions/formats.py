@@ -11,6 +11,7 @@ it runs once for each distinct value.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,26 +26,36 @@ from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.distinct import distinct_values
 from eau2.operators.functions.function import Function, mismatch
-from eau2.types import BOOLEAN, DOUBLE, HUGEINT, VARCHAR, SqlType
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    HUGEINT,
+    INTEGER,
+    SMALLINT,
+    TINYINT,
+    VARCHAR,
+    SqlType,
+)
 
 _Written = OneOf["boolean", "integer", "float", "text"]
 
 _FORMAT_PART = re.compile(r"([^{}]+)|(\{\{|\}\})|\{([0-9]*)(?::([^{}]*))?\}", re.DOTALL)
 _FORMAT_SPEC = re.compile(
-    r"(?:(?P<fill>[ -~]?)(?P<align>[<>^]))?(?P<sign>[+ -]?)(?P<alternate>#?)(?P<zero>0?)"
+    r"(?:(?P<fill>[ -~]?)(?P<align>[<>^]))?(?P<sign>[+ -]?)(?P<zero>0?)"
     r"(?P<width>[0-9]*)(?:\.(?P<precision>[0-9]+))?(?P<type>[a-zA-Z]?)"
 )
-_GROUPED_SPEC = re.compile(
-    r"(?P<group>[,_'])(?:\.(?P<precision>[0-9]+))?(?P<type>[a-zA-Z]?)"
-)
+_GROUPED_SPEC = re.compile(r"(?P<group>[,_'])(?:\.(?P<precision>[0-9]+))?(?P<type>[a-zA-Z]?)")
 _PRINTF_PART = re.compile(
-    r"([^%]+)|(%%)|%(?P<flags>[-+ 0#,']*)(?P<width>[0-9]*)(?:\.(?P<precision>[0-9]+))?"
+    r"([^%]+)|(%%)|%(?P<flags>[-+ 0,']*)(?P<width>[0-9]*)(?:\.(?P<precision>[0-9]+))?"
     r"(?P<size>l?l?)(?P<type>[a-zA-Z])",
     re.DOTALL,
 )
+_SIGNED = (TINYINT, SMALLINT, INTEGER, BIGINT)
+"""Of these fmt knows the sign."""
 _TYPES: dict[_Written, str] = {
     "integer": "dxXbo",
-    "boolean": "dxXbos",
+    "boolean": "dxXbo",
     "float": "fFeEgG",
     "text": "s",
 }
@@ -52,18 +63,25 @@ _TYPES: dict[_Written, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Where a value is written: which argument, and how in Python's language of formats."""
+    """Where a value is written: which argument, and how in Python's language of formats.
+
+    apostrophes: they part the thousands. unsigned: a negative integer is its 64 bits. endless: how
+    infinity and NaN are written, and how what came of that is padded, as a text.
+    """
 
     argument: int
     kind: _Written
     spec: str
     apostrophes: bool = False
     unsigned: bool = False
+    endless: tuple[str, str] = ("", "")
 
     def text(self, value: object) -> str:
         """The value as it is written."""
         if self.unsigned and isinstance(value, int) and value < 0:
             value += 1 << 64
+        if isinstance(value, float) and not math.isfinite(value):
+            return format(format(value, self.endless[0]), self.endless[1])
         if self.kind == "boolean" and self.spec[-1:] in ("", "s", *"<>^0123456789"):
             value = "true" if value else "false"
         written = format(value, self.spec)
@@ -163,12 +181,20 @@ def _format_field(found: re.Match[str], index: int, type_: SqlType) -> _Field:
         raise _refuse(written, type_)
     if not number and (spec["sign"] or spec["zero"]):
         raise _refuse(written, type_)
-    if spec["alternate"] and letter not in ("x", "X", "b"):
-        raise _refuse(written, type_)
     if precision and not (kind == "text" or (kind == "float" and letter)):
         raise _refuse(written, type_)
-    python = written if not (kind == "boolean" and letter == "s") else written[:-1]
-    return _Field(index, kind, python)
+    if spec["sign"] and not (kind == "float" or type_ in _SIGNED):
+        raise _refuse(written, type_)
+    if precision and letter in ("g", "G") and int(precision) == 0:
+        raise _refuse(written, type_)
+    padding = f"{spec['fill'] or ''}{spec['align']}" if spec["align"] else spec["zero"] + "<"
+    return _Field(
+        index, kind, written, endless=_endless(spec["sign"], letter, padding, spec["width"])
+    )
+
+
+def _endless(sign: str, letter: str, padding: str, width: str) -> tuple[str, str]:
+    return f"{sign}{'F' if letter.isupper() else 'f'}", f"{padding}{width}"
 
 
 def _grouped_field(spec: re.Match[str], index: int, type_: SqlType) -> _Field:
@@ -180,7 +206,13 @@ def _grouped_field(spec: re.Match[str], index: int, type_: SqlType) -> _Field:
         raise _refuse(spec[0], type_)
     sign = "," if spec["group"] == "'" else spec["group"]
     digits = f".{precision}" if precision else ""
-    return _Field(index, kind, f"{sign}{digits}{letter}", apostrophes=spec["group"] == "'")
+    return _Field(
+        index,
+        kind,
+        f"{sign}{digits}{letter}",
+        apostrophes=spec["group"] == "'",
+        endless=_endless("", letter, "<", ""),
+    )
 
 
 def _printf_field(found: re.Match[str], index: int, type_: SqlType) -> _Field:
@@ -191,13 +223,13 @@ def _printf_field(found: re.Match[str], index: int, type_: SqlType) -> _Field:
     group = "," if "," in flags else "'" if "'" in flags else ""
     word = letter == "s"
     unsure = (
-        letter not in _TYPES[kind].replace("b", "")
+        letter not in _TYPES[kind].replace("b", "") + ("s" if kind == "boolean" else "")
         or len(set(flags)) != len(flags)
         or ("0" in flags and ("-" in flags or group or word))
         or (word and (set(flags) - {"-"} or found["size"]))
         or (precision is not None and not (kind == "text" or letter in "fFeEgG"))
         or (group and letter not in "dfF")
-        or ("#" in flags and letter not in "xX")
+        or (letter in "gG" and precision is not None and int(precision) == 0)
         or ("," in flags and "'" in flags)
         or (letter in "xXo" and type_ == HUGEINT)
     )
@@ -207,11 +239,13 @@ def _printf_field(found: re.Match[str], index: int, type_: SqlType) -> _Field:
     sign = "+" if "+" in flags else " " if " " in flags else ""
     if sign and letter in "xXo":
         raise _refuse(found[0], type_)
-    spec = align + sign + ("#" if "#" in flags else "") + ("0" if "0" in flags else "")
+    spec = align + sign + ("0" if "0" in flags else "")
     spec += found["width"] + ("," if group else "")
     spec += f".{precision}" if precision is not None else ""
     shown = "" if word and kind == "boolean" else letter
-    return _Field(index, kind, spec + shown, group == "'", letter in "xXo")
+    padding = "0<" if "0" in flags else align or ">"
+    endless = _endless(sign, letter, padding, found["width"])
+    return _Field(index, kind, spec + shown, group == "'", letter in "xXo", endless)
 
 
 def _lower(call: Call, scope: Scope) -> pl.Expr:

@@ -77,7 +77,8 @@ def _members(pattern: str, position: int) -> tuple[str | None, int]:
     """A set in brackets, and where it ends; None for one without an end."""
     inverted = pattern[position : position + 1] == "!"
     position += inverted
-    start, parts = position, []
+    start = position
+    parts: list[str] = []
     while position < len(pattern):
         char = pattern[position]
         if char == "]" and position > start:
@@ -99,7 +100,9 @@ def _code(char: str) -> str:
     return rf"\x{{{ord(char):x}}}"
 
 
-def _bind_match(function: str, negated: bool, flags: str) -> Callable[[str, tuple[Expr, ...]], Expr]:
+def _bind_match(
+    function: str, negated: bool, flags: str
+) -> Callable[[str, tuple[Expr, ...]], Expr]:
     """A regular expression as an operator."""
 
     def bind(name: str, args: tuple[Expr, ...]) -> Expr:

@@ -61,9 +61,7 @@ def _damerau_levenshtein(a: str, b: str) -> int:
                 last_column = j
             exchanged = table[row][column] + (i - row - 1) + 1 + (j - column - 1)
             replaced = table[i][j] + (x != y)
-            table[i + 1][j + 1] = min(
-                exchanged, replaced, table[i + 1][j] + 1, table[i][j + 1] + 1
-            )
+            table[i + 1][j + 1] = min(exchanged, replaced, table[i + 1][j] + 1, table[i][j + 1] + 1)
         last_rows[x] = i
     return table[-1][-1]
 

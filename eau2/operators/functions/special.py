@@ -81,7 +81,7 @@ def _fmod(x: float, y: float) -> float:
     rest = math.fmod(x, y)
     if rest and (rest < 0) != (y < 0):
         rest += y
-    return rest if rest else math.copysign(0.0, y)
+    return rest if rest else 0.0
 
 
 def _lower_fmod(call: Call, scope: Scope) -> pl.Expr:
@@ -167,9 +167,7 @@ def _lower_round_even(call: Call, scope: Scope) -> pl.Expr:
     return _round_whole(call, value, dropped, max(-digits, 0), scope)
 
 
-def _round_whole(
-    call: Call, value: pl.Expr, dropped: int, zeros: int, scope: Scope
-) -> pl.Expr:
+def _round_whole(call: Call, value: pl.Expr, dropped: int, zeros: int, scope: Scope) -> pl.Expr:
     """Scaled integers without their last digits; of two neighbours as near the even one."""
     type_ = call.type
     dtype = kernel_dtype(type_)
@@ -204,7 +202,7 @@ def _round_float(value: pl.Expr, digits: int) -> pl.Expr:
     wide = value.cast(pl.Float64)
     if digits < 0:
         scaled = _half_even(spread_divide(wide, modifier)) * modifier
-        fallback = pl.lit(0.0, pl.Float64)
+        fallback = pl.when(wide.is_finite()).then(0.0).otherwise(wide)
     else:
         scaled = spread_divide(_half_even(wide * modifier), modifier)
         fallback = wide
