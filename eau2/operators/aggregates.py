@@ -299,8 +299,9 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         case "avg_moment":
             total = _integer_sum(call, arg, label, book)
             count = _count(arg, label, book).cast(pl.Int128)
-            # Cut towards 1970, as DuckDB cuts it.
-            mean = total.abs() // count * total.sign()
+            # As in DuckDB: rounded after 1970 (a half down), and cut towards it before.
+            late = (total * 2 + count - 1) // (count * 2)
+            mean = pl.when(total > 0).then(late).otherwise(0 - (0 - total) // count)
             return pl.when(count > 0).then(mean).cast(pl.Int64)
         case "min" | "bool_and" | "any_value":
             return _minimum(arg, label, book)

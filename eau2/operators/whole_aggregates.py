@@ -23,7 +23,7 @@ from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
 from eau2.operators.physical import kernel_dtype
-from eau2.types import Kind, SqlType
+from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 SYNONYMS = {
     "argmin": "arg_min",
@@ -123,6 +123,8 @@ def _bind_approximate(name: str, function: str, args: tuple[Expr, ...]) -> Aggre
         value = coerce(value, types.INTEGER)
     elif type_.kind is Kind.FLOAT and function == "approx_quantile":
         value = cast(value, types.DOUBLE)
+    elif type_.is_integer and function != "approx_quantile" and INTEGER_RANGES[type_.kind][0] == 0:
+        value = cast(value, types.HUGEINT if type_.kind is Kind.UBIGINT else types.BIGINT)
     exact = "quantile_disc" if function == "approx_quantile" else function
     return AggregateCall(exact, (value, fraction), value.type)
 
