@@ -1,4 +1,4 @@
-"""product, skewness, kurtosis, entropy, mad, means of timestamps: beside DuckDB, and bit for bit."""
+"""product, skewness, kurtosis, entropy, mad, avg of timestamps: beside DuckDB, and bit for bit."""
 
 from __future__ import annotations
 

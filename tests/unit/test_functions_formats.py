@@ -137,7 +137,8 @@ def bound(function: str, pattern: str, *args: ColumnRef) -> Expr:
 @pytest.mark.parametrize(
     ("function", "pattern"),
     [
-        ("format", "{"), ("format", "}"), ("format", "{!r}"), ("format", "{x}"), ("format", "{:.2f}"),
+        ("format", "{"), ("format", "}"), ("format", "{!r}"), ("format", "{x}"), ("format",
+        "{:.2f}"),
         ("format", "{:s}"), ("format", "{:c}"), ("format", "{:n}"), ("format", "{:%}"),
         ("format", "{:=5d}"), ("format", "{:15,}"), ("format", "{:<05d}"), ("format", "{:é>5}"),
         ("format", "{:99999999999}"), ("printf", "%"), ("printf", "%s"), ("printf", "%f"),

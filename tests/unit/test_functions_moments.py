@@ -13,11 +13,14 @@ from tests.unit.scalar_oracle import check, rows
 MOMENTS = (
     "2020-01-31 23:59:59.999999", "2020-02-29 00:00:00", "1969-12-31 23:59:58.5",
     "0001-01-01 00:00:00", "9999-12-31 12:34:56", "2024-12-30 01:00:00", "2024-02-09 13:02:03.0045",
-    "1999-03-31 12:00:00", "2021-02-28 12:00:01", "1969-12-31 23:59:59.998499", "2000-01-03 00:00:00",
+    "1999-03-31 12:00:00", "2021-02-28 12:00:01", "1969-12-31 23:59:59.998499",
+    "2000-01-03 00:00:00",
 )  # fmt: skip
 CODES = (
-    "a", "A", "b", "h", "B", "d", "-d", "m", "-m", "y", "-y", "Y", "G", "H", "-H", "I", "-I", "p", "M",
-    "-M", "S", "-S", "f", "g", "n", "j", "-j", "u", "w", "U", "W", "V", "c", "x", "X", "T", "z", "Z",
+    "a", "A", "b", "h", "B", "d", "-d", "m", "-m", "y", "-y", "Y", "G", "H", "-H", "I", "-I",
+    "p", "M",
+    "-M", "S", "-S", "f", "g", "n", "j", "-j", "u", "w", "U", "W", "V", "c", "x", "X", "T",
+    "z", "Z",
     "%",
 )  # fmt: skip
 
@@ -137,7 +140,8 @@ def test_a_moment_of_its_parts() -> None:
 @pytest.mark.parametrize(
     "part",
     ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond",
-     "microsecond", "decade", "century", "millennium", "isoyear", "yearweek", "dow", "isodow", "doy",
+     "microsecond", "decade", "century", "millennium", "isoyear", "yearweek", "dow", "isodow",
+     "doy",
      "epoch", "julian"],
 )  # fmt: skip
 @pytest.mark.parametrize("function", ["date_sub", "date_diff"])
@@ -164,7 +168,8 @@ def test_days_in_month() -> None:
 @pytest.mark.parametrize(
     ("interval", "months", "micros"),
     [
-        ("1 day", 0, 86_400_000_000), ("2 weeks", 0, 14 * 86_400_000_000), ("36 hours", 0, 129_600_000_000),
+        ("1 day", 0, 86_400_000_000), ("2 weeks", 0, 14 * 86_400_000_000), ("36 hours", 0,
+        129_600_000_000),
         ("7 microseconds", 0, 7), ("1 month", 1, 0), ("5 months", 5, 0), ("3 years", 36, 0),
     ],
 )  # fmt: skip

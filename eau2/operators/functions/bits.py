@@ -1,4 +1,4 @@
-"""Operators on the bits of integers: & | << >> ~, xor and bit_count.
+"""Operators on the bits of integers: and, or, not, xor, shifts, bit_count.
 
 Owns: their types and DuckDB's rules for shifts: none of or by a negative number to the left, no
 bit that is lost there; to the right whatever is shifted out is gone.
