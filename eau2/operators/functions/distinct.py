@@ -73,7 +73,7 @@ def _spread(frame: pl.DataFrame, compute: Callable[..., Any], dtype: pl.DataType
     keys = frame.select(_key(pl.col(name), frame.schema[name]) for name in names)
     distinct = frame.with_columns(keys.rename({name: f"key_{name}" for name in names}))
     distinct = distinct.unique([f"key_{name}" for name in names], maintain_order=True).drop_nulls()
-    results = [compute(*row) for row in distinct.select(names).iter_rows()]
+    results = list(map(compute, *(distinct.get_column(name).to_list() for name in names)))
     found = distinct.select(pl.col(f"key_{name}").alias(name) for name in names).with_columns(
         pl.Series(_VALUE, [None if isinstance(r, Refusal) else r for r in results], dtype=dtype),
         pl.Series(

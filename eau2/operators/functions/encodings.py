@@ -38,7 +38,8 @@ _PLAIN = re.compile("[A-Za-z0-9_\\x80-\U0010ffff]")
 
 
 def _digest(name: str) -> Callable[[str], str]:
-    return lambda text: hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+    make = getattr(hashlib, name)
+    return lambda text: str(make(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _unsigned(value: int, type_: SqlType) -> int:
