@@ -83,6 +83,21 @@ def test_chunks_make_no_difference_to_a_bit(call: str) -> None:
     assert len(answers) == 1
 
 
+@pytest.mark.parametrize(
+    "call", ["product(x)", "skewness(x)", "kurtosis(x)", "entropy(x)", "mad(x)"]
+)
+def test_the_order_of_rows_makes_no_difference_to_a_bit(call: str) -> None:
+    answers = set()
+    for seed in range(6):
+        order = list(range(ROWS))
+        Random(seed).shuffle(order)
+        connection = eau2.connect()
+        connection.register("t", table().take(pa.array(order)))
+        found = connection.sql(f"SELECT {call} AS v, g FROM t GROUP BY g ORDER BY g").fetchall()
+        answers.add(tuple(_bits(value) for row in found for value in row))
+    assert len(answers) == 1
+
+
 def _bits(value: object) -> object:
     return struct.pack("<d", value) if isinstance(value, float) else value
 

@@ -71,3 +71,9 @@ def test_a_literal_takes_the_type_that_duckdb_gives_it() -> None:
 def test_what_has_no_bits_is_refused(args: tuple[Expr, ...]) -> None:
     with pytest.raises(TypeMismatchError):
         table.bind("&", args)
+
+
+def test_the_last_bit_of_128_is_lost() -> None:
+    for value, by in (("1", "127"), ("1", "126"), ("2", "126"), ("0", "127"), ("1", "1000")):
+        data = rows("HUGEINT", "HUGEINT", pools=((value,), (by,)))
+        check("a << b", lambda a, b: table.bind("<<", (a, b)), data)
