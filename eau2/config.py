@@ -51,6 +51,8 @@ class Limits:
     plan_cache_entries: int = 256
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""
+    format_width_chars: int = 10_000
+    """Of one value that format or printf writes: its width, and its digits after the point."""
     kept_text_chars: int = 4096
     """Statements with longer texts are parsed whenever they come."""
     recursion_rounds: int = 10_000

@@ -2,7 +2,8 @@
 
 A console block shows a command after `$` and its output below; all blocks of a document run in one
 folder, which has a copy of `examples/`. The map in ARCHITECTURE.md is the first paragraph of each
-module's docstring. `python -m tests.documents` writes both anew; read the difference before you
+module's docstring; docs/functions.md has the table of functions. `python -m tests.documents` writes
+them anew; read the difference before you
 keep it.
 """
 
@@ -18,6 +19,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from eau2.operators import aggregates, windows
+from eau2.operators.functions import refused, table
+from eau2.operators.functions.function import Function
 from tests.processes import ROOT, environment
 
 DOCUMENTS = tuple(
@@ -25,6 +29,7 @@ DOCUMENTS = tuple(
 )
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+FUNCTIONS = ROOT / "docs" / "functions.md"
 ROOMS = (
     *(
         "",
@@ -40,6 +45,20 @@ ROOMS = (
 )
 """The folders of the package, in the order in which the map shows them."""
 
+FAMILIES = {
+    "arithmetic": "Arithmetic",
+    "bits": "Bits",
+    "comparison": "Comparisons",
+    "logic": "Logic",
+    "conditional": "Choices",
+    "mathematics": "Mathematics",
+    "text": "Texts",
+    "pattern": "Patterns",
+    "date": "Dates and timestamps",
+}
+"""The families of scalar functions, in the order and under the titles of docs/functions.md."""
+
+_TABLES = re.compile(r"(?<=^<!-- generated -->\n).*", re.MULTILINE | re.DOTALL)
 _MAP = re.compile(r"(?<=^## The rooms\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -117,6 +136,42 @@ def mapped(text: str) -> str:
     return _MAP.sub(lambda _: rooms() + "\n", text)
 
 
+def function_tables() -> str:
+    """The reference of functions: a table for each family, and the names of the aggregates."""
+    parts: list[str] = []
+    entries = table.documentation()
+    for family in dict.fromkeys([*FAMILIES, *(entry.family for entry in entries)]):
+        parts.append(
+            f"\n## {FAMILIES[family]}\n\n| written | what it is | example |\n|---|---|---|\n"
+        )
+        parts += [_row(entry) for entry in entries if entry.family == family]
+    listed = {"Aggregates": aggregates.names(), "Window functions": windows.names()}
+    for title, names in listed.items():
+        parts.append(f"\n## {title}\n\n{', '.join(f'`{name}`' for name in names)}\n")
+    reasons: dict[str, list[str]] = {}
+    for name, reason in refused.REASONS.items():
+        reasons.setdefault(reason, []).append(f"`{name}`")
+    parts.append("\n## Refused by name\n\n| function | why |\n|---|---|\n")
+    parts += [f"| {', '.join(names)} | {reason} |\n" for reason, names in reasons.items()]
+    return "".join(parts)
+
+
+def _row(entry: Function) -> str:
+    others = [name for name in entry.aliases if name.isidentifier()]
+    also = f" Also called {', '.join(f'`{name}`' for name in others)}." if others else ""
+    return f"| {_code(entry.syntax)} | {entry.summary}{also} | {_code(entry.example)} |\n"
+
+
+def _code(text: str) -> str:
+    """Code in a cell of a table, where a bar would end the cell."""
+    return f"`{text}`".replace("|", "\\|")
+
+
+def referenced(text: str) -> str:
+    """docs/functions.md with the tables as they are now."""
+    return _TABLES.sub(lambda _: function_tables(), text)
+
+
 def _steps(block: str) -> list[Step]:
     steps = []
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -127,6 +182,7 @@ def _steps(block: str) -> list[Step]:
 
 def main() -> None:
     """Rewrite all documents."""
+    FUNCTIONS.write_text(referenced(FUNCTIONS.read_text(encoding="utf-8")), "utf-8")
     ARCHITECTURE.write_text(mapped(ARCHITECTURE.read_text(encoding="utf-8")), "utf-8")
     for path in DOCUMENTS:
         with tempfile.TemporaryDirectory() as folder:

@@ -19,9 +19,10 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
-from eau2.operators import exact_sum, moment_states, whole_aggregates
+from eau2.operators import distribution_aggregates, exact_sum, moment_states, whole_aggregates
 from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
 from eau2.types import Kind, SqlType
 
 _WRAPPED_UNIT = 2.0**-96
@@ -48,10 +49,10 @@ def _sum_type(arg: SqlType) -> SqlType | None:
 
 
 def _average_type(arg: SqlType) -> SqlType | None:
-    if arg.is_temporal:
+    if arg == types.DATE:
         raise NotSupportedError(
-            f"avg of {arg} is not supported",
-            hint="Average a number taken from it, for example epoch(x).",
+            "avg of DATE is a TIMESTAMP_NS, a type that eau2 has not",
+            hint="Cast the argument to TIMESTAMP.",
         )
     return types.DOUBLE if arg.is_numeric or arg.kind is Kind.NULL else None
 
@@ -71,6 +72,7 @@ def _boolean_count_type(arg: SqlType) -> SqlType | None:
 _RESULT_TYPES: dict[str, Callable[[SqlType], SqlType | None]] = {
     "any_value": _same_type,
     "avg": _average_type,
+    "avg_moment": lambda _: types.TIMESTAMP,
     "bool_and": _boolean_type,
     "bool_or": _boolean_type,
     "count": lambda _: types.BIGINT,
@@ -93,7 +95,8 @@ def names() -> tuple[str, ...]:
     """The names of all aggregate functions, sorted."""
     others = whole_aggregates.WHOLE | whole_aggregates.BITWISE | whole_aggregates.SYNONYMS.keys()
     others |= moment_states.SUMS.keys() | moment_states.SYNONYMS.keys()
-    return tuple(sorted({*_RESULT_TYPES, *_SYNONYMS, "count_star", *others}))
+    own = {*_RESULT_TYPES, *_SYNONYMS, *SPELLINGS, "count_star"} - {"avg_moment"}
+    return tuple(sorted({*own, *others}))
 
 
 _NAMES = frozenset({*names(), "approx_count_distinct"})
@@ -156,6 +159,7 @@ def bind(
         if call.function in ("first", "last"):
             return replace(call, where=where)
         return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
+    function, args = spelled_plainly(function, args)
     result = _RESULT_TYPES.get(function)
     if result is None:
         raise TypeMismatchError(f"{name} is not an aggregate of {len(args)} arguments")
@@ -306,6 +310,13 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
             return pl.when(_count(arg, label, book) > 0).then(total)
         case "avg":
             return _average(call, arg, label, book)
+        case "avg_moment":
+            total = _integer_sum(call, arg, label, book)
+            count = _count(arg, label, book).cast(pl.Int128)
+            # As in DuckDB: rounded after 1970 (a half down), and cut towards it before.
+            late = (total * 2 + count - 1) // (count * 2)
+            mean = pl.when(total > 0).then(late).otherwise(0 - (0 - total) // count)
+            return pl.when(count > 0).then(mean).cast(pl.Int64)
         case "min" | "bool_and" | "any_value":
             return _minimum(arg, label, book)
         case "max" | "bool_or":
@@ -321,7 +332,12 @@ def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         [book.argument(key.expr) for key in call.order],
     )
     partial = whole_aggregates.whole(call, columns)
-    return book.state(("whole", label), f"{label}_whole", kernel_dtype(call.type), partial, "first")
+    dtype = kernel_dtype(call.type)
+    found = book.state(("whole", label), f"{label}_whole", dtype, partial, "first")
+    if call.function in distribution_aggregates.MOMENTS:
+        message = f"{call.function} is out of range: it is no finite number"
+        book.checks.append(Check(found.is_nan(), message))
+    return found
 
 
 def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:

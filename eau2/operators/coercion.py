@@ -9,9 +9,10 @@ Does not know: functions, SQL text, how a cast is computed.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
-from eau2.operators.expr import Call, Cast, Expr, Literal
+from eau2.operators.expr import Call, Case, Cast, Expr, Literal
 from eau2.types import (
     BIGINT,
     BOOLEAN,
@@ -81,8 +82,19 @@ def cast(expr: Expr, type_: SqlType, safe: bool = False) -> Expr:
     if not castable(expr.type, type_):
         raise TypeMismatchError(f"a {expr.type} cannot be cast to {type_}")
     if is_null(expr):
-        return Literal(type_, None)
+        return _typed_null(expr, type_)
     return Cast(type_, expr, safe)
+
+
+def _typed_null(expr: Expr, type_: SqlType) -> Expr:
+    """What is always NULL in another type; it may still raise an error."""
+    match expr:
+        case Call():
+            return replace(expr, type=type_)
+        case Case(branches=branches, otherwise=otherwise):
+            typed = tuple((test, _typed_null(value, type_)) for test, value in branches)
+            return Case(type_, typed, _typed_null(otherwise, type_))
+    return Literal(type_, None)
 
 
 def coercion_cost(expr: Expr, type_: SqlType) -> int | None:

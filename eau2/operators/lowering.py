@@ -14,10 +14,10 @@ import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
 from eau2.errors import Error
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts, walk
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
-from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.table import lookup
 from eau2.operators.physical import kernel_dtype, literal
 
@@ -92,11 +92,28 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
             values = values.within(untaken)
             # A guard of conditions that repeats what can fail would double with every branch.
             tests = tests if can_fail(condition) else tests.within(untaken)
-    (test, value), *others = taken
-    chain: Then | ChainedThen = pl.when(test).then(value)
-    for test, value in others:
+    otherwise = values.lower(case.otherwise)
+    if guarded and _fails_alone(case):
+        # The engine tries a branch that no row takes on a row of NULLs, where constants fail.
+        parts = [part for pair in taken for part in pair]
+        return formula(dtype, _chosen, *parts, otherwise)
+    return _chosen(*(part for pair in taken for part in pair), otherwise).cast(dtype)
+
+
+def _fails_alone(expr: Expr) -> bool:
+    """Whether a part that reads no column can raise."""
+    if not any(isinstance(node, ColumnRef) for node in walk(expr)):
+        return can_fail(expr)
+    return any(_fails_alone(child) for child in expr.children)
+
+
+def _chosen(*parts: pl.Expr) -> pl.Expr:
+    """The value behind the first condition that is true, else the last part."""
+    *pairs, otherwise = parts
+    chain: Then | ChainedThen = pl.when(pairs[0]).then(pairs[1])
+    for test, value in zip(pairs[2::2], pairs[3::2], strict=True):
         chain = chain.when(test).then(value)
-    return chain.otherwise(values.lower(case.otherwise)).cast(dtype)
+    return chain.otherwise(otherwise)
 
 
 @lru_cache(maxsize=64)

@@ -20,12 +20,13 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
+from eau2.operators import distribution_aggregates
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
 from eau2.operators.functions import table
 from eau2.operators.physical import kernel_dtype
-from eau2.types import Kind, SqlType
+from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 SYNONYMS = {
     "arbitrary": "first",
@@ -37,9 +38,13 @@ SYNONYMS = {
     "listagg": "string_agg",
     "quantile": "quantile_disc",
 }
+_APPROXIMATE = frozenset({"approx_quantile", "reservoir_quantile"})
+"""These are exact here: approx_quantile is quantile_disc, the other counts rows from zero."""
 WHOLE = frozenset(
-    {"arg_max", "arg_min", "first", "last", "median", "mode"}
-    | {"quantile_cont", "quantile_disc", "string_agg"}
+    {"arg_max", "arg_max_null", "arg_min", "arg_min_null", "first", "last", "mad", "median"}
+    | {"mode", "quantile_cont", "quantile_disc", "string_agg"}
+    | _APPROXIMATE
+    | distribution_aggregates.NAMES
 )
 """What must see a group's rows together."""
 BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
@@ -47,7 +52,12 @@ ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_d
 """What always takes rows in an order: that of an ORDER BY inside the brackets, or one made up."""
 ORDERABLE = ORDERED | {"any_value", "arg_max", "arg_min", "mode"}
 """What an ORDER BY inside the brackets makes a difference to."""
-_ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
+_ARGUMENTS = {
+    "string_agg": (1, 2),
+    "reservoir_quantile": (1, 3),
+    **dict.fromkeys(("approx_quantile", "arg_max", "arg_max_null"), (2, 2)),
+    **dict.fromkeys(("arg_min", "arg_min_null"), (2, 2)),
+}
 _FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
 
 
@@ -60,9 +70,11 @@ def bind_whole(
     name: str, function: str, args: tuple[Expr, ...], order: tuple[SortKey, ...]
 ) -> AggregateCall:
     """The call of one of these functions. Raises statement errors without a span."""
+    if function in distribution_aggregates.NAMES:
+        return distribution_aggregates.bind_distribution(name, function, args)
     fewest, most = _ARGUMENTS.get(function, (2, 2) if function in _FRACTIONS else (1, 1))
     if not fewest <= len(args) <= most:
-        wanted = str(fewest) if fewest == most else f"{fewest} or {most}"
+        wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
         noun = "argument" if wanted == "1" else "arguments"
         raise TypeMismatchError(f"{name} takes {wanted} {noun}, not {len(args)}")
     value = args[0]
@@ -75,6 +87,10 @@ def bind_whole(
         return AggregateCall(function, (value,), value.type)
     if function == "string_agg":
         return _bind_string_agg(name, args, order)
+    if function == "mad":
+        return _bind_mad(name, value)
+    if function in _APPROXIMATE:
+        return _bind_approximate(name, function, args)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
     if function == "median":
@@ -97,6 +113,40 @@ def first_in_order(
     if function != "any_value":
         order = (SortKey(args[1], descending=function == "arg_max"), *order)
     return AggregateCall("first", args[:1], args[0].type, where=where, order=order)
+
+
+def _bind_mad(name: str, value: Expr) -> AggregateCall:
+    type_ = value.type
+    if type_.is_temporal:
+        raise NotSupportedError(
+            f"{name} of {type_} is an INTERVAL, which is not supported",
+            hint="Take it of a number, for example epoch(x).",
+        )
+    if not type_.is_numeric and type_.kind is not Kind.NULL:
+        raise TypeMismatchError(f"{name} is not defined for {type_}")
+    type_ = _continuous(name, type_)
+    # The fraction is that of a median: of the values, and then of how far they are from it.
+    half = Literal(types.DOUBLE, 0.5)
+    return AggregateCall("mad", (coerce(value, type_), half), type_)
+
+
+def _bind_approximate(name: str, function: str, args: tuple[Expr, ...]) -> AggregateCall:
+    value = args[0]
+    fraction = _fraction(name, args[1]) if len(args) > 1 else Literal(types.DOUBLE, 0.5)
+    type_ = value.type
+    moments = type_.is_temporal and function == "approx_quantile"
+    if not (type_.is_numeric or moments or type_.kind is Kind.NULL):
+        raise TypeMismatchError(f"{name} is not defined for {type_}")
+    if isinstance(fraction.value, float) and fraction.value < 0:
+        raise ProgrammingError(f"the fraction of {name} must be from 0 to 1")
+    if type_.kind is Kind.NULL:
+        value = coerce(value, types.INTEGER)
+    elif type_.kind is Kind.FLOAT and function == "approx_quantile":
+        value = cast(value, types.DOUBLE)
+    elif type_.is_integer and function != "approx_quantile" and INTEGER_RANGES[type_.kind][0] == 0:
+        value = cast(value, types.HUGEINT if type_.kind is Kind.UBIGINT else types.BIGINT)
+    exact = "quantile_disc" if function == "approx_quantile" else function
+    return AggregateCall(exact, (value, fraction), value.type)
 
 
 def _interpolates(type_: SqlType) -> bool:
@@ -174,15 +224,21 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
     """The result for each group, as an aggregation over the rows' columns."""
     value = _values(call.args[0], columns.args[0])
     kept = value
+    if call.function in distribution_aggregates.NAMES:
+        # A product has the sign of its factors, so of these -0.0 is one.
+        own = pl.col(columns.args[0]) if call.function == "product" else value
+        return distribution_aggregates.distribution(call, own)
     match call.function:
         case "first" | "last":
             return _picked(call, value, columns, last=call.function == "last")
-        case "arg_min" | "arg_max":
+        case "arg_min" | "arg_max" | "arg_min_null" | "arg_max_null":
             by = _values(call.args[1], columns.args[1])
-            both = value.is_not_null() & by.is_not_null()
-            down = call.function == "arg_max"
+            both = by.is_not_null()
+            if not call.function.endswith("_null"):
+                both = value.is_not_null() & both
+            down = call.function.startswith("arg_max")
             ordered = value.filter(both).sort_by(
-                by.filter(both), value.filter(both), descending=[down, False]
+                by.filter(both), value.filter(both), descending=[down, False], nulls_last=True
             )
             return ordered.first()
         case "mode":
@@ -198,9 +254,15 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
     descending = fraction.value < 0 or bool(call.order and call.order[0].descending)
     rows = kept.drop_nulls().sort(descending=descending)
     count = kept.count().cast(pl.Float64)
+    if call.function == "reservoir_quantile":
+        place = ((count - 1.0) * fraction.value).floor().cast(pl.Int64)
+        return rows.get(pl.max_horizontal(place, pl.lit(0)), null_on_oob=True)
     if call.function == "quantile_disc":
         return _discrete(rows, count, abs(fraction.value))
-    return _interpolated(call, rows, count, abs(fraction.value))
+    middle = _interpolated(call, rows, count, abs(fraction.value))
+    if call.function == "mad":
+        return _interpolated(call, (rows - middle).abs().sort(), count, fraction.value)
+    return middle
 
 
 def _values(arg: Expr, label: str) -> pl.Expr:

@@ -40,7 +40,7 @@ from eau2.types import BIGINT
 
 _ROW = "row"
 _NUMBERS = frozenset({"row_number", "rank", "dense_rank", "percent_rank", "cume_dist"})
-_OF_NOTHING = frozenset({"count", "count_star", "approx_count_distinct", "regr_count"})
+_OF_NOTHING = frozenset({"count", "count_star", "approx_count_distinct", "regr_count", "entropy"})
 """Aggregates that are 0 over no rows; the others are NULL."""
 
 

@@ -21,18 +21,19 @@ from eau2.errors import (
 )
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
-from eau2.operators.functions import table
-from eau2.sql import ast, intervals, literals, type_names
+from eau2.operators.functions import refused, table
+from eau2.sql import ast, intervals, literals, macros, type_names
 from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
-from eau2.sql.naming import chain, folded_minus
+from eau2.sql.naming import chain, expression_name, folded_minus
 from eau2.sql.refusals import unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
 from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
+from eau2.sql.time_buckets import bind_time_bucket
 from eau2.types import BOOLEAN
 
 _FUNCTIONS = frozenset(table.names())
@@ -43,6 +44,9 @@ _COMPARISONS = {
     "is not distinct from": "is_not_distinct",
 }
 
+
+_SIGNS = {"-": "negate", "~": "bit_not", "@": "abs"}
+"""What a sign before an operand calls."""
 
 _comparison_type = partial(coercion.common_type, compared=True)
 
@@ -124,8 +128,8 @@ def _unary(node: ast.Unary, env: Environment, depth: int) -> Expr:
         return literals.constant(number)
     _refuse_interval(node)
     operand = bind_expr(node.operand, env, depth)
-    if node.operator == "-":
-        return _call(node.span, "negate", operand)
+    if node.operator in _SIGNS:
+        return _call(node.span, _SIGNS[node.operator], operand)
     if operand.type.is_numeric or operand.type == types.NULL:
         return operand
     raise TypeMismatchError(f"+ is not defined for {operand.type}", span=node.span)
@@ -243,6 +247,14 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
         return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))
+    if name == "time_bucket":
+        return bind_time_bucket(node, env, depth, bind_expr)
+    if name in macros.NAMES:
+        return bind_expr(macros.expanded(node), env, depth)
+    if name == "alias" and len(node.arguments) == 1:
+        return Literal(types.VARCHAR, expression_name(node.arguments[0]))
+    if name in refused.REASONS:
+        raise NotSupportedError(f"{name} is not supported: {refused.REASONS[name]}", span=node.span)
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'

@@ -55,6 +55,8 @@ def _call(span: Span, name: str, inside: Inside) -> Expression:
     arguments = inside.arguments or ()
     if name == "row":
         return ast.RowOf(span, arguments)
+    if name == "date" and len(arguments) == 1:
+        return ast.CastTo(span, arguments[0], ast.TypeName(span, name), False)
     if name != "count" and any(isinstance(one, ast.Star) for one in arguments):
         return ast.Unsupported(span, f"{name}(*)")
     return ast.FunctionCall(

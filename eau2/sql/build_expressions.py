@@ -18,7 +18,6 @@ Expression = ast.Expression
 
 REFUSED = {
     "refuse_arrow": "The arrow -> (a lambda is written LAMBDA x: ...)",
-    "refuse_at": "The operator @",
     "refuse_collate": "COLLATE",
     "refuse_comprehension": "A list comprehension",
     "refuse_field": "A field of a struct",
@@ -85,7 +84,7 @@ def _not(span: Span, operand: Expression) -> Expression:
     return ast.Unary(span, "not", operand)
 
 
-SPELLINGS = {"==": "=", "!=": "<>", "^": "**"}
+SPELLINGS = {"==": "=", "!=": "<>"}
 REFUSED_SIGNS = ("->>", "<<=", ">>=")
 
 

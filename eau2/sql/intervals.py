@@ -17,7 +17,7 @@ from fractions import Fraction
 from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.sql import ast, literals
 
-_DAY_MICROS = 86_400_000_000
+DAY_MICROS = 86_400_000_000
 _MONTH_DAYS = 30
 
 _MONTHS = {
@@ -234,7 +234,7 @@ def _fractional(amount: Fraction, unit: str) -> Interval:
     if unit in _DAYS:
         days = amount * _DAYS[unit]
         whole = int(days)
-        return Interval(days=whole, micros=_rounded((days - whole) * _DAY_MICROS))
+        return Interval(days=whole, micros=_rounded((days - whole) * DAY_MICROS))
     return Interval(micros=_rounded(amount * _MICROS[unit]))
 
 

@@ -126,6 +126,13 @@ class Analytics(Queries):
         if choice < 0.22:
             arg = draw.leaf(self.random.choice(("int", "date", "ts")), tame=True)
             return Expr(arg.family, ("quantile_disc(", arg, ", 0.4)"), tame=arg.tame)
+        if choice < 0.26:
+            arg = draw.leaf(self.random.choice(("int", "dec")), tame=True)
+            exact = arg.family == "dec"
+            return Expr("dec" if exact else "float", ("mad(", arg, ")"), exact=exact, tame=False)
+        if choice < 0.3:
+            arg = draw.leaf(draw.any_family())
+            return Expr("float", ("entropy(", arg, ")"), exact=False, tame=False)
         call = super().aggregate(leaves)
         if self.random.random() < 0.15:
             parts = (call, " FILTER (WHERE ", draw.condition(1), ")")

@@ -13,8 +13,10 @@ from typing import Protocol
 from tests.oracle.query import Expr
 from tests.oracle.tables import STRINGS, Family
 from tests.oracle.vocabulary import (
+    CALLS,
     COMPARISONS,
     FAMILIES,
+    FAMILY_NAMES,
     INT_TYPES,
     INTERVALS,
     NUMBERS,
@@ -113,6 +115,8 @@ class Expressions:
                 return found
         if self.random.random() < 0.2:
             return self.conditional(family, depth, tame)
+        if self.random.random() < 0.15:
+            return self.called(family)
         if family == "int" and self.random.random() < 0.15:
             return self.risky() if self.random.random() < self.daring else self.guarded()
         match family:
@@ -160,6 +164,12 @@ class Expressions:
                 return Expr(family, (f"{word}(", a, ", ", b, ")"), **flags)
             case _:
                 return Expr(family, ("COALESCE(", a, ", ", b, ")"), **flags)
+
+    def called(self, family: Family) -> Expr:
+        """A call from the vocabulary, over leaves."""
+        written = self.random.choice(CALLS[family])
+        parts = [self.leaf(FAMILY_NAMES[p]) if p in FAMILY_NAMES else p for p in written]
+        return Expr(family, tuple(parts), tame=False, narrow=family == "int")
 
     def guarded(self) -> Expr:
         """A CASE that keeps its branch from failing."""

@@ -23,3 +23,57 @@ COMPARISONS = ("=", "=", "<>", "<", "<=", ">", ">=", "!=")
 def text_literal(value: str) -> str:
     """A string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+FAMILY_NAMES: dict[str, Family] = {name: name for name in FAMILIES}
+CALLS: dict[Family, list[tuple[str, ...]]] = {name: [] for name in FAMILIES}
+"""Calls by family: texts, and names of families for which a leaf is drawn. None of them fails."""
+
+
+def _call(family: Family, *parts: str) -> None:
+    """Enter one call."""
+    CALLS[family].append(parts)
+
+
+_call("int", "bit_count(", "int", ")")
+_call("int", "(", "int", " & ", "int", ")")
+_call("int", "(", "int", " | 5)")
+_call("int", "(~", "int", ")")
+_call("int", "(", "int", " >> 1)")
+_call("int", "xor(", "int", ", ", "int", ")")
+_call("int", "gcd(CAST(", "int", " AS BIGINT) // 2, 12)")
+_call("int", "levenshtein(", "str", ", ", "str", ")")
+_call("int", "damerau_levenshtein(", "str", ", ", "str", ")")
+_call("int", "bit_length(", "str", ")")
+_call("int", "date_sub('month', ", "date", ", ", "date", ")")
+_call("int", "date_sub('day', ", "ts", ", ", "ts", ")")
+_call("int", "date_diff('dow', ", "ts", ", ", "ts", ")")
+_call("int", "epoch_ms(", "ts", ")")
+_call("int", "epoch_us(", "date", ")")
+_call("int", "days_in_month(", "date", ")")
+_call("dec", "round_even(CAST(", "dec", " / 2 AS DECIMAL(18,4)), 1)")
+_call("float", "even(", "float", ")")
+_call("float", "fmod(", "float", ", 0.75e0)")
+_call("str", "md5(", "str", ")")
+_call("str", "hex(", "str", ")")
+_call("str", "url_encode(", "str", ")")
+_call("str", "strip_accents(", "str", ")")
+_call("str", "regexp_escape(", "str", ")")
+_call("str", "overlay(", "str", ", 'x', 2)")
+_call("str", "parse_filename(", "str", ", true)")
+_call("str", "format('{}-{:>5}', ", "str", ", ", "int", ")")
+_call("str", "format('{:.2f}|{}', ", "dec", ", ", "bool", ")")
+_call("str", "printf('%5s|%s', ", "str", ", ", "date", ")")
+_call("str", "strftime(", "ts", ", '%Y-%m-%d %I:%M %p %j')")
+_call("str", "strftime(", "date", ", '%a %U %-d %G')")
+_call("bool", "(", "str", " GLOB '*[a-c]*')")
+_call("bool", "(", "str", " ~ 'a|b')")
+_call("bool", "(", "str", " SIMILAR TO '[a-z]+')")
+_call("bool", "(", "str", " ^@ ", "str", ")")
+_call("bool", "signbit(", "int", ")")
+_call("bool", "isfinite(", "date", ")")
+_call("date", "time_bucket(INTERVAL 10 DAY, ", "date", ")")
+_call("date", "time_bucket(INTERVAL 5 MONTH, ", "date", ")")
+_call("ts", "time_bucket(INTERVAL 90 MINUTE, ", "ts", ")")
+_call("ts", "try_strptime(", "str", ", '%Y-%m-%d')")
+_call("ts", "date_trunc('epoch', ", "ts", ")")

@@ -262,6 +262,13 @@ a ^ 2 ** 2
 + a
 ~ a
 @ a
+- ~ a
+~ @ ~ a
+~ a + 1
+b + ~ a
+b * ~ a
+b ^ ~ a
+2 * b - ~ a * 2 & 1
 a::bigint
 5!
 s COLLATE nocase

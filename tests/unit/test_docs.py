@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ARCHITECTURE, DOCUMENTS, blocks, mapped, prepare, run
+import eau2
+from eau2.operators.functions import table
+from tests.documents import (
+    ARCHITECTURE,
+    DOCUMENTS,
+    FUNCTIONS,
+    blocks,
+    mapped,
+    prepare,
+    referenced,
+    run,
+)
 from tests.processes import ROOT, environment
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -26,6 +37,21 @@ def test_the_architecture_names_every_module_and_no_other() -> None:
     modules = [path for path in (ROOT / "eau2").rglob("*.py") if path.name != "__init__.py"]
     assert sorted(named) == sorted(path.relative_to(ROOT / "eau2").as_posix() for path in modules)
     assert text == mapped(text), "write the map anew: python -m tests.documents"
+
+
+def test_the_reference_lists_every_function_as_it_is() -> None:
+    text = FUNCTIONS.read_text(encoding="utf-8")
+    assert text == referenced(text), "write the tables anew: python -m tests.documents"
+    for entry in table.FUNCTIONS:
+        assert entry.syntax.replace("|", "\\|") in text
+
+
+def test_the_examples_of_the_reference_are_true() -> None:
+    connection = eau2.connect()
+    for entry in table.FUNCTIONS:
+        answer = connection.sql(f"SELECT {entry.example}").fetchall()
+        assert answer[0][0] is not None, entry.example
+        assert answer[0][0] is not False, entry.example
 
 
 def test_the_changelog_has_a_place_for_what_comes() -> None:

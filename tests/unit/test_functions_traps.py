@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
+import eau2
 from eau2.operators import coercion
 from eau2.operators.expr import ColumnRef, Expr, InList, Literal
 from eau2.operators.functions import table
@@ -130,3 +132,13 @@ def test_trap_a_float_constant_makes_doubles_of_floats() -> None:
     for name in ("+", "-", "*", "/", "//", "%"):
         expr = table.bind(name, (ColumnRef(FLOAT, 0), Literal(FLOAT, 3.0)))
         assert frame.select(lower_expr(expr).alias("r")).schema["r"] == pl.Float32
+
+
+def test_trap_a_branch_that_no_row_takes_is_tried_on_a_row_of_nulls() -> None:
+    # So a constant that fails would fail there, though its guard is false for every row.
+    connection = eau2.connect()
+    connection.execute("SET chunk_rows = 2")
+    connection.register("t", pa.table({"a": pa.array(range(1, 8), pa.int32())}))
+    for failing in ("error('no')", "2147483647::INTEGER + 1::INTEGER", "factorial(-1)"):
+        sql = f"SELECT CASE WHEN a > 0 THEN 1 ELSE {failing} END AS x FROM t"
+        assert connection.sql(sql).fetchall() == [(1,)] * 7

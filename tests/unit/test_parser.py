@@ -215,7 +215,6 @@ REFUSED_EXPRESSIONS = {
     "a -> b": "The arrow -> (a lambda is written LAMBDA x: ...)",
     "a ->> b": "The operator ->>",
     "a <<= b": "The operator <<=",
-    "@ a": "The operator @",
     "#1": "A column by its position (#1)",
     "(t).a": "A field of a struct",
     "[x + 1 FOR x IN xs]": "A list comprehension",

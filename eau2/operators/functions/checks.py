@@ -21,7 +21,7 @@ from functools import cache
 
 import polars as pl
 
-from eau2.errors import ConversionError, Error, NotSupportedError, OutOfRangeError
+from eau2.errors import ConversionError, DataError, Error, NotSupportedError, OutOfRangeError
 from eau2.operators.expr import Expr
 
 MARK = "\u241f"
@@ -31,6 +31,7 @@ _CODES: dict[str, type[Error]] = {
     "range": OutOfRangeError,
     "conversion": ConversionError,
     "unsupported": NotSupportedError,
+    "given": DataError,
 }
 _MARKED = re.compile(f"{MARK}eau2:([a-z]+):(.*?){MARK}", re.DOTALL)
 _EXPRESSION = "This error occurred in the following expression"

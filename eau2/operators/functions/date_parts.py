@@ -65,9 +65,10 @@ _PARTS: dict[str, _Part] = {
     "era": lambda x: as_int64(x.dt.year() > 0),
     "epoch": lambda x: _quotient(x, 1e6),
     "julian": lambda x: _quotient(x, 8.64e10) + 2440588,
+    "nanosecond": lambda x: _micros_of_minute(x) * 1000,
 }
 _PART_NAMES: dict[str, str] = {
-    **{name: name for name in _PARTS},
+    **{name: name for name in _PARTS if name != "nanosecond"},
     **{f"{name}s": name for name in ("year", "month", "day", "quarter", "week", "hour", "minute")},
     **{f"{name}s": name for name in ("second", "millisecond", "microsecond", "decade")},
     "y": "year",
@@ -105,7 +106,13 @@ _PART_NAMES: dict[str, str] = {
     "dec": "decade",
     "decs": "decade",
 }
-_TIME_PARTS = ("hour", "minute", "second", "millisecond", "microsecond")
+_AS_UNITS = {
+    **dict.fromkeys(("dayofweek", "isodow", "dayofyear", "julian"), "day"),
+    "yearweek": "week",
+    "epoch": "second",
+}
+"""The units that date_trunc and date_diff take these parts for."""
+_TIME_PARTS = ("hour", "minute", "second", "millisecond", "microsecond", "nanosecond")
 _UNITS = {
     "year": "1y",
     "quarter": "1q",
@@ -118,7 +125,7 @@ _UNITS = {
     "millisecond": "1ms",
     "microsecond": "1us",
 }
-_UNIT_MICROS = {
+UNIT_MICROS = {
     "hour": 3600 * MICROS_PER_SECOND,
     "minute": 60 * MICROS_PER_SECOND,
     "second": MICROS_PER_SECOND,
@@ -127,7 +134,8 @@ _UNIT_MICROS = {
 }
 
 
-def _part_name(name: str, arg: Expr) -> str:
+def part_name(name: str, arg: Expr) -> str:
+    """The part that a constant names. Raises statement errors."""
     if not isinstance(arg, Literal) or not isinstance(arg.value, str):
         raise NotSupportedError(f"the part of {name} must be a string constant")
     part = _PART_NAMES.get(arg.value.lower())
@@ -150,7 +158,7 @@ def moment(name: str, arg: Expr) -> Expr:
 def _bind_part(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 2:
         raise mismatch(name, args, f"It is written {name}('year', x).")
-    part = _part_name(name, args[0])
+    part = part_name(name, args[0])
     result = DOUBLE if part in ("epoch", "julian") else BIGINT
     return Call(result, name, (Literal(VARCHAR, part), moment(name, args[1])))
 
@@ -159,7 +167,8 @@ def _bind_named_part(part: str) -> Callable[[str, tuple[Expr, ...]], Expr]:
     def bind(name: str, args: tuple[Expr, ...]) -> Expr:
         if len(args) != 1:
             raise mismatch(name, args, f"It is written {name}(x).")
-        return _bind_part("date_part", (Literal(VARCHAR, part), *args))
+        result = DOUBLE if part in ("epoch", "julian") else BIGINT
+        return Call(result, "date_part", (Literal(VARCHAR, part), moment(name, args[0])))
 
     return bind
 
@@ -177,10 +186,10 @@ def _lower_part(call: Call, scope: Scope) -> pl.Expr:
 def _bind_trunc(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 2:
         raise mismatch(name, args, f"It is written {name}('month', x).")
-    part = _part_name(name, args[0])
+    part = part_name(name, args[0])
+    part = _AS_UNITS.get(part, part)
     arg = moment(name, args[1])
-    units = (*_UNITS, "decade", "century", "millennium", "isoyear", "dayofweek", "yearweek")
-    if part not in units or part == "dayofweek":
+    if part not in (*_UNITS, "decade", "century", "millennium", "isoyear"):
         raise NotSupportedError(f"{name} to {part} is not supported")
     return Call(TIMESTAMP, name, (Literal(VARCHAR, part), arg))
 
@@ -193,8 +202,6 @@ def _lower_trunc(call: Call, scope: Scope) -> pl.Expr:
         return value.cast(pl.Datetime("us"))
     if part in _UNITS:
         return value.dt.truncate(_UNITS[part]).cast(pl.Datetime("us"))
-    if part == "yearweek":
-        return value.dt.truncate("1w").cast(pl.Datetime("us"))
     if part == "isoyear":
         # The fourth of January is always in the first ISO week.
         return formula(pl.Datetime("us"), _start_of_iso_year, value)
@@ -216,10 +223,10 @@ def _start_of_iso_year(x: pl.Expr) -> pl.Expr:
 def _bind_diff(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 3:
         raise mismatch(name, args, f"It is written {name}('day', from, to).")
-    part = _part_name(name, args[0])
+    part = part_name(name, args[0])
+    part = _AS_UNITS.get(part, part)
     one, two = (moment(name, arg) for arg in args[1:])
-    allowed = (*_UNITS, "decade", "century", "millennium", "isoyear", "yearweek")
-    if part not in allowed:
+    if part not in (*_UNITS, "decade", "century", "millennium", "isoyear"):
         raise NotSupportedError(f"{name} in {part} is not supported")
     type_ = DATE if one.type == two.type == DATE else TIMESTAMP
     return Call(BIGINT, name, (Literal(VARCHAR, part), coerce(one, type_), coerce(two, type_)))
@@ -229,7 +236,7 @@ def _lower_diff(call: Call, scope: Scope) -> pl.Expr:
     name, one, two = call.args
     assert isinstance(name, Literal)
     part = str(name.value)
-    if part in ("week", "yearweek"):
+    if part == "week":
         return formula(pl.Int64(), _weeks_between, scope.lower(one), scope.lower(two))
     count = _ordinal(part)
     return count(scope.lower(two)) - count(scope.lower(one))
@@ -247,8 +254,8 @@ def _weeks_between(one: pl.Expr, two: pl.Expr) -> pl.Expr:
 
 def _ordinal(part: str) -> _Part:
     """Numbers the units of a part, so that the difference counts the borders crossed."""
-    if part in _UNIT_MICROS:
-        size = _UNIT_MICROS[part]
+    if part in UNIT_MICROS:
+        size = UNIT_MICROS[part]
         return lambda x: x.cast(pl.Datetime("us")).dt.epoch("us") // size
     match part:
         case "day":

@@ -1,4 +1,4 @@
-"""Calendar arithmetic: dates plus days, moments plus intervals, making and naming dates.
+"""Calendar arithmetic: dates plus days, moments plus intervals, ends of months.
 
 Owns: what + and - mean on dates. A date plus an interval is a timestamp, as in DuckDB 2.0.
 Does not know: how intervals are written (the binder splits them into months, days and
@@ -14,12 +14,12 @@ import polars as pl
 from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce, coercion_cost, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil, valid_civil
+from eau2.operators.functions.calendar import MICROS_PER_DAY
 from eau2.operators.functions.checks import Outcome, Scope, checked, narrowed
 from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
-from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP, VARCHAR
+from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP
 
 _DAYS_MAX = 95_000_000
 """Dates farther than this from 1970 have no form in the kernels' calendar."""
@@ -92,66 +92,12 @@ def _lower_days_between(call: Call, scope: Scope) -> pl.Expr:
     return left - right
 
 
-def _make_date(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> Outcome:
-    valid = valid_civil(year, month, day)
-    days = pl.when(valid).then(days_from_civil(year, month, day))
-    message = ("date out of range: ", year, "-", month, "-", day)
-    known = year.is_not_null() & month.is_not_null() & day.is_not_null()
-    return Outcome(days.cast(pl.Int32).cast(pl.Date), known & ~valid, "conversion", message)
-
-
-def _lower_make_date(call: Call, scope: Scope) -> pl.Expr:
-    return checked(pl.Date(), _make_date, scope, *(scope.lower(arg) for arg in call.args))
-
-
-def _text_part(pattern: str) -> Callable[[Call, Scope], pl.Expr]:
-    return lambda call, scope: scope.lower(call.args[0]).dt.strftime(pattern)
-
-
 def _lower_last_day(call: Call, scope: Scope) -> pl.Expr:
     return scope.lower(call.args[0]).cast(pl.Date).dt.month_end()
 
 
-_STRFTIME = {
-    "a": "%a", "A": "%A", "b": "%b", "B": "%B", "d": "%d", "H": "%H", "I": "%I", "j": "%j",
-    "m": "%m", "M": "%M", "p": "%p", "S": "%S", "y": "%y", "Y": "%Y", "f": "%6f", "%": "%%",
-    "u": "%u", "w": "%w", "U": "%U", "W": "%W", "V": "%V", "G": "%G", "-d": "%-d", "-m": "%-m",
-    "-H": "%-H", "-I": "%-I", "-M": "%-M", "-S": "%-S", "-j": "%-j", "g": "%3f",
-}  # fmt: skip
-
-
-def _bind_strftime(name: str, args: tuple[Expr, ...]) -> Expr:
-    if len(args) != 2:
-        raise mismatch(name, args, "It is written strftime(x, '%Y-%m-%d').")
-    moment, pattern = args
-    if is_string_literal(moment) and pattern.type.is_temporal:
-        moment, pattern = pattern, moment
-    if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
-        raise NotSupportedError("the format of strftime must be a string constant")
-    _chrono_format(pattern.value)
-    return Call(VARCHAR, name, (coerce(moment_of(name, moment), TIMESTAMP), pattern))
-
-
-def _chrono_format(pattern: str) -> str:
-    """The format in the kernels' language; raises NotSupportedError for what it has not."""
-    written, rest = [], pattern
-    while rest:
-        if rest[0] != "%":
-            written.append(rest[0])
-            rest = rest[1:]
-            continue
-        code = rest[1:3] if rest[1:2] == "-" else rest[1:2]
-        if code not in _STRFTIME:
-            raise NotSupportedError(f"the format %{code} of strftime is not supported")
-        written.append(_STRFTIME[code])
-        rest = rest[1 + len(code) :]
-    return "".join(written)
-
-
-def _lower_strftime(call: Call, scope: Scope) -> pl.Expr:
-    moment, pattern = call.args
-    assert isinstance(pattern, Literal)
-    return scope.lower(moment).dt.strftime(_chrono_format(str(pattern.value)))
+def _lower_days_in_month(call: Call, scope: Scope) -> pl.Expr:
+    return as_int64(scope.lower(call.args[0]).dt.days_in_month())
 
 
 FUNCTIONS = (
@@ -199,16 +145,6 @@ FUNCTIONS = (
         operator=True,
     ),
     Function(
-        "make_date",
-        "date",
-        "make_date(year, month, day)",
-        "The date of that year, month and day.",
-        "make_date(2024, 2, 29) = DATE '2024-02-29'",
-        overloads("make_date(year, month, day)", Signature((BIGINT, BIGINT, BIGINT), DATE)),
-        _lower_make_date,
-        fails=True,
-    ),
-    Function(
         "last_day",
         "date",
         "last_day(x)",
@@ -218,30 +154,12 @@ FUNCTIONS = (
         _lower_last_day,
     ),
     Function(
-        "monthname",
+        "days_in_month",
         "date",
-        "monthname(x)",
-        "The English name of the month.",
-        "monthname(DATE '2024-02-29') = 'February'",
-        overloads("monthname(x)", Signature((TIMESTAMP,), VARCHAR)),
-        _text_part("%B"),
-    ),
-    Function(
-        "dayname",
-        "date",
-        "dayname(x)",
-        "The English name of the day of the week.",
-        "dayname(DATE '2024-02-29') = 'Thursday'",
-        overloads("dayname(x)", Signature((TIMESTAMP,), VARCHAR)),
-        _text_part("%A"),
-    ),
-    Function(
-        "strftime",
-        "date",
-        "strftime(x, format)",
-        "The moment as text in a format of % codes.",
-        "strftime(DATE '2024-02-29', '%d.%m.%Y') = '29.02.2024'",
-        _bind_strftime,
-        _lower_strftime,
+        "days_in_month(x)",
+        "How many days the month has.",
+        "days_in_month(DATE '2024-02-10') = 29",
+        overloads("days_in_month(x)", Signature((DATE,), BIGINT), Signature((TIMESTAMP,), BIGINT)),
+        _lower_days_in_month,
     ),
 )

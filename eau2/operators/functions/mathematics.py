@@ -22,11 +22,13 @@ from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
     BIGINT,
     BOOLEAN,
+    DATE,
     DOUBLE,
     FLOAT,
     HUGEINT,
     INTEGER,
     INTEGER_RANGES,
+    TIMESTAMP,
     TINYINT,
     Kind,
     SqlType,
@@ -34,6 +36,7 @@ from eau2.types import (
 )
 
 _FLOATS = (Signature((FLOAT,), BOOLEAN), Signature((DOUBLE,), BOOLEAN))
+_MOMENTS = (Signature((DATE,), BOOLEAN), Signature((TIMESTAMP,), BOOLEAN))
 
 
 def _number(name: str, arg: Expr, syntax: str) -> Expr:
@@ -261,16 +264,24 @@ def _real(
     )
 
 
-def _test(name: str, summary: str, example: str, compute: Callable[..., pl.Expr]) -> Function:
-    return Function(
-        name,
-        "mathematics",
-        f"{name}(x)",
-        summary,
-        example,
-        overloads(f"{name}(x)", *_FLOATS),
-        values(compute),
-    )
+def _test(
+    name: str,
+    summary: str,
+    example: str,
+    compute: Callable[[pl.Expr], pl.Expr],
+    moments: bool | None = None,
+) -> Function:
+    """A test on floats; `moments` is its answer for dates, None when it takes none."""
+    signatures = _FLOATS if moments is None else (*_FLOATS, *_MOMENTS)
+
+    def lower(call: Call, scope: Scope) -> pl.Expr:
+        value = scope.lower(call.args[0])
+        if call.args[0].type.is_temporal:
+            return pl.when(value.is_not_null()).then(pl.lit(moments))
+        return compute(value)
+
+    bind = overloads(f"{name}(x)", *signatures)
+    return Function(name, "mathematics", f"{name}(x)", summary, example, bind, lower)
 
 
 FUNCTIONS = (
@@ -383,6 +394,18 @@ FUNCTIONS = (
     _real("degrees", "Radians in degrees.", "degrees(pi()) = 180", _degrees),
     _real("radians", "Degrees in radians.", "radians(180) = pi()", _radians),
     _test("isnan", "Whether it is NaN.", "isnan('nan'::DOUBLE)", lambda x: x.is_nan()),
-    _test("isinf", "Whether it is infinite.", "isinf('inf'::DOUBLE)", lambda x: x.is_infinite()),
-    _test("isfinite", "Whether it is a finite number.", "isfinite(1)", lambda x: x.is_finite()),
+    _test(
+        "isinf",
+        "Whether it is infinite; no date is.",
+        "isinf('inf'::DOUBLE)",
+        lambda x: x.is_infinite(),
+        moments=False,
+    ),
+    _test(
+        "isfinite",
+        "Whether it is a finite number; every date is.",
+        "isfinite(1)",
+        lambda x: x.is_finite(),
+        moments=True,
+    ),
 )

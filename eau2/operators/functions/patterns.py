@@ -35,7 +35,8 @@ def _constant(name: str, arg: Expr, what: str) -> Literal:
     raise NotSupportedError(f"the {what} of {name} must be a string constant")
 
 
-def _bind_like(name: str, args: tuple[Expr, ...]) -> Expr:
+def bind_like(name: str, args: tuple[Expr, ...]) -> Expr:
+    """LIKE (`name` "like") or ILIKE, with an escape as a third argument."""
     if len(args) not in (2, 3):
         raise mismatch(name, args, f"It is written x {name.upper()} pattern.")
     value = _text(name, args[0])
@@ -196,7 +197,9 @@ def _regex(name: str, arg: Expr, flags: str) -> Literal:
     return Literal(VARCHAR, f"(?{modes})(?:{pattern})" if modes else f"(?:{pattern})")
 
 
-def _bind_matches(whole: bool) -> Callable[[str, tuple[Expr, ...]], Expr]:
+def bind_matches(whole: bool) -> Callable[[str, tuple[Expr, ...]], Expr]:
+    """How a test with a regular expression is bound, over the whole text or a part of it."""
+
     def bind(name: str, args: tuple[Expr, ...]) -> Expr:
         if len(args) not in (2, 3):
             raise mismatch(name, args, f"It is written {name}(text, pattern[, options]).")
@@ -273,7 +276,7 @@ FUNCTIONS = (
         "x LIKE pattern [ESCAPE c]",
         "Whether the whole text matches: % is any text, _ any character.",
         "'eau2' LIKE 'e%_'",
-        _bind_like,
+        bind_like,
         _lower_like,
         operator=True,
     ),
@@ -283,7 +286,7 @@ FUNCTIONS = (
         "x ILIKE pattern [ESCAPE c]",
         "LIKE without regard to case.",
         "'EAU2' ILIKE 'e%'",
-        _bind_like,
+        bind_like,
         _lower_ilike,
         operator=True,
     ),
@@ -293,7 +296,7 @@ FUNCTIONS = (
         "regexp_matches(text, pattern[, options])",
         "Whether the regular expression matches somewhere in the text.",
         "regexp_matches('eau2', '[0-9]')",
-        _bind_matches(False),
+        bind_matches(False),
         _lower_matches,
     ),
     Function(
@@ -302,7 +305,7 @@ FUNCTIONS = (
         "regexp_full_match(text, pattern[, options])",
         "Whether the regular expression matches the whole text.",
         "regexp_full_match('eau2', '[a-z]+[0-9]')",
-        _bind_matches(True),
+        bind_matches(True),
         _lower_matches,
     ),
     Function(

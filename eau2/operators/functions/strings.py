@@ -128,6 +128,20 @@ def _pad(at_start: bool) -> LowerCall:
 
 _ONE, _TWO = (VARCHAR,), (VARCHAR, VARCHAR)
 
+
+def _overlay(text: pl.Expr, by: pl.Expr, start: pl.Expr, length: pl.Expr | None = None) -> pl.Expr:
+    """The characters from `start`, as many as are put there or as `length` says, give way."""
+    size = by.str.len_chars().cast(pl.Int64)
+    count = size if length is None else pl.when(length >= 0).then(length).otherwise(size)
+    zero = pl.lit(0, pl.Int64)
+    head = text.str.slice(0, pl.max_horizontal(start - 1, zero))
+    return head + by + text.str.slice(pl.max_horizontal(start - 1 + count, zero))
+
+
+def _lower_overlay(call: Call, scope: Scope) -> pl.Expr:
+    return by_formula(pl.String(), _overlay)(call, scope)
+
+
 FUNCTIONS = (
     Function(
         "||",
@@ -294,5 +308,24 @@ FUNCTIONS = (
         VARCHAR,
         _pad(at_start=False),
         fails=True,
+    ),
+    text_function(
+        "overlay",
+        "overlay(text, by, start[, length])",
+        "With the characters from start on replaced, as many as are put there or as length says.",
+        "overlay('eau2', 'x', 2, 2) = 'ex2'",
+        (VARCHAR, VARCHAR, BIGINT, BIGINT),
+        VARCHAR,
+        _lower_overlay,
+        shorter=True,
+    ),
+    text_function(
+        "bit_length",
+        "bit_length(text)",
+        "The number of bits in UTF-8.",
+        "bit_length('eau') = 24",
+        (VARCHAR,),
+        BIGINT,
+        values(lambda x: x.str.len_bytes().cast(pl.Int64) * 8),
     ),
 )
