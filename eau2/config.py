@@ -48,6 +48,8 @@ class Limits:
     """By one statement; a view that is read twice counts twice."""
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
+    unpivot_columns: int = 1_000
+    """Entries of one UNPIVOT, each of which reads the table."""
     plan_cache_entries: int = 256
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""

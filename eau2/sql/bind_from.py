@@ -22,6 +22,7 @@ from eau2.sql.scope import Scope, suggestion
 from eau2.sql.sources import Place, Source, derived, visible
 from eau2.sql.spans import at
 from eau2.sql.table_functions import bind_table_function
+from eau2.sql.unpivot import unpivoted
 from eau2.sql.views import bind_view
 
 
@@ -53,6 +54,8 @@ def _bound(node: ast.TableExpression, place: Place) -> Source:
             return bind_table_function(node, place)
         case ast.SampledTable(_, table, sample):
             return sampled(_bound(table, place), sample, place.context)
+        case ast.UnpivotTable(_, table):
+            return unpivoted(node, _bound(table, place), place)
     raise unsupported(node)
 
 

@@ -38,12 +38,22 @@ def _comma(span: Span, left: Table, right: Table) -> Table:
 
 @action
 def _cross_join(span: Span, left: Table, right: Table) -> Table:
-    return ast.JoinClause(span, "cross", left, right)
+    return _pivoted_last(span, right, lambda table: ast.JoinClause(span, "cross", left, table))
 
 
 @action
 def _positional_join(span: Span, left: Table, right: Table) -> Table:
-    return ast.JoinClause(span, "positional", left, right)
+    return _pivoted_last(span, right, lambda table: ast.JoinClause(span, "positional", left, table))
+
+
+def _pivoted_last(span: Span, right: Table, join: Callable[[Table], Table]) -> Table:
+    """A join without condition. A PIVOT behind it that has no brackets is of all that is joined."""
+    match right:
+        case ast.PivotTable() | ast.UnpivotTable() if right.span.start == right.table.span.start:
+            return replace(right, span=span, table=_pivoted_last(span, right.table, join))
+        case ast.SampledTable(_, ast.PivotTable() | ast.UnpivotTable()):
+            raise SqlSyntaxError("Put brackets around what is joined here", span=right.span)
+    return join(right)
 
 
 @action
@@ -62,7 +72,10 @@ def _join_using(
 
 @action
 def _natural_join(span: Span, left: Table, kind: JoinKind | None, right: Table) -> Table:
-    return ast.JoinClause(span, kind or "inner", left, right, natural=True)
+    def joined(table: Table) -> Table:
+        return ast.JoinClause(span, kind or "inner", left, table, natural=True)
+
+    return _pivoted_last(span, right, joined)
 
 
 @action
@@ -110,7 +123,9 @@ def _derived_tailed(span: Span, left: Table, tail: Tail) -> Table:
 
 @action
 def _joined_in_brackets(span: Span, inner: Table) -> Table:
-    return inner
+    # The span tells that there are brackets: see _pivoted_last.
+    pivoted = isinstance(inner, ast.PivotTable | ast.UnpivotTable)
+    return replace(inner, span=span) if pivoted else inner
 
 
 @action
