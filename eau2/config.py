@@ -48,6 +48,10 @@ class Limits:
     """By one statement; a view that is read twice counts twice."""
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
+    pivot_columns: int = 1_000
+    """Aggregates of one PIVOT: each is computed for each value."""
+    pivots_read: int = 32
+    """Columns of PIVOTs in one statement whose values are read from the data."""
     unpivot_columns: int = 1_000
     """Entries of one UNPIVOT, each of which reads the table."""
     plan_cache_entries: int = 256

@@ -205,7 +205,19 @@ def _pivot_on(span: Span, header: Expression, values: Items) -> ast.PivotOn:
 
 @action
 def _pivot_column(span: Span, header: Expression, values: Items | None = None) -> ast.PivotOn:
+    operators = isinstance(header, ast.Binary | ast.Unary) and header.span.start == span.start
+    if values is not None and operators:
+        # Without brackets `a % 3 IN (1, 2)` is one test, of which the values are false and true.
+        test = ast.In(span, header, tuple(item.expression for item in values), False)
+        return ast.PivotOn(span, (test,), None)
     return ast.PivotOn(span, _several(header), values)
+
+
+@action
+def _pivot_comparison(
+    span: Span, left: Expression, operator: str, right: Expression
+) -> ast.PivotOn:
+    return ast.PivotOn(span, (ACTIONS["binary"](span, left, operator, right),), None)
 
 
 @action
@@ -247,7 +259,17 @@ def _pivot_without_columns(
 
 @action
 def _pivot_query(span: Span, table: Table, pivoted: Pivoted) -> ast.Query:
+    aggregates, on, group_by = pivoted
+    if not on:
+        keys = group_by or ()
+        items = (*(ast.SelectItem(key.span, key, None) for key in keys), *aggregates)
+        return ast.Select(span, items, table, group_by=keys)
     return all_of_table(span, ast.PivotTable(span, table, *pivoted))
+
+
+@action
+def _pivot_groups_alone(span: Span, group_by: tuple[Expression, ...]) -> Pivoted:
+    return (), (), group_by
 
 
 Unpivoted = tuple[str, tuple[str, ...], Items]

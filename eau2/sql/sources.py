@@ -17,6 +17,10 @@ from eau2.sql.logical import Logical
 from eau2.sql.scope import Scope, VisibleColumn, VisibleTable
 
 
+UNNAMED_PIVOT = "__unnamed_pivot"
+"""What a table made by PIVOT or UNPIVOT is called without an alias."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A bound FROM clause: its plan, what its columns are called, and whether rows are ordered."""
@@ -24,6 +28,13 @@ class Source:
     plan: Logical
     scope: Scope
     ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTable(ast.TableExpression):
+    """A table of a syntax tree that was bound already, for queries that the binder writes."""
+
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

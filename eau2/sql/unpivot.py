@@ -36,16 +36,12 @@ from eau2.sql.environment import Context, Environment, Query
 from eau2.sql.logical import Filter, Logical, Project, Union
 from eau2.sql.scope import Scope, suggestion
 from eau2.sql.sharing import Definition, SharedScan, With
-from eau2.sql.sources import Place, Source, derived
+from eau2.sql.sources import UNNAMED_PIVOT, Place, Source, derived
 from eau2.sql.spans import at
 from eau2.sql.stars import Chosen, star_entries, written_out
 from eau2.sql.subqueries import without_order
 from eau2.sql.syntax_walk import parts
 from eau2.types import NULL, VARCHAR, SqlType
-
-
-UNNAMED = "__unnamed_pivot"
-"""What a pivoted table without alias is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def unpivoted(node: ast.UnpivotTable, source: Source, place: Place) -> Source:
     ]
     plan = _plan(source.plan, rows, names, node, place.context)
     query = Query(plan, names, False)
-    return derived(query, node.alias, node.column_aliases, node.span, UNNAMED)
+    return derived(query, node.alias, node.column_aliases, node.span, UNNAMED_PIVOT)
 
 
 def _entries(node: ast.UnpivotTable, scope: Scope) -> list[_Entry]:

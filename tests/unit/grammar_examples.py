@@ -195,6 +195,8 @@ PIVOT t ON a USING sum(b) GROUP BY s
 PIVOT t ON a IN (1, 2 AS two), e, USING sum(b), count(*) AS n
 PIVOT t ON a IN an_enum USING sum(b)
 PIVOT t USING sum(b) GROUP BY a
+PIVOT t GROUP BY a
+PIVOT t ON a > 1
 UNPIVOT t ON a, b
 UNPIVOT t ON (a, b), (b, a) INTO NAME n VALUES v, w
 UNPIVOT t ON a, b INTO NAME n VALUE v
