@@ -50,6 +50,8 @@ class Limits:
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
     pivot_columns: int = 1_000
     """Aggregates of one PIVOT: each is computed for each value."""
+    pivot_columns_at_once: int = 20
+    """Where a PIVOT gives more, its rows are grouped by their values before they are spread."""
     pivots_read: int = 32
     """Columns of PIVOTs in one statement whose values are read from the data."""
     unpivot_columns: int = 1_000

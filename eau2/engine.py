@@ -140,7 +140,9 @@ class Engine:
 
     def plan(self, query: ast.Query, parameters: Parameters | None = None) -> Plan:
         """The stages of a query, without running them."""
-        return self._plan(query, _Asked("", parameters, None, "", None, self._frames, datetime.now()))
+        return self._plan(
+            query, _Asked("", parameters, None, "", None, self._frames, datetime.now())
+        )
 
     def _plan(self, query: ast.Query, asked: _Asked) -> Plan:
         bound = bind(query, asked.frames, asked.parameters, asked.now)

@@ -186,7 +186,9 @@ def _value(item: ast.SelectItem, text: Text) -> str:
     node = item.expression
     if isinstance(node, ast.Name):
         node = ast.Constant(node.span, "string", node.parts[-1])
-    return _named(_row((node,) if not isinstance(node, ast.RowOf) else node.items, text), item.alias)
+    return _named(
+        _row((node,) if not isinstance(node, ast.RowOf) else node.items, text), item.alias
+    )
 
 
 def _unpivoted(node: ast.UnpivotTable, text: Text) -> str:

@@ -5,14 +5,18 @@ ast.PivotTable, with its values, and the bound table that it reads. Goes out: `S
 Does not know: where values come from that are not written, how a SELECT is bound.
 
 A PIVOT is a SELECT with GROUP BY in which every aggregate stands once for each value, with a
-FILTER. Values are compared as texts, as in DuckDB: 2000.0 is no value of an INTEGER.
+FILTER. Values are compared as texts, as in DuckDB: 2000.0 is no value of an INTEGER. Where there
+are many of them, rows are grouped by the values first, and what is picked is picked from these.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
+from math import prod
+from typing import Literal as OneOf
 
 from eau2.config import LIMITS
 from eau2.errors import Error, NotSupportedError, ProgrammingError, Span
@@ -34,12 +38,43 @@ _CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,17}")
 """The texts that CAST gives of integers which are not very long."""
 
 
+_ONE_OF_EACH = frozenset({"any_value", "arbitrary", "avg", "count", "max", "mean", "min", "sum"})
+"""Aggregates whose value for one group can be picked; count is 0 of no rows, the others NULL."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """One value: what its columns are called, and which rows belong to it."""
+    """One value: what its columns are called, and the text of each expression, None for NULL."""
 
     name: str
-    condition: ast.Expression
+    texts: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """An entry of ON, or of FOR: expressions of these types, and the values they may have."""
+
+    expressions: tuple[ast.Expression, ...]
+    types: tuple[SqlType, ...]
+    values: tuple[_Value, ...]
+
+    def texts(self) -> _Axis:
+        """The axis over its texts; integers stay what they are."""
+        expressions = zip(self.expressions, self.types, strict=True)
+        return replace(
+            self,
+            expressions=tuple(e if type_.is_integer else _text(e) for e, type_ in expressions),
+            types=tuple(type_ if type_.is_integer else VARCHAR for type_ in self.types),
+        )
+
+    def condition(self, value: _Value) -> list[ast.Expression]:
+        """What the rows of a value meet."""
+        return [
+            _equals(expression, type_, text)
+            for expression, type_, text in zip(
+                self.expressions, self.types, value.texts, strict=True
+            )
+        ]
 
 
 def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
@@ -47,27 +82,105 @@ def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
     calls = node.aggregates or (_count(node.span),)
     for item in calls:
         _check_aggregate(item.expression)
-    lists = [_values(on, source.scope, place) for on in node.on]
-    _check_number(lists, len(calls), node.span)
-    items = [ast.SelectItem(key.span, key, None) for key in _keys(node, source.scope)]
-    keys = tuple(item.expression for item in items)
-    for chosen in product(*lists):
-        name = "_".join(value.name for value in chosen)
-        for item in calls:
-            called = name
+    axes = [_axis(on, source.scope, place) for on in node.on]
+    columns = len(calls) * prod(len(axis.values) for axis in axes)
+    _check_number(columns, node.span)
+    table: ast.TableExpression = BoundTable(node.span, source)
+    keys = _keys(node, source.scope)
+    names = [key.parts[-1] for key in keys]
+    written = tuple(item.expression for item in calls)
+    if columns > LIMITS.pivot_columns_at_once and all(map(_can_be_picked, written)):
+        table, keys, axes, picked = _grouped(node, table, keys, axes, written)
+    else:
+        picked = written
+    items = [ast.SelectItem(key.span, key, name) for key, name in zip(keys, names, strict=True)]
+    for chosen in product(*(axis.values for axis in axes)):
+        pairs = zip(axes, chosen, strict=True)
+        conditions = [test for axis, value in pairs for test in axis.condition(value)]
+        for item, expression in zip(calls, picked, strict=True):
+            called = "_".join(value.name for value in chosen)
             if item.alias is not None or len(calls) > 1:
-                called = f"{name}_{item.alias or expression_text(item.expression)}"
-            filtered = _filtered(item.expression, tuple(value.condition for value in chosen))
-            items.append(ast.SelectItem(item.span, filtered, called))
+                called = f"{called}_{item.alias or expression_text(item.expression)}"
+            items.append(ast.SelectItem(item.span, _filtered(expression, conditions), called))
     if not items:
         raise ProgrammingError(
             "this PIVOT gives no column: there is no value and nothing to group by",
             span=node.span,
         )
-    table = BoundTable(node.span, source)
     select = ast.Select(node.span, tuple(items), table, group_by=keys)
     bound = place.bind_query(select, place.context, place.outer)
     return derived(bound, node.alias, node.column_aliases, node.span, UNNAMED_PIVOT)
+
+
+def _can_be_picked(node: ast.Expression) -> bool:
+    (call,) = (part for part in parts(node) if _is_aggregate(part))
+    return isinstance(call, ast.FunctionCall) and call.name in _ONE_OF_EACH
+
+
+def _grouped(
+    node: ast.PivotTable,
+    table: ast.TableExpression,
+    keys: tuple[ast.Name, ...],
+    axes: list[_Axis],
+    written: tuple[ast.Expression, ...],
+) -> tuple[ast.TableExpression, tuple[ast.Name, ...], list[_Axis], tuple[ast.Expression, ...]]:
+    """The table grouped by keys and values; these, and the expressions, over its columns."""
+    span = node.span
+    axes = [axis.texts() for axis in axes]
+    items = [ast.SelectItem(span, key, f"key{n}") for n, key in enumerate(keys)]
+    above: list[_Axis] = []
+    for number, axis in enumerate(axes):
+        named = [(e, f"value{number}_{n}") for n, e in enumerate(axis.expressions)]
+        items += [ast.SelectItem(span, e, name) for e, name in named]
+        above.append(replace(axis, expressions=tuple(ast.Name(span, (n,)) for _, n in named)))
+    group_by = tuple(item.expression for item in items)
+    wanted = [test for axis in axes for test in _listed(axis)]
+    picked: list[ast.Expression] = []
+    for number, expression in enumerate(written):
+        (call,) = (
+            part
+            for part in parts(expression)
+            if isinstance(part, ast.FunctionCall) and _is_aggregate(part)
+        )
+        name = f"aggregate{number}"
+        simple = all(isinstance(a, ast.Name | ast.Star) for a in call.arguments)
+        # What cannot be computed for a row is no error where no column needs the row.
+        own = call if simple and call.where is None else _filtered(call, wanted)
+        items.append(ast.SelectItem(call.span, own, name))
+        picked.append(rewritten(expression, partial(_pick, name)))
+    inner = ast.Select(span, tuple(items), table, group_by=group_by)
+    names = tuple(ast.Name(span, (f"key{n}",)) for n in range(len(keys)))
+    return ast.DerivedTable(span, inner, "pivoted"), names, above, tuple(picked)
+
+
+def _pick(name: str, part: ast.Node) -> tuple[ast.Node, ...] | None:
+    """The value of the one group, in the place of the aggregate itself."""
+    if not isinstance(part, ast.FunctionCall) or not _is_aggregate(part):
+        return None
+    span = part.span
+    call = ast.FunctionCall(span, "any_value", (ast.Name(span, (name,)),))
+    if part.name != "count":
+        return (call,)
+    return (ast.FunctionCall(span, "coalesce", (call, ast.Constant(span, "integer", "0"))),)
+
+
+def _listed(axis: _Axis) -> list[ast.Expression]:
+    """That the expressions of an axis, which are texts or integers, have one of its values."""
+    found: list[ast.Expression] = []
+    for position, (node, type_) in enumerate(zip(axis.expressions, axis.types, strict=True)):
+        texts = dict.fromkeys(value.texts[position] for value in axis.values)
+        known = [text for text in texts if text is not None]
+        if type_.is_integer and not all(map(_CANONICAL.fullmatch, known)):
+            continue
+        kind: OneOf["integer", "string"] = "integer" if type_.is_integer else "string"
+        constants = tuple(ast.Constant(node.span, kind, text) for text in known)
+        test: ast.Expression = ast.In(node.span, node, constants, False)
+        if None in texts:
+            null = ast.IsTest(node.span, node, "null", False)
+            test = ast.Binary(node.span, "or", test, null) if constants else null
+        if texts:
+            found.append(test)
+    return found
 
 
 def _count(span: Span) -> ast.SelectItem:
@@ -75,10 +188,7 @@ def _count(span: Span) -> ast.SelectItem:
     return ast.SelectItem(span, call, None)
 
 
-def _check_number(lists: list[list[_Value]], calls: int, span: Span) -> None:
-    columns = calls
-    for values in lists:
-        columns *= len(values)
+def _check_number(columns: int, span: Span) -> None:
     if columns > LIMITS.pivot_columns:
         raise NotSupportedError(
             f"PIVOT into more than {LIMITS.pivot_columns} columns is not supported",
@@ -128,15 +238,10 @@ def _counts(star: ast.Star, found: list[ast.Node]) -> bool:
     )
 
 
-def _keys(node: ast.PivotTable, scope: Scope) -> tuple[ast.Expression, ...]:
+def _keys(node: ast.PivotTable, scope: Scope) -> tuple[ast.Name, ...]:
     """What is grouped by: what is written, else every column that PIVOT does not use."""
     if node.group_by is not None:
-        for key in node.group_by:
-            if not isinstance(key, ast.Name):
-                raise NotSupportedError("PIVOT groups by columns, named one by one", span=key.span)
-            if len(key.parts) == 1 and scope.find(key.parts[0], key.span) is None:
-                raise scope.unknown(key.parts[0], key.span)
-        return node.group_by
+        return tuple(_key(key, scope) for key in node.group_by)
     read = [item.expression for item in node.aggregates]
     read += [expression for on in node.on for expression in on.expressions]
     used = {
@@ -152,8 +257,20 @@ def _keys(node: ast.PivotTable, scope: Scope) -> tuple[ast.Expression, ...]:
     )
 
 
-def _values(on: ast.PivotOn, scope: Scope, place: Place) -> list[_Value]:
-    """The values of one entry of ON, or of FOR."""
+def _key(node: ast.Expression, scope: Scope) -> ast.Name:
+    """A column of GROUP BY, as the table spells it."""
+    if not isinstance(node, ast.Name):
+        raise NotSupportedError("PIVOT groups by columns, named one by one", span=node.span)
+    if len(node.parts) > 1:
+        return node
+    column = scope.find(node.parts[0], node.span)
+    if column is None:
+        raise scope.unknown(node.parts[0], node.span)
+    return Chosen(node.span, (column.name,), column)
+
+
+def _axis(on: ast.PivotOn, scope: Scope, place: Place) -> _Axis:
+    """One entry of ON, or of FOR, with its values."""
     if on.values is None:
         raise NotSupportedError(
             "PIVOT reads its values from the data, which is not possible here",
@@ -164,7 +281,7 @@ def _values(on: ast.PivotOn, scope: Scope, place: Place) -> list[_Value]:
         if not any(isinstance(part, ast.Name) for part in parts(expression)):
             raise ProgrammingError("PIVOT needs a column here", span=expression.span)
     env = Environment(place.context, scope, outer=place.outer).inside("PIVOT")
-    types = [bind_root(expression, env).type for expression in on.expressions]
+    types = tuple(bind_root(expression, env).type for expression in on.expressions)
     found: list[_Value] = []
     seen: set[tuple[object, ...]] = set()
     for item in on.values:
@@ -180,16 +297,9 @@ def _values(on: ast.PivotOn, scope: Scope, place: Place) -> list[_Value]:
         if key in seen:
             raise ProgrammingError("this value of PIVOT is there already", span=node.span)
         seen.add(key)
-        texts = [text for text, _ in constants]
-        name = item.alias or "_".join(map(_name, texts))
-        condition = _all(
-            [
-                _equals(expression, type_, text)
-                for expression, type_, text in zip(on.expressions, types, texts, strict=True)
-            ]
-        )
-        found.append(_Value(name, condition))
-    return found
+        texts = tuple(text for text, _ in constants)
+        found.append(_Value(item.alias or "_".join(map(_name, texts)), texts))
+    return _Axis(on.expressions, types, tuple(found))
 
 
 def _name(text: str | None) -> str:
@@ -223,8 +333,12 @@ def _equals(node: ast.Expression, type_: SqlType, text: str | None) -> ast.Expre
     if type_.is_integer and _CANONICAL.fullmatch(text):
         return ast.Binary(span, "=", node, ast.Constant(span, "integer", text))
     if type_ != VARCHAR:
-        node = ast.CastTo(span, node, ast.TypeName(span, "varchar"), False)
+        node = _text(node)
     return ast.Binary(span, "=", node, ast.Constant(span, "string", text))
+
+
+def _text(node: ast.Expression) -> ast.Expression:
+    return ast.CastTo(node.span, node, ast.TypeName(node.span, "varchar"), False)
 
 
 def _all(conditions: list[ast.Expression]) -> ast.Expression:
@@ -234,7 +348,7 @@ def _all(conditions: list[ast.Expression]) -> ast.Expression:
     return result
 
 
-def _filtered(node: ast.Expression, conditions: tuple[ast.Expression, ...]) -> ast.Expression:
+def _filtered(node: ast.Expression, conditions: list[ast.Expression]) -> ast.Expression:
     """The expression with the aggregate in it over the rows of the conditions alone."""
 
     def visit(part: ast.Node) -> tuple[ast.Node, ...] | None:
@@ -244,4 +358,3 @@ def _filtered(node: ast.Expression, conditions: tuple[ast.Expression, ...]) -> a
         return (replace(part, where=_all([*conditions, *own])),)
 
     return rewritten(node, visit) if conditions else node
-

@@ -73,7 +73,9 @@ def _found(
     statement: ast.Statement,
 ) -> Iterator[tuple[ast.PivotOn, ast.TableExpression, Layers, Path]]:
     """Every entry of ON without values, with the table that it is about."""
-    waiting: list[tuple[Any, Layers, Path, ast.TableExpression | None]] = [(statement, (), (), None)]
+    waiting: list[tuple[Any, Layers, Path, ast.TableExpression | None]] = [
+        (statement, (), (), None)
+    ]
     while waiting:
         part, layers, path, table = waiting.pop()
         if isinstance(part, ast.PivotOn) and part.values is None and table is not None:

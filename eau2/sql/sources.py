@@ -16,7 +16,6 @@ from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.logical import Logical
 from eau2.sql.scope import Scope, VisibleColumn, VisibleTable
 
-
 UNNAMED_PIVOT = "__unnamed_pivot"
 """What a table made by PIVOT or UNPIVOT is called without an alias."""
 

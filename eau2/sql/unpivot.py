@@ -217,4 +217,3 @@ def _part(
         for column, _ in items[-len(node.values) :]:
             plan = Filter(plan, table.bind("is_not_null", (ref(column),)))
     return plan
-
