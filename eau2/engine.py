@@ -308,12 +308,21 @@ class Engine:
         return table({name: [values[name.lower()]]})
 
     def _describe(self, target: ast.TableExpression | ast.Query, asked: _Asked) -> Answer:
+        """The columns in DuckDB's form; there are no keys and no defaults."""
+        frame = asked.frames.frame(target.name) if isinstance(target, ast.TableName) else None
         if not isinstance(target, ast.Query):
             star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
             target = ast.Select(target.span, (star,), target)
         bound = bind(target, asked.frames, asked.parameters, asked.now)
         types = [str(column.type) for column in bound.plan.output]
-        return table({"column_name": list(bound.names), "column_type": types})
+        filled = [False for _ in types]
+        if frame is not None:
+            filled = [column.not_null for column in frame.schema.columns]
+        nulls = ["NO" if always else "YES" for always in filled]
+        absent = [None for _ in types]
+        names = list(bound.names)
+        described = {"column_name": names, "column_type": types, "null": nulls}
+        return table({**described, "key": absent, "default": absent, "extra": absent})
 
 
 class _Watched:

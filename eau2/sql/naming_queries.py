@@ -35,6 +35,8 @@ def query_text(node: ast.Query, text: Text) -> str:
         case ast.WithQuery(_, tables, recursive, query):
             listed = ", ".join(_common_table(table, text) for table in tables)
             return f"WITH {'RECURSIVE ' if recursive else ''}{listed} {query_text(query, text)}"
+        case ast.Summarize(_, query):
+            return f"SUMMARIZE {query_text(query, text)}"
     raise AssertionError(f"no text for {type(node).__name__}")
 
 

@@ -266,13 +266,12 @@ REFUSED_STATEMENTS = {
         "INSERT INTO t VALUES (1)",
     ),
     "EXPLAIN (FORMAT json) SELECT 1": ("EXPLAIN with options", "(FORMAT json) SELECT 1"),
-    "SUMMARIZE t": ("SUMMARIZE", "SUMMARIZE"),
     "SELECT * EXCEPT (a) FROM t": ("EXCEPT after * (write EXCLUDE)", "(a) FROM t"),
     "FROM VALUES (1), (2) t(a)": (
         "VALUES in FROM without brackets",
         "VALUES (1), (2) t(a)",
     ),
-    "FROM (SUMMARIZE t)": ("DESCRIBE, SHOW or SUMMARIZE as a table", "(SUMMARIZE t)"),
+    "FROM (DESCRIBE t)": ("DESCRIBE or SHOW as a table", "(DESCRIBE t)"),
     "FROM t AT (VERSION => 1)": ("AT a version of a table", "t AT (VERSION => 1)"),
     "FROM t PIVOT (sum(a) FOR b IN an_enum)": (
         "PIVOT over the values of an ENUM",

@@ -148,6 +148,9 @@ from eau2.sql.ast.queries import (
     SetOperation as SetOperation,
 )
 from eau2.sql.ast.queries import (
+    Summarize as Summarize,
+)
+from eau2.sql.ast.queries import (
     Values as Values,
 )
 from eau2.sql.ast.queries import (
