@@ -49,6 +49,7 @@ from eau2.sql.refusals import unsupported
 from eau2.sql.spans import at
 from eau2.statements import Frames, Surroundings, create_table, create_view, drop, insert
 from eau2.travel import TaskReport
+from eau2.types import described
 
 _TELLS_TIME = re.compile(r"now|today|current_|localtime", re.IGNORECASE)
 _PIVOTS = re.compile(r"pivot", re.IGNORECASE)
@@ -314,15 +315,15 @@ class Engine:
             star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
             target = ast.Select(target.span, (star,), target)
         bound = bind(target, asked.frames, asked.parameters, asked.now)
-        types = [str(column.type) for column in bound.plan.output]
+        types = [described(column.type) for column in bound.plan.output]
         filled = [False for _ in types]
         if frame is not None:
             filled = [column.not_null for column in frame.schema.columns]
         nulls = ["NO" if always else "YES" for always in filled]
         absent = [None for _ in types]
         names = list(bound.names)
-        described = {"column_name": names, "column_type": types, "null": nulls}
-        return table({**described, "key": absent, "default": absent, "extra": absent})
+        known = {"column_name": names, "column_type": types, "null": nulls}
+        return table({**known, "key": absent, "default": absent, "extra": absent})
 
 
 class _Watched:

@@ -77,7 +77,7 @@ def _select_item(span: Span, expression: Expression, alias: str | None = None) -
 
 @action
 def _select_item_string(span: Span, expression: Expression, text: str) -> ast.SelectItem:
-    return ast.SelectItem(span, expression, unquoted(text))
+    return ast.SelectItem(span, expression, unquoted(span, text))
 
 
 @action

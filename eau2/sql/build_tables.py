@@ -85,7 +85,7 @@ def _table(span: Span, name: str, given: Alias | None = None) -> Table:
 
 @action
 def _file(span: Span, text: str, given: Alias | None = None) -> Table:
-    return ast.TableFile(span, unquoted(text), *(given or NO_ALIAS))
+    return ast.TableFile(span, unquoted(span, text), *(given or NO_ALIAS))
 
 
 @action
@@ -325,7 +325,7 @@ def _alias(span: Span, name: str, columns: tuple[str, ...] | None) -> Alias:
 
 @action
 def _string_alias(span: Span, text: str, columns: tuple[str, ...] | None) -> Alias:
-    return unquoted(text), columns or ()
+    return unquoted(span, text), columns or ()
 
 
 @action

@@ -18,7 +18,7 @@ from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.scope import VisibleColumn
 from eau2.sql.sources import BoundTable, derived
 from eau2.sql.stars import Chosen
-from eau2.types import Kind, SqlType
+from eau2.types import Kind, SqlType, described
 
 COLUMNS = (
     *("column_name", "column_type", "min", "max", "approx_unique", "avg", "std"),
@@ -47,7 +47,7 @@ def bind_summary(
         type_ = column.expr.type
         items = [
             ast.SelectItem(span, _string(span, name), "column_name"),
-            ast.SelectItem(span, _string(span, str(type_)), "column_type"),
+            ast.SelectItem(span, _string(span, described(type_)), "column_type"),
         ]
         for called, expression in _numbers(column, span):
             own = f"{called}{number}"

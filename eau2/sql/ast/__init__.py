@@ -46,6 +46,9 @@ from eau2.sql.ast.expressions import (
     CastTo as CastTo,
 )
 from eau2.sql.ast.expressions import (
+    Collated as Collated,
+)
+from eau2.sql.ast.expressions import (
     Columns as Columns,
 )
 from eau2.sql.ast.expressions import (
