@@ -18,7 +18,7 @@ from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.scope import VisibleColumn
 from eau2.sql.sources import BoundTable, derived
 from eau2.sql.stars import Chosen
-from eau2.types import Kind, SqlType, described
+from eau2.types import NARROW_DECIMAL_DIGITS, Kind, SqlType, described
 
 COLUMNS = (
     *("column_name", "column_type", "min", "max", "approx_unique", "avg", "std"),
@@ -78,7 +78,10 @@ def _numbers(column: VisibleColumn, span: Span) -> Iterator[tuple[str, ast.Expre
     yield "std", text("stddev") if type_.is_numeric else nothing
     for name, place in _QUANTILES.items():
         if type_.is_numeric or type_.is_temporal:
-            found = _call("quantile_cont", span, value, ast.Constant(span, "decimal", place))
+            # Between two wide decimals there is no exact number: one of them is taken.
+            wide = type_.kind is Kind.DECIMAL and type_.precision > NARROW_DECIMAL_DIGITS
+            quantile = "quantile_disc" if wide else "quantile_cont"
+            found = _call(quantile, span, value, ast.Constant(span, "decimal", place))
             yield name, _cast(_as_type(found, type_, span), "varchar", span)
         else:
             yield name, nothing
