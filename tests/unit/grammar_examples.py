@@ -267,6 +267,7 @@ a ^ 2 ** 2
 @ a
 a::bigint
 5!
+s COLLATE nocase = 'a'
 s COLLATE nocase
 d AT TIME ZONE 'UTC'
 [1, 2][1]
@@ -321,6 +322,7 @@ ARRAY(SELECT a FROM u)
 MAP {'a': 1}
 #1
 e'a'
+x'ab'
 12
 'text'
 true
@@ -354,6 +356,7 @@ f(x := 1)
 f(x => 1)
 f(x => LAMBDA x: x)
 overlay(s PLACING 'a' FROM 1)
+overlay(s PLACING 'a' FROM 1 FOR 2)
 main.abs(a)
 left(s, 1)
 """
