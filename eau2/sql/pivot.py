@@ -98,7 +98,8 @@ def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
         pairs = zip(axes, chosen, strict=True)
         conditions = [test for axis, value in pairs for test in axis.condition(value)]
         for item, expression in zip(calls, picked, strict=True):
-            called = "_".join(value.name for value in chosen)
+            first, *others = [value.name for value in chosen] or [""]
+            called = "_".join([first or "''", *others])
             if item.alias is not None or len(calls) > 1:
                 called = f"{called}_{item.alias or expression_text(item.expression)}"
             items.append(ast.SelectItem(item.span, _filtered(expression, conditions), called))
@@ -304,9 +305,7 @@ def _axis(on: ast.PivotOn, scope: Scope, place: Place) -> _Axis:
 
 def _name(text: str | None) -> str:
     """A value as a part of a column's name."""
-    if text is None:
-        return "NULL"
-    return text or "''"
+    return "NULL" if text is None else text
 
 
 def _constant(node: ast.Expression, context: Context) -> tuple[str | None, SqlType]:
