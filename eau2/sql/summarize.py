@@ -3,8 +3,8 @@
 Owns: which numbers there are and how they are computed. Comes in: ast.Summarize. Goes out: `Query`.
 Does not know: how aggregates run.
 
-All aggregates are computed over the query's rows at once, into one row; what is written for each
-column is picked from it. What is approximate in DuckDB is exact here.
+Each row is a query of its own over one common table, so that distinct values are counted one
+column at a time. What is approximate in DuckDB is exact here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,8 @@ from eau2.sql import ast
 from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.scope import VisibleColumn
 from eau2.sql.sources import BoundTable, derived
-from eau2.sql.stars import Chosen
 from eau2.types import NARROW_DECIMAL_DIGITS, Kind, SqlType, described
 
-COLUMNS = (
-    *("column_name", "column_type", "min", "max", "approx_unique", "avg", "std"),
-    *("q25", "q50", "q75", "count", "null_percentage"),
-)
 
 _QUANTILES = {"q25": "0.25", "q50": "0.5", "q75": "0.75"}
 
@@ -41,31 +36,32 @@ def bind_summary(
     span = node.span
     source = derived(bound, None, (), span, "summarized")
     (table,) = source.scope.tables
-    computed: list[ast.SelectItem] = []
-    rows: list[ast.Query] = []
-    for number, (name, column) in enumerate(zip(bound.names, table.columns, strict=True)):
-        type_ = column.expr.type
-        items = [
-            ast.SelectItem(span, _string(span, name), "column_name"),
-            ast.SelectItem(span, _string(span, described(type_)), "column_type"),
-        ]
-        for called, expression in _numbers(column, span):
-            own = f"{called}{number}"
-            computed.append(ast.SelectItem(span, expression, own))
-            items.append(ast.SelectItem(span, ast.Name(span, (own,)), called))
-        rows.append(ast.Select(span, tuple(items), ast.TableName(span, "summary")))
+    rows = [
+        _row(name, column, span) for name, column in zip(bound.names, table.columns, strict=True)
+    ]
     query = rows[0]
     for row in rows[1:]:
         query = ast.SetOperation(span, "union", True, False, query, row)
-    summary = ast.Select(span, tuple(computed), BoundTable(span, source))
-    common = ast.CommonTable(span, "summary", summary, materialized=True)
+    every = ast.SelectItem(span, ast.Star(span, None), None)
+    read = ast.Select(span, (every,), BoundTable(span, source))
+    common = ast.CommonTable(span, "summarized", read)
     return bind_query(ast.WithQuery(span, (common,), False, query), context, outer)
+
+
+def _row(name: str, column: VisibleColumn, span: Span) -> ast.Query:
+    """What is said of one column, which has a name of its own in the common table."""
+    items = [
+        ast.SelectItem(span, _string(span, name), "column_name"),
+        ast.SelectItem(span, _string(span, described(column.expr.type)), "column_type"),
+    ]
+    items += [ast.SelectItem(span, node, called) for called, node in _numbers(column, span)]
+    return ast.Select(span, tuple(items), ast.TableName(span, "summarized"))
 
 
 def _numbers(column: VisibleColumn, span: Span) -> Iterator[tuple[str, ast.Expression]]:
     """What is computed for one column, by the names of the result's columns, in their order."""
     type_ = column.expr.type
-    value = Chosen(span, (column.name,), column)
+    value = ast.Name(span, (column.name,))
     nothing = _cast(ast.Constant(span, "null", ""), "varchar", span)
 
     def text(name: str, *arguments: ast.Expression) -> ast.Expression:
