@@ -6,7 +6,7 @@ goes out: the same, with what their columns are. Does not know: who computes, wh
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 
 import polars as pl
 
@@ -40,7 +40,7 @@ class Answer:
         return self._rows
 
 
-def table(columns: dict[str, list[str]]) -> Answer:
+def table(columns: Mapping[str, Sequence[str | None]]) -> Answer:
     """Text columns as an answer."""
     described = tuple(Column(i, name, VARCHAR) for i, name in enumerate(columns))
     data = {column.label: columns[column.name] for column in described}

@@ -48,6 +48,16 @@ class Limits:
     """By one statement; a view that is read twice counts twice."""
     grouping_sets: int = 4_096
     """Of one GROUP BY: CUBE of 12 keys. Every row is copied as often."""
+    pivot_columns: int = 1_000
+    """Aggregates of one PIVOT: each is computed for each value."""
+    pivot_columns_at_once: int = 20
+    """Where a PIVOT gives more, its rows are grouped by their values before they are spread."""
+    pivots_read: int = 32
+    """Columns of PIVOTs in one statement whose values are read from the data."""
+    unpivot_columns: int = 1_000
+    """Entries of one UNPIVOT, each of which reads the table."""
+    summarized_columns: int = 1_000
+    """Of one SUMMARIZE, which computes nine aggregates for each."""
     plan_cache_entries: int = 256
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""

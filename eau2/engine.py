@@ -35,6 +35,7 @@ from eau2.errors import (
 from eau2.kernels.host import Cancel
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.parameters import Parameters
+from eau2.pivots import valued
 from eau2.planner.optimizer import RULES, optimize
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
@@ -48,19 +49,26 @@ from eau2.sql.refusals import unsupported
 from eau2.sql.spans import at
 from eau2.statements import Frames, Surroundings, create_table, create_view, drop, insert
 from eau2.travel import TaskReport
+from eau2.types import described
 
 _TELLS_TIME = re.compile(r"now|today|current_|localtime", re.IGNORECASE)
+_PIVOTS = re.compile(r"pivot", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a statement is run for. key: under which its plan is kept, if it is."""
+    """What a statement is run for. key: under which its plan is kept, if it is.
+
+    frames: what names mean. now: what current_date and now() give.
+    """
 
     text: str
     parameters: Parameters | None
     cancel: Cancel | None
     query: str
     key: Hashable | None
+    frames: Frames
+    now: datetime
 
 
 class Engine:
@@ -101,7 +109,7 @@ class Engine:
         cancel: ends it from elsewhere. query: the id under which logs speak of it.
         """
         key = self._key(text, parameters)
-        asked = _Asked(text, parameters, cancel, query, key)
+        asked = _Asked(text, parameters, cancel, query, key, self._frames, datetime.now())
         prepared = None if key is None else self._prepared.get(key)
         if prepared is not None:
             return self._answer(prepared, asked)
@@ -133,13 +141,34 @@ class Engine:
 
     def plan(self, query: ast.Query, parameters: Parameters | None = None) -> Plan:
         """The stages of a query, without running them."""
-        bound = bind(query, self._frames, parameters, datetime.now())
+        return self._plan(
+            query, _Asked("", parameters, None, "", None, self._frames, datetime.now())
+        )
+
+    def _plan(self, query: ast.Query, asked: _Asked) -> Plan:
+        bound = bind(query, asked.frames, asked.parameters, asked.now)
         return cut(self._optimized(bound), bound.names)
+
+    def _valued(self, statement: ast.Statement, asked: _Asked) -> tuple[ast.Statement, _Asked]:
+        """The statement with the values that its PIVOTs find in the data, which are read first."""
+        if not _PIVOTS.search(asked.text):
+            return statement, asked
+
+        def read(query: ast.Query, frames: Frames) -> list[str]:
+            plan = self._plan(query, replace(asked, frames=frames))
+            stream = self._cluster.stream(self._cluster.prepare(plan), asked.cancel, asked.query)
+            return [text for rows in stream for text in rows.to_series(0).to_list()]
+
+        statement, frames = valued(statement, asked.frames, read)
+        if frames is asked.frames:
+            return statement, asked
+        # What is kept for the text would hold only for the values that there are now.
+        return statement, replace(asked, frames=frames, key=None)
 
     def _planned(self, query: ast.Query, asked: _Asked) -> Prepared:
         """A plan of a query, ready to run. It is kept for when the statement comes again."""
-        watched = _Watched(self._frames)
-        bound = bind(query, watched, asked.parameters, datetime.now())
+        watched = _Watched(asked.frames)
+        bound = bind(query, watched, asked.parameters, asked.now)
         prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
         if not watched.tells_time:
             self._keep(asked.key, prepared)
@@ -176,7 +205,10 @@ class Engine:
         match self._parse(asked.text):
             case (ast.Query() as query,):
                 key = self._key(asked.text, asked.parameters)
-                return self._planned(query, replace(asked, key=key))
+                asked = replace(asked, key=key, frames=self._frames)
+                statement, asked = self._valued(query, asked)
+                assert isinstance(statement, ast.Query)
+                return self._planned(statement, asked)
         return None
 
     def _analyzed(self, plan: Plan, cancel: Cancel | None, query: str) -> Answer:
@@ -213,6 +245,7 @@ class Engine:
         self._prepared[key] = prepared
 
     def _run(self, statement: ast.Statement, asked: _Asked) -> Answer:
+        statement, asked = self._valued(statement, asked)
         match statement:
             case ast.Query():
                 return self._answer(self._planned(statement, asked), asked)
@@ -228,9 +261,9 @@ class Engine:
                 text, values = self._statements.call(statement, self._frames, asked.parameters)
                 return self.stream(text, values, asked.cancel, asked.query)
             case ast.Explain(query=query, analyze=True):
-                plan = self.plan(query, asked.parameters)
+                plan = self._plan(query, asked)
                 return self._analyzed(plan, asked.cancel, asked.query)
-        return self._aside(statement, asked.parameters)
+        return self._aside(statement, asked)
 
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
@@ -238,13 +271,13 @@ class Engine:
             return self._answer(prepared, asked)
 
         rows = self.settings.chunk_rows
-        return Surroundings(asked.text, self._frames, asked.parameters, rows, run)
+        return Surroundings(asked.text, asked.frames, asked.parameters, asked.now, rows, run)
 
-    def _aside(self, statement: ast.Statement, parameters: Parameters | None) -> Answer:
+    def _aside(self, statement: ast.Statement, asked: _Asked) -> Answer:
         """The statements about the connection and about other statements."""
         match statement:
             case ast.Explain(query=query):
-                lines = explain(self.plan(query, parameters)).splitlines()
+                lines = explain(self._plan(query, asked)).splitlines()
                 return table({"plan": lines})
             case ast.SetStatement(name=name, value=value, span=span):
                 text = None if value is None else value.text
@@ -261,7 +294,7 @@ class Engine:
             case ast.ShowSetting(name=name):
                 return self._show(name)
             case ast.Describe(target=target):
-                return self._describe(target, parameters)
+                return self._describe(target, asked)
             case ast.UnsupportedStatement(what=what, span=span):
                 raise NotSupportedError(f"{what} is not supported", span=span)
         raise unsupported(statement)
@@ -275,15 +308,22 @@ class Engine:
             return table({name: ["on"]})
         return table({name: [values[name.lower()]]})
 
-    def _describe(
-        self, target: ast.TableExpression | ast.Query, parameters: Parameters | None
-    ) -> Answer:
+    def _describe(self, target: ast.TableExpression | ast.Query, asked: _Asked) -> Answer:
+        """The columns in DuckDB's form; there are no keys and no defaults."""
+        frame = asked.frames.frame(target.name) if isinstance(target, ast.TableName) else None
         if not isinstance(target, ast.Query):
             star = ast.SelectItem(target.span, ast.Star(target.span, None), None)
             target = ast.Select(target.span, (star,), target)
-        bound = bind(target, self._frames, parameters, datetime.now())
-        types = [str(column.type) for column in bound.plan.output]
-        return table({"column_name": list(bound.names), "column_type": types})
+        bound = bind(target, asked.frames, asked.parameters, asked.now)
+        types = [described(column.type) for column in bound.plan.output]
+        filled = [False for _ in types]
+        if frame is not None:
+            filled = [column.not_null for column in frame.schema.columns]
+        nulls = ["NO" if always else "YES" for always in filled]
+        absent = [None for _ in types]
+        names = list(bound.names)
+        known = {"column_name": names, "column_type": types, "null": nulls}
+        return table({**known, "key": absent, "default": absent, "extra": absent})
 
 
 class _Watched:

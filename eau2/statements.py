@@ -36,6 +36,7 @@ from eau2.sql import ast
 from eau2.sql.bind_insert import bind_insert
 from eau2.sql.binder import Bound, bind
 from eau2.sql.logical import Logical, Rows
+from eau2.sql.pivot_values import unvalued
 from eau2.sql.scope import suggestion
 from eau2.sql.sources import unique_names
 from eau2.sql.spans import of_name
@@ -63,12 +64,13 @@ class Frames(Catalog, Protocol):
 class Surroundings:
     """What a statement is run with. text: its own, or one that it is part of.
 
-    run: the rows of a plan, as they come.
+    now: what now() gives. run: the rows of a plan, as they come.
     """
 
     text: str
     frames: Frames
     parameters: Parameters | None
+    now: datetime
     chunk_rows: int
     run: Callable[[Bound], Answer]
 
@@ -86,7 +88,7 @@ def create_table(node: ast.CreateTable, around: Surroundings) -> Answer:
     if node.query is None:
         place.put(node.name, _schema(node), (), chunk_rows=around.chunk_rows, replace=node.replace)
         return nothing()
-    bound = bind(node.query, around.frames, around.parameters, datetime.now())
+    bound = bind(node.query, around.frames, around.parameters, around.now)
     schema = _schema_of(bound, node)
     rows = _Counted(schema, around.run(bound))
     batches = around.frames.bounded(place, rows.batches() if node.with_data else ())
@@ -100,8 +102,15 @@ def create_view(node: ast.CreateView, around: Surroundings) -> Answer:
     place = around.frames.place(node.temporary)
     if _stands(node, "view", place, around):
         return nothing()
+    open_pivot = unvalued(node.query)
+    if open_pivot is not None:
+        raise NotSupportedError(
+            "a view cannot hold a PIVOT whose values are read from the data",
+            span=open_pivot.on.span,
+            hint="Name them: ON column IN (value, ...).",
+        )
     view = View(node.name, node.column_names, node.text)
-    bound = bind(node.query, _With(view, around.frames), None, datetime.now())
+    bound = bind(node.query, _With(view, around.frames), None, around.now)
     if len(node.column_names) > len(bound.names):
         raise ProgrammingError(
             f'the view "{node.name}" names {len(node.column_names)} columns, but its query has '
@@ -120,7 +129,7 @@ def insert(node: ast.Insert, around: Surroundings) -> Answer:
         frame.schema,
         around.frames,
         around.parameters,
-        now=datetime.now(),
+        now=around.now,
         compute=computed,
         text=around.text,
     )

@@ -301,3 +301,8 @@ def from_arrow(arrow: pa.DataType, column: str) -> SqlType:
         f'column "{column}" has the type {arrow}, which eau2 does not support',
         hint="Leave the column out, or cast it to a number, VARCHAR, DATE or TIMESTAMP first.",
     )
+
+
+def described(type_: SqlType) -> str:
+    """A type's name as DESCRIBE and typeof() give it: that of a bare NULL has quotes."""
+    return '"NULL"' if type_ == NULL else str(type_)

@@ -32,6 +32,7 @@ from eau2.sql.refusals import unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
+from eau2.sql.spelled_forms import collated, overlay, refused_collation
 from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
 from eau2.sql.time_buckets import bind_time_bucket
 from eau2.types import BOOLEAN
@@ -75,6 +76,12 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             return bind_name(node, env, depth, bind_expr)
         case ast.Constant():
             return literals.constant(node)
+        case ast.Binary(left=ast.Collated()) | ast.Binary(right=ast.Collated()) if (
+            node.operator in _COMPARISONS
+        ):
+            return bind_expr(collated(node), env, depth)
+        case ast.In(operand=ast.Collated()) | ast.Between(operand=ast.Collated()):
+            return bind_expr(collated(node), env, depth)
         case ast.Binary():
             return _binary(node, env, depth + 1)
         case ast.FunctionCall():
@@ -110,6 +117,8 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             )
         case ast.Star(span):
             raise ProgrammingError("* can only stand in a select list or in count(*)", span=span)
+        case ast.Collated():
+            raise refused_collation(node)
         case ast.Unsupported(span, what):
             raise NotSupportedError(f"{what} is not supported", span=span)
     raise unsupported(node)
@@ -246,7 +255,9 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
             )
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
-        return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))
+        return Literal(types.VARCHAR, types.described(type_))
+    if name == "overlay":
+        return bind_expr(overlay(node), env, depth)
     if name == "time_bucket":
         return bind_time_bucket(node, env, depth, bind_expr)
     if name in macros.NAMES:
@@ -254,7 +265,8 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "alias" and len(node.arguments) == 1:
         return Literal(types.VARCHAR, expression_name(node.arguments[0]))
     if name in refused.REASONS:
-        raise NotSupportedError(f"{name} is not supported: {refused.REASONS[name]}", span=node.span)
+        reason, hint = refused.REASONS[name], refused.HINTS.get(name)
+        raise NotSupportedError(f"{name} is not supported: {reason}", span=node.span, hint=hint)
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'

@@ -16,12 +16,14 @@ from eau2.sql.common_tables import common_table, shared_scan
 from eau2.sql.environment import BindQuery, Context, Environment
 from eau2.sql.joins import bind_join
 from eau2.sql.logical import OneRow, Scan
+from eau2.sql.pivot import pivoted
 from eau2.sql.refusals import unsupported
 from eau2.sql.sampling import sampled
 from eau2.sql.scope import Scope, suggestion
-from eau2.sql.sources import Place, Source, derived, visible
+from eau2.sql.sources import BoundTable, Place, Source, derived, visible
 from eau2.sql.spans import at
 from eau2.sql.table_functions import bind_table_function
+from eau2.sql.unpivot import unpivoted
 from eau2.sql.views import bind_view
 
 
@@ -53,6 +55,12 @@ def _bound(node: ast.TableExpression, place: Place) -> Source:
             return bind_table_function(node, place)
         case ast.SampledTable(_, table, sample):
             return sampled(_bound(table, place), sample, place.context)
+        case ast.PivotTable(_, table):
+            return pivoted(node, _bound(table, place), place)
+        case BoundTable(_, source):
+            return source
+        case ast.UnpivotTable(_, table):
+            return unpivoted(node, _bound(table, place), place)
     raise unsupported(node)
 
 

@@ -16,6 +16,7 @@ from eau2.sql.bind_values import bind_values
 from eau2.sql.common_tables import bind_with
 from eau2.sql.environment import Context, Environment, Query
 from eau2.sql.set_operations import bind_set_operation, second_names
+from eau2.sql.summarize import bind_summary
 
 
 def bind_query(node: ast.Query, context: Context, outer: Environment | None = None) -> Query:
@@ -41,6 +42,8 @@ def _bound(node: ast.Query, context: Context, outer: Environment | None) -> Quer
             return bind_values(node, context, bind_query, outer)
         case ast.WithQuery():
             return bind_with(node, context, bind_query, outer)
+        case ast.Summarize():
+            return bind_summary(node, context, bind_query, outer)
         case ast.Ordered():
             return _ordered(node, context, outer)
     raise NotSupportedError("this form of query is not supported", span=node.span)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eau2.errors import NotSupportedError, ProgrammingError
+from eau2.errors import ProgrammingError
 from eau2.operators.expr import Expr
 from eau2.sql import ast
 from eau2.sql.bind_call import named_windows, with_windows
@@ -29,6 +29,7 @@ from eau2.sql.grouping import all_keys, group_keys, grouped
 from eau2.sql.logical import Filter, Logical
 from eau2.sql.naming import expression_name
 from eau2.sql.ordering import distinct_keys, finished, order_keys
+from eau2.sql.sampling import sampled
 from eau2.sql.shapes import Shapes
 from eau2.sql.sources import Source
 from eau2.sql.spans import as_condition
@@ -40,9 +41,10 @@ def bind_select(
     node: ast.Select, context: Context, bind_query: BindQuery, outer: Environment | None = None
 ) -> Query:
     """The plan of a SELECT. bind_query binds those inside. Raises statement errors with spans."""
-    if node.sample is not None:
-        raise NotSupportedError("USING SAMPLE is not supported", span=node.sample.span)
     source = bind_from(node.source, context, bind_query, outer)
+    if node.sample is not None:
+        # Of what FROM gives: WHERE and all other clauses see the sample alone.
+        source = sampled(source, node.sample, context)
     select = _started(node, context, bind_query, outer, source)
     filtering = Subqueries(bind_query)
     plan = _filtered(select, filtering)

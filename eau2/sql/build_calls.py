@@ -190,6 +190,13 @@ def _current_row(span: Span) -> ast.FrameEnd:
 
 
 @action
+def _overlay(span: Span, name: str, *arguments: Expression) -> Expression:
+    if name.lower() != "overlay":
+        raise SqlSyntaxError("PLACING can only stand in overlay(...)", span=span)
+    return ast.FunctionCall(span, "overlay", arguments)
+
+
+@action
 def _parentheses(span: Span, inner: Expression) -> Expression:
     return inner
 
@@ -353,7 +360,7 @@ def _starred(
 def _star_like(span: Span, star: Expression, words: str, text: str) -> Expression:
     if not isinstance(star, ast.Star):
         return star
-    return replace(star, span=span, like=(words.removesuffix(" to"), unquoted(text)))
+    return replace(star, span=span, like=(words.removesuffix(" to"), unquoted(span, text)))
 
 
 @action
@@ -419,7 +426,7 @@ def _typed_constant_with_numbers(span: Span, call: Expression, text: str) -> Exp
             ]
             if arguments and len(numbers) == len(arguments):
                 type_name = ast.TypeName(where, name, tuple(numbers))
-                return ast.TypedConstant(span, type_name, unquoted(text))
+                return ast.TypedConstant(span, type_name, unquoted(span, text))
     raise SqlSyntaxError("A string cannot stand right after this", span=call.span)
 
 

@@ -13,15 +13,14 @@ from typing import Literal as OneOf
 
 from eau2.errors import Span, SqlSyntaxError
 from eau2.sql import ast
+from eau2.sql.escapes import unescaped
 
 Expression = ast.Expression
 
 REFUSED = {
     "refuse_arrow": "The arrow -> (a lambda is written LAMBDA x: ...)",
-    "refuse_collate": "COLLATE",
     "refuse_comprehension": "A list comprehension",
     "refuse_field": "A field of a struct",
-    "refuse_overlay": "OVERLAY with PLACING",
     "refuse_position": "A column by its position (#1)",
     "refuse_prefixed_string": "A string with a prefix",
     "refuse_similar_escape": "ESCAPE after SIMILAR TO",
@@ -175,7 +174,6 @@ def _unary(span: Span, sign: str, operand: Expression) -> Expression:
 @action
 def number(span: Span, text: str) -> ast.Constant:
     """A number: exact with a point, a float with an exponent."""
-    text = text.replace("_", "")
     kind: OneOf["integer", "decimal", "float"] = "integer"
     if "e" in text or "E" in text:
         kind = "float"
@@ -184,22 +182,29 @@ def number(span: Span, text: str) -> ast.Constant:
     return ast.Constant(span, kind, text)
 
 
-def unquoted(text: str) -> str:
-    """What a string says: '...' with doubled quotes, or $tag$...$tag$."""
+def unquoted(span: Span, text: str) -> str:
+    """What a string says: '...' with doubled quotes, E'...' with escapes, or $tag$...$tag$."""
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
+    if text.startswith(("e", "E")):
+        return unescaped(text, span)
     tag = text.index("$", 1) + 1
     return text[tag:-tag]
 
 
 @action
 def _string(span: Span, text: str) -> ast.Constant:
-    return ast.Constant(span, "string", unquoted(text))
+    return ast.Constant(span, "string", unquoted(span, text))
 
 
 @action
 def _string_text(span: Span, text: str) -> str:
-    return unquoted(text)
+    return unquoted(span, text)
+
+
+@action
+def _collated(span: Span, operand: Expression, collation: str) -> Expression:
+    return ast.Collated(span, operand, collation)
 
 
 @action
@@ -240,7 +245,7 @@ def _column(span: Span, parts: list[str]) -> Expression:
 
 @action
 def _typed_constant(span: Span, type_name: str, text: str) -> Expression:
-    return ast.TypedConstant(span, ast.TypeName(span, type_name.lower()), unquoted(text))
+    return ast.TypedConstant(span, ast.TypeName(span, type_name.lower()), unquoted(span, text))
 
 
 UNITS = {"centuries": "century", "millennia": "millennium"}

@@ -77,7 +77,9 @@ def _select_item(span: Span, expression: Expression, alias: str | None = None) -
 
 @action
 def _select_item_string(span: Span, expression: Expression, text: str) -> ast.SelectItem:
-    return ast.SelectItem(span, expression, unquoted(text))
+    if text.startswith(("e", "E")):
+        raise SqlSyntaxError("A string with escapes cannot be an alias", span=span)
+    return ast.SelectItem(span, expression, unquoted(span, text))
 
 
 @action

@@ -17,13 +17,13 @@ from typing import Any
 from eau2.errors import Span
 from eau2.sql import ast, build_calls, build_tables
 from eau2.sql.build_expressions import CHAINS, action, chain_depth, number
-from eau2.sql.build_queries import tail_levels
+from eau2.sql.build_queries import all_of_table, tail_levels
 
 REFUSED = {
     "refuse_asof_kind": "This kind of ASOF JOIN",
     "refuse_bare_values": "VALUES in FROM without brackets",
     "refuse_constraint": "A constraint or default of a column",
-    "refuse_described": "DESCRIBE, SHOW or SUMMARIZE as a table",
+    "refuse_described": "DESCRIBE or SHOW as a table",
     "refuse_drop_ending": "DROP of several objects, with CASCADE or RESTRICT",
     "refuse_explain": "EXPLAIN of a statement that is no query",
     "refuse_explain_options": "EXPLAIN with options",
@@ -186,6 +186,12 @@ def _show_all(span: Span) -> ast.Statement:
 @action
 def _describe(span: Span, target: ast.TableExpression | ast.Query) -> ast.Statement:
     return ast.Describe(span, target)
+
+
+@action
+def _summarize(span: Span, target: ast.TableExpression | ast.Query) -> ast.Query:
+    query = target if isinstance(target, ast.Query) else all_of_table(target.span, target)
+    return ast.Summarize(span, query)
 
 
 @action

@@ -38,12 +38,22 @@ def _comma(span: Span, left: Table, right: Table) -> Table:
 
 @action
 def _cross_join(span: Span, left: Table, right: Table) -> Table:
-    return ast.JoinClause(span, "cross", left, right)
+    return _pivoted_last(span, right, lambda table: ast.JoinClause(span, "cross", left, table))
 
 
 @action
 def _positional_join(span: Span, left: Table, right: Table) -> Table:
-    return ast.JoinClause(span, "positional", left, right)
+    return _pivoted_last(span, right, lambda table: ast.JoinClause(span, "positional", left, table))
+
+
+def _pivoted_last(span: Span, right: Table, join: Callable[[Table], Table]) -> Table:
+    """A join without condition. A PIVOT behind it that has no brackets is of all that is joined."""
+    match right:
+        case ast.PivotTable() | ast.UnpivotTable() if right.span.start == right.table.span.start:
+            return replace(right, span=span, table=_pivoted_last(span, right.table, join))
+        case ast.SampledTable(_, ast.PivotTable() | ast.UnpivotTable()):
+            raise SqlSyntaxError("Put brackets around what is joined here", span=right.span)
+    return join(right)
 
 
 @action
@@ -62,7 +72,10 @@ def _join_using(
 
 @action
 def _natural_join(span: Span, left: Table, kind: JoinKind | None, right: Table) -> Table:
-    return ast.JoinClause(span, kind or "inner", left, right, natural=True)
+    def joined(table: Table) -> Table:
+        return ast.JoinClause(span, kind or "inner", left, table, natural=True)
+
+    return _pivoted_last(span, right, joined)
 
 
 @action
@@ -72,7 +85,7 @@ def _table(span: Span, name: str, given: Alias | None = None) -> Table:
 
 @action
 def _file(span: Span, text: str, given: Alias | None = None) -> Table:
-    return ast.TableFile(span, unquoted(text), *(given or NO_ALIAS))
+    return ast.TableFile(span, unquoted(span, text), *(given or NO_ALIAS))
 
 
 @action
@@ -110,7 +123,9 @@ def _derived_tailed(span: Span, left: Table, tail: Tail) -> Table:
 
 @action
 def _joined_in_brackets(span: Span, inner: Table) -> Table:
-    return inner
+    # The span tells that there are brackets: see _pivoted_last.
+    pivoted = isinstance(inner, ast.PivotTable | ast.UnpivotTable)
+    return replace(inner, span=span) if pivoted else inner
 
 
 @action
@@ -190,7 +205,19 @@ def _pivot_on(span: Span, header: Expression, values: Items) -> ast.PivotOn:
 
 @action
 def _pivot_column(span: Span, header: Expression, values: Items | None = None) -> ast.PivotOn:
+    operators = isinstance(header, ast.Binary | ast.Unary) and header.span.start == span.start
+    if values is not None and operators:
+        # Without brackets `a % 3 IN (1, 2)` is one test, of which the values are false and true.
+        test = ast.In(span, header, tuple(item.expression for item in values), False)
+        return ast.PivotOn(span, (test,), None)
     return ast.PivotOn(span, _several(header), values)
+
+
+@action
+def _pivot_comparison(
+    span: Span, left: Expression, operator: str, right: Expression
+) -> ast.PivotOn:
+    return ast.PivotOn(span, (ACTIONS["binary"](span, left, operator, right),), None)
 
 
 @action
@@ -232,7 +259,17 @@ def _pivot_without_columns(
 
 @action
 def _pivot_query(span: Span, table: Table, pivoted: Pivoted) -> ast.Query:
+    aggregates, on, group_by = pivoted
+    if not on:
+        keys = group_by or ()
+        items = (*(ast.SelectItem(key.span, key, None) for key in keys), *aggregates)
+        return ast.Select(span, items, table, group_by=keys)
     return all_of_table(span, ast.PivotTable(span, table, *pivoted))
+
+
+@action
+def _pivot_groups_alone(span: Span, group_by: tuple[Expression, ...]) -> Pivoted:
+    return (), (), group_by
 
 
 Unpivoted = tuple[str, tuple[str, ...], Items]
@@ -288,7 +325,7 @@ def _alias(span: Span, name: str, columns: tuple[str, ...] | None) -> Alias:
 
 @action
 def _string_alias(span: Span, text: str, columns: tuple[str, ...] | None) -> Alias:
-    return unquoted(text), columns or ()
+    return unquoted(span, text), columns or ()
 
 
 @action

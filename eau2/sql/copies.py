@@ -67,7 +67,8 @@ class Copier:
 
     def expr(self, expr: Expr) -> Expr:
         """An expression over the copy's columns."""
-        return substitute(expr, {id_: ref(column) for id_, column in self.columns.items()})
+        read = {id_: self.columns[id_] for id_ in columns_of(expr) if id_ in self.columns}
+        return substitute(expr, {id_: ref(column) for id_, column in read.items()})
 
     def _number(self, number: int) -> int:
         self._numbers[number] = next(self.ids)

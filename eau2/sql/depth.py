@@ -63,6 +63,8 @@ def _children(node: ast.Expression) -> Iterable[ast.Expression]:
             return (left, right)
         case ast.Unary(_, _, operand) | ast.CastTo(_, operand) | ast.IsTest(_, operand):
             return (operand,)
+        case ast.Collated(_, operand):
+            return (operand,)
         case ast.Extract(_, _, operand) | ast.IntervalConstant(_, operand):
             return (operand,)
         case ast.FunctionCall(_, _, arguments, _, order_by, _, where, over):

@@ -112,6 +112,8 @@ def expression_text(node: ast.Expression) -> str:
         case ast.CastTo(_, operand, type_, safe):
             word = "TRY_CAST" if safe else "CAST"
             return f"{word}({expression_text(operand)} AS {type_text(type_)})"
+        case ast.Collated(_, operand, collation):
+            return f"{expression_text(operand)} COLLATE {quoted(collation)}"
         case ast.Extract(_, part, operand):
             return f"date_part('{_UPPER_PARTS.get(part, part)}', {expression_text(operand)})"
         case ast.FunctionCall():

@@ -35,6 +35,8 @@ def query_text(node: ast.Query, text: Text) -> str:
         case ast.WithQuery(_, tables, recursive, query):
             listed = ", ".join(_common_table(table, text) for table in tables)
             return f"WITH {'RECURSIVE ' if recursive else ''}{listed} {query_text(query, text)}"
+        case ast.Summarize(_, query):
+            return f"SUMMARIZE {query_text(query, text)}"
     raise AssertionError(f"no text for {type(node).__name__}")
 
 
@@ -158,16 +160,53 @@ def _table(node: ast.TableExpression, text: Text) -> str:
             written += " WITH ORDINALITY" if ordinality else ""
         case ast.SampledTable(_, table, sample):
             return f"{_table(table, text)} TABLESAMPLE {_sample(sample, text)}"
-        case ast.PivotTable(_, table, aggregates, _, _, alias, columns):
-            listed = ", ".join(_item(item, text) for item in aggregates)
-            written = f"{_table(table, text)} PIVOT ({listed})"
-        case ast.UnpivotTable(_, table, name, values, _, _, alias, columns):
-            written = f"{_table(table, text)} UNPIVOT ({_names(values)} FOR {quoted(name)})"
+        case ast.PivotTable(_, table, _, _, _, alias, columns):
+            written = f"{_table(table, text)} PIVOT ({_pivoted(node, text)})"
+        case ast.UnpivotTable(_, table, _, _, _, nulls, alias, columns):
+            word = "UNPIVOT INCLUDE NULLS" if nulls else "UNPIVOT"
+            written = f"{_table(table, text)} {word} ({_unpivoted(node, text)})"
         case _:
             raise AssertionError(f"no text for {type(node).__name__}")
     if alias is not None:
         written += f" AS {quoted(alias)}"
     return f"{written}({_names(columns)})" if columns else written
+
+
+def _pivoted(node: ast.PivotTable, text: Text) -> str:
+    listed = ", ".join(_item(item, text) for item in node.aggregates) or "count_star()"
+    for on in node.on:
+        header = ", ".join(map(text, on.expressions))
+        values = ", ".join(_value(item, text) for item in on.values or ())
+        listed += f"{'' if on is not node.on[0] else ' FOR'} ({header}) IN ({values})"
+    if node.group_by is not None:
+        listed += f" GROUP BY {', '.join(map(text, node.group_by))}"
+    return listed
+
+
+def _value(item: ast.SelectItem, text: Text) -> str:
+    """A value of PIVOT; a bare name is a text."""
+    node = item.expression
+    if isinstance(node, ast.Name):
+        node = ast.Constant(node.span, "string", node.parts[-1])
+    return _named(
+        _row((node,) if not isinstance(node, ast.RowOf) else node.items, text), item.alias
+    )
+
+
+def _unpivoted(node: ast.UnpivotTable, text: Text) -> str:
+    listed = ", ".join(_named(_row(entry, text), alias) for entry, alias in node.on)
+    values = _names(node.values)
+    values = f"({values})" if len(node.values) > 1 else values
+    return f"{values} FOR {quoted(node.name)} IN ({listed})"
+
+
+def _row(nodes: tuple[ast.Expression, ...], text: Text) -> str:
+    listed = ", ".join(map(text, nodes))
+    return listed if len(nodes) == 1 else f'"row"({listed})'
+
+
+def _named(written: str, alias: str | None) -> str:
+    return written if alias is None else f"{written} AS {quoted(alias)}"
 
 
 def _join(node: ast.JoinClause, text: Text) -> str:

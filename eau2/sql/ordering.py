@@ -7,6 +7,8 @@ Does not know: grouping, how expressions are bound.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eau2.errors import Error, ProgrammingError, UnknownNameError
 from eau2.operators import coercion, windows
 from eau2.operators.constants import value_of
@@ -22,6 +24,7 @@ from eau2.sql.logical import Aggregate, Filter, Limit, Logical, Project, Sort, W
 from eau2.sql.naming import folded_minus
 from eau2.sql.scope import Scope
 from eau2.sql.shapes import Shapes
+from eau2.sql.spelled_forms import comparable
 from eau2.sql.stars import each
 from eau2.sql.subqueries import without_order
 from eau2.sql.windowing import deciding, row_ties
@@ -35,6 +38,7 @@ def order_keys(select: Selecting, items: tuple[ast.OrderItem, ...]) -> tuple[Key
         if isinstance(item.expression, ast.EveryColumn):
             result += [Key(item, position, None) for position in range(len(select.entries))]
         else:
+            item = replace(item, expression=comparable(item.expression))
             result.append(_order_key(select, item, "ORDER BY"))
     return tuple(result)
 

@@ -23,7 +23,6 @@ _FORMS: dict[type[ast.Node], str] = {
     ast.ListOf: "A list",
     ast.NamedArgument: "A named argument",
     ast.Ordered: "ORDER BY or LIMIT after this query",
-    ast.PivotTable: "PIVOT",
     ast.Quantified: "ANY or ALL",
     ast.RowOf: "A row of several values",
     ast.SampledTable: "TABLESAMPLE",
@@ -32,7 +31,6 @@ _FORMS: dict[type[ast.Node], str] = {
     ast.Subquery: "A subquery in an expression",
     ast.Subscript: "A subscript",
     ast.TableFunction: "A function in FROM",
-    ast.UnpivotTable: "UNPIVOT",
     ast.WithQuery: "WITH",
 }
 

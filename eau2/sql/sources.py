@@ -16,6 +16,9 @@ from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.logical import Logical
 from eau2.sql.scope import Scope, VisibleColumn, VisibleTable
 
+UNNAMED_PIVOT = "__unnamed_pivot"
+"""What a table made by PIVOT or UNPIVOT is called without an alias."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -24,6 +27,13 @@ class Source:
     plan: Logical
     scope: Scope
     ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTable(ast.TableExpression):
+    """A table of a syntax tree that was bound already, for queries that the binder writes."""
+
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

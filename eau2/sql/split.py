@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 _PIECE = re.compile(
     r"""
-    '(?:[^']|'')*(?:'|(?P<open_string>\Z))
+    (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?:'|(?P<open_escaped>\Z|\\\Z))
+  | '(?:[^']|'')*(?:'|(?P<open_string>\Z))
   | "(?:[^"]|"")*(?:"|(?P<open_name>\Z))
   | --[^\n]*
   | /\*.*?(?:\*/|(?P<open_comment>\Z))

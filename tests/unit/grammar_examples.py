@@ -78,6 +78,7 @@ DROP VIEW v CASCADE
 DROP TABLE IF EXISTS n RESTRICT
 DROP INDEX i
 SUMMARIZE t
+EXPLAIN SUMMARIZE SELECT a FROM t
 UPDATE t SET a = 1
 """
 
@@ -195,6 +196,8 @@ PIVOT t ON a USING sum(b) GROUP BY s
 PIVOT t ON a IN (1, 2 AS two), e, USING sum(b), count(*) AS n
 PIVOT t ON a IN an_enum USING sum(b)
 PIVOT t USING sum(b) GROUP BY a
+PIVOT t GROUP BY a
+PIVOT t ON a > 1
 UNPIVOT t ON a, b
 UNPIVOT t ON (a, b), (b, a) INTO NAME n VALUES v, w
 UNPIVOT t ON a, b INTO NAME n VALUE v
@@ -271,6 +274,7 @@ b ^ ~ a
 2 * b - ~ a * 2 & 1
 a::bigint
 5!
+s COLLATE nocase = 'a'
 s COLLATE nocase
 d AT TIME ZONE 'UTC'
 [1, 2][1]
@@ -325,6 +329,7 @@ ARRAY(SELECT a FROM u)
 MAP {'a': 1}
 #1
 e'a'
+x'ab'
 12
 'text'
 true
@@ -358,6 +363,7 @@ f(x := 1)
 f(x => 1)
 f(x => LAMBDA x: x)
 overlay(s PLACING 'a' FROM 1)
+overlay(s PLACING 'a' FROM 1 FOR 2)
 main.abs(a)
 left(s, 1)
 """

@@ -167,7 +167,7 @@ def test_numbers_say_how_they_were_written() -> None:
     for text, kind in kinds.items():
         constant = expression(text)
         assert isinstance(constant, ast.Constant)
-        assert (constant.kind, constant.text) == (kind, text.replace("_", ""))
+        assert (constant.kind, constant.text) == (kind, text)
 
 
 def test_names_keep_their_letters_and_functions_do_not() -> None:
@@ -219,10 +219,8 @@ REFUSED_EXPRESSIONS = {
     "(t).a": "A field of a struct",
     "[x + 1 FOR x IN xs]": "A list comprehension",
     "s NOT SIMILAR TO 'a' ESCAPE 'b'": "ESCAPE after SIMILAR TO",
-    "s COLLATE nocase": "COLLATE",
     "d AT TIME ZONE 'UTC'": "AT TIME ZONE",
-    "e'a\\'b'": "A string with a prefix",
-    "overlay(s PLACING 'a' FROM 1)": "OVERLAY with PLACING",
+    "b'01'": "A string with a prefix",
     "s.t.*": "A table name with a point",
     "columns(lambda c: true)": "COLUMNS of anything but a string, * or names",
 }
@@ -265,13 +263,12 @@ REFUSED_STATEMENTS = {
         "INSERT INTO t VALUES (1)",
     ),
     "EXPLAIN (FORMAT json) SELECT 1": ("EXPLAIN with options", "(FORMAT json) SELECT 1"),
-    "SUMMARIZE t": ("SUMMARIZE", "SUMMARIZE"),
     "SELECT * EXCEPT (a) FROM t": ("EXCEPT after * (write EXCLUDE)", "(a) FROM t"),
     "FROM VALUES (1), (2) t(a)": (
         "VALUES in FROM without brackets",
         "VALUES (1), (2) t(a)",
     ),
-    "FROM (SUMMARIZE t)": ("DESCRIBE, SHOW or SUMMARIZE as a table", "(SUMMARIZE t)"),
+    "FROM (DESCRIBE t)": ("DESCRIBE or SHOW as a table", "(DESCRIBE t)"),
     "FROM t AT (VERSION => 1)": ("AT a version of a table", "t AT (VERSION => 1)"),
     "FROM t PIVOT (sum(a) FOR b IN an_enum)": (
         "PIVOT over the values of an ENUM",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eau2.config import LIMITS
 from eau2.operators import aggregates
 from eau2.operators.expr import Call, Case, Cast, Column, Expr, Value, ref, walk
 from eau2.operators.lowering import lower_expr
@@ -24,7 +25,8 @@ from eau2.planner.ranges import (
     union,
 )
 from eau2.planner.rules.prove_ranges import most_rows, prove_ranges
-from eau2.sql.logical import Aggregate, Filter, Join, Limit, Project, Scan
+from eau2.sql.logical import Aggregate, Filter, Join, Limit, Project, Scan, Union
+from eau2.sql.sharing import SharedScan
 from eau2.types import (
     BIGINT,
     DATE,
@@ -283,3 +285,8 @@ def test_the_most_rows_that_a_plan_can_give() -> None:
     assert most_rows(Join("cross", scan, scan)) == 128**2
     assert most_rows(Join("full", scan, scan)) == 128**2 + 256
     assert most_rows(Aggregate(scan, (), ())) == 1
+    shared = SharedScan(7, (), ())
+    assert most_rows(shared) >= LIMITS.recursion_rows
+    assert most_rows(shared, {7: ((), 128)}) == 128
+    assert most_rows(Aggregate(Filter(shared, call("is_null", value(scan, "price"))), (), ())) == 1
+    assert most_rows(Union((scan, shared), scan.columns), {7: ((), 5)}) == 133

@@ -10,7 +10,7 @@ _ZONES = "it gives a TIMESTAMP WITH TIME ZONE, a type that eau2 has not"
 _BLOBS = "it takes or gives a BLOB, a type that eau2 has not"
 _BITS = "it takes or gives a BIT string, a type that eau2 has not"
 _MAPS = "it gives a MAP, a type that eau2 has not"
-_CHANCE = "its result is another one each time"
+_CHANCE = "a result here is a function of the data, and does not change from one run to the next"
 _CLUSTERS = "what people take for one character is a matter of Unicode's version"
 _LISTS = "it gives a LIST"
 
@@ -21,7 +21,8 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(("create_sort_key",), _BLOBS),
     **dict.fromkeys(("bitstring", "bitstring_agg", "get_bit", "set_bit", "bit_position"), _BITS),
     **dict.fromkeys(("histogram", "histogram_exact", "map", "map_from_entries"), _MAPS),
-    **dict.fromkeys(("setseed", "uuid", "gen_random_uuid", "uuidv4", "uuidv7"), _CHANCE),
+    **dict.fromkeys(("random", "setseed", "uuid", "gen_random_uuid"), _CHANCE),
+    **dict.fromkeys(("uuidv4", "uuidv7"), _CHANCE),
     **dict.fromkeys(("left_grapheme", "right_grapheme", "length_grapheme"), _CLUSTERS),
     "substring_grapheme": _CLUSTERS,
     **dict.fromkeys(("approx_top_k", "parse_path", "equi_width_bins"), _LISTS),
@@ -32,3 +33,12 @@ REASONS: dict[str, str] = {
     "sleep_ms": "a query is a function of its data",
     "current_setting": "a query is a function of its data",
 }
+
+_SAMPLE = "TABLESAMPLE 10% REPEATABLE (1) takes rows by chance, the same ones each time."
+_NUMBER = "row_number() OVER (ORDER BY ...) numbers rows."
+
+HINTS: dict[str, str] = {
+    **dict.fromkeys(("random", "setseed"), _SAMPLE),
+    **dict.fromkeys(("uuid", "gen_random_uuid", "uuidv4", "uuidv7"), _NUMBER),
+}
+"""What to write instead."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eau2.catalog import NOT_STORED, ColumnStatistics
+from eau2.config import LIMITS
 from eau2.operators.expr import AggregateCall, Column, Expr
 from eau2.planner.ranges import (
     NO_EXPONENTS,
@@ -35,13 +36,20 @@ from eau2.sql.logical import (
     Scan,
     Series,
     Union,
+    Unnest,
     Window,
     transform,
 )
 from eau2.sql.plan_exprs import mapped
+from eau2.sql.sharing import Recursive, SharedScan, With
 
 _EXPONENT_GRID = 4
 _INT64_MAX = 2**63 - 1
+Definitions = dict[int, tuple[tuple[Column, ...], int]]
+"""The columns of what SharedScans read, and the most rows of it; rounds of a Recursive are none."""
+
+_NO_DEFINITIONS: Definitions = {}
+
 _COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank", "ntile"})
 """Window functions that give no more than the number of rows."""
 
@@ -49,6 +57,8 @@ _COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank"
 def prove_ranges(plan: Logical) -> Logical:
     """The rule."""
     known = Known()
+    definitions: Definitions = {}
+    _find_definitions(plan, definitions)
 
     def of(expr: Expr) -> Expr:
         return proven(expr, known)[0]
@@ -57,6 +67,8 @@ def prove_ranges(plan: Logical) -> Logical:
         match node:
             case Scan():
                 _learn_scan(node, known)
+            case SharedScan():
+                _learn_shared(node, definitions, known)
             case Project(items=items):
                 items = tuple((column, of(expr)) for column, expr in items)
                 for column, expr in items:
@@ -69,13 +81,38 @@ def prove_ranges(plan: Logical) -> Logical:
                 known.intervals[grouping.id] = (0, len(node.sets))
                 return replace(node, keys=items)
             case Aggregate():
-                return _aggregate(node, known)
+                return _aggregate(node, most_rows(node.input, definitions), known)
             case Window():
-                _learn_window(node, known)
+                _learn_window(node, most_rows(node.input, definitions), known)
                 return mapped(node, of)
         return mapped(node, of)
 
     return transform(plan, visit)
+
+
+def _find_definitions(plan: Logical, found: Definitions) -> None:
+    """Enter all definitions, each after those that it reads."""
+    if isinstance(plan, With):
+        for definition in plan.definitions:
+            _find_definitions(definition.plan, found)
+            rows = most_rows(definition.plan, found)
+            found[definition.number] = (definition.plan.output, rows)
+        _find_definitions(plan.input, found)
+        return
+    for below in plan.inputs:
+        _find_definitions(below, found)
+
+
+def _learn_shared(scan: SharedScan, definitions: Definitions, known: Known) -> None:
+    """What is known of a definition's columns; its plan has been visited before what reads it."""
+    if scan.definition not in definitions:
+        return
+    sources, _ = definitions[scan.definition]
+    for column, position in zip(scan.columns, scan.positions, strict=True):
+        source = sources[position].id
+        for learned in (known.intervals, known.exponents):
+            if source in learned:
+                learned[column.id] = learned[source]
 
 
 def _learn_scan(scan: Scan, known: Known) -> None:
@@ -112,8 +149,7 @@ def _learn(column: Column, expr: Expr, known: Known) -> None:
         known.intervals[column.id] = interval
 
 
-def _aggregate(node: Aggregate, known: Known) -> Aggregate:
-    rows = most_rows(node.input)
+def _aggregate(node: Aggregate, rows: int, known: Known) -> Aggregate:
     keys = tuple((column, proven(expr, known)[0]) for column, expr in node.keys)
     aggregates = tuple(
         (column, _proven_call(call, rows, known)) for column, call in node.aggregates
@@ -128,8 +164,7 @@ def _aggregate(node: Aggregate, known: Known) -> Aggregate:
     return replace(node, keys=keys, aggregates=aggregates)
 
 
-def _learn_window(node: Window, known: Known) -> None:
-    rows = most_rows(node.input)
+def _learn_window(node: Window, rows: int, known: Known) -> None:
     for column, call in node.calls:
         if call.function in _COUNTING:
             known.intervals[column.id] = (0, rows)
@@ -150,8 +185,11 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
     return call
 
 
-def most_rows(plan: Logical) -> int:
-    """More rows than this the plan cannot give, by the rows of its frames rounded up."""
+def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
+    """More rows than this the plan cannot give, by the rows of its frames rounded up.
+
+    definitions: those that it may read, by number.
+    """
     match plan:
         case Scan(frame=frame):
             return 1 << frame.rows.bit_length()
@@ -163,21 +201,29 @@ def most_rows(plan: Logical) -> int:
             return len(values)
         case Series(start=start, stop=stop, step=step):
             return len(range(start, stop, step))
+        case SharedScan(definition=number) if number in definitions:
+            return definitions[number][1]
+        case SharedScan() | Recursive():
+            return LIMITS.recursion_rows
+        case With(input=below):
+            return most_rows(below, definitions)
+        case Unnest():
+            return _INT64_MAX
         case Union(parts=parts):
-            return sum(most_rows(part) for part in parts)
+            return sum(most_rows(part, definitions) for part in parts)
         case Expand(input=below, sets=sets):
-            return most_rows(below) * len(sets)
+            return most_rows(below, definitions) * len(sets)
         case Aggregate(input=below, keys=keys):
-            return most_rows(below) if keys else 1
+            return most_rows(below, definitions) if keys else 1
         case Limit(input=below, count=count):
-            rows = most_rows(below)
+            rows = most_rows(below, definitions)
             return rows if count is None else min(rows, count)
         case (
             Join(kind=kind, left=left, right=right)
             | DependentJoin(kind=kind, left=left, right=right)
         ):
-            a, b = most_rows(left), most_rows(right)
+            a, b = most_rows(left, definitions), most_rows(right, definitions)
             if kind in ("semi", "anti", "mark", "single", "asof", "asof_left"):
                 return a
             return a * b if kind in ("inner", "cross") else a * b + a + b
-    return max((most_rows(below) for below in plan.inputs), default=0)
+    return max((most_rows(below, definitions) for below in plan.inputs), default=_INT64_MAX)

@@ -46,6 +46,9 @@ from eau2.sql.ast.expressions import (
     CastTo as CastTo,
 )
 from eau2.sql.ast.expressions import (
+    Collated as Collated,
+)
+from eau2.sql.ast.expressions import (
     Columns as Columns,
 )
 from eau2.sql.ast.expressions import (
@@ -146,6 +149,9 @@ from eau2.sql.ast.queries import (
 )
 from eau2.sql.ast.queries import (
     SetOperation as SetOperation,
+)
+from eau2.sql.ast.queries import (
+    Summarize as Summarize,
 )
 from eau2.sql.ast.queries import (
     Values as Values,

@@ -175,6 +175,14 @@ class CastTo(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Collated(Expression):
+    """operand COLLATE collation."""
+
+    operand: Expression
+    collation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extract(Expression):
     """EXTRACT(part FROM operand); part is lower case."""
 

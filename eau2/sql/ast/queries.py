@@ -87,3 +87,10 @@ class WithQuery(Query):
     tables: tuple[CommonTable, ...]
     recursive: bool
     query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Summarize(Query):
+    """SUMMARIZE query: a row for each column of the query."""
+
+    query: Query
