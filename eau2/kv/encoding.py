@@ -16,6 +16,7 @@ import pyarrow as pa
 from eau2.catalog import ColumnSchema, FrameSchema, Plain
 from eau2.config import LIMITS
 from eau2.errors import DataError
+from eau2.operators import interval_form
 from eau2.types import Kind, SqlType, from_arrow, stored_arrow
 
 _INLINE_BYTES = 12
@@ -117,6 +118,8 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
         if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
             return _floored(array)
         target = stored_arrow(column.type)
+        if column.type.kind is Kind.INTERVAL and array.type != target:
+            return interval_form.stored_from_arrow(array, target)
         return array if array.type == target else array.cast(target)
     except pa.ArrowException as error:
         raise DataError(f'column "{column.name}": {error}') from error

@@ -18,6 +18,7 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
+from eau2.operators import interval_form
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
@@ -60,8 +61,6 @@ def bind_whole(
         noun = "argument" if wanted == "1" else "arguments"
         raise TypeMismatchError(f"{name} takes {wanted} {noun}, not {len(args)}")
     value = args[0]
-    if value.type.kind is Kind.INTERVAL:
-        raise TypeMismatchError(f"{name} is not defined for {value.type}")
     if function in BITWISE:
         if not value.type.is_integer and value.type.kind is not Kind.NULL:
             raise TypeMismatchError(f"{name} is not defined for {value.type}")
@@ -161,10 +160,14 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             by = _values(call.args[1], columns.args[1])
             both = value.is_not_null() & by.is_not_null()
             down = call.function == "arg_max"
+            order = _compared(call.args[1], by)
             ordered = value.filter(both).sort_by(
-                by.filter(both), value.filter(both), descending=[down, False]
+                order.filter(both), value.filter(both), descending=[down, False]
             )
             return ordered.first()
+        case "mode" if call.type.kind is Kind.INTERVAL:
+            order = interval_form.normalised(value)
+            return value.filter(order == order.drop_nulls().mode().min()).min()
         case "mode":
             return kept.drop_nulls().mode().min()
         case "string_agg":
@@ -174,6 +177,9 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
     assert isinstance(fraction.value, float)
     descending = fraction.value < 0 or bool(call.order and call.order[0].descending)
     rows = kept.drop_nulls().sort(descending=descending)
+    if call.type.kind is Kind.INTERVAL:
+        order = interval_form.normalised(kept.drop_nulls())
+        rows = kept.drop_nulls().sort_by(order, kept.drop_nulls(), descending=[descending, False])
     count = kept.count().cast(pl.Float64)
     if call.function == "quantile_disc":
         return _discrete(rows, count, abs(fraction.value))
@@ -185,6 +191,11 @@ def _values(arg: Expr, label: str) -> pl.Expr:
     return canonical(value) if arg.type.is_float else value
 
 
+def _compared(arg: Expr, value: pl.Expr) -> pl.Expr:
+    """What stands for the values where they are ordered."""
+    return interval_form.normalised(value) if arg.type.kind is Kind.INTERVAL else value
+
+
 def _kept(value: pl.Expr, columns: Columns) -> pl.Expr:
     return value if columns.where is None else value.filter(pl.col(columns.where))
 
@@ -194,7 +205,7 @@ def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     if not columns.keys:
         return _kept(value, columns)
     keys = [
-        _kept(_values(key.expr, label), columns)
+        _kept(_compared(key.expr, _values(key.expr, label)), columns)
         for key, label in zip(call.order, columns.keys, strict=True)
     ]
     return _kept(value, columns).sort_by(

@@ -15,6 +15,8 @@ from decimal import Decimal
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.operators.expr import Cast, Expr, Literal
+from eau2.operators.functions.interval_text import read_interval
+from eau2.operators.interval_form import packed
 from eau2.sql import ast
 from eau2.types import INTEGER_RANGES, MAX_DECIMAL_DIGITS, Kind, SqlType, decimal
 
@@ -107,7 +109,9 @@ def _written(name: str | int) -> str:
 
 
 def from_python(value: object, node: ast.Parameter) -> Literal:
-    """The literal of a value: None, bool, int, float, str, Decimal, date, datetime, Literal."""
+    """The literal of a value: None, bool, int, float, str, Decimal, date, datetime, timedelta,
+    Literal.
+    """
     match value:
         case None:
             return Literal(types.NULL, None)
@@ -131,10 +135,14 @@ def from_python(value: object, node: ast.Parameter) -> Literal:
             return timestamp_literal(value)
         case date() if not isinstance(value, datetime):
             return date_literal(value)
+        case timedelta():
+            rest = value - timedelta(days=value.days)
+            return Literal(types.INTERVAL, packed(0, value.days, rest // timedelta(microseconds=1)))
     raise NotSupportedError(
         f"the parameter {_written(node.name)} is a {type(value).__name__}, which is not supported",
         span=node.span,
-        hint="Pass None, bool, int, float, str, Decimal, date or a datetime without time zone.",
+        hint="Pass None, bool, int, float, str, Decimal, date, timedelta or a datetime without"
+        " time zone.",
     )
 
 
@@ -207,11 +215,26 @@ def temporal(text: str, type_: SqlType, span: Span) -> Literal:
     return date_literal(value) if type_.kind is Kind.DATE else timestamp_literal(value)
 
 
+def interval(text: str, span: Span) -> Literal:
+    """The INTERVAL that the text means. Raises ProgrammingError for another text."""
+    found = read_interval(text)
+    if found is None:
+        raise ProgrammingError(
+            f"'{text}' is not an INTERVAL",
+            span=span,
+            hint="An INTERVAL is written like '1 year 2 months 3 days 04:05:06'.",
+        )
+    return Literal(types.INTERVAL, packed(*found))
+
+
 def folded(expr: Expr, span: Span) -> Expr:
-    """A string constant that is cast to DATE or TIMESTAMP becomes that; else `expr` itself."""
-    if isinstance(expr, Cast) and not expr.safe and expr.type.is_temporal:
+    """A string constant that is cast to DATE, TIMESTAMP or INTERVAL becomes that; else `expr`."""
+    timely = expr.type.is_temporal or expr.type == types.INTERVAL
+    if isinstance(expr, Cast) and not expr.safe and timely:
         inner = unpinned(expr.arg)
         if isinstance(inner, Literal) and isinstance(inner.value, str):
+            if expr.type == types.INTERVAL:
+                return interval(inner.value, span)
             return temporal(inner.value, expr.type, span)
     return expr
 
@@ -238,7 +261,7 @@ def number(
                 plain = value.value
                 if value.type.is_decimal and isinstance(plain, int):
                     return Decimal(plain).scaleb(-value.type.scale)
-                if not value.type.is_temporal:
+                if not (value.type.is_temporal or value.type == types.INTERVAL):
                     return plain
             raise ProgrammingError(f"{_written(name)} is not a number here", span=span)
         case ast.Unary(_, "-" | "+" as sign, operand):

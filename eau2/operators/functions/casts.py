@@ -31,7 +31,7 @@ def may_fail(source: SqlType, target: SqlType) -> bool:
         return False
     if source.kind is Kind.VARCHAR:
         return True
-    if target.kind is Kind.BOOLEAN or source.is_temporal:
+    if target.kind is Kind.BOOLEAN or source.is_temporal or source.kind is Kind.INTERVAL:
         return False
     if target.is_float:
         return source.kind is Kind.DOUBLE and target.kind is Kind.FLOAT

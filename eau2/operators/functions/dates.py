@@ -19,7 +19,8 @@ from eau2.operators.functions.checks import Outcome, Scope, checked, narrowed
 from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
-from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP, VARCHAR
+from eau2.operators.functions.interval_arithmetic import bind_additive
+from eau2.types import BIGINT, DATE, INTEGER, INTERVAL, TIMESTAMP, VARCHAR
 
 _DAYS_MAX = 95_000_000
 """Dates farther than this from 1970 have no form in the kernels' calendar."""
@@ -55,7 +56,11 @@ def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
 
 
 def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
-    """+ and - on dates and timestamps; None when neither operand is one."""
+    """+ and - on dates, timestamps and intervals; None when neither operand is one."""
+    if len(args) == 2:
+        interval = bind_additive(name, args)
+        if interval is not None:
+            return interval
     if len(args) != 2 or not any(arg.type.is_temporal for arg in args):
         return None
     left, right = args
@@ -68,11 +73,19 @@ def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
     if name == "-" and left.type == right.type == DATE:
         return Call(BIGINT, "days_between", (left, right))
     if name == "-" and left.type.is_temporal and right.type.is_temporal:
-        raise NotSupportedError(
-            "the difference of two timestamps is an INTERVAL, which is not supported",
-            hint="Use date_diff('second', from, to).",
-        )
+        return Call(INTERVAL, "time_between", (coerce(left, TIMESTAMP), coerce(right, TIMESTAMP)))
     raise mismatch(name, args, "To a date add a number of days, or an INTERVAL.")
+
+
+def _bind_date_add(name: str, args: tuple[Expr, ...]) -> Expr:
+    found = bind_plus("+", args)
+    if found is None:
+        raise mismatch(name, args, "It is written date_add(x, interval).")
+    return found
+
+
+def _unreached(call: Call, scope: Scope) -> pl.Expr:
+    raise AssertionError(f"{call.function} is bound to +")
 
 
 def _shift_days(sign: int) -> Callable[[Call, Scope], pl.Expr]:
@@ -165,6 +178,15 @@ FUNCTIONS = (
         _lower_add_interval,
         operator=True,
         fails=True,
+    ),
+    Function(
+        "date_add",
+        "date",
+        "date_add(x, interval)",
+        "The same as x + interval.",
+        "date_add(DATE '2024-02-28', INTERVAL 1 DAY) = TIMESTAMP '2024-02-29'",
+        _bind_date_add,
+        _unreached,
     ),
     Function(
         "add_days",

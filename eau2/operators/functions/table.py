@@ -11,16 +11,20 @@ from difflib import get_close_matches
 from eau2.errors import UnknownNameError
 from eau2.operators.expr import Expr
 from eau2.operators.functions import (
+    ages,
     arithmetic,
     comparison,
     conditional,
     date_parts,
     dates,
+    interval_arithmetic,
+    interval_parts,
     logic,
     mathematics,
     patterns,
     strings,
     text_search,
+    time_buckets,
 )
 from eau2.operators.functions.function import Function
 
@@ -35,6 +39,10 @@ FUNCTIONS: tuple[Function, ...] = (
     *patterns.FUNCTIONS,
     *date_parts.FUNCTIONS,
     *dates.FUNCTIONS,
+    *ages.FUNCTIONS,
+    *time_buckets.FUNCTIONS,
+    *interval_arithmetic.FUNCTIONS,
+    *interval_parts.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
