@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import UsageError
-from eau2.operators.functions.interval_text import interval_texts
+from eau2.operators.functions.interval_text import intervals_spelled
 from eau2.sink import Sink
 from eau2.types import SqlType
 
@@ -289,19 +289,9 @@ def _slices(table: pa.Table) -> Iterator[pl.DataFrame]:
     """
     plain = table.rename_columns([str(index) for index in range(table.num_columns)])
     for start in range(0, table.num_rows, SLICE_ROWS):
-        frame = pl.from_arrow(_spelled(plain.slice(start, SLICE_ROWS)))
+        frame = pl.from_arrow(intervals_spelled(plain.slice(start, SLICE_ROWS)))
         assert isinstance(frame, pl.DataFrame)
         yield frame
-
-
-def _spelled(table: pa.Table) -> pa.Table:
-    """The table with its intervals as text: Polars has none."""
-    for position, field in enumerate(table.schema):
-        if pa.types.is_interval(field.type):
-            texts = [interval_texts(chunk) for chunk in table.column(position).chunks]
-            column = pa.chunked_array(texts, pa.string())
-            table = table.set_column(position, field.name, column)
-    return table
 
 
 def _text(name: str, type_: pl.DataType) -> pl.Expr:

@@ -23,6 +23,7 @@ from eau2.operators.functions.function import (
     Signature,
     mismatch,
     overloads,
+    values,
 )
 from eau2.operators.functions.interval_text import DAYS, MICROS, MONTHS, interval_text
 from eau2.operators.interval_form import (
@@ -34,7 +35,7 @@ from eau2.operators.interval_form import (
     months_of,
     pack,
 )
-from eau2.types import BIGINT, DOUBLE, INTERVAL, TIMESTAMP, VARCHAR, SqlType
+from eau2.types import BIGINT, DOUBLE, HUGEINT, INTERVAL, TIMESTAMP, VARCHAR, SqlType
 
 _KERNEL = pl.Int128()
 _SECONDS_PER_DAY = 86_400
@@ -208,6 +209,26 @@ FUNCTIONS = (
             fails=True,
         )
         for unit, sizes in _EPOCHS.items()
+    ),
+    Function(
+        "interval_bits",
+        "interval",
+        "the bits of i",
+        "The kernel form of an interval, which is as different as intervals can be.",
+        "to_days(1)",
+        overloads("the bits of i", Signature((INTERVAL,), HUGEINT)),
+        values(lambda value: value),
+        operator=True,
+    ),
+    Function(
+        "interval_of_bits",
+        "interval",
+        "the interval of these bits",
+        "The interval of a kernel form.",
+        "to_days(1)",
+        overloads("the interval of these bits", Signature((HUGEINT,), INTERVAL)),
+        values(lambda value: value),
+        operator=True,
     ),
     Function(
         "normalized_interval",

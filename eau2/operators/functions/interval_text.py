@@ -160,11 +160,18 @@ def read_intervals(texts: pl.Series) -> pl.Series:
     return pl.Series("value", values, pl.Int128)
 
 
-def interval_texts(array: pa.Array) -> pa.Array:
-    """The texts of a month_day_nano_interval array."""
+def intervals_spelled(table: pa.Table) -> pa.Table:
+    """A result's table with its intervals as text, which Polars can take."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_interval(field.type):
+            texts = [_texts(chunk) for chunk in table.column(position).chunks]
+            table = table.set_column(position, field.name, pa.chunked_array(texts, pa.string()))
+    return table
+
+
+def _texts(array: pa.Array) -> pa.Array:
     frame = from_arrow(array).to_frame("value")
-    texts = frame.select(interval_text(pl.col("value"))).to_series()
-    return texts.to_arrow().cast(pa.string())
+    return frame.select(interval_text(pl.col("value"))).to_series().to_arrow().cast(pa.string())
 
 
 def interval_text(value: pl.Expr) -> pl.Expr:
