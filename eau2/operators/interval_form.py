@@ -94,6 +94,15 @@ def normalised(value: pl.Expr) -> pl.Expr:
     return days.cast(_WIDE) * pl.lit(MICROS_PER_DAY, _WIDE) + micros_of(value).cast(_WIDE)
 
 
+def halfway(low: pl.Expr, high: pl.Expr) -> pl.Expr:
+    """Between two intervals, as days and time; half a microsecond counts as one."""
+    one, two = normalised(low), normalised(high)
+    total = one + (two - one + 1) // 2
+    unit = pl.lit(MICROS_PER_DAY, _WIDE)
+    days = total // unit + ((total < 0) & (total % unit != 0)).cast(_WIDE)
+    return pack(days * 0, days, total - days * unit)
+
+
 def least(value: pl.Expr) -> pl.Expr:
     """The least interval of a group, as an aggregation; of equal ones that of the least integer."""
     order = normalised(value)

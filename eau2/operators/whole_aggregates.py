@@ -79,7 +79,7 @@ def bind_whole(
 
 
 def _interpolates(type_: SqlType) -> bool:
-    return type_.is_numeric or type_.is_temporal or type_.kind is Kind.NULL
+    return type_.is_numeric or type_.is_temporal or type_.kind in (Kind.NULL, Kind.INTERVAL)
 
 
 def _continuous(name: str, type_: SqlType) -> SqlType:
@@ -88,6 +88,8 @@ def _continuous(name: str, type_: SqlType) -> SqlType:
         return types.DOUBLE
     if type_.is_temporal:
         return types.TIMESTAMP
+    if type_.kind is Kind.INTERVAL and name == "median":
+        return type_
     if type_.is_decimal and type_.is_wide:
         raise NotSupportedError(
             f"{name} of {type_} is not supported", hint="CAST the argument to DOUBLE."
@@ -244,6 +246,9 @@ def _interpolated(call: AggregateCall, rows: pl.Expr, count: pl.Expr, fraction: 
     low, high = place.floor().cast(pl.Int64), place.ceil().cast(pl.Int64)
     low_value = rows.get(pl.max_horizontal(low, pl.lit(0)), null_on_oob=True)
     high_value = rows.get(pl.max_horizontal(high, pl.lit(0)), null_on_oob=True)
+    if arg.kind is Kind.INTERVAL:
+        between = interval_form.halfway(low_value, high_value)
+        return pl.when(low == high).then(low_value).otherwise(between)
     a, b = low_value.cast(pl.Float64), high_value.cast(pl.Float64)
     moved = a + (b - a) * (place - low.cast(pl.Float64))
     exact: pl.Expr = a

@@ -173,7 +173,9 @@ def _lower_epoch(factor: int, divisor: int) -> Callable[[Call, Scope], pl.Expr]:
     of_interval = _counted(factor, divisor)
 
     def over(moment: pl.Expr) -> Outcome:
-        count = quotient(moment.dt.epoch("us"), divisor).cast(_KERNEL) * factor
+        micros = moment.dt.epoch("us")
+        rounded = (micros.abs() + divisor // 2) // divisor * micros.sign()
+        count = rounded.cast(_KERNEL) * factor
         narrow = count.cast(pl.Int64, strict=False)
         message = ("timestamp out of range: ", moment, " does not fit a BIGINT")
         return Outcome(narrow, count.is_not_null() & narrow.is_null(), "range", message)
@@ -202,7 +204,7 @@ FUNCTIONS = (
             f"epoch_{unit}",
             "date",
             f"epoch_{unit}(x)",
-            f"A timestamp as {unit} since 1970, or an interval as {unit}, cut toward zero.",
+            f"A timestamp as {unit} since 1970, rounded, or an interval, cut toward zero.",
             f"epoch_{unit}(TIMESTAMP '1970-01-01 00:00:01')",
             _bind_epoch,
             _lower_epoch(*sizes),

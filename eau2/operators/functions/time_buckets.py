@@ -15,7 +15,6 @@ from eau2.operators.functions.calendar import FARTHEST_YEAR, MICROS_PER_DAY, day
 from eau2.operators.functions.checks import Outcome, Scope, checked
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.interval_arithmetic import shifted
-from eau2.operators.functions.interval_parts import quotient
 from eau2.operators.functions.interval_text import interval_text
 from eau2.operators.interval_form import days_of, micros_of, months_of
 from eau2.operators.physical import kernel_dtype
@@ -80,7 +79,7 @@ def _lower(call: Call, scope: Scope) -> pl.Expr:
         if with_origin:
             rows = rows.with_columns(origin=pl.col("2"))
         if with_offset:
-            rows = _moved_back(rows, call.type == DATE)
+            rows = _moved_back(rows)
         rows = _begun(rows, with_origin)
         if with_offset:
             begin, far = shifted(pl.col("begin"), *map(pl.col, _OFFSET))
@@ -104,20 +103,9 @@ def _micros(width: pl.Expr) -> pl.Expr:
     return days_of(width).cast(_KERNEL) * MICROS_PER_DAY + micros_of(width).cast(_KERNEL)
 
 
-def _moved_back(rows: pl.DataFrame, of_dates: bool) -> pl.DataFrame:
-    """The moments earlier by their offsets, whose parts become columns.
-
-    A date that moves by months takes no notice of a part of a day.
-    """
-    offset = pl.col("2")
-    whole_days = (pl.col("months") != 0) & of_dates
-    micros = micros_of(offset)
-    more = pl.when(whole_days).then(quotient(micros, MICROS_PER_DAY)).otherwise(pl.lit(0, pl.Int64))
-    parts = (
-        months_of(offset),
-        days_of(offset) + more,
-        pl.when(whole_days).then(pl.lit(0, pl.Int64)).otherwise(micros),
-    )
+def _moved_back(rows: pl.DataFrame) -> pl.DataFrame:
+    """The moments earlier by their offsets, whose parts become columns."""
+    parts = (months_of(pl.col("2")), days_of(pl.col("2")), micros_of(pl.col("2")))
     rows = rows.with_columns(part.alias(name) for part, name in zip(parts, _OFFSET, strict=True))
     at, wrong = shifted(pl.col("at"), *(0 - pl.col(name) for name in _OFFSET))
     return rows.with_columns(at=at, bad=pl.col("bad") | wrong.fill_null(False))
