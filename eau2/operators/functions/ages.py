@@ -6,20 +6,18 @@ Does not know: the clock (the binder completes age(x)), date_diff, which counts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.calendar import MICROS_PER_DAY, month_length
-from eau2.operators.functions.checks import Scope, formula
+from eau2.operators.functions.checks import Scope, batchwise, formula
 from eau2.operators.functions.date_parts import as_int64, moment, part_name
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
 from eau2.operators.functions.interval_parts import quotient
 from eau2.operators.functions.interval_text import DAYS, MICROS, MONTHS
-from eau2.operators.interval_form import pack
+from eau2.operators.interval_form import PARTS, pack
 from eau2.types import BIGINT, INTERVAL, TIMESTAMP, VARCHAR
 
 _UNITS = {
@@ -40,34 +38,45 @@ def _time_between(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pack(zero, days, micros - days * MICROS_PER_DAY)
 
 
-def _age(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return pack(*_apart(left, right))
+def _age(frame: pl.DataFrame) -> pl.Series:
+    return _apart(frame, "0", "1").select(pack(*map(pl.col, PARTS))).to_series()
 
 
-def _apart(left: pl.Expr, right: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """Years, months and days on the calendar, and time, from the earlier moment to the later.
+def _apart(rows: pl.DataFrame, left: str, right: str) -> pl.DataFrame:
+    """With columns "months", "days" and "micros": how far two moments lie apart on the calendar.
 
     A month that is borrowed has the length of the earlier moment's month, as in DuckDB. Months,
     days and microseconds all have the sign of the difference.
     """
-    before = left < right
-    sign = pl.when(before).then(pl.lit(-1, pl.Int64)).otherwise(pl.lit(1, pl.Int64))
-    years = as_int64(left.dt.year()) - as_int64(right.dt.year())
-    months = (years * 12 + as_int64(left.dt.month()) - as_int64(right.dt.month())) * sign
-    days = (as_int64(left.dt.day()) - as_int64(right.dt.day())) * sign
-    time = (left.dt.epoch("us") % MICROS_PER_DAY - right.dt.epoch("us") % MICROS_PER_DAY) * sign
-    late = time < 0
-    days = days - late.cast(pl.Int64)
-    earlier = pl.when(before).then(left).otherwise(right)
-    length = month_length(as_int64(earlier.dt.year()), as_int64(earlier.dt.month()))
-    borrowed = pl.when(days < 0).then((length - 1 - days) // length).otherwise(pl.lit(0, pl.Int64))
-    days = days + borrowed * length
-    time = time + late.cast(pl.Int64) * MICROS_PER_DAY
-    return (months - borrowed) * sign, days * sign, time * sign
-
-
-def _over(compute: Callable[..., pl.Expr], dtype: pl.DataType) -> Callable[[Call, Scope], pl.Expr]:
-    return lambda call, scope: formula(dtype, compute, *(scope.lower(arg) for arg in call.args))
+    one, two = pl.col(left), pl.col(right)
+    backward = one < two
+    earlier = pl.when(backward).then(one).otherwise(two)
+    rows = rows.with_columns(
+        sign=pl.when(backward).then(pl.lit(-1, pl.Int64)).otherwise(pl.lit(1, pl.Int64)),
+        year=as_int64(earlier.dt.year()),
+        month=as_int64(earlier.dt.month()),
+    )
+    sign = pl.col("sign")
+    years = as_int64(one.dt.year()) - as_int64(two.dt.year())
+    time = one.dt.epoch("us") % MICROS_PER_DAY - two.dt.epoch("us") % MICROS_PER_DAY
+    rows = rows.with_columns(
+        months=(years * 12 + as_int64(one.dt.month()) - as_int64(two.dt.month())) * sign,
+        days=(as_int64(one.dt.day()) - as_int64(two.dt.day())) * sign,
+        micros=time * sign,
+        length=month_length(pl.col("year"), pl.col("month")),
+    )
+    late = (pl.col("micros") < 0).cast(pl.Int64)
+    rows = rows.with_columns(
+        days=pl.col("days") - late, micros=pl.col("micros") + late * MICROS_PER_DAY
+    )
+    days, length = pl.col("days"), pl.col("length")
+    short = pl.when(days < 0).then((length - 1 - days) // length).otherwise(pl.lit(0, pl.Int64))
+    rows = rows.with_columns(borrowed=short)
+    return rows.with_columns(
+        months=(pl.col("months") - pl.col("borrowed")) * sign,
+        days=(days + pl.col("borrowed") * length) * sign,
+        micros=pl.col("micros") * sign,
+    )
 
 
 def _bind_sub(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -85,27 +94,43 @@ def _lower_sub(call: Call, scope: Scope) -> pl.Expr:
     assert isinstance(part, Literal)
     name = str(part.value)
 
-    def over(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-        if name in _UNITS:
-            return quotient(end.dt.epoch("us") - start.dt.epoch("us"), _UNITS[name])
-        return quotient(_whole_months(start, end), _MONTHS[name])
+    values = (scope.lower(one), scope.lower(two))
+    if name in _UNITS:
+        size = _UNITS[name]
+        return formula(
+            pl.Int64(), lambda a, b: quotient(b.dt.epoch("us") - a.dt.epoch("us"), size), *values
+        )
+    months = quotient(pl.col("whole"), _MONTHS[name])
+    return batchwise(
+        pl.Int64(), lambda frame: _whole_months(frame).select(months).to_series(), *values
+    )
 
-    return formula(pl.Int64(), over, scope.lower(one), scope.lower(two))
 
+def _whole_months(frame: pl.DataFrame) -> pl.DataFrame:
+    """With column "whole", the months from "0" to "1".
 
-def _whole_months(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    """Whole months; the last day of a short month completes one that began on a later day."""
+    The last day of a short month completes one that began on a later day.
+    """
+    start, end = pl.col("0"), pl.col("1")
     backward = start > end
-    first = pl.when(backward).then(end).otherwise(start)
-    last = pl.when(backward).then(start).otherwise(end)
-    length = month_length(as_int64(last.dt.year()), as_int64(last.dt.month()))
-    day = as_int64(first.dt.day())
-    at_end = as_int64(last.dt.day()) == length
-    earlier = first.dt.epoch("us") % MICROS_PER_DAY < last.dt.epoch("us") % MICROS_PER_DAY
-    cut = at_end & ((day > length) | ((day == length) & earlier))
-    moved = first - pl.duration(days=pl.when(cut).then(day - length).otherwise(pl.lit(0)))
-    months, _, _ = _apart(last, moved)
-    return pl.when(backward).then(-months).otherwise(months)
+    rows = frame.with_columns(
+        backward=backward,
+        first=pl.when(backward).then(end).otherwise(start),
+        last=pl.when(backward).then(start).otherwise(end),
+    )
+    first, last = pl.col("first"), pl.col("last")
+    rows = rows.with_columns(
+        day=as_int64(first.dt.day()),
+        last_day=as_int64(last.dt.day()),
+        length=month_length(as_int64(last.dt.year()), as_int64(last.dt.month())),
+        earlier=first.dt.epoch("us") % MICROS_PER_DAY < last.dt.epoch("us") % MICROS_PER_DAY,
+    )
+    day, length = pl.col("day"), pl.col("length")
+    cut = (pl.col("last_day") == length) & ((day > length) | ((day == length) & pl.col("earlier")))
+    back = pl.duration(days=pl.when(cut).then(day - length).otherwise(pl.lit(0, pl.Int64)))
+    rows = _apart(rows.with_columns(begin=first - back), "last", "begin")
+    months = pl.col("months")
+    return rows.with_columns(whole=pl.when("backward").then(-months).otherwise(months))
 
 
 FUNCTIONS = (
@@ -116,7 +141,9 @@ FUNCTIONS = (
         "The days and the time from y to x.",
         "TIMESTAMP '2024-03-01' - TIMESTAMP '2024-02-01' = INTERVAL 29 DAY",
         overloads("x - y", Signature((TIMESTAMP, TIMESTAMP), INTERVAL)),
-        _over(_time_between, pl.Int128()),
+        lambda call, scope: formula(
+            pl.Int128(), _time_between, *(scope.lower(arg) for arg in call.args)
+        ),
         operator=True,
     ),
     Function(
@@ -126,7 +153,7 @@ FUNCTIONS = (
         "Years, months, days and time from y to x on the calendar; from x to today without y.",
         "age(DATE '2024-03-01', DATE '2023-01-31')",
         overloads("age(x, y)", Signature((TIMESTAMP, TIMESTAMP), INTERVAL)),
-        _over(_age, pl.Int128()),
+        lambda call, scope: batchwise(pl.Int128(), _age, *(scope.lower(arg) for arg in call.args)),
     ),
     Function(
         "date_sub",

@@ -16,7 +16,7 @@ from eau2.operators.functions.checks import Outcome, Scope, checked
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.interval_arithmetic import shifted
 from eau2.operators.functions.interval_text import interval_text
-from eau2.operators.interval_form import days_of, micros_of, months_of
+from eau2.operators.interval_form import PARTS, days_of, micros_of, months_of
 from eau2.operators.physical import kernel_dtype
 from eau2.types import DATE, INTERVAL, TIMESTAMP
 
@@ -25,8 +25,6 @@ _ORIGIN_MICROS = 10_959 * MICROS_PER_DAY
 _ORIGIN_MONTHS = 360
 _FARTHEST_MICROS = 95_000_000 * MICROS_PER_DAY
 _STAMP = pl.Datetime("us")
-
-_OFFSET = ("offset_months", "offset_days", "offset_micros")
 
 
 def _bind(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -74,7 +72,7 @@ def _lower(call: Call, scope: Scope) -> pl.Expr:
     def stages(frame: pl.DataFrame) -> pl.DataFrame:
         width, moment = pl.col("0"), pl.col("1")
         rows = frame.with_columns(
-            months=months_of(width), span=_micros(width), at=moment, bad=~_usable(width)
+            step=months_of(width), span=_micros(width), at=moment, bad=~_usable(width)
         )
         if with_origin:
             rows = rows.with_columns(origin=pl.col("2"))
@@ -82,8 +80,9 @@ def _lower(call: Call, scope: Scope) -> pl.Expr:
             rows = _moved_back(rows)
         rows = _begun(rows, with_origin)
         if with_offset:
-            begin, far = shifted(pl.col("begin"), *map(pl.col, _OFFSET))
-            rows = rows.with_columns(begin=begin, bad=pl.col("bad") | far.fill_null(False))
+            rows = shifted(rows, "begin", PARTS)
+            far = pl.col("far").fill_null(False)
+            rows = rows.with_columns(begin=pl.col("shifted"), bad=pl.col("bad") | far)
         inputs = (pl.col(str(n)) for n in range(len(values)))
         known = pl.all_horizontal(value.is_not_null() for value in inputs)
         rows = rows.with_columns(bad=known & pl.col("bad").fill_null(True))
@@ -106,9 +105,14 @@ def _micros(width: pl.Expr) -> pl.Expr:
 def _moved_back(rows: pl.DataFrame) -> pl.DataFrame:
     """The moments earlier by their offsets, whose parts become columns."""
     parts = (months_of(pl.col("2")), days_of(pl.col("2")), micros_of(pl.col("2")))
-    rows = rows.with_columns(part.alias(name) for part, name in zip(parts, _OFFSET, strict=True))
-    at, wrong = shifted(pl.col("at"), *(0 - pl.col(name) for name in _OFFSET))
-    return rows.with_columns(at=at, bad=pl.col("bad") | wrong.fill_null(False))
+    rows = rows.with_columns(part.alias(name) for part, name in zip(parts, PARTS, strict=True))
+    back = [f"less_{name}" for name in PARTS]
+    rows = rows.with_columns(
+        (0 - pl.col(n)).alias(less) for n, less in zip(PARTS, back, strict=True)
+    )
+    rows = shifted(rows, "at", back)
+    far = pl.col("far").fill_null(False)
+    return rows.with_columns(at=pl.col("shifted"), bad=pl.col("bad") | far)
 
 
 def _epoch_months(moment: pl.Expr) -> pl.Expr:
@@ -118,20 +122,20 @@ def _epoch_months(moment: pl.Expr) -> pl.Expr:
 
 def _begun(rows: pl.DataFrame, with_origin: bool) -> pl.DataFrame:
     """With column "begin": where the stretches begin; "bad" where that is beyond the calendar."""
-    months, span, at = pl.col("months"), pl.col("span"), pl.col("at")
+    step, span, at = pl.col("step"), pl.col("span"), pl.col("at")
     base, first = pl.lit(_ORIGIN_MICROS, _KERNEL), pl.lit(_ORIGIN_MONTHS, pl.Int64)
     if with_origin:
         origin = pl.col("origin")
         base, first = origin.dt.epoch("us").cast(_KERNEL), _epoch_months(origin)
-    rows = rows.with_columns(base=base, first=first, by_months=months != 0)
+    rows = rows.with_columns(base=base, first=first, by_months=step != 0)
     rows = rows.with_columns(
         span=pl.when((span > 0) & ~pl.col("by_months")).then(span).otherwise(pl.lit(1, _KERNEL)),
-        months=pl.when(months > 0).then(months).otherwise(pl.lit(1, pl.Int64)),
+        step=pl.when(step > 0).then(step).otherwise(pl.lit(1, pl.Int64)),
     )
     base, first = pl.col("base"), pl.col("first")
     rows = rows.with_columns(
         since=(at.dt.epoch("us").cast(_KERNEL) - base) // span * span + base,
-        count=(_epoch_months(at) - first) // months * months + first,
+        count=(_epoch_months(at) - first) // step * step + first,
     )
     rows = rows.with_columns(year=pl.col("count") // 12 + 1970, month=pl.col("count") % 12 + 1)
     day = days_from_civil(pl.col("year"), pl.col("month"), pl.lit(1, pl.Int64))
