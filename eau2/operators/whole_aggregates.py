@@ -210,10 +210,16 @@ def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
         _kept(_compared(key.expr, _values(key.expr, label)), columns)
         for key, label in zip(call.order, columns.keys, strict=True)
     ]
+    # Intervals that are equal follow one another by their own form.
+    forms = [
+        _kept(pl.col(label), columns)
+        for key, label in zip(call.order, columns.keys, strict=True)
+        if key.expr.type.kind is Kind.INTERVAL
+    ]
     return _kept(value, columns).sort_by(
-        keys,
-        descending=[key.descending for key in call.order],
-        nulls_last=[key.nulls_last for key in call.order],
+        keys + forms,
+        descending=[key.descending for key in call.order] + [False] * len(forms),
+        nulls_last=[key.nulls_last for key in call.order] + [True] * len(forms),
     )
 
 

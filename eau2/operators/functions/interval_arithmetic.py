@@ -156,7 +156,7 @@ def _product(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _fused(count: pl.Expr, factor: pl.Expr, plus: pl.Expr) -> pl.Expr:
-    """count * factor + plus, rounded once, which is what DuckDB's machine code computes.
+    """The sum count * factor + plus, rounded once, which is what DuckDB's machine code computes.
 
     Source: T. J. Dekker, "A Floating-Point Technique for Extending the Available Precision"
     (1971): the errors of the product and of the sum are floats themselves.
