@@ -307,3 +307,18 @@ def test_a_constant_beside_a_date_is_as_fast_as_ever() -> None:
                 *connection.sql(f"EXPLAIN SELECT d + {written} FROM t").fetchall(), strict=True
             )
             assert "CAST(d AS TIMESTAMP) + INTERVAL '" in "".join(plan)
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "wanted"),
+    [
+        ("INTERVAL 1 MONTH), (INTERVAL 30 DAY", "30 days", 2),
+        ("0.0::DOUBLE), ('-0.0'::DOUBLE", "0.0", 2),
+    ],
+)
+def test_a_filter_on_groups_sees_groups(values: str, text: str, wanted: int) -> None:
+    """Below the grouping it would tell apart rows of one group."""
+    groups = f"SELECT v, count(*) AS n FROM (VALUES ({values})) t(v) GROUP BY v"
+    with eau2.connect() as connection:
+        sql = f"SELECT n FROM ({groups}) WHERE v::VARCHAR = '{text}'"
+        assert connection.sql(sql).fetchall() == [(wanted,)]
