@@ -127,6 +127,8 @@ def stored_from_arrow(array: pa.Array, stored: pa.DataType) -> pa.Array:
     Raises pa.ArrowException for a duration of more microseconds than an interval can have.
     """
     parts = _duration_parts(array) if pa.types.is_duration(array.type) else _parts(array)
+    # What lies below a NULL is nobody's business, and no chunk's.
+    parts = parts.select(pl.when(pl.Series(array.is_valid())).then(pl.all()).otherwise(0))
     return pa.StructArray.from_arrays(
         [part.to_arrow() for part in parts.get_columns()], fields=list(stored), mask=array.is_null()
     )
