@@ -8,7 +8,7 @@ is the binder's to say, so a value it refuses arrives there as it was given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 
 from eau2.errors import InterfaceError, NotSupportedError, ProtocolError
@@ -80,14 +80,16 @@ def _told(name: object, value: object) -> tuple[int | str, str, Scalar]:
             return name, "TIMESTAMP", value.isoformat()
         case date():
             return name, "DATE", value.isoformat()
+        case time():
+            return name, "TIME", value.isoformat()
         case timedelta():
             return name, "INTERVAL", str(value // timedelta(microseconds=1))
         case bytes():
             return name, "", value
     raise NotSupportedError(
         f"the parameter ${name} is a {type(value).__name__}, which is not supported",
-        hint="Pass None, bool, int, float, str, Decimal, date, timedelta or a datetime without"
-        " time zone.",
+        hint="Pass None, bool, int, float, str, Decimal, date, time, timedelta or a datetime"
+        " without time zone.",
     )
 
 
@@ -103,6 +105,8 @@ def _heard(type_: str, value: Scalar) -> object:
             return datetime.fromisoformat(value)
         case "DATE", str():
             return date.fromisoformat(value)
+        case "TIME", str():
+            return time.fromisoformat(value)
         case "INTERVAL", str() if len(value) <= _INTERVAL_CHARS:
             return timedelta(microseconds=int(value))
     raise ValueError

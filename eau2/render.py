@@ -301,6 +301,9 @@ def _text(name: str, type_: pl.DataType) -> pl.Expr:
         # Six digits always follow the point, so that only they can lose their zeros.
         digits = column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
         return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
+    if type_ == pl.Time():
+        digits = column.dt.to_string("%H:%M:%S%.6f")
+        return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
     if type_.is_float():
         text = column.cast(pl.String)
         return pl.when(column.is_nan()).then(pl.lit("nan")).otherwise(text).alias(name)

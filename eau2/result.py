@@ -77,7 +77,7 @@ class Result:
         return frame
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows as tuples of int, float, Decimal, str, bool, date, datetime, timedelta and None.
+        """The rows as tuples of int, float, Decimal, str, bool, None and the types of datetime.
 
         A timedelta counts 30 days for a month.
         """

@@ -118,6 +118,8 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
         if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
             return _floored(array)
         target = stored_arrow(column.type)
+        if column.type.kind is Kind.TIME and array.type != target:
+            return _times(array)
         if column.type.kind is Kind.INTERVAL and array.type != target:
             return interval_form.stored_from_arrow(array, target)
         return array if array.type == target else array.cast(target)
@@ -129,6 +131,13 @@ def _floored(nanoseconds: pa.Array) -> pa.Array:
     """Timestamps in whole microseconds, rounded down, as DuckDB reads them."""
     counts = pl.Series(nanoseconds.view(pa.int64())) // 1000
     return counts.to_arrow().cast(pa.int64()).view(pa.timestamp("us"))
+
+
+def _times(array: pa.Array) -> pa.Array:
+    """Times of day as microseconds, rounded down."""
+    if array.type.unit == "ns":
+        return (pl.Series(array.view(pa.int64()), dtype=pl.Int64) // 1000).to_arrow()
+    return array.cast(pa.time64("us")).view(pa.int64())
 
 
 def _stage_strings(array: pa.Array) -> pa.Array:

@@ -39,6 +39,7 @@ _PLAIN_TYPES = frozenset(
 )
 _FOREIGN_TYPES = frozenset(
     {pa.null(), pa.float16(), pa.date64()}
+    | {pa.time32("s"), pa.time32("ms"), pa.time64("ns")}
     | {of(unit) for of in (pa.timestamp, pa.duration) for unit in ("s", "ms", "us", "ns")}
 )
 """What data of users may also have; nodes never write these."""

@@ -67,7 +67,9 @@ def castable(source: SqlType, target: SqlType) -> bool:
     """Whether there is an explicit cast between the types."""
     if source.kind in (Kind.NULL, Kind.VARCHAR) or target.kind is Kind.VARCHAR:
         return True
-    if Kind.INTERVAL in (source.kind, target.kind):
+    if source.kind is Kind.TIMESTAMP and target.kind is Kind.TIME:
+        return True
+    if {Kind.INTERVAL, Kind.TIME} & {source.kind, target.kind}:
         return source == target
     if source.is_temporal or target.is_temporal:
         return source.is_temporal and target.is_temporal

@@ -32,6 +32,7 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.VARCHAR: pl.String(),
     Kind.DATE: pl.Date(),
     Kind.TIMESTAMP: pl.Datetime("us"),
+    Kind.TIME: pl.Int64(),
     Kind.INTERVAL: pl.Int128(),
 }
 
@@ -92,6 +93,8 @@ def _logical_column(series: pl.Series, column: Column) -> pa.Array:
         return _wide_decimal(series, column, target)
     if column.type.kind is Kind.INTERVAL:
         return interval_form.to_arrow(series, column.name)
+    if column.type.kind is Kind.TIME:
+        return series.to_arrow().view(target)
     array = series.to_arrow()
     return array if array.type == target else array.cast(target)
 

@@ -199,6 +199,8 @@ def _integer_text(value: int, type_: SqlType) -> str:
             return f"DATE '{date(1970, 1, 1) + timedelta(days=value)}'"
         if type_.kind is Kind.INTERVAL:
             return _interval(*unpacked(value))
+        if type_.kind is Kind.TIME:
+            return f"TIME '{(datetime.min + timedelta(microseconds=value)).time()}'"
         if type_.kind is Kind.TIMESTAMP:
             instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
             return f"TIMESTAMP '{instant.replace(tzinfo=None).isoformat(sep=' ')}'"

@@ -70,6 +70,8 @@ def bind_whole(
         return _bind_string_agg(name, args, order)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
+    if function == "median" and value.type.kind is Kind.TIME:
+        raise NotSupportedError(f"median of {value.type} is not supported")
     if function == "median":
         args = (value, Literal(types.DOUBLE, 0.5))
         function = "quantile_cont" if _interpolates(value.type) else "quantile_disc"

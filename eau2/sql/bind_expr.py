@@ -173,7 +173,7 @@ def balanced(operator: str, parts: list[Expr]) -> Expr:
 def compare(operator: str, left: Expr, right: Expr, span: Span) -> Expr:
     """A comparison; a string constant beside a date or a timestamp is read at once."""
     call = at(span, coercion.compare, operator, left, right)
-    if any(side.type.is_temporal or side.type == types.INTERVAL for side in call.children):
+    if not any(side.type.is_numeric or side.type == BOOLEAN for side in call.children):
         return call.with_children(tuple(literals.folded(side, span) for side in call.children))
     return call
 
@@ -252,6 +252,8 @@ def _typed_constant(node: ast.TypedConstant) -> Expr:
     type_ = type_names.resolve(node.type)
     if type_ == types.INTERVAL:
         return literals.interval(node.text, node.span)
+    if type_ == types.TIME:
+        return literals.time_of_day(node.text, node.span)
     if type_.is_temporal:
         return literals.temporal(node.text, type_, node.span)
     text = Literal(types.VARCHAR, node.text)

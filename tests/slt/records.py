@@ -36,6 +36,7 @@ TYPES = {
     "VARCHAR": pa.string(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
+    "TIME": pa.time64("us"),
     "INTERVAL": pa.month_day_nano_interval(),
 }
 CELL = " | "

@@ -19,7 +19,7 @@ from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.floats import spread_divide
 from eau2.operators.functions.function import Function, mismatch
-from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR, Kind
+from eau2.types import BIGINT, DATE, DOUBLE, INTERVAL, TIMESTAMP, VARCHAR, Kind
 
 _Part = Callable[[pl.Expr], pl.Expr]
 
@@ -156,6 +156,10 @@ def _bind_part(name: str, args: tuple[Expr, ...]) -> Expr:
     part = part_name(name, args[0])
     if args[1].type.kind is Kind.INTERVAL:
         return interval_parts.bind_part(part, args[1])
+    if args[1].type.kind is Kind.TIME:
+        if part not in (*_TIME_PARTS, "epoch"):
+            raise NotSupportedError(f"a TIME has no part {part}")
+        return interval_parts.bind_part(part, Call(INTERVAL, "time_span", (args[1],)))
     result = DOUBLE if part in ("epoch", "julian") else BIGINT
     return Call(result, name, (Literal(VARCHAR, part), moment(name, args[1])))
 

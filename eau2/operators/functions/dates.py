@@ -20,7 +20,7 @@ from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
 from eau2.operators.functions.interval_arithmetic import bind_additive
-from eau2.types import BIGINT, DATE, INTEGER, INTERVAL, TIMESTAMP, VARCHAR
+from eau2.types import BIGINT, DATE, INTEGER, INTERVAL, TIME, TIMESTAMP, VARCHAR
 
 _DAYS_MAX = 95_000_000
 """Dates farther than this from 1970 have no form in the kernels' calendar."""
@@ -66,6 +66,8 @@ def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
     left, right = args
     if name == "+" and right.type == DATE and not left.type.is_temporal:
         left, right = right, left
+    if name == "+" and left.type == DATE and right.type == TIME:
+        return Call(TIMESTAMP, "at_time", (left, right))
     countable = coercion_cost(right, INTEGER) is not None and not is_string_literal(right)
     if left.type == DATE and countable:
         moved = "add_days" if name == "+" else "subtract_days"

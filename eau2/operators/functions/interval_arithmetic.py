@@ -35,7 +35,7 @@ from eau2.operators.interval_form import (
     pack,
     unpacked,
 )
-from eau2.types import BIGINT, DOUBLE, INTEGER, INTERVAL, TIMESTAMP, SqlType
+from eau2.types import BIGINT, DOUBLE, INTEGER, INTERVAL, TIME, TIMESTAMP, SqlType
 
 _KERNEL = pl.Int128()
 _LIMITS = (31, 31, 63)
@@ -276,6 +276,8 @@ def bind_additive(name: str, args: tuple[Expr, ...]) -> Expr | None:
         return Call(INTERVAL, "add_intervals" if name == "+" else "subtract_intervals", args)
     if name == "+" and left.type == INTERVAL:
         left, right = right, left
+    if left.type == TIME and right.type == INTERVAL:
+        return Call(TIME, "move_time", (left, right if name == "+" else negated(right)))
     if right.type == INTERVAL and (left.type.is_temporal or is_null(left)):
         return moved(left, right, 1 if name == "+" else -1)
     raise mismatch(

@@ -25,6 +25,7 @@ from eau2.operators.functions import (
     strings,
     text_search,
     time_buckets,
+    times,
 )
 from eau2.operators.functions.function import Function
 
@@ -41,6 +42,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *dates.FUNCTIONS,
     *ages.FUNCTIONS,
     *time_buckets.FUNCTIONS,
+    *times.FUNCTIONS,
     *interval_arithmetic.FUNCTIONS,
     *interval_parts.FUNCTIONS,
 )

@@ -18,6 +18,7 @@ from eau2.operators.functions.float_text import float_texts
 from eau2.operators.functions.interval_text import interval_text, read_intervals
 from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.functions.text_parse import SPACES, parse
+from eau2.operators.functions.times import read_times, time_text
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -35,6 +36,8 @@ def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
             return formula(pl.String(), lambda x: _date_text(x, pl.lit("")), value)
         case Kind.TIMESTAMP:
             return formula(pl.String(), lambda x: _date_text(x, _time_text(x)), value)
+        case Kind.TIME:
+            return formula(pl.String(), time_text, value)
         case Kind.INTERVAL:
             return formula(pl.String(), interval_text, value)
         case _:
@@ -89,11 +92,14 @@ def _parsed(texts: pl.Series, target: SqlType) -> pl.Series:
     known = rest.drop_nulls().unique()
     if known.is_empty():
         return quick
-    read = read_intervals if target.kind is Kind.INTERVAL else partial(parse, target=target)
+    read = _READERS.get(target.kind) or partial(parse, target=target)
     table = pl.DataFrame({"text": known, "value": read(known)})
     frame = pl.DataFrame({"text": rest, "quick": quick})
     joined = frame.join(table, on="text", how="left", maintain_order="left")
     return joined.select(pl.coalesce("quick", "value")).to_series()
+
+
+_READERS = {Kind.INTERVAL: read_intervals, Kind.TIME: read_times}
 
 
 def _quick(texts: pl.Series, target: SqlType) -> pl.Series:
