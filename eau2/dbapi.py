@@ -71,7 +71,7 @@ class TypeObject:
 STRING: Final = TypeObject("STRING", Kind.VARCHAR)
 BINARY: Final = TypeObject("BINARY")
 NUMBER: Final = TypeObject("NUMBER", *INTEGER_RANGES, Kind.FLOAT, Kind.DOUBLE, Kind.DECIMAL)
-DATETIME: Final = TypeObject("DATETIME", Kind.DATE, Kind.TIMESTAMP)
+DATETIME: Final = TypeObject("DATETIME", Kind.DATE, Kind.TIMESTAMP, Kind.TIME, Kind.INTERVAL)
 ROWID: Final = TypeObject("ROWID")
 
 Date = datetime.date

@@ -8,7 +8,7 @@ is the binder's to say, so a value it refuses arrives there as it was given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 
 from eau2.errors import InterfaceError, NotSupportedError, ProtocolError
@@ -23,6 +23,7 @@ WireParameters = tuple[tuple[int | str, str, Scalar], ...]
 _INT64, _UINT64 = -(2**63), 2**64
 _POSITIONS = 1 << 31
 _NAME_CHARS = 200
+_INTERVAL_CHARS = 24
 _NO_INTEGER = 2**128
 """Larger numbers are told as this one, which is no integer of SQL either."""
 
@@ -50,7 +51,7 @@ def from_wire(parameters: Iterable[tuple[int | str, str, Scalar]]) -> Parameters
     for name, type_, value in parameters:
         try:
             values[name] = _heard(type_, value)
-        except (ValueError, InvalidOperation) as error:
+        except (ValueError, OverflowError, InvalidOperation) as error:
             raise ProtocolError(f"the parameter ${name} is not a value of type {type_}") from error
     return values
 
@@ -79,11 +80,16 @@ def _told(name: object, value: object) -> tuple[int | str, str, Scalar]:
             return name, "TIMESTAMP", value.isoformat()
         case date():
             return name, "DATE", value.isoformat()
+        case time():
+            return name, "TIME", value.isoformat()
+        case timedelta():
+            return name, "INTERVAL", str(value // timedelta(microseconds=1))
         case bytes():
             return name, "", value
     raise NotSupportedError(
         f"the parameter ${name} is a {type(value).__name__}, which is not supported",
-        hint="Pass None, bool, int, float, str, Decimal, date or a datetime without time zone.",
+        hint="Pass None, bool, int, float, str, Decimal, date, time, timedelta or a datetime"
+        " without time zone.",
     )
 
 
@@ -99,6 +105,10 @@ def _heard(type_: str, value: Scalar) -> object:
             return datetime.fromisoformat(value)
         case "DATE", str():
             return date.fromisoformat(value)
+        case "TIME", str():
+            return time.fromisoformat(value)
+        case "INTERVAL", str() if len(value) <= _INTERVAL_CHARS:
+            return timedelta(microseconds=int(value))
     raise ValueError
 
 

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import UsageError
+from eau2.operators.functions.interval_text import intervals_spelled
 from eau2.sink import Sink
 from eau2.types import SqlType
 
@@ -288,7 +289,7 @@ def _slices(table: pa.Table) -> Iterator[pl.DataFrame]:
     """
     plain = table.rename_columns([str(index) for index in range(table.num_columns)])
     for start in range(0, table.num_rows, SLICE_ROWS):
-        frame = pl.from_arrow(plain.slice(start, SLICE_ROWS))
+        frame = pl.from_arrow(intervals_spelled(plain.slice(start, SLICE_ROWS)))
         assert isinstance(frame, pl.DataFrame)
         yield frame
 
@@ -299,6 +300,9 @@ def _text(name: str, type_: pl.DataType) -> pl.Expr:
     if isinstance(type_, pl.Datetime):
         # Six digits always follow the point, so that only they can lose their zeros.
         digits = column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
+        return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
+    if type_ == pl.Time():
+        digits = column.dt.to_string("%H:%M:%S%.6f")
         return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
     if type_.is_float():
         text = column.cast(pl.String)

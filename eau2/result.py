@@ -14,8 +14,9 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import InterfaceError
+from eau2.operators.interval_form import durations, stored_from_arrow
 from eau2.render import box
-from eau2.types import SqlType
+from eau2.types import INTERVAL, SqlType, stored_arrow
 
 REPR_ROWS = 40
 
@@ -58,18 +59,34 @@ class Result:
         return self._arrow
 
     def to_polars(self) -> pl.DataFrame:
-        """The rows as a Polars frame. Raises InterfaceError when two columns have one name."""
+        """The rows as a Polars frame. Raises InterfaceError when two columns have one name.
+
+        Polars has no INTERVAL: such a column is a struct of months, days and micros.
+        """
         if len(set(self.names)) < len(self.names):
             raise InterfaceError("Polars needs distinct column names: rename some with AS")
-        frame = pl.from_arrow(self.to_arrow())
+        table = self.to_arrow()
+        stored = stored_arrow(INTERVAL)
+        for position, type_ in enumerate(self.types):
+            if type_ == INTERVAL:
+                chunks = [stored_from_arrow(c, stored) for c in table.column(position).chunks]
+                column = pa.chunked_array(chunks, stored)
+                table = table.set_column(position, self.names[position], column)
+        frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows as tuples of int, float, Decimal, str, bool, date, datetime and None."""
+        """The rows as tuples of int, float, Decimal, str, bool, None and the types of datetime.
+
+        A timedelta counts 30 days for a month.
+        """
         whole = {i for i, type_ in enumerate(self.types) if type_.is_integer}
         columns = []
         for i, column in enumerate(self.to_arrow().columns):
+            if self.types[i] == INTERVAL:
+                columns.append([span for chunk in column.chunks for span in durations(chunk)])
+                continue
             values = column.to_pylist()
             if i in whole and pa.types.is_decimal(column.type):
                 values = [None if value is None else int(value) for value in values]

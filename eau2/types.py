@@ -3,7 +3,8 @@
 Owns: `SqlType`, the numeric and decimal rules of DuckDB 2.0, the map to and from Arrow.
 Does not know: expressions, Polars, SQL text. A *logical* Arrow type is what users see in results
 and hand in; a *stored* one is what a chunk holds (a decimal of up to 18 digits is its scaled
-int64; wider ones and HUGEINT are unscaled decimal128(38, 0)).
+int64; wider ones and HUGEINT are unscaled decimal128(38, 0); a time of day is its microseconds, an
+interval a struct of its parts).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     VARCHAR = "VARCHAR"
     DATE = "DATE"
     TIMESTAMP = "TIMESTAMP"
+    TIME = "TIME"
     INTERVAL = "INTERVAL"
 
 
@@ -105,6 +107,11 @@ class SqlType:
         return self.kind in (Kind.DATE, Kind.TIMESTAMP)
 
     @property
+    def has_equal_forms(self) -> bool:
+        """Different values can be equal: 0.0 and -0.0, 1 month and 30 days."""
+        return self.is_float or self.kind is Kind.INTERVAL
+
+    @property
     def is_wide(self) -> bool:
         """Computed in 128 bits: HUGEINT and decimals of more than 18 digits."""
         return self.kind is Kind.HUGEINT or (
@@ -128,6 +135,7 @@ DOUBLE = SqlType(Kind.DOUBLE)
 VARCHAR = SqlType(Kind.VARCHAR)
 DATE = SqlType(Kind.DATE)
 TIMESTAMP = SqlType(Kind.TIMESTAMP)
+TIME = SqlType(Kind.TIME)
 INTERVAL = SqlType(Kind.INTERVAL)
 
 
@@ -251,7 +259,10 @@ _ARROW: dict[Kind, pa.DataType] = {
     Kind.VARCHAR: pa.string_view(),
     Kind.DATE: pa.date32(),
     Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.TIME: pa.time64("us"),
+    Kind.INTERVAL: pa.month_day_nano_interval(),
 }
+_STORED_INTERVAL = pa.struct([("months", pa.int32()), ("days", pa.int32()), ("micros", pa.int64())])
 
 
 def logical_arrow(type_: SqlType) -> pa.DataType:
@@ -267,6 +278,10 @@ def stored_arrow(type_: SqlType) -> pa.DataType:
     """The Arrow type of a column inside a chunk."""
     if type_.is_decimal:
         return pa.int64() if not type_.is_wide else pa.decimal128(38, 0)
+    if type_.kind is Kind.INTERVAL:
+        return _STORED_INTERVAL
+    if type_.kind is Kind.TIME:
+        return pa.int64()
     return _ARROW[type_.kind]
 
 
@@ -290,6 +305,10 @@ def from_arrow(arrow: pa.DataType, column: str) -> SqlType:
         return DATE
     if pa.types.is_timestamp(arrow) and arrow.tz is None:
         return TIMESTAMP
+    if pa.types.is_time(arrow):
+        return TIME
+    if pa.types.is_duration(arrow):
+        return INTERVAL
     if pa.types.is_null(arrow):
         return INTEGER
     if pa.types.is_float16(arrow):

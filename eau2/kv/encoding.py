@@ -16,6 +16,7 @@ import pyarrow as pa
 from eau2.catalog import ColumnSchema, FrameSchema, Plain
 from eau2.config import LIMITS
 from eau2.errors import DataError
+from eau2.operators import interval_form
 from eau2.types import Kind, SqlType, from_arrow, stored_arrow
 
 _INLINE_BYTES = 12
@@ -117,6 +118,10 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
         if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
             return _floored(array)
         target = stored_arrow(column.type)
+        if column.type.kind is Kind.TIME and array.type != target:
+            return _times(array)
+        if column.type.kind is Kind.INTERVAL and array.type != target:
+            return interval_form.stored_from_arrow(array, target)
         return array if array.type == target else array.cast(target)
     except pa.ArrowException as error:
         raise DataError(f'column "{column.name}": {error}') from error
@@ -126,6 +131,13 @@ def _floored(nanoseconds: pa.Array) -> pa.Array:
     """Timestamps in whole microseconds, rounded down, as DuckDB reads them."""
     counts = pl.Series(nanoseconds.view(pa.int64())) // 1000
     return counts.to_arrow().cast(pa.int64()).view(pa.timestamp("us"))
+
+
+def _times(array: pa.Array) -> pa.Array:
+    """Times of day as microseconds, rounded down."""
+    if array.type.unit == "ns":
+        return (pl.Series(array.view(pa.int64()), dtype=pl.Int64) // 1000).to_arrow()
+    return array.cast(pa.time64("us")).view(pa.int64())
 
 
 def _stage_strings(array: pa.Array) -> pa.Array:

@@ -24,6 +24,9 @@ HASHING = f"polars-{pl.__version__}"
 BOUND_CHARACTERS = 32
 """Longer strings are bounded by their first characters: statistics stay small."""
 
+_UNKNOWN = frozenset({Kind.INTERVAL})
+"""Of these only NULLs are counted."""
+
 _SEED = 7
 _SAMPLE_ROWS = 65_536
 _FEW_ROWS = 16
@@ -44,7 +47,8 @@ def batch_statistics(
 
 
 def _column_of_chunks(array: pa.Array, type_: SqlType, chunk_rows: int) -> list[ColumnStatistics]:
-    if min(chunk_rows, len(array)) <= _FEW_ROWS and len(array) > 0:
+    few = min(chunk_rows, len(array)) <= _FEW_ROWS and type_.kind not in _UNKNOWN
+    if few and len(array) > 0:
         return _few_rows_statistics(array, type_, chunk_rows)
     starts = range(0, max(len(array), 1), chunk_rows)
     return [column_statistics(array.slice(start, chunk_rows), type_) for start in starts]
@@ -60,7 +64,7 @@ def _physical(array: pa.Array) -> pa.Array:
 def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
     """The statistics of one column of one chunk; dates and timestamps are given as integers."""
     nulls = array.null_count
-    if nulls == len(array):
+    if nulls == len(array) or type_.kind in _UNKNOWN:
         return ColumnStatistics(nulls)
     series = pl.Series("", pl.from_arrow(array))
     if series.dtype.is_decimal():

@@ -33,12 +33,14 @@ _COALESCED_BYTES = 4096
 """Smaller buffers are joined: each buffer sent costs the kernel a look."""
 
 _PLAIN_TYPES = frozenset(
-    {logical_arrow(_SqlType(kind)) for kind in Kind if kind not in (Kind.DECIMAL, Kind.INTERVAL)}
-    | {stored_arrow(_SqlType(kind)) for kind in Kind if kind not in (Kind.DECIMAL, Kind.INTERVAL)}
+    {logical_arrow(_SqlType(kind)) for kind in Kind if kind is not Kind.DECIMAL}
+    | {stored_arrow(_SqlType(kind)) for kind in Kind if kind is not Kind.DECIMAL}
     | {pa.large_string()}
 )
 _FOREIGN_TYPES = frozenset(
-    {pa.null(), pa.float16(), pa.date64(), *(pa.timestamp(u) for u in ("s", "ms", "us", "ns"))}
+    {pa.null(), pa.float16(), pa.date64()}
+    | {pa.time32("s"), pa.time32("ms"), pa.time64("ns")}
+    | {of(unit) for of in (pa.timestamp, pa.duration) for unit in ("s", "ms", "us", "ns")}
 )
 """What data of users may also have; nodes never write these."""
 _NULL_CELLS_MAX = BATCH_ROWS_MAX

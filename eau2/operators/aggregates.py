@@ -19,7 +19,13 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
-from eau2.operators import distribution_aggregates, exact_sum, moment_states, whole_aggregates
+from eau2.operators import (
+    distribution_aggregates,
+    exact_sum,
+    interval_states,
+    moment_states,
+    whole_aggregates,
+)
 from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
@@ -45,6 +51,8 @@ def _sum_type(arg: SqlType) -> SqlType | None:
         return types.decimal(types.MAX_DECIMAL_DIGITS, arg.scale)
     if arg.is_float:
         return types.DOUBLE
+    if arg.kind is Kind.INTERVAL:
+        return arg
     return types.HUGEINT if arg.is_integer or arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
 
 
@@ -54,11 +62,13 @@ def _average_type(arg: SqlType) -> SqlType | None:
             "avg of DATE is a TIMESTAMP_NS, a type that eau2 has not",
             hint="Cast the argument to TIMESTAMP.",
         )
+    if arg.kind is Kind.INTERVAL:
+        return arg
     return types.DOUBLE if arg.is_numeric or arg.kind is Kind.NULL else None
 
 
 def _same_type(arg: SqlType) -> SqlType | None:
-    return None if arg.kind is Kind.INTERVAL else arg
+    return arg
 
 
 def _boolean_type(arg: SqlType) -> SqlType | None:
@@ -274,14 +284,24 @@ class _Book:
         return self.state(key, label, pl.Int128(), partial, "sum")
 
     def state(
-        self, key: object, label: str, dtype: pl.DataType, partial: pl.Expr, merge: str
+        self,
+        key: object,
+        label: str,
+        dtype: pl.DataType,
+        partial: pl.Expr,
+        merge: str | Callable[[pl.Expr], pl.Expr],
     ) -> pl.Expr:
         """The column of a state, made once for each `key`. `merge` is the merging aggregation."""
         if key not in self.states:
-            merged: pl.Expr = getattr(pl.col(label), merge)()
+            column = pl.col(label)
+            merged = getattr(column, merge)() if isinstance(merge, str) else merge(column)
             whole = isinstance(key, tuple) and key[0] == "whole"
             self.states[key] = State(label, dtype, partial.alias(label), merged.alias(label), whole)
         return pl.col(self.states[key].label)
+
+    def check(self, overflow: pl.Expr, message: str) -> None:
+        """Raise with the message where `overflow` is true of a group."""
+        self.checks.append(Check(overflow, message))
 
 
 def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
@@ -300,6 +320,8 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         partial = whole_aggregates.bitwise(call, pl.col(name))
         key, dtype = (call.function, name), kernel_dtype(arg.type)
         return book.state(key, f"{label}_bits", dtype, partial, f"bitwise_{call.function[4:]}")
+    if arg.type.kind is Kind.INTERVAL and call.function != "count":
+        return interval_states.result(call.function, book.argument(arg), label, book)
     match call.function:
         case "count":
             return _count(arg, label, book)

@@ -19,8 +19,10 @@ import polars as pl
 from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Call, Column, Expr, columns_of
+from eau2.operators.interval_form import normalised
 from eau2.operators.lowering import lower_expr
 from eau2.operators.pairing import Pairing
+from eau2.types import Kind
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _VALUE, _SIDE, _LEFT_ROW, _RIGHT_ROW = "asof_value", "asof_side", "left_row", "right_row"
@@ -111,4 +113,6 @@ def _ranked(
 
 def _comparable(expr: Expr, lowering: Lowering) -> pl.Expr:
     value = lower_expr(expr, lowering.diagnose)
+    if expr.type.kind is Kind.INTERVAL:
+        return normalised(value).alias(_VALUE)
     return (canonical(value) if expr.type.is_float else value).alias(_VALUE)

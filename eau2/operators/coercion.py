@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
+from eau2.errors import OutOfRangeError, TypeMismatchError
 from eau2.operators.expr import Call, Case, Cast, Expr, Literal
 from eau2.types import (
     BIGINT,
@@ -66,10 +66,12 @@ def fits(expr: Expr, type_: SqlType) -> bool:
 
 def castable(source: SqlType, target: SqlType) -> bool:
     """Whether there is an explicit cast between the types."""
-    if Kind.INTERVAL in (source.kind, target.kind):
-        return source == target
     if source.kind in (Kind.NULL, Kind.VARCHAR) or target.kind is Kind.VARCHAR:
         return True
+    if source.kind is Kind.TIMESTAMP and target.kind is Kind.TIME:
+        return True
+    if {Kind.INTERVAL, Kind.TIME} & {source.kind, target.kind}:
+        return source == target
     if source.is_temporal or target.is_temporal:
         return source.is_temporal and target.is_temporal
     return True
@@ -228,8 +230,6 @@ def compare(op: str, left: Expr, right: Expr) -> Expr:
     type_ = common_type((left, right), compared=True)
     if type_ == NULL:
         type_ = INTEGER
-    if type_.kind is Kind.INTERVAL:
-        raise NotSupportedError("intervals cannot be compared")
     return Call(BOOLEAN, op, (coerce(left, type_), coerce(right, type_)))
 
 

@@ -4,6 +4,7 @@ Owns: how the steps of aggregates.py meet grouping keys. Comes in: rows (partial
 of partial frames stacked into one (final). Goes out: groups in no particular order.
 Does not know: what the aggregates compute, tasks, where partial frames come from.
 
+Of intervals that are equal a group has the one that interval_form.py says.
 A partial frame has the keys' labels, the states of `plan_states`, and a bin column for each binned
 float sum, by which it is grouped too; its groups may therefore repeat.
 """
@@ -17,13 +18,14 @@ import polars as pl
 
 from eau2.config import LIMITS
 from eau2.errors import OutOfRangeError
-from eau2.operators import exact_sum
+from eau2.operators import exact_sum, interval_form
 from eau2.operators.aggregates import Check, StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import AggregateCall, Column, Expr
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute
 from eau2.operators.values import HEIGHT
+from eau2.types import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,10 @@ class PartialAggregate(Operator):
         ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)
-        keys = [column.label for column, _ in self.keys]
         states = [state.partial for state in plan.states]
         if plan.bins and any(state.whole for state in plan.states):
-            rows, states = _whole_beside_bins(rows, keys, plan)
-        return _group(rows, keys + [bin_ for bin_, _ in plan.bins], states)
+            rows, states = _whole_beside_bins(rows, self.output, plan)
+        return _group(rows, self.output, [bin_ for bin_, _ in plan.bins], states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class FinalAggregate(Operator):
         if plan.bins:
             frame = _merge_binned(frame, self.keys, plan, self.merged)
         elif not self.merged:
-            frame = _group(frame, labels, [state.merge for state in plan.states])
+            frame = _group(frame, self.keys, [], [state.merge for state in plan.states])
         if plan.checks:
             frame = _checked(frame, plan.checks)
         if not self.output:
@@ -112,9 +113,10 @@ def state_schema(
 
 
 def _whole_beside_bins(
-    rows: pl.LazyFrame, keys: Sequence[str], plan: StatePlan
+    rows: pl.LazyFrame, columns: Sequence[Column], plan: StatePlan
 ) -> tuple[pl.LazyFrame, list[pl.Expr]]:
     """The rows with what needs a whole group already there, since bins cut groups to pieces."""
+    keys = _compared(columns)
     whole = [state for state in plan.states if state.whole]
     made = [state.partial.over(keys) if keys else state.partial for state in whole]
     rows = rows.with_columns(
@@ -126,11 +128,29 @@ def _whole_beside_bins(
     return rows, states
 
 
-def _group(frame: pl.LazyFrame, labels: Sequence[str], states: Sequence[pl.Expr]) -> pl.LazyFrame:
-    """One row for each combination of `labels`; without labels exactly one row."""
-    if labels:
+def _compared(keys: Sequence[Column]) -> list[pl.Expr]:
+    """What is equal where the keys are."""
+    return [
+        interval_form.normalised(pl.col(key.label)).alias(f"{key.label}_compared")
+        if key.type.kind is Kind.INTERVAL
+        else pl.col(key.label)
+        for key in keys
+    ]
+
+
+def _group(
+    frame: pl.LazyFrame, keys: Sequence[Column], bins: Sequence[str], states: Sequence[pl.Expr]
+) -> pl.LazyFrame:
+    """One row for each combination of keys and bins; without any exactly one row."""
+    intervals = [key.label for key in keys if key.type.kind is Kind.INTERVAL]
+    labels = [*(key.label for key in keys), *bins]
+    if not labels:
+        return frame.select(states or [pl.lit(False).alias(HEIGHT)])
+    if not intervals:
         return frame.group_by(labels).agg(states)
-    return frame.select(states or [pl.lit(False).alias(HEIGHT)])
+    kept = [pl.col(label).min() for label in intervals]
+    groups = frame.group_by([*_compared(keys), *bins]).agg(*kept, *states)
+    return groups.select(*labels, pl.exclude(*labels, "^.*_compared$"))
 
 
 def _checked(frame: pl.LazyFrame, checks: Sequence[Check]) -> pl.LazyFrame:
@@ -185,7 +205,7 @@ def _merge_binned(
                 for sum_, numbers in bins.items()
                 for number in numbers
             ]
-            groups = _group(groups, labels, states + digits)
+            groups = _group(groups, keys, [], states + digits)
         large = rows.height > LIMITS.in_memory_engine_rows
         done = groups.collect(engine="streaming" if large else "in-memory")
         digits_of = {

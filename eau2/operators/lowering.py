@@ -19,7 +19,9 @@ from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.table import lookup
+from eau2.operators.interval_form import normalised, normalised_value
 from eau2.operators.physical import kernel_dtype, literal
+from eau2.types import HUGEINT, Kind
 
 _SHORT_LIST = 3
 """Lists of up to this many values compare one by one, which is quicker than a hash set."""
@@ -123,17 +125,20 @@ def _set_of(values: tuple[bool | int | float | str, ...], dtype: pl.DataType) ->
 
 def _lower_in(expr: InList, scope: Scope) -> pl.Expr:
     value = scope.lower(expr.arg)
-    type_ = expr.arg.type
+    type_, values = expr.arg.type, expr.values
+    if type_.kind is Kind.INTERVAL:
+        value, type_ = normalised(value), HUGEINT
+        values = tuple(normalised_value(int(v)) for v in values)
     found: pl.Expr
-    if not expr.values:
+    if not values:
         found = pl.when(value.is_not_null()).then(pl.lit(False))
-    elif len(expr.values) <= _SHORT_LIST:
-        equal = [value == literal(v, type_) for v in expr.values]
+    elif len(values) <= _SHORT_LIST:
+        equal = [value == literal(v, type_) for v in values]
         found = reduce(lambda a, b: a | b, equal)
     else:
         if type_.is_temporal:
             value = value.to_physical()
         dtype = kernel_dtype(type_)
         stored = {"DATE": pl.Int32(), "TIMESTAMP": pl.Int64()}.get(type_.kind.value, dtype)
-        found = value.is_in(_set_of(expr.values, stored).implode())
+        found = value.is_in(_set_of(values, stored).implode())
     return found | pl.lit(None, pl.Boolean) if expr.has_null else found

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import OutOfRangeError
+from eau2.operators import interval_form
 from eau2.operators.expr import Column, Value
 from eau2.types import Kind, SqlType, logical_arrow
 
@@ -31,6 +32,8 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.VARCHAR: pl.String(),
     Kind.DATE: pl.Date(),
     Kind.TIMESTAMP: pl.Datetime("us"),
+    Kind.TIME: pl.Int64(),
+    Kind.INTERVAL: pl.Int128(),
 }
 
 
@@ -47,6 +50,8 @@ def from_stored(expr: pl.Expr, type_: SqlType) -> pl.Expr:
         return expr.cast(pl.Int128)
     if type_.kind is Kind.VARCHAR:
         return expr.cast(pl.String)
+    if type_.kind is Kind.INTERVAL:
+        return interval_form.from_struct(expr)
     return expr
 
 
@@ -69,7 +74,8 @@ def to_logical(
 ) -> pa.Table:
     """The rows of a kernel result as users see them: one Arrow column per name.
 
-    Raises OutOfRangeError for a HUGEINT of 39 digits, which has no Arrow form.
+    Raises OutOfRangeError for what has no Arrow form: a HUGEINT of 39 digits, an interval whose
+    time is longer than 292 years.
     """
     arrays = [_logical_column(frame.get_column(c.label), c) for c in columns]
     fields = [
@@ -85,6 +91,10 @@ def _logical_column(series: pl.Series, column: Column) -> pa.Array:
         return _widen_decimal(series.to_arrow(), target)
     if column.type.is_wide:
         return _wide_decimal(series, column, target)
+    if column.type.kind is Kind.INTERVAL:
+        return interval_form.to_arrow(series, column.name)
+    if column.type.kind is Kind.TIME:
+        return series.to_arrow().view(target)
     array = series.to_arrow()
     return array if array.type == target else array.cast(target)
 

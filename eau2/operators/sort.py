@@ -14,7 +14,9 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
+from eau2.operators.interval_form import normalised
 from eau2.operators.lowering import lower_expr
+from eau2.types import Kind
 
 _ROWS_MAX = 2**32 - 1
 
@@ -53,21 +55,27 @@ def ordered(
 
     -0.0 and 0.0 are equal as keys but not as values, so after all keys the negative zeros of each
     float key come first: then the order does not depend on how the rows came. A last key that is a
-    float has both in one integer, since a single key sorts several times faster than two.
+    float has both in one integer, since a single key sorts several times faster than two. Intervals
+    that are equal follow by their own form likewise.
     """
     kept = _distinct(keys)
     if not kept:
         return frame
     by = [lower_expr(key.expr, diagnose) for key in kept]
+    forms: list[pl.Expr] = []
+    for position, key in enumerate(kept):
+        if key.expr.type.kind is Kind.INTERVAL:
+            forms.append(by[position])
+            by[position] = normalised(by[position])
     floats = [key.expr.type.is_float for key in kept]
     zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
     if floats[-1]:
         by[-1] = _total(by[-1])
         zeros.pop()
     return frame.sort(
-        by + zeros,
-        descending=[key.descending for key in kept] + [False] * len(zeros),
-        nulls_last=[key.nulls_last for key in kept] + [True] * len(zeros),
+        by + zeros + forms,
+        descending=[key.descending for key in kept] + [False] * len(zeros + forms),
+        nulls_last=[key.nulls_last for key in kept] + [True] * len(zeros + forms),
         maintain_order=stable,
     )
 

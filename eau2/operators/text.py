@@ -33,6 +33,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.interval_form import unpacked
 from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.sample import Sample
@@ -196,6 +197,10 @@ def _integer_text(value: int, type_: SqlType) -> str:
     try:
         if type_.kind is Kind.DATE:
             return f"DATE '{date(1970, 1, 1) + timedelta(days=value)}'"
+        if type_.kind is Kind.INTERVAL:
+            return _interval(*unpacked(value))
+        if type_.kind is Kind.TIME:
+            return f"TIME '{(datetime.min + timedelta(microseconds=value)).time()}'"
         if type_.kind is Kind.TIMESTAMP:
             instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
             return f"TIMESTAMP '{instant.replace(tzinfo=None).isoformat(sep=' ')}'"

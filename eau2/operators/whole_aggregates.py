@@ -20,7 +20,7 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
-from eau2.operators import distribution_aggregates
+from eau2.operators import distribution_aggregates, interval_form
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
@@ -78,8 +78,6 @@ def bind_whole(
         noun = "argument" if wanted == "1" else "arguments"
         raise TypeMismatchError(f"{name} takes {wanted} {noun}, not {len(args)}")
     value = args[0]
-    if value.type.kind is Kind.INTERVAL:
-        raise TypeMismatchError(f"{name} is not defined for {value.type}")
     if function in BITWISE:
         if not value.type.is_integer and value.type.kind is not Kind.NULL:
             raise TypeMismatchError(f"{name} is not defined for {value.type}")
@@ -93,6 +91,8 @@ def bind_whole(
         return _bind_approximate(name, function, args)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
+    if function == "median" and value.type.kind is Kind.TIME:
+        raise NotSupportedError(f"median of {value.type} is not supported")
     if function == "median":
         args = (value, Literal(types.DOUBLE, 0.5))
         function = "quantile_cont" if _interpolates(value.type) else "quantile_disc"
@@ -150,7 +150,7 @@ def _bind_approximate(name: str, function: str, args: tuple[Expr, ...]) -> Aggre
 
 
 def _interpolates(type_: SqlType) -> bool:
-    return type_.is_numeric or type_.is_temporal or type_.kind is Kind.NULL
+    return type_.is_numeric or type_.is_temporal or type_.kind in (Kind.NULL, Kind.INTERVAL)
 
 
 def _continuous(name: str, type_: SqlType) -> SqlType:
@@ -159,6 +159,8 @@ def _continuous(name: str, type_: SqlType) -> SqlType:
         return types.DOUBLE
     if type_.is_temporal:
         return types.TIMESTAMP
+    if type_.kind is Kind.INTERVAL and name == "median":
+        return type_
     if type_.is_decimal and type_.is_wide:
         raise NotSupportedError(
             f"{name} of {type_} is not supported", hint="CAST the argument to DOUBLE."
@@ -237,10 +239,14 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             if not call.function.endswith("_null"):
                 both = value.is_not_null() & both
             down = call.function.startswith("arg_max")
+            order = _compared(call.args[1], by)
             ordered = value.filter(both).sort_by(
-                by.filter(both), value.filter(both), descending=[down, False], nulls_last=True
+                order.filter(both), value.filter(both), descending=[down, False], nulls_last=True
             )
             return ordered.first()
+        case "mode" if call.type.kind is Kind.INTERVAL:
+            order = interval_form.normalised(value)
+            return value.filter(order == order.drop_nulls().mode().min()).min()
         case "mode":
             if call.order:
                 ordered = _sorted(call, value, columns).drop_nulls()
@@ -253,6 +259,9 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
     assert isinstance(fraction.value, float)
     descending = fraction.value < 0 or bool(call.order and call.order[0].descending)
     rows = kept.drop_nulls().sort(descending=descending)
+    if call.type.kind is Kind.INTERVAL:
+        order = interval_form.normalised(kept.drop_nulls())
+        rows = kept.drop_nulls().sort_by(order, kept.drop_nulls(), descending=[descending, False])
     count = kept.count().cast(pl.Float64)
     if call.function == "reservoir_quantile":
         place = ((count - 1.0) * fraction.value).floor().cast(pl.Int64)
@@ -270,6 +279,11 @@ def _values(arg: Expr, label: str) -> pl.Expr:
     return canonical(value) if arg.type.is_float else value
 
 
+def _compared(arg: Expr, value: pl.Expr) -> pl.Expr:
+    """What stands for the values where they are ordered."""
+    return interval_form.normalised(value) if arg.type.kind is Kind.INTERVAL else value
+
+
 def _kept(value: pl.Expr, columns: Columns) -> pl.Expr:
     return value if columns.where is None else value.filter(pl.col(columns.where))
 
@@ -279,13 +293,19 @@ def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     if not columns.keys:
         return _kept(value, columns)
     keys = [
-        _kept(_values(key.expr, label), columns)
+        _kept(_compared(key.expr, _values(key.expr, label)), columns)
         for key, label in zip(call.order, columns.keys, strict=True)
     ]
+    # Intervals that are equal follow one another by their own form.
+    forms = [
+        _kept(pl.col(label), columns)
+        for key, label in zip(call.order, columns.keys, strict=True)
+        if key.expr.type.kind is Kind.INTERVAL
+    ]
     return _kept(value, columns).sort_by(
-        keys,
-        descending=[key.descending for key in call.order],
-        nulls_last=[key.nulls_last for key in call.order],
+        keys + forms,
+        descending=[key.descending for key in call.order] + [False] * len(forms),
+        nulls_last=[key.nulls_last for key in call.order] + [True] * len(forms),
     )
 
 
@@ -318,6 +338,9 @@ def _interpolated(call: AggregateCall, rows: pl.Expr, count: pl.Expr, fraction: 
     low, high = place.floor().cast(pl.Int64), place.ceil().cast(pl.Int64)
     low_value = rows.get(pl.max_horizontal(low, pl.lit(0)), null_on_oob=True)
     high_value = rows.get(pl.max_horizontal(high, pl.lit(0)), null_on_oob=True)
+    if arg.kind is Kind.INTERVAL:
+        between = interval_form.halfway(low_value, high_value)
+        return pl.when(low == high).then(low_value).otherwise(between)
     a, b = low_value.cast(pl.Float64), high_value.cast(pl.Float64)
     moved = a + (b - a) * (place - low.cast(pl.Float64))
     exact: pl.Expr = a

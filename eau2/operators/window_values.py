@@ -31,12 +31,13 @@ from eau2.operators.expr import (
     WindowCall,
 )
 from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.interval_form import normalised
 from eau2.operators.lowering import lower_expr
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import ordered
-from eau2.operators.window_rows import Layout, Segments, layout, order_codes, segments
+from eau2.operators.window_rows import Layout, Positions, Segments, layout, order_codes, segments
 from eau2.operators.windows import is_order_sensitive
-from eau2.types import BIGINT
+from eau2.types import BIGINT, INTERVAL, Kind, SqlType
 
 _ROW = "row"
 _NUMBERS = frozenset({"row_number", "rank", "dense_rank", "percent_rank", "cume_dist"})
@@ -77,7 +78,9 @@ def window_values(
 
 
 def _keyed(value: pl.Expr, expr: Expr, label: str) -> pl.Expr:
-    """Keys of partitions and peers: floats that are equal have equal bits."""
+    """Keys of partitions and peers: what is equal has equal bits."""
+    if label[0] in "po" and expr.type.kind is Kind.INTERVAL:
+        return normalised(value)
     return canonical(value) if label[0] in "po" and expr.type.is_float else value
 
 
@@ -115,7 +118,12 @@ class _Frames:
             return Segments(((where.first, where.last),))
         labels = self.labels(column, call)[len(call.args) + (call.where is not None) :]
         key = ("o0", self.order[0].descending) if len(self.order) == 1 else None
-        return segments(call.frame, where, self.rows, key, labels[:2])
+        rows = self.rows
+        if call.frame.unit == "range" and key and self.order[0].expr.type.kind is Kind.INTERVAL:
+            ends = (call.frame.start, call.frame.end)
+            offsets = labels[: sum(end.offset is not None for end in ends)]
+            rows = rows.with_columns(normalised(pl.col(label)) for label in offsets)
+        return segments(call.frame, where, rows, key, labels[:2])
 
 
 def _value(column: Column, call: WindowCall, framed: _Frames) -> pl.Series:
@@ -157,18 +165,18 @@ def _aggregate(column: Column, call: WindowCall, framed: _Frames) -> pl.Series:
     match call.function:
         case "count":
             return counted
-        case "count_if" | "sum" if not type_.is_temporal:
+        case "count_if" | "sum" if not type_.is_temporal and type_ != INTERVAL:
             result = window_sums.total(value, type_, frame)
             return _where(counted > 0, result)
-        case "avg" if not type_.is_temporal:
+        case "avg" if not type_.is_temporal and type_ != INTERVAL:
             total = window_sums.total(value, type_, frame).cast(pl.Float64)
             if type_.scale:
                 total = total / 10.0**type_.scale
             return _where(counted > 0, total / counted.cast(pl.Float64))
         case "min" | "bool_and":
-            return _extreme(value, frame, framed.where, greatest=False)
+            return _extreme(value, type_, frame, framed.where, greatest=False)
         case "max" | "bool_or":
-            return _extreme(value, frame, framed.where, greatest=True)
+            return _extreme(value, type_, frame, framed.where, greatest=True)
     return _written_out(column, call, framed, frame)
 
 
@@ -177,18 +185,34 @@ def _where(condition: pl.Series, value: pl.Series) -> pl.Series:
     return value.to_frame("v").select(pl.when(condition).then(pl.col("v"))).to_series()
 
 
-def _extreme(value: pl.Series, frame: Segments, where: Layout, greatest: bool) -> pl.Series:
+def _extreme(
+    value: pl.Series, type_: SqlType, frame: Segments, where: Layout, greatest: bool
+) -> pl.Series:
     """The least or greatest value of each frame; NaN is above every number, and never -0.0."""
-    if value.dtype.is_float():
+    if type_.is_float:
         value = value.to_frame("v").select(canonical(pl.col("v"))).to_series()
-    codes = order_codes(value)
+    if type_ == INTERVAL:
+        codes = _interval_codes(value, greatest)
+    else:
+        codes = order_codes(value)
+        codes = -codes if greatest else codes
     largest = np.iinfo(np.int64).max
-    compared = np.where(codes == 0, largest, -codes if greatest else codes)
+    compared = np.where(codes == 0, largest, codes)
     found = window_picks.smallest(compared, frame, where)
     known, first = np.unique(compared, return_index=True)
     at = np.clip(np.searchsorted(known, found), 0, max(len(known) - 1, 0))
     position = first[at] if len(known) else found
     return window_picks.taken(value, position, found != largest)
+
+
+def _interval_codes(value: pl.Series, greatest: bool) -> Positions:
+    """Numbers of which the least is that of the interval to take; NULL is 0."""
+    rows = value.alias("v").to_frame()
+    known = rows.unique().drop_nulls().with_columns(normalised(pl.col("v")).alias("n"))
+    numbered = known.sort("n", "v", descending=[greatest, False]).with_row_index("code", offset=1)
+    joined = rows.join(numbered.select("v", "code"), on="v", how="left", maintain_order="left")
+    codes: Positions = joined.get_column("code").fill_null(0).to_numpy().astype(np.int64)
+    return codes
 
 
 def _written_out(column: Column, call: WindowCall, framed: _Frames, frame: Segments) -> pl.Series:
@@ -253,8 +277,7 @@ def _grouped(
     if call.where is not None:
         lazy = lazy.filter(pl.col(refs[len(args)].label))
     if call.distinct:
-        read = [arg.label for arg in args if isinstance(arg, ColumnRef)]
-        lazy = lazy.unique([key.label, *read], maintain_order=True)
+        lazy = _each_once(lazy, key, [arg for arg in args if isinstance(arg, ColumnRef)])
     order: tuple[SortKey, ...] = ()
     if call.order:
         keys = refs[len(refs) - len(call.order) :]
@@ -270,6 +293,17 @@ def _grouped(
         .rename({key.label: "frame"})
         .with_columns(pl.col("frame").cast(pl.UInt32))
     )
+
+
+def _each_once(rows: pl.LazyFrame, key: Column, read: list[ColumnRef]) -> pl.LazyFrame:
+    """The rows without those that repeat the key and what is read; of equal intervals the least."""
+    labels = [key.label]
+    for arg in read:
+        labels.append(f"{arg.label}_compared" if arg.type == INTERVAL else arg.label)
+        if arg.type == INTERVAL:
+            rows = rows.with_columns(normalised(pl.col(arg.label)).alias(labels[-1]))
+            rows = rows.with_columns(pl.col(arg.label).min().over(key.label, labels[-1]))
+    return rows.unique(labels, maintain_order=True)
 
 
 def _run(rows: pl.LazyFrame, key: Column, item: tuple[Column, AggregateCall]) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from eau2.operators.expr import (
     WindowFrame,
 )
 from eau2.operators.functions import table
-from eau2.types import BIGINT, DOUBLE, INTEGER, SqlType
+from eau2.types import BIGINT, DOUBLE, SqlType
 
 Unit = OneOf["rows", "range", "groups"]
 BoundKind = OneOf[
@@ -177,20 +177,6 @@ def bound(
         raise ProgrammingError("the offset of a RANGE frame cannot be NULL")
     operator = "+" if _moves_up(kind, key) else "-"
     return FrameBound(kind, table.bind(operator, (key.expr, offset)))
-
-
-def interval_bound(
-    kind: BoundKind, months: int, days: int, micros: int, order: tuple[SortKey, ...]
-) -> FrameBound:
-    """The end of a RANGE frame that is an interval away from the row's key."""
-    key = _only_key(order)
-    sign = 1 if _moves_up(kind, key) else -1
-    amounts = (
-        Literal(INTEGER, sign * months),
-        Literal(INTEGER, sign * days),
-        Literal(BIGINT, sign * micros),
-    )
-    return FrameBound(kind, table.bind("add_interval", (key.expr, *amounts)))
 
 
 def _moves_up(kind: BoundKind, key: SortKey) -> bool:

@@ -51,7 +51,7 @@ from eau2.sql.logical import (
 )
 from eau2.sql.plan_exprs import mapped
 from eau2.sql.sharing import Recursive, SharedScan
-from eau2.types import BOOLEAN
+from eau2.types import BOOLEAN, HUGEINT, INTERVAL
 
 Given = dict[int, Column]
 """For each outer column, by its id, the column of a plan that has its value."""
@@ -237,6 +237,29 @@ class Domain:
         given = {c.id: replace(c, id=next(self.ids)) for c in self.outer}
         united = Union(tuple(parts), plan.columns + tuple(given.values()))
         return Pushed(united, given)
+
+
+def exactly(plan: DependentJoin, ids: Iterator[int]) -> DependentJoin | None:
+    """The join with outer intervals read by their bits; None when none are read.
+
+    Intervals that are equal can differ, and a domain keeps one of equal values only.
+    """
+    read = free_columns(plan.right)
+    spans = [c for c in plan.left.output if c.id in read and c.type == INTERVAL]
+    if not spans:
+        return None
+    bits = {c.id: Column(next(ids), c.name, HUGEINT) for c in spans}
+    items = [(c, ref(c)) for c in plan.left.output]
+    made = [(bits[c.id], Call(HUGEINT, "interval_bits", (ref(c),))) for c in spans]
+    given: dict[int, Expr] = {
+        id_: Call(INTERVAL, "interval_of_bits", (ref(column),)) for id_, column in bits.items()
+    }
+
+    def over(below: Logical) -> Logical:
+        changed = mapped(below, lambda expr: substitute(expr, given))
+        return changed.with_inputs(tuple(map(over, below.inputs))) if below.inputs else changed
+
+    return replace(plan, left=Project(plan.left, (*items, *made)), right=over(plan.right))
 
 
 def _over_all(plan: Logical, pushed: Pushed) -> Logical:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from eau2.catalog import ColumnStatistics, Plain
 from eau2.operators.expr import Call, Cast, Column, ColumnRef, Expr, InList, Literal
 from eau2.planner.facts import COMPARISONS, FLIPPED, cast_is_lossless
-from eau2.types import SqlType
+from eau2.types import Kind, SqlType
 
 TRUE, FALSE, NULL = 1, 2, 4
 """An outcome is a set of these bits."""
@@ -124,6 +124,8 @@ def _either(outcomes: list[int]) -> int:
 def _bounds(expr: Expr, chunk: _Chunk) -> Bounds:
     match expr:
         case Literal(value=value, type=type_):
+            if type_.kind is Kind.INTERVAL and value is not None:
+                return Bounds(nulls=False)
             return _constant(value, type_)
         case ColumnRef(id=id_) if id_ in chunk.columns:
             statistics = chunk.columns[id_]

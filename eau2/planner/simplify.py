@@ -28,7 +28,7 @@ from eau2.operators.lowering import lower_expr
 from eau2.planner.disjunction import disjunction, disjuncts
 from eau2.planner.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
-from eau2.types import BOOLEAN, Kind
+from eau2.types import BOOLEAN
 
 TRUE = Literal(BOOLEAN, True)
 FALSE = Literal(BOOLEAN, False)
@@ -84,7 +84,7 @@ def computed(expr: Expr) -> Expr:
     """The value of a constant expression; the expression itself when computing it fails, so that
     the error happens at run time, if the row that needs it is ever reached.
     """
-    if isinstance(expr, Literal) or expr.type.kind is Kind.INTERVAL:
+    if isinstance(expr, Literal):
         return expr
     try:
         series = pl.select(value=lower_expr(expr)).to_series()

@@ -30,7 +30,8 @@ from eau2.operators.expr import (
     WindowFrame,
     ref,
 )
-from eau2.sql import ast, intervals
+from eau2.operators.interval_form import unpacked
+from eau2.sql import ast
 from eau2.sql.bind_name import levels
 from eau2.sql.depth import check_bound, check_written
 from eau2.sql.environment import Environment, Use, Windowed
@@ -38,7 +39,7 @@ from eau2.sql.naming import expression_text, folded_minus
 from eau2.sql.shapes import Shapes
 from eau2.sql.spans import as_condition, at
 from eau2.sql.syntax_walk import rewritten
-from eau2.types import BIGINT, BOOLEAN
+from eau2.types import BIGINT, BOOLEAN, INTERVAL
 
 Bind = Callable[[ast.Expression, Environment, int], Expr]
 
@@ -373,20 +374,18 @@ def _frame(
         offset = written.offset
         if offset is None:
             return FrameBound(written.kind)
-        if frame.unit == "range" and intervals.is_interval(offset):
-            interval = intervals.fold(offset, env.context.parameters)
-            amounts = (interval.months, interval.days, interval.micros)
-            if any(amount < 0 for amount in amounts):
-                raise ProgrammingError(
-                    "the offset of a frame must not be negative", span=offset.span
-                )
-            return at(offset.span, windows.interval_bound, written.kind, *amounts, order)
-        if intervals.is_interval(offset):
+        expr = bind(offset, env, depth)
+        if expr.type == INTERVAL and frame.unit != "range":
             raise TypeMismatchError(
                 f"{frame.unit.upper()} frames count rows; an INTERVAL is for RANGE",
                 span=offset.span,
             )
-        expr = bind(offset, env, depth)
+        if expr.type == INTERVAL and isinstance(expr, Literal) and isinstance(expr.value, int):
+            if any(part < 0 for part in unpacked(expr.value)):
+                raise ProgrammingError(
+                    "the offset of a frame must not be negative", span=offset.span
+                )
+            return at(offset.span, windows.bound, frame.unit, written.kind, expr, order)
         if isinstance(expr, Literal) and isinstance(expr.value, int | float) and expr.value < 0:
             raise ProgrammingError("the offset of a frame must not be negative", span=offset.span)
         if isinstance(expr, Literal) and expr.value is None:

@@ -34,7 +34,6 @@ from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
 from eau2.sql.spelled_forms import collated, overlay, refused_collation
 from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
-from eau2.sql.time_buckets import bind_time_bucket
 from eau2.types import BOOLEAN
 
 _FUNCTIONS = frozenset(table.names())
@@ -110,11 +109,8 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             return _typed_constant(node)
         case ast.Parameter():
             return literals.parameter(node, env.context.parameters)
-        case ast.IntervalConstant(span):
-            raise NotSupportedError(
-                "an INTERVAL can only be added to or subtracted from a date or a timestamp",
-                span=span,
-            )
+        case ast.IntervalConstant():
+            return _interval(node, env, depth + 1)
         case ast.Star(span):
             raise ProgrammingError("* can only stand in a select list or in count(*)", span=span)
         case ast.Collated():
@@ -135,7 +131,9 @@ def _unary(node: ast.Unary, env: Environment, depth: int) -> Expr:
     number = folded_minus(node)
     if isinstance(number, ast.Constant):
         return literals.constant(number)
-    _refuse_interval(node)
+    interval = intervals.constant(node, env.context.parameters)
+    if interval is not None:
+        return interval.literal
     operand = bind_expr(node.operand, env, depth)
     if node.operator in _SIGNS:
         return _call(node.span, _SIGNS[node.operator], operand)
@@ -144,12 +142,13 @@ def _unary(node: ast.Unary, env: Environment, depth: int) -> Expr:
     raise TypeMismatchError(f"+ is not defined for {operand.type}", span=node.span)
 
 
-def _refuse_interval(node: ast.Expression) -> None:
-    if intervals.is_interval(node):
-        raise NotSupportedError(
-            "an INTERVAL can only be added to or subtracted from a date or a timestamp",
-            span=node.span,
-        )
+def _interval(node: ast.IntervalConstant, env: Environment, depth: int) -> Expr:
+    """A constant, or so many units of what is computed."""
+    interval = intervals.constant(node, env.context.parameters)
+    if interval is not None:
+        return interval.literal
+    amount = bind_expr(node.amount, env, depth)
+    return at(node.span, intervals.of_units, amount, node.unit, node.span)
 
 
 def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
@@ -157,10 +156,10 @@ def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
     if operator in ("and", "or"):
         parts = [as_condition(bind_expr(part, env, depth), part.span) for part in chain(node)]
         return balanced(operator, parts)
-    if operator in ("+", "-") and (
-        intervals.is_interval(node.right) or intervals.is_interval(node.left)
-    ):
-        return _add_interval(node, env, depth)
+    if operator in ("+", "-", "*") and intervals.is_interval(node):
+        interval = intervals.constant(node, env.context.parameters)
+        if interval is not None:
+            return interval.literal
     if isinstance(node.left, ast.RowOf) and isinstance(node.right, ast.RowOf):
         rows = [
             tuple(bind_expr(item, env, depth) for item in side.items)
@@ -171,13 +170,6 @@ def _binary(node: ast.Binary, env: Environment, depth: int) -> Expr:
     right = bind_expr(node.right, env, depth)
     if operator in _COMPARISONS:
         return compare(_COMPARISONS[operator], left, right, span)
-    sides = (left.type, right.type)
-    if operator == "-" and types.TIMESTAMP in sides and all(side.is_temporal for side in sides):
-        raise NotSupportedError(
-            "the difference of timestamps is an INTERVAL, which is not supported",
-            span=span,
-            hint="date_diff('day', a, b) counts days; date_part('epoch', x) gives seconds.",
-        )
     return _call(span, operator, left, right)
 
 
@@ -193,38 +185,9 @@ def balanced(operator: str, parts: list[Expr]) -> Expr:
 def compare(operator: str, left: Expr, right: Expr, span: Span) -> Expr:
     """A comparison; a string constant beside a date or a timestamp is read at once."""
     call = at(span, coercion.compare, operator, left, right)
-    if any(side.type.is_temporal for side in call.children):
+    if not any(side.type.is_numeric or side.type == BOOLEAN for side in call.children):
         return call.with_children(tuple(literals.folded(side, span) for side in call.children))
     return call
-
-
-def _add_interval(node: ast.Binary, env: Environment, depth: int) -> Expr:
-    parameters = env.context.parameters
-    if intervals.is_interval(node.right) and not intervals.is_interval(node.left):
-        interval = intervals.fold(node.right, parameters)
-        if node.operator == "-":
-            interval = -interval
-        operand = bind_expr(node.left, env, depth)
-    elif node.operator == "+" and not intervals.is_interval(node.right):
-        interval = intervals.fold(node.left, parameters)
-        operand = bind_expr(node.right, env, depth)
-    else:
-        raise NotSupportedError(
-            "an INTERVAL can only be added to or subtracted from a date or a timestamp",
-            span=node.span,
-        )
-    if not (operand.type.is_temporal or operand.type == types.NULL):
-        raise TypeMismatchError(
-            f"an INTERVAL cannot be added to {operand.type}",
-            span=node.span,
-            hint="A date as a text needs its type: DATE '2020-01-31' + INTERVAL 1 DAY.",
-        )
-    amounts = (
-        Literal(types.INTEGER, interval.months),
-        Literal(types.INTEGER, interval.days),
-        Literal(types.BIGINT, interval.micros),
-    )
-    return _call(node.span, "add_interval", operand, *amounts)
 
 
 def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
@@ -258,8 +221,6 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
         return Literal(types.VARCHAR, types.described(type_))
     if name == "overlay":
         return bind_expr(overlay(node), env, depth)
-    if name == "time_bucket":
-        return bind_time_bucket(node, env, depth, bind_expr)
     if name in macros.NAMES:
         return bind_expr(macros.expanded(node), env, depth)
     if name == "alias" and len(node.arguments) == 1:
@@ -267,6 +228,9 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name in refused.REASONS:
         reason, hint = refused.REASONS[name], refused.HINTS.get(name)
         raise NotSupportedError(f"{name} is not supported: {reason}", span=node.span, hint=hint)
+    if name == "age" and len(node.arguments) == 1:
+        moment = bind_expr(node.arguments[0], env, depth)
+        return _call(span, name, clock("current_date", node, env), moment)
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'
@@ -299,8 +263,6 @@ def _case(node: ast.CaseWhen, env: Environment, depth: int) -> Expr:
 
 
 def _cast(node: ast.CastTo, env: Environment, depth: int) -> Expr:
-    if node.type.name == "interval":
-        _refuse_interval(node)
     type_ = type_names.resolve(node.type)
     operand = bind_expr(node.operand, env, depth)
     result = at(node.span, partial(coercion.cast, safe=node.safe), operand, type_)
@@ -308,8 +270,11 @@ def _cast(node: ast.CastTo, env: Environment, depth: int) -> Expr:
 
 
 def _typed_constant(node: ast.TypedConstant) -> Expr:
-    _refuse_interval(node)
     type_ = type_names.resolve(node.type)
+    if type_ == types.INTERVAL:
+        return literals.interval(node.text, node.span)
+    if type_ == types.TIME:
+        return literals.time_of_day(node.text, node.span)
     if type_.is_temporal:
         return literals.temporal(node.text, type_, node.span)
     text = Literal(types.VARCHAR, node.text)

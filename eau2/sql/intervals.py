@@ -1,68 +1,30 @@
-"""INTERVAL constants, folded into months, days and microseconds while binding.
+"""INTERVAL as it is written: constants folded while binding, and intervals of so many units.
 
-Owns: the units, the text form of an interval, and arithmetic among constant intervals.
-Comes in: ast expressions. Goes out: `Interval`. Does not know: columns.
+Owns: which expressions are constant intervals, and arithmetic among them. Comes in: ast
+expressions, bound amounts. Goes out: `Interval`, bound expressions. Does not know: columns, the
+text form of intervals (interval_text.py).
 
-An interval has no type of its own in eau2: it is something that is added to a date or a timestamp.
+A constant is folded so that a date plus an interval is a plan's fast path, whose value is known
+when statistics are asked.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 
+from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, Span
+from eau2.operators import coercion
+from eau2.operators.expr import Expr, Literal
+from eau2.operators.functions import table
+from eau2.operators.functions.interval_text import DAYS, MICROS, MONTHS, UNIT_NAMES
+from eau2.operators.interval_form import packed, unpacked
 from eau2.sql import ast, literals
 
-DAY_MICROS = 86_400_000_000
-_MONTH_DAYS = 30
-
-_MONTHS = {
-    "month": 1,
-    "quarter": 3,
-    "year": 12,
-    "decade": 120,
-    "century": 1200,
-    "millennium": 12000,
-}
-_DAYS = {"day": 1, "week": 7}
-_MICROS = {
-    "microsecond": 1,
-    "millisecond": 1000,
-    "second": 1_000_000,
-    "minute": 60_000_000,
-    "hour": 3_600_000_000,
-}
-
-_UNIT_NAMES: dict[str, str] = {
-    alias: unit
-    for unit, aliases in (
-        ("year", "year years yr yrs y"),
-        ("month", "month months mon mons"),
-        ("day", "day days d dayofmonth"),
-        ("hour", "hour hours hr hrs h"),
-        ("minute", "minute minutes min mins m"),
-        ("second", "second seconds sec secs s"),
-        ("millisecond", "millisecond milliseconds ms msec msecs"),
-        ("microsecond", "microsecond microseconds us usec usecs"),
-        ("week", "week weeks w"),
-        ("quarter", "quarter quarters"),
-        ("decade", "decade decades dec decs"),
-        ("century", "century centuries cent c"),
-        ("millennium", "millennium millennia millenium mil mils"),
-    )
-    for alias in aliases.split()
-}
-
 _LONGEST_DIGITS = 20
-
-_CLOCK = re.compile(r"(-?)(\d{1,12}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?(?:\s+|\Z)")
-_AMOUNT = re.compile(r"(-?\d{1,20}(?:\.\d{0,30})?)\s*([A-Za-z]+)\s*")
-_AGO = re.compile(r"ago\Z", re.IGNORECASE)
-_SECONDS = re.compile(r"-?\d+(?:\.\d*)?\Z")
+_PLURALS = {"century": "centuries", "millennium": "millennia"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +46,66 @@ class Interval:
     def times(self, factor: int) -> Interval:
         """The interval repeated `factor` times."""
         return Interval(self.months * factor, self.days * factor, self.micros * factor)
+
+    @property
+    def literal(self) -> Literal:
+        """The constant in a bound expression."""
+        return Literal(types.INTERVAL, packed(self.months, self.days, self.micros))
+
+
+def constant(node: ast.Expression, parameters: Mapping[int | str, object]) -> Interval | None:
+    """The value of a constant interval; None when the expression is none.
+
+    Raises ProgrammingError for a constant that is no interval, or too long for one.
+    """
+    return fold(node, parameters) if _is_constant(node, parameters) else None
+
+
+def _is_constant(node: ast.Expression, parameters: Mapping[int | str, object]) -> bool:
+    match node:
+        case ast.IntervalConstant(_, amount, unit):
+            value = _number(amount, parameters)
+            return value is not None and (unit is not None or isinstance(value, str))
+        case ast.CastTo(_, ast.Constant(_, "string", _), type_, safe):
+            return type_.name == "interval" and not safe
+        case ast.TypedConstant(_, type_, _):
+            return type_.name == "interval"
+        case ast.Unary(_, "-" | "+", operand):
+            return _is_constant(operand, parameters)
+        case ast.Binary(_, "+" | "-", left, right):
+            return _is_constant(right, parameters) and _is_constant(left, parameters)
+        case ast.Binary(_, "*", left, right):
+            return any(
+                isinstance(_number(times, parameters), int) and _is_constant(repeated, parameters)
+                for times, repeated in ((left, right), (right, left))
+            )
+    return False
+
+
+def _number(
+    node: ast.Expression, parameters: Mapping[int | str, object]
+) -> int | float | Decimal | str | None:
+    """The value of a constant number or text; None for any other expression."""
+    try:
+        return literals.number(node, parameters)
+    except ProgrammingError:
+        return None
+
+
+def of_units(amount: Expr, unit: str | None, span: Span) -> Expr:
+    """The interval of so many units, or that a text says; the amount is no constant.
+
+    Raises statement errors without a span, NotSupportedError for a unit that is none.
+    """
+    if unit is None:
+        return coercion.cast(amount, types.INTERVAL)
+    unit = UNIT_NAMES.get(unit, unit)
+    if unit not in (*MONTHS, *DAYS, *MICROS):
+        raise NotSupportedError(f'intervals in "{unit}" are not supported', span=span)
+    count = coercion.cast(amount, types.DOUBLE)
+    if unit not in ("second", "millisecond"):
+        count = coercion.cast(table.bind("trunc", (count,)), types.BIGINT)
+    return table.bind(f"to_{_PLURALS.get(unit, f'{unit}s')}", (count,))
 
 
 def is_interval(node: ast.Expression) -> bool:
@@ -122,7 +144,7 @@ def _fold(node: ast.Expression, parameters: Mapping[int | str, object]) -> Inter
         case ast.IntervalConstant(span, amount, None):
             text = literals.number(amount, parameters)
             if isinstance(text, str):
-                return from_text(text, span)
+                return _from_text(text, span)
             raise ProgrammingError(
                 "an INTERVAL without a unit is written as a text",
                 span=span,
@@ -131,9 +153,9 @@ def _fold(node: ast.Expression, parameters: Mapping[int | str, object]) -> Inter
         case ast.IntervalConstant(span, amount, unit) if unit is not None:
             return _of_unit(_amount(amount, parameters), unit, span)
         case ast.CastTo(span, ast.Constant(_, "string", text), _, _):
-            return from_text(text, span)
+            return _from_text(text, span)
         case ast.TypedConstant(span, _, text):
-            return from_text(text, span)
+            return _from_text(text, span)
         case ast.Unary(_, sign, operand):
             inner = _fold(operand, parameters)
             return -inner if sign == "-" else inner
@@ -173,72 +195,19 @@ def _amount(node: ast.Expression, parameters: Mapping[int | str, object]) -> Dec
 
 def _of_unit(amount: Decimal, unit: str, span: Span) -> Interval:
     """`amount` units. Fractions count for (milli)seconds only, and are doubles, as in DuckDB."""
-    unit = _UNIT_NAMES.get(unit, unit)
-    if unit in _MONTHS:
-        return Interval(months=int(amount) * _MONTHS[unit])
-    if unit in _DAYS:
-        return Interval(days=int(amount) * _DAYS[unit])
+    unit = UNIT_NAMES.get(unit, unit)
+    if unit in MONTHS:
+        return Interval(months=int(amount) * MONTHS[unit])
+    if unit in DAYS:
+        return Interval(days=int(amount) * DAYS[unit])
     if unit in ("second", "millisecond"):
-        return Interval(micros=round(float(amount) * _MICROS[unit]))
-    if unit in _MICROS:
-        return Interval(micros=int(amount) * _MICROS[unit])
+        return Interval(micros=round(float(amount) * MICROS[unit]))
+    if unit in MICROS:
+        return Interval(micros=int(amount) * MICROS[unit])
     raise NotSupportedError(f'intervals in "{unit}" are not supported', span=span)
 
 
-def from_text(text: str, span: Span) -> Interval:
-    """An interval as a text: '1 year 2 months', '1.5 days', '01:02:03.5', '3 days ago', '5'."""
-    rest = text.strip().removeprefix("@").strip()
-    if _SECONDS.match(rest):
-        rest += " second"
-    total = Interval()
-    position = 0
-    while position < len(rest) and not _AGO.match(rest, position):
-        part, end = _next_part(rest, position)
-        if part is None:
-            break
-        total += part
-        position = end
-    if position == 0 or (position < len(rest) and not _AGO.match(rest, position)):
-        raise ProgrammingError(
-            f"'{text}' is not an INTERVAL",
-            span=span,
-            hint="An INTERVAL is written like '1 year 2 months 3 days 04:05:06'.",
-        )
-    return -total if position < len(rest) else total
-
-
-def _next_part(text: str, position: int) -> tuple[Interval | None, int]:
-    """The interval that starts at `position`, and where it ends."""
-    clock = _CLOCK.match(text, position)
-    if clock is not None:
-        fraction = int((clock[5] or "")[:6].ljust(6, "0"))
-        seconds = (int(clock[2]) * 60 + int(clock[3])) * 60 + int(clock[4] or 0)
-        micros = seconds * 1_000_000 + fraction
-        if int(clock[3]) > 59 or int(clock[4] or 0) > 59:
-            return None, position
-        return Interval(micros=-micros if clock[1] else micros), clock.end()
-    found = _AMOUNT.match(text, position)
-    unit = None if found is None else _UNIT_NAMES.get(found[2].lower())
-    if found is None or unit is None:
-        return None, position
-    return _fractional(Fraction(found[1].rstrip(".")), unit), found.end()
-
-
-def _fractional(amount: Fraction, unit: str) -> Interval:
-    """A part of a month is counted in days of a 30-day month, a part of a day in microseconds."""
-    if unit in _MONTHS:
-        months = amount * _MONTHS[unit]
-        whole = int(months)
-        rest = _fractional((months - whole) * _MONTH_DAYS, "day")
-        return Interval(months=whole) + rest
-    if unit in _DAYS:
-        days = amount * _DAYS[unit]
-        whole = int(days)
-        return Interval(days=whole, micros=_rounded((days - whole) * DAY_MICROS))
-    return Interval(micros=_rounded(amount * _MICROS[unit]))
-
-
-def _rounded(value: Fraction) -> int:
-    """To the nearest integer, halves away from zero."""
-    whole = int(abs(value) + Fraction(1, 2))
-    return whole if value >= 0 else -whole
+def _from_text(text: str, span: Span) -> Interval:
+    value = literals.interval(text, span).value
+    assert isinstance(value, int)
+    return Interval(*unpacked(value))

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.operators.expr import Cast, Expr, Literal
+from eau2.operators.functions.interval_text import read_interval
+from eau2.operators.functions.times import read_time
+from eau2.operators.interval_form import packed
 from eau2.sql import ast
 from eau2.types import INTEGER_RANGES, MAX_DECIMAL_DIGITS, Kind, SqlType, decimal
 
@@ -107,7 +110,9 @@ def _written(name: str | int) -> str:
 
 
 def from_python(value: object, node: ast.Parameter) -> Literal:
-    """The literal of a value: None, bool, int, float, str, Decimal, date, datetime, Literal."""
+    """The literal of a value: None, bool, int, float, str, Decimal, date, datetime, time,
+    timedelta, Literal.
+    """
     match value:
         case None:
             return Literal(types.NULL, None)
@@ -131,10 +136,16 @@ def from_python(value: object, node: ast.Parameter) -> Literal:
             return timestamp_literal(value)
         case date() if not isinstance(value, datetime):
             return date_literal(value)
+        case time() if value.tzinfo is None:
+            return time_of_day(value.isoformat(), node.span)
+        case timedelta():
+            rest = value - timedelta(days=value.days)
+            return Literal(types.INTERVAL, packed(0, value.days, rest // timedelta(microseconds=1)))
     raise NotSupportedError(
         f"the parameter {_written(node.name)} is a {type(value).__name__}, which is not supported",
         span=node.span,
-        hint="Pass None, bool, int, float, str, Decimal, date or a datetime without time zone.",
+        hint="Pass None, bool, int, float, str, Decimal, date, time, timedelta or a datetime"
+        " without time zone.",
     )
 
 
@@ -179,15 +190,15 @@ def parse_timestamp(text: str) -> datetime | None:
     except ValueError:
         return None
     rest = text[found.end() :]
-    time = _TIME.match(rest)
-    if time is None:
+    clock = _TIME.match(rest)
+    if clock is None:
         return day if not rest.strip() else None
-    hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
-    if _ZONE.match(rest[time.end() :]) is None or minute > 59 or second > 59:
+    hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
+    if _ZONE.match(rest[clock.end() :]) is None or minute > 59 or second > 59:
         return None
     if hour > 24 or (hour == 24 and (minute or second)):
         return None
-    micros = int((time[4] or "")[:6].ljust(6, "0"))
+    micros = int((clock[4] or "")[:6].ljust(6, "0"))
     try:
         return day + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
     except OverflowError:
@@ -207,11 +218,40 @@ def temporal(text: str, type_: SqlType, span: Span) -> Literal:
     return date_literal(value) if type_.kind is Kind.DATE else timestamp_literal(value)
 
 
+def interval(text: str, span: Span) -> Literal:
+    """The INTERVAL that the text means. Raises ProgrammingError for another text."""
+    found = read_interval(text)
+    if found is None:
+        raise ProgrammingError(
+            f"'{text}' is not an INTERVAL",
+            span=span,
+            hint="An INTERVAL is written like '1 year 2 months 3 days 04:05:06'.",
+        )
+    return Literal(types.INTERVAL, packed(*found))
+
+
+def time_of_day(text: str, span: Span) -> Literal:
+    """The TIME that the text means. Raises ProgrammingError for another text."""
+    micros = read_time(text)
+    if micros is None:
+        raise ProgrammingError(
+            f"'{text}' is not a TIME",
+            span=span,
+            hint="A TIME is written 'HH:MM:SS[.ffffff]', before 24:00:00.",
+        )
+    return Literal(types.TIME, micros)
+
+
 def folded(expr: Expr, span: Span) -> Expr:
-    """A string constant that is cast to DATE or TIMESTAMP becomes that; else `expr` itself."""
-    if isinstance(expr, Cast) and not expr.safe and expr.type.is_temporal:
+    """A string constant that is cast to DATE, TIMESTAMP or INTERVAL becomes that; else `expr`."""
+    timely = expr.type.is_temporal or expr.type in (types.INTERVAL, types.TIME)
+    if isinstance(expr, Cast) and not expr.safe and timely:
         inner = unpinned(expr.arg)
         if isinstance(inner, Literal) and isinstance(inner.value, str):
+            if expr.type == types.INTERVAL:
+                return interval(inner.value, span)
+            if expr.type == types.TIME:
+                return time_of_day(inner.value, span)
             return temporal(inner.value, expr.type, span)
     return expr
 
@@ -238,7 +278,7 @@ def number(
                 plain = value.value
                 if value.type.is_decimal and isinstance(plain, int):
                     return Decimal(plain).scaleb(-value.type.scale)
-                if not value.type.is_temporal:
+                if value.type.is_numeric or value.type in (types.VARCHAR, types.NULL):
                     return plain
             raise ProgrammingError(f"{_written(name)} is not a number here", span=span)
         case ast.Unary(_, "-" | "+" as sign, operand):

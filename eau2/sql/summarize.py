@@ -19,7 +19,6 @@ from eau2.sql.scope import VisibleColumn
 from eau2.sql.sources import BoundTable, derived
 from eau2.types import NARROW_DECIMAL_DIGITS, Kind, SqlType, described
 
-
 _QUANTILES = {"q25": "0.25", "q50": "0.5", "q75": "0.75"}
 
 

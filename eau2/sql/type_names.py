@@ -31,6 +31,8 @@ _NAMES: dict[str, SqlType] = {
         (types.VARCHAR, "varchar text string char character bpchar nvarchar"),
         (types.DATE, "date"),
         (types.TIMESTAMP, "timestamp datetime timestamp_us"),
+        (types.TIME, "time"),
+        (types.INTERVAL, "interval"),
     )
     for name in names.split()
 } | {"double precision": types.DOUBLE, "character varying": types.VARCHAR}
@@ -39,8 +41,8 @@ _DECIMALS = ("decimal", "numeric", "dec")
 _DEFAULT_DECIMAL = (18, 3)
 
 _REFUSED_TEXT = """
-array bignum binary bit bitstring blob bytea enum geometry guid interval json list map null row
-struct time timestamp_ms timestamp_ns timestamp_s timestamptz timetz uhugeint uint128 union uuid
+array bignum binary bit bitstring blob bytea enum geometry guid json list map null row
+struct timestamp_ms timestamp_ns timestamp_s timestamptz timetz uhugeint uint128 union uuid
 varbinary varint variant
 """
 _REFUSED = frozenset(_REFUSED_TEXT.split()) | {

@@ -36,6 +36,8 @@ TYPES = {
     "VARCHAR": pa.string(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
+    "TIME": pa.time64("us"),
+    "INTERVAL": pa.month_day_nano_interval(),
 }
 CELL = " | "
 
@@ -185,6 +187,9 @@ def cell_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return "nan" if math.isnan(value) else f"{value:.15g}"
+    if isinstance(value, pa.MonthDayNano):
+        parts = (f"{n} {unit}" for n, unit in zip(value, ("mon", "d", "ns"), strict=True) if n)
+        return " ".join(parts) or "0"
     text = str(value).replace("\n", "\\n")
     return text if text.strip() == text and text else f"({text or 'empty'})"
 

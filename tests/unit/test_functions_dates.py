@@ -153,8 +153,6 @@ def test_strftime(pattern: str) -> None:
 def test_what_dates_do_not_do() -> None:
     day, moment = ColumnRef(DATE, 0), ColumnRef(TIMESTAMP, 1)
     refused: tuple[tuple[str, tuple[Expr, ...]], ...] = (
-        ("-", (moment, moment)),
-        ("-", (day, moment)),
         ("date_part", (ColumnRef(VARCHAR, 2), day)),
         ("strftime", (moment, text("%Q"))),
         ("strftime", (moment, ColumnRef(VARCHAR, 2))),

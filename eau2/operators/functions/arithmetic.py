@@ -1,7 +1,8 @@
 """The arithmetic operators on numbers: + - * / // % and negation.
 
 Owns: their result types, and sums and products that never give a wrong number.
-Does not know: dates (dates.py resolves + and - on them), how a quotient is computed (division.py).
+Does not know: dates (dates.py resolves + and - on them), intervals (interval_arithmetic.py), how a
+quotient is computed (division.py).
 
 Integers compute in the next wider dtype and narrow with a check; 128-bit results, which have
 nothing wider, are checked by signs and magnitudes. Decimals are scaled integers. `checked` False
@@ -37,6 +38,7 @@ from eau2.operators.functions.dates import bind_plus
 from eau2.operators.functions.division import lower_divide, lower_remainder, lower_whole_divide
 from eau2.operators.functions.floats import add
 from eau2.operators.functions.function import Function, mismatch
+from eau2.operators.functions.interval_arithmetic import bind_product, negated
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import (
     DOUBLE,
@@ -105,6 +107,9 @@ def _bind_additive(name: str, args: tuple[Expr, ...]) -> Expr:
 def _bind_binary(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 2:
         raise mismatch(name, args, f"It is written a {name} b.")
+    interval = bind_product(name, args)
+    if interval is not None:
+        return interval
     left, right = _adapted(name, *args)
     one, two = left.type, right.type
     if one.is_float or two.is_float:
@@ -134,6 +139,8 @@ def _bind_negate(name: str, args: tuple[Expr, ...]) -> Expr:
     (arg,) = args
     if is_null(arg):
         return Literal(INTEGER, None)
+    if arg.type.kind is Kind.INTERVAL:
+        return negated(arg)
     if not arg.type.is_numeric:
         raise TypeMismatchError(f"- is not defined for {arg.type}", hint="Cast it to a number.")
     if isinstance(arg, Literal) and isinstance(arg.value, int | float):

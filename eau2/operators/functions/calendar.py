@@ -1,6 +1,7 @@
 """The proleptic Gregorian calendar as integer arithmetic.
 
-Owns: days since 1970-01-01 from year, month and day for any year, which of these exist.
+Owns: days since 1970-01-01 from year, month and day for any year, which of these exist, how long
+months are.
 Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
 Does not know: SQL, text.
 """
@@ -26,16 +27,20 @@ def days_from_civil(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     return era * 146_097 + day_of_era - 719_468
 
 
-def valid_civil(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
-    """Whether the three make a date; NULL if one of them is."""
+def month_length(year: pl.Expr, month: pl.Expr) -> pl.Expr:
+    """How many days a month has; int64 columns, a month from 1 to 12."""
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    short = month.is_in([4, 6, 9, 11])
     february = pl.when(leap).then(pl.lit(29, pl.Int64)).otherwise(pl.lit(28, pl.Int64))
-    length = (
+    return (
         pl.when(month == 2)
         .then(february)
-        .when(short)
+        .when(month.is_in([4, 6, 9, 11]))
         .then(pl.lit(30, pl.Int64))
         .otherwise(pl.lit(31, pl.Int64))
     )
+
+
+def valid_civil(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """Whether the three make a date; NULL if one of them is."""
+    length = month_length(year, month)
     return month.is_between(1, 12) & (day >= 1) & (day <= length) & (year.abs() <= FARTHEST_YEAR)

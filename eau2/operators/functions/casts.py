@@ -13,6 +13,7 @@ from functools import partial
 import polars as pl
 
 from eau2.operators.expr import Cast
+from eau2.operators.functions.calendar import MICROS_PER_DAY
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula, narrowed
 from eau2.operators.functions.decimals import decimal_text, power_of_ten, round_away
 from eau2.operators.functions.floats import divide, spread_divide
@@ -20,6 +21,7 @@ from eau2.operators.functions.text_casts import parse_text, to_text
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
 
+_UNLIKE_NUMBERS = (Kind.INTERVAL, Kind.TIME)
 _EXACT_DOUBLE = 2**53
 _EXACT_POWER = 22
 """The largest power of ten that is a float."""
@@ -31,7 +33,7 @@ def may_fail(source: SqlType, target: SqlType) -> bool:
         return False
     if source.kind is Kind.VARCHAR:
         return True
-    if target.kind is Kind.BOOLEAN or source.is_temporal:
+    if target.kind is Kind.BOOLEAN or source.is_temporal or source.kind in _UNLIKE_NUMBERS:
         return False
     if target.is_float:
         return source.kind is Kind.DOUBLE and target.kind is Kind.FLOAT
@@ -60,6 +62,8 @@ def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
         return parse_text(value, target, safe, scope)
     if target.kind is Kind.BOOLEAN:
         return value != 0
+    if target.kind is Kind.TIME:
+        return value.dt.epoch("us") % MICROS_PER_DAY
     if source.is_decimal and target.is_float:
         return _decimal_to_float(value, cast)
     proven = not cast.checked and not source.is_float and (source.is_integer or target.is_decimal)

@@ -141,11 +141,13 @@ def checked(
     *inputs: pl.Expr,
     safe: bool = False,
     quick: Callable[[Columns], pl.Series | None] | None = None,
+    first: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
 ) -> pl.Expr:
     """A formula that fails where it says so, on the rows that count.
 
     With `safe` a forbidden row is NULL instead. `quick` may give the values of a batch at once, if
-    it can tell from the batch as a whole that no row of it is forbidden.
+    it can tell from the batch as a whole that no row of it is forbidden. `first` gives the batch
+    more columns that the formula reads: what it would else name many times over.
     """
     guarded = scope.guard is not None and not safe
 
@@ -157,6 +159,7 @@ def checked(
 
     def run(frame: pl.DataFrame) -> pl.Series:
         outcome, value, bad = plan()
+        frame = frame if first is None else first(frame)
         if safe:
             return frame.select(pl.when(~bad).then(value).alias("value")).to_series()
         result = frame.select(value, bad)

@@ -15,8 +15,9 @@ from eau2.operators.expr import Call, Case, Expr, Literal
 from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.logic import as_condition
+from eau2.operators.interval_form import days_of, months_of, normalised
 from eau2.operators.physical import kernel_dtype
-from eau2.types import NULL
+from eau2.types import NULL, Kind
 
 
 def _bind_common(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -72,6 +73,9 @@ def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
         # Of equal floats (0.0 and -0.0) the first counts, and NaN is the greatest.
         pick = partial(_extreme_float, greatest=greatest)
         return batchwise(kernel_dtype(call.type), pick, *values)
+    if call.type.kind is Kind.INTERVAL:
+        chosen = partial(_extreme_interval, greatest=greatest)
+        return batchwise(kernel_dtype(call.type), chosen, *values)
     return pl.max_horizontal(values) if greatest else pl.min_horizontal(values)
 
 
@@ -80,6 +84,21 @@ def _extreme_float(frame: pl.DataFrame, greatest: bool) -> pl.Series:
     for other in others:
         beyond = (other > best) if greatest else (other < best)
         best = other.zip_with(beyond.fill_null(False) | best.is_null(), best)
+    return best
+
+
+def _extreme_interval(frame: pl.DataFrame, greatest: bool) -> pl.Series:
+    """Of equal intervals the greatest has the most months, then the most days."""
+    best, *others = frame.get_columns()
+    for other in others:
+        pair = pl.DataFrame({"best": best, "other": other})
+        beyond: pl.Expr = pl.lit(False)
+        for order in (days_of, months_of, normalised):
+            one, two = order(pl.col("best")), order(pl.col("other"))
+            further = two > one if greatest else two < one
+            beyond = further | ((one == two) & beyond)
+        wins = pair.select(beyond).to_series().fill_null(False)
+        best = other.zip_with(wins | best.is_null(), best)
     return best
 
 

@@ -1,7 +1,8 @@
 """Parts of dates and timestamps: date_part, date_trunc, date_diff, year, month and so on.
 
 Owns: the names of the parts, what each is, and where its borders lie.
-Does not know: how EXTRACT is written (the binder makes it a date_part).
+Does not know: how EXTRACT is written (the binder makes it a date_part), the parts of intervals
+(interval_parts.py).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import polars as pl
 from eau2.errors import NotSupportedError, TypeMismatchError
 from eau2.operators.coercion import coerce, is_null, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.functions import interval_parts
 from eau2.operators.functions.calendar import MICROS_PER_SECOND, days_from_civil
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.floats import spread_divide
 from eau2.operators.functions.function import Function, mismatch
-from eau2.types import BIGINT, DATE, DOUBLE, TIMESTAMP, VARCHAR
+from eau2.types import BIGINT, DATE, DOUBLE, INTERVAL, TIMESTAMP, VARCHAR, Kind
 
 _Part = Callable[[pl.Expr], pl.Expr]
 
@@ -135,7 +137,7 @@ UNIT_MICROS = {
 
 
 def part_name(name: str, arg: Expr) -> str:
-    """The part that a constant names. Raises statement errors."""
+    """The part that a constant names, by its usual name. Raises statement errors."""
     if not isinstance(arg, Literal) or not isinstance(arg.value, str):
         raise NotSupportedError(f"the part of {name} must be a string constant")
     part = _PART_NAMES.get(arg.value.lower())
@@ -159,6 +161,12 @@ def _bind_part(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 2:
         raise mismatch(name, args, f"It is written {name}('year', x).")
     part = part_name(name, args[0])
+    if args[1].type.kind is Kind.INTERVAL:
+        return interval_parts.bind_part(part, args[1])
+    if args[1].type.kind is Kind.TIME:
+        if part not in (*_TIME_PARTS, "epoch"):
+            raise NotSupportedError(f"a TIME has no part {part}")
+        return interval_parts.bind_part(part, Call(INTERVAL, "time_span", (args[1],)))
     result = DOUBLE if part in ("epoch", "julian") else BIGINT
     return Call(result, name, (Literal(VARCHAR, part), moment(name, args[1])))
 
@@ -188,6 +196,8 @@ def _bind_trunc(name: str, args: tuple[Expr, ...]) -> Expr:
         raise mismatch(name, args, f"It is written {name}('month', x).")
     part = part_name(name, args[0])
     part = _AS_UNITS.get(part, part)
+    if args[1].type.kind is Kind.INTERVAL:
+        return interval_parts.bind_trunc(name, part, args[1])
     arg = moment(name, args[1])
     if part not in (*_UNITS, "decade", "century", "millennium", "isoyear"):
         raise NotSupportedError(f"{name} to {part} is not supported")

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import polars as pl
 
-from eau2.errors import NotSupportedError
 from eau2.operators.coercion import coerce, coercion_cost, is_string_literal
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.calendar import MICROS_PER_DAY
@@ -19,7 +18,8 @@ from eau2.operators.functions.checks import Outcome, Scope, checked, narrowed
 from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
-from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP
+from eau2.operators.functions.interval_arithmetic import bind_additive
+from eau2.types import BIGINT, DATE, INTEGER, INTERVAL, TIME, TIMESTAMP
 
 _DAYS_MAX = 95_000_000
 """Dates farther than this from 1970 have no form in the kernels' calendar."""
@@ -55,12 +55,18 @@ def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
 
 
 def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
-    """+ and - on dates and timestamps; None when neither operand is one."""
+    """+ and - on dates, timestamps and intervals; None when neither operand is one."""
+    if len(args) == 2:
+        interval = bind_additive(name, args)
+        if interval is not None:
+            return interval
     if len(args) != 2 or not any(arg.type.is_temporal for arg in args):
         return None
     left, right = args
     if name == "+" and right.type == DATE and not left.type.is_temporal:
         left, right = right, left
+    if name == "+" and left.type == DATE and right.type == TIME:
+        return Call(TIMESTAMP, "at_time", (left, right))
     countable = coercion_cost(right, INTEGER) is not None and not is_string_literal(right)
     if left.type == DATE and countable:
         moved = "add_days" if name == "+" else "subtract_days"
@@ -68,11 +74,19 @@ def bind_plus(name: str, args: tuple[Expr, ...]) -> Expr | None:
     if name == "-" and left.type == right.type == DATE:
         return Call(BIGINT, "days_between", (left, right))
     if name == "-" and left.type.is_temporal and right.type.is_temporal:
-        raise NotSupportedError(
-            "the difference of two timestamps is an INTERVAL, which is not supported",
-            hint="Use date_diff('second', from, to).",
-        )
+        return Call(INTERVAL, "time_between", (coerce(left, TIMESTAMP), coerce(right, TIMESTAMP)))
     raise mismatch(name, args, "To a date add a number of days, or an INTERVAL.")
+
+
+def _bind_date_add(name: str, args: tuple[Expr, ...]) -> Expr:
+    found = bind_plus("+", args)
+    if found is None:
+        raise mismatch(name, args, "It is written date_add(x, interval).")
+    return found
+
+
+def _unreached(call: Call, scope: Scope) -> pl.Expr:
+    raise AssertionError(f"{call.function} is bound to +")
 
 
 def _shift_days(sign: int) -> Callable[[Call, Scope], pl.Expr]:
@@ -111,6 +125,15 @@ FUNCTIONS = (
         _lower_add_interval,
         operator=True,
         fails=True,
+    ),
+    Function(
+        "date_add",
+        "date",
+        "date_add(x, interval)",
+        "The same as x + interval.",
+        "date_add(DATE '2024-02-28', INTERVAL 1 DAY) = TIMESTAMP '2024-02-29'",
+        _bind_date_add,
+        _unreached,
     ),
     Function(
         "add_days",

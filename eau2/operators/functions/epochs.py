@@ -20,7 +20,8 @@ from eau2.operators.functions.calendar import (
 )
 from eau2.operators.functions.checks import Outcome, Scope, checked, formula
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
-from eau2.types import BIGINT, DATE, DOUBLE, INTEGER, TIMESTAMP
+from eau2.operators.functions.interval_parts import EPOCHS
+from eau2.types import BIGINT, DATE, DOUBLE, INTEGER, INTERVAL, TIMESTAMP
 
 _FARTHEST_DAYS = 95_000_000
 """Moments farther than this from 1970 have no form in the kernels' calendar."""
@@ -89,7 +90,9 @@ def _lower_make_timestamp(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _bind_epoch(name: str, args: tuple[Expr, ...]) -> Expr:
-    """Of a moment a BIGINT; epoch_ms also of a BIGINT the moment."""
+    """Of a moment or an interval a BIGINT; epoch_ms also of a BIGINT the moment."""
+    if len(args) == 1 and args[0].type == INTERVAL:
+        return Call(BIGINT, name, args)
     both = name == "epoch_ms"
     if len(args) == 1 and (is_string_literal(args[0]) or (is_null(args[0]) and not both)):
         raise mismatch(name, args, "Cast the argument to DATE or TIMESTAMP.")
@@ -129,7 +132,12 @@ def _lower_epoch_ns(call: Call, scope: Scope) -> pl.Expr:
 def _epoch(
     name: str, summary: str, example: str, lower: Callable[[Call, Scope], pl.Expr], fails: bool
 ) -> Function:
-    return Function(name, "date", f"{name}(x)", summary, example, _bind_epoch, lower, fails=fails)
+    def lower_either(call: Call, scope: Scope) -> pl.Expr:
+        of_interval = call.args[0].type == INTERVAL
+        return EPOCHS[name](call, scope) if of_interval else lower(call, scope)
+
+    syntax = f"{name}(x)"
+    return Function(name, "date", syntax, summary, example, _bind_epoch, lower_either, fails=fails)
 
 
 _CLOCK = (BIGINT, BIGINT, BIGINT, BIGINT, BIGINT, DOUBLE)
@@ -185,7 +193,7 @@ FUNCTIONS = (
         "The microseconds from 1970-01-01 to a moment.",
         "epoch_us(TIMESTAMP '1970-01-01 00:00:01') = 1000000",
         _lower_epoch_us,
-        False,
+        True,
     ),
     _epoch(
         "epoch_ns",

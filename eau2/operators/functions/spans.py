@@ -1,28 +1,22 @@
-"""date_sub, time_bucket: whole units between two moments, and moments cut to spans of time.
+"""date_sub: whole units between two moments.
 
-Owns: how many whole months lie between two moments, and where buckets begin.
-Comes in: moments; the width of buckets as constants, in months or in microseconds.
-Does not know: how intervals are written (sql/time_buckets.py), date_diff, which counts borders
-(date_parts.py).
+Owns: how many whole months lie between two moments. Comes in: bound arguments. Goes out: numbers.
+Does not know: date_diff, which counts borders (date_parts.py), age (ages.py).
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from eau2.errors import NotSupportedError, TypeMismatchError
-from eau2.operators.coercion import coerce, is_string_literal
+from eau2.errors import NotSupportedError
+from eau2.operators.coercion import coerce
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil
+from eau2.operators.functions.calendar import MICROS_PER_DAY
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.date_parts import UNIT_MICROS, as_int64, moment, part_name
 from eau2.operators.functions.function import Function, mismatch
-from eau2.types import BIGINT, DATE, TIMESTAMP, VARCHAR
+from eau2.types import BIGINT, TIMESTAMP, VARCHAR
 
-_FIRST_MONTH = 2000 * 12
-"""Buckets of months are counted from January 2000,"""
-_FIRST_MONDAY = 10_959 * MICROS_PER_DAY
-"""all others from Monday, 2000-01-03."""
 _MONTHS = {
     "month": 1,
     "quarter": 3,
@@ -79,58 +73,6 @@ def _months_between(early: pl.Expr, late: pl.Expr) -> pl.Expr:
     return months - short.cast(pl.Int64)
 
 
-def _bind_bucket(name: str, args: tuple[Expr, ...]) -> Expr:
-    """time_bucket(months, micros, x[, origin]): the binder has taken the interval apart."""
-    months, micros, value, *origins = args
-    assert isinstance(months, Literal)
-    assert isinstance(micros, Literal)
-    if is_string_literal(value) or not value.type.is_temporal:
-        raise mismatch("time_bucket", (value,), "Cast it to DATE or TIMESTAMP.")
-    width = months.value or micros.value
-    if not isinstance(width, int) or width <= 0:
-        raise TypeMismatchError("the width of a bucket must be more than nothing")
-    type_ = value.type
-    for origin in origins:
-        if not origin.type.is_temporal:
-            raise mismatch("time_bucket", (origin,), "An origin is a DATE or TIMESTAMP.")
-        type_ = TIMESTAMP if TIMESTAMP in (type_, origin.type) else DATE
-    moments = tuple(coerce(arg, TIMESTAMP) for arg in (value, *origins))
-    return Call(type_, name, (months, micros, *moments))
-
-
-def _lower_bucket(call: Call, scope: Scope) -> pl.Expr:
-    months, micros, *moments = call.args
-    assert isinstance(months, Literal)
-    assert isinstance(micros, Literal)
-    dtype = pl.Date() if call.type == DATE else pl.Datetime("us")
-    width = months.value or micros.value
-    assert isinstance(width, int)
-
-    def start(value: pl.Expr, origin: pl.Expr | None = None) -> pl.Expr:
-        if months.value:
-            first = pl.lit(_FIRST_MONTH, pl.Int64) if origin is None else _month_number(origin)
-            number = _floored(_month_number(value), first, width)
-            days = days_from_civil(number // 12, number % 12 + 1, pl.lit(1, pl.Int64))
-            found = (days * MICROS_PER_DAY).cast(pl.Datetime("us"))
-        else:
-            zero = pl.lit(_FIRST_MONDAY, pl.Int64) if origin is None else origin.cast(pl.Int64)
-            found = _floored(value.cast(pl.Int64), zero, width).cast(pl.Datetime("us"))
-        known = value.is_not_null()
-        if origin is not None:
-            known = known & origin.is_not_null()
-        return pl.when(known).then(found).cast(dtype)
-
-    return formula(dtype, start, *(scope.lower(arg) for arg in moments))
-
-
-def _month_number(moment: pl.Expr) -> pl.Expr:
-    return as_int64(moment.dt.year()) * 12 + as_int64(moment.dt.month()) - 1
-
-
-def _floored(value: pl.Expr, origin: pl.Expr, width: int) -> pl.Expr:
-    return origin + (value - origin) // width * width
-
-
 FUNCTIONS = (
     Function(
         "date_sub",
@@ -141,15 +83,5 @@ FUNCTIONS = (
         _bind_sub,
         _lower_sub,
         aliases=("datesub",),
-    ),
-    Function(
-        "bucket",
-        "date",
-        "time_bucket(width, x[, origin])",
-        "The start of the bucket that x lies in; width is a constant INTERVAL.",
-        "time_bucket(INTERVAL 10 DAY, DATE '2024-02-29') = DATE '2024-02-26'",
-        _bind_bucket,
-        _lower_bucket,
-        operator=True,
     ),
 )

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from eau2.errors import UnknownNameError
 from eau2.operators.expr import Expr
 from eau2.operators.functions import (
+    ages,
     arithmetic,
     assertions,
     bits,
@@ -22,6 +23,8 @@ from eau2.operators.functions import (
     epochs,
     formats,
     globs,
+    interval_arithmetic,
+    interval_parts,
     logic,
     mathematics,
     paths,
@@ -32,8 +35,10 @@ from eau2.operators.functions import (
     special,
     strings,
     text_search,
+    time_buckets,
     time_formats,
     time_parse,
+    times,
     whole_numbers,
 )
 from eau2.operators.functions.function import Function
@@ -63,6 +68,11 @@ FUNCTIONS: tuple[Function, ...] = (
     *epochs.FUNCTIONS,
     *time_formats.FUNCTIONS,
     *time_parse.FUNCTIONS,
+    *ages.FUNCTIONS,
+    *time_buckets.FUNCTIONS,
+    *times.FUNCTIONS,
+    *interval_arithmetic.FUNCTIONS,
+    *interval_parts.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {

@@ -8,13 +8,17 @@ Does not know: which casts exist (coercion.py).
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.decimals import decimal_text
 from eau2.operators.functions.float_text import float_texts
+from eau2.operators.functions.interval_text import interval_text, read_intervals
 from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.functions.text_parse import SPACES, parse
+from eau2.operators.functions.times import read_times, time_text
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -32,6 +36,10 @@ def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
             return formula(pl.String(), lambda x: _date_text(x, pl.lit("")), value)
         case Kind.TIMESTAMP:
             return formula(pl.String(), lambda x: _date_text(x, _time_text(x)), value)
+        case Kind.TIME:
+            return formula(pl.String(), time_text, value)
+        case Kind.INTERVAL:
+            return formula(pl.String(), interval_text, value)
         case _:
             return value.cast(pl.String)
 
@@ -84,10 +92,14 @@ def _parsed(texts: pl.Series, target: SqlType) -> pl.Series:
     known = rest.drop_nulls().unique()
     if known.is_empty():
         return quick
-    table = pl.DataFrame({"text": known, "value": parse(known, target)})
+    read = _READERS.get(target.kind) or partial(parse, target=target)
+    table = pl.DataFrame({"text": known, "value": read(known)})
     frame = pl.DataFrame({"text": rest, "quick": quick})
     joined = frame.join(table, on="text", how="left", maintain_order="left")
     return joined.select(pl.coalesce("quick", "value")).to_series()
+
+
+_READERS = {Kind.INTERVAL: read_intervals, Kind.TIME: read_times}
 
 
 def _quick(texts: pl.Series, target: SqlType) -> pl.Series:

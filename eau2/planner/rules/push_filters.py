@@ -107,14 +107,17 @@ def _distinct(parts: Parts) -> Parts:
 def _through_keys(plan: Aggregate, parts: Parts) -> tuple[Parts, Parts]:
     """The parts that read group keys alone, over the aggregate's input; and the others.
 
-    Without keys there is one row even of no rows, so nothing passes.
+    Without keys there is one row even of no rows, so nothing passes. Nor does a part that can tell
+    apart rows of one group.
     """
     mapping = {column.id: expr for column, expr in plan.keys}
+    formed = {column.id for column, _ in plan.keys if column.type.has_equal_forms}
     through: list[Expr] = []
     rest: list[Expr] = []
     for part in parts:
         below = substitute(part, mapping)
-        if mapping and columns_of(part) <= mapping.keys() and not can_raise(below):
+        exact = not columns_of(part) & formed or follows_equality(part)
+        if mapping and exact and columns_of(part) <= mapping.keys() and not can_raise(below):
             through.append(below)
         else:
             rest.append(part)
@@ -132,7 +135,7 @@ def _through_partition(plan: Window, parts: Parts) -> tuple[Parts, Parts]:
     for part in parts:
         ids = columns_of(part)
         keyed = bool(ids) and ids <= keys.keys() and not can_raise(part)
-        exact = not any(keys[id_].is_float for id_ in ids) if keyed else False
+        exact = not any(keys[id_].has_equal_forms for id_ in ids) if keyed else False
         (through if keyed and (exact or follows_equality(part)) else rest).append(part)
     return tuple(through), tuple(rest)
 

@@ -29,7 +29,7 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
-from eau2.planner.domain import Domain
+from eau2.planner.domain import Domain, exactly
 from eau2.planner.facts import always_null, can_raise
 from eau2.planner.lift import Lifted, Lifter
 from eau2.planner.marks import FALSE, TRUE, Correlation, Marks
@@ -205,6 +205,10 @@ class _Scope:
 
     def _by_domain(self, plan: DependentJoin) -> Logical:
         """Evaluate the right side for the distinct outer values that it reads."""
+        exact = exactly(plan, self.ids)
+        if exact is not None:
+            kept = tuple((column, ref(column)) for column in plan.output)
+            return Project(self._by_domain(exact), kept)
         read = free_columns(plan.right)
         outer = tuple(column for column in plan.left.output if column.id in read)
         reads = self._shared(plan.left)
