@@ -55,6 +55,8 @@ FAMILIES = {
     "text": "Texts",
     "pattern": "Patterns",
     "date": "Dates and timestamps",
+    "interval": "Intervals",
+    "list": "Lists",
 }
 """The families of scalar functions, in the order and under the titles of docs/functions.md."""
 
