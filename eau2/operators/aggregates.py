@@ -20,7 +20,7 @@ import polars as pl
 from eau2 import types
 from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
 from eau2.operators import exact_sum, moment_states, whole_aggregates
-from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
+from eau2.operators.expr import AggregateCall, Call, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -102,10 +102,14 @@ def is_aggregate(name: str) -> bool:
     return name.lower() in _NAMES
 
 
-def is_ordered(name: str) -> bool:
-    """Whether the order of rows makes a difference to aggregate `name`."""
-    lowered = name.lower()
-    return whole_aggregates.SYNONYMS.get(lowered, lowered) in whole_aggregates.ORDERED
+def is_ordered(name: str, written: bool = False) -> bool:
+    """Whether the order of rows makes a difference to aggregate `name`.
+
+    written: whether there is an ORDER BY in its brackets, which some obey and do not need.
+    """
+    function = whole_aggregates.SYNONYMS.get(name.lower(), name.lower())
+    ordered = whole_aggregates.ORDERED | (whole_aggregates.CHOOSING if written else frozenset())
+    return function in ordered
 
 
 def bind(
@@ -122,6 +126,12 @@ def bind(
     when DuckDB has it and eau2 has not. The caller adds the span.
     """
     function = name.lower()
+    if order and function in ("any_value", "arbitrary") and len(args) == 1:
+        # The least value will do where no order is written; where one is, the first is meant.
+        if function == "any_value":
+            present = Call(types.BOOLEAN, "is_not_null", args)
+            where = present if where is None else _where(where, present)
+        function = "first"
     for synonyms in (_SYNONYMS, whole_aggregates.SYNONYMS, moment_states.SYNONYMS):
         function = synonyms.get(function, function)
     if function in ("count", "count_star") and not args:

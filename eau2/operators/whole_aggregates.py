@@ -5,8 +5,8 @@ that they take integers as they are. Comes in: bound arguments; labels of column
 Polars aggregations. Does not know: groups, partial frames (aggregates.py asks for these).
 
 Where the order of rows shows, it is made by keys that the binder has completed with the arguments,
-so that no answer depends on how rows came. The mode of several is the least. Interpolation is
-DuckDB's: low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
+so that no answer depends on how rows came. Of several most frequent values, and of rows with the
+same least key, the first in that order is taken, else the least. Interpolation is DuckDB's: low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ WHOLE = frozenset(
 """What must see a group's rows together."""
 BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
 ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
-"""What an ORDER BY inside the brackets makes a difference to."""
+"""What the order of rows makes a difference to."""
+CHOOSING = frozenset({"any_value", "arg_max", "arg_min", "arbitrary", "mode"})
+"""What takes the least of several where no ORDER BY is written, and the first where one is."""
 _ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
 _FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
 
@@ -161,10 +163,18 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             by = _values(call.args[1], columns.args[1])
             both = value.is_not_null() & by.is_not_null()
             down = call.function == "arg_max"
+            keys = [_values(k.expr, n) for k, n in zip(call.order, columns.keys, strict=True)]
             ordered = value.filter(both).sort_by(
-                by.filter(both), value.filter(both), descending=[down, False]
+                by.filter(both),
+                *((key.filter(both) for key in keys) if keys else (value.filter(both),)),
+                descending=[down, *((k.descending for k in call.order) if keys else (False,))],
+                nulls_last=[True, *((k.nulls_last for k in call.order) if keys else (True,))],
             )
             return ordered.first()
+        case "mode" if columns.keys:
+            rows = _sorted(call, value, columns).drop_nulls()
+            most = rows.unique_counts().arg_max()
+            return rows.unique(maintain_order=True).get(most, null_on_oob=True)
         case "mode":
             return kept.drop_nulls().mode().min()
         case "string_agg":

@@ -247,7 +247,7 @@ def _aggregate(
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
     call = aggregates.bind(name, args, distinct, None, order)
-    if order and call.function.startswith("quantile"):
+    if order and (call.function.startswith("quantile") or call.function == "first"):
         raise NotSupportedError(f"ORDER BY among the arguments of {name} OVER is not supported")
     return WindowCall(
         call.function,

@@ -85,12 +85,12 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
     if name in _QUANTILES and node.within_group:
         name, args, order = name, (order[0].expr, *args), order if order[0].descending else ()
     elif node.within_group:
-        args, order = (order[0].expr,), ()
+        args, order = (order[0].expr,), order if order[0].descending else ()
     if name in _QUANTILES and order and order[0].expr != args[0]:
         raise NotSupportedError(
             f"ORDER BY of {name} can only be its first argument", span=node.order_by[0].span
         )
-    if order and not aggregates.is_ordered(name):
+    if order and not aggregates.is_ordered(name, written=True):
         order = ()
     call = at(node.span, aggregates.bind, name, args, node.distinct, where, order)
     owner = _owner(call, env)

@@ -297,7 +297,7 @@ def _call(node: ast.FunctionCall) -> str:
         "grouping": "GROUPING",
         "grouping_id": "GROUPING",
         "try": "TRY",
-    }.get(node.name) or quoted(node.name)
+    }.get(node.name) or (quoted(node.name) if node.over is None else node.name)
     if node.over is not None and node.name in ("first", "last"):
         name = f"{node.name}_value"
     given = node.arguments

@@ -8,7 +8,7 @@ Does not know: what an expression means, clauses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from eau2.errors import DataError, NotSupportedError, ProgrammingError, Span, UnknownNameError
@@ -49,24 +49,37 @@ class Entry:
 def entries(
     items: tuple[ast.SelectItem, ...], scope: Scope
 ) -> tuple[tuple[Entry, ...], dict[str, Alias]]:
-    """The result's columns, stars written out, and the aliases; of equal ones the last counts."""
+    """The result's columns, stars written out, and the aliases; of equal ones the last counts.
+
+    A name that REPLACE, RENAME or COLUMNS gives to a column is an alias as well.
+    """
     result: list[Entry] = []
     aliases: dict[str, Alias] = {}
     for item in items:
-        if isinstance(item.expression, ast.Star):
-            result += star_entries(item.expression, scope)
-            continue
-        copies = written_out(item.expression, scope)
-        if copies is None:
-            found = [Entry(item.alias or "", item.expression)]
-        else:
-            found = [Entry(copy.named(item.alias), copy.node) for copy in copies]
-        if item.alias is not None:
-            for position, entry in enumerate(found, len(result)):
-                alias = Alias(position, entry.name, entry.node)
-                aliases[entry.name.casefold()] = alias
+        found, named = _of_item(item, scope)
+        for position, entry in enumerate(found, len(result)):
+            if named(entry):
+                aliases[entry.name.casefold()] = Alias(position, entry.name, entry.node)
         result += found
     return tuple(result), aliases
+
+
+def _of_item(item: ast.SelectItem, scope: Scope) -> tuple[list[Entry], Callable[[Entry], bool]]:
+    """The columns that one entry of a select list stands for, and which names are aliases."""
+    if isinstance(item.expression, ast.Star):
+        return star_entries(item.expression, scope), _is_given
+    copies = written_out(item.expression, scope)
+    if copies is None:
+        given = item.alias is not None
+        return [Entry(item.alias or "", item.expression)], lambda _: given
+    given = item.alias is not None or all(copy.column is not None for copy in copies)
+    return [Entry(copy.named(item.alias), copy.node) for copy in copies], lambda _: given
+
+
+def _is_given(entry: Entry) -> bool:
+    """Whether a star's column has another value or name than the table's."""
+    node = entry.node
+    return not isinstance(node, Chosen) or node.parts != (entry.name,)
 
 
 def star_entries(star: ast.Star, scope: Scope) -> list[Entry]:
