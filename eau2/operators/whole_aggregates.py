@@ -6,7 +6,8 @@ Polars aggregations. Does not know: groups, partial frames (aggregates.py asks f
 
 Where the order of rows shows, it is made by keys that the binder has completed with the arguments,
 so that no answer depends on how rows came. Of several most frequent values, and of rows with the
-same least key, the first in that order is taken, else the least. Interpolation is DuckDB's: low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
+same least key, the first in that order is taken, else the least. Interpolation is DuckDB's:
+low + (high - low) * fraction, for decimals cut toward zero, for points in time rounded.
 """
 
 from __future__ import annotations

@@ -176,6 +176,8 @@ class Analytics(Sources):
         if grouping == "ALL":
             others = [item.expr for item in query.items if item.expr not in query.group]
             plain = query.having is None and all("(" in expr.sql for expr in others)
+            # DuckDB does not bind a window over aggregates beside GROUP BY ALL.
+            plain = plain and not any(" OVER " in expr.sql for expr in others)
             return replace(query, grouping="ALL") if plain else query
         if "{first}" in grouping:
             if len(query.group) < 2:

@@ -93,6 +93,8 @@ class DuckSide:
             self.connection.close()
             self.connection = self.filled()
             return Refusal("bug", str(error))
+        except duckdb.NotImplementedException as error:
+            return Refusal("refused", str(error))
         except duckdb.Error as error:
             return Refusal("statement", str(error))
 

@@ -81,6 +81,8 @@ class InExpressions:
         if len(pairs) < 2:
             return None
         (a, inner), (b, other) = pairs
+        # DuckDB compares rows with a correlated subquery only where it has one column.
+        where = None if self.random.random() < 0.7 else where
         query = Query((Item(inner, "e"), Item(other, "f")), scope.source, where)
         if self.random.random() < 0.2:
             parts = ("((", a, ", ", b, f") {negation}IN ((", a, ", ", b, "), (", b, ", ", a, ")))")

@@ -94,12 +94,12 @@ def aggregate(
     choice = random.random()
     if choice < 0.3:
         return over(call, partition, keys, where)
-    if total and (choice < 0.7 or not keys):
+    if total and (choice < 0.6 or not keys):
         return over(call, partition, total, rows_frame(random))
     if not keys:
         return over(call, partition, keys, "")
     ranged = [leaf for leaf in exact if leaf.tame and leaf.family in DISTANCES]
-    if choice < 0.87 and ranged:
+    if choice < 0.83 and ranged:
         leaf = random.choice(ranged)
         key = (leaf, random.choice(("", " DESC", " NULLS FIRST")))
         return over(call, partition, [key], range_frame(random, leaf.family))
