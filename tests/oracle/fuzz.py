@@ -8,9 +8,10 @@ at all may depend on the plan (a column of a derived table that nobody reads, a 
 another one, a constant over no rows, an operand beside one that is NULL in every row): where DuckDB
 with its optimiser and DuckDB without it disagree about raising, or eau2 with its rules and without,
 or where DuckDB raises for a part of the query that no CASE guards when it is asked for that part
-alone, or where only rows that DISTINCT ON drops make eau2 raise, either outcome is accepted, and an answer is still compared with DuckDB's. And where decimals
-that have no common type of 38 digits meet, which comparisons raise depends on where DuckDB puts the
-cast; either outcome is accepted there too.
+alone, or where only rows that DISTINCT ON drops make eau2 raise, either outcome is accepted, and an
+answer is still compared with DuckDB's. And where decimals that have no common type of 38 digits
+meet, which comparisons raise depends on where DuckDB puts the cast; either outcome is accepted
+there too.
 """
 
 from __future__ import annotations
