@@ -93,7 +93,7 @@ def search(mutant: Mutant, seed: str, queries: int) -> Finding | None:
                 continue
             took = batch * BATCH_QUERIES + number + 1
             with mutant():
-                small = minimise(drawn[number], verdict, steps=400)
+                small = minimise(drawn[number], verdict, steps=120)
             for finding in (finding_of(small, took), finding_of(drawn[number], took)):
                 if not differs(finding) and found_with(mutant, finding):
                     return finding
