@@ -13,6 +13,7 @@ from eau2.engine import rule_names
 from tests.cluster.nodes import Nodes
 from tests.oracle.compare import difference
 from tests.oracle.constructs import count
+from tests.oracle.evaluation import dropped, without_signs
 from tests.oracle.fuzz import (
     BATCH_QUERIES,
     Case,
@@ -151,3 +152,14 @@ def test_sides_hold_the_same_tables() -> None:
         assert difference(duck.run(sql), other.run(sql)) is None
     duck.close()
     other.close()
+
+
+def test_clauses_are_dropped_with_what_is_in_their_brackets() -> None:
+    sql = "SELECT DISTINCT ON (f(a), b) sum(x) FILTER (WHERE (a > 1)), 1 FROM t"
+    assert dropped(sql, ("DISTINCT ON (", " FILTER (")) == "SELECT  sum(x), 1 FROM t"
+
+
+def test_only_infinities_may_have_another_sign() -> None:
+    table = pa.table({"x": [float("-inf"), -1.0, None], "s": ["-inf", "b", None]})
+    wanted = {"x": [float("inf"), -1.0, None], "s": ["-inf", "b", None]}
+    assert without_signs(table).to_pydict() == wanted
