@@ -71,8 +71,14 @@ def _collect(
         None if _multiplies(fragment) else max(rows, 1),
         rows,
     )
-    small = rows <= LIMITS.in_memory_engine_rows
-    return lower(fragment, lowering).collect(engine="in-memory" if small else "streaming")
+    frame = lower(fragment, lowering)
+    if rows <= LIMITS.in_memory_engine_rows:
+        return frame.collect(engine="in-memory")
+    try:
+        return frame.collect(engine="streaming")
+    except pl.exceptions.PanicException:
+        # Joins whose inputs turn out empty can make the streaming engine panic, and it alone.
+        return frame.collect(engine="in-memory")
 
 
 def _multiplies(fragment: Operator) -> bool:

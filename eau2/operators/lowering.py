@@ -14,7 +14,18 @@ import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
 from eau2.errors import Error
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts, walk
+from eau2.operators.expr import (
+    Call,
+    Case,
+    Cast,
+    ColumnRef,
+    Expr,
+    InList,
+    Literal,
+    columns_of,
+    conjuncts,
+    walk,
+)
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope, formula
@@ -135,6 +146,9 @@ def _lower_in(expr: InList, scope: Scope) -> pl.Expr:
     elif len(values) <= _SHORT_LIST:
         equal = [value == literal(v, type_) for v in values]
         found = reduce(lambda a, b: a | b, equal)
+    elif not columns_of(expr):
+        # is_in of a constant is one row, which does not become none where there are none.
+        found = pl.any_horizontal(value == literal(v, type_) for v in values)
     else:
         if type_.is_temporal:
             value = value.to_physical()

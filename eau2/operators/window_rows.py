@@ -107,10 +107,13 @@ def segments(
     frame: WindowFrame,
     where: Layout,
     rows: pl.DataFrame,
-    key: tuple[str, bool] | None,
+    key: tuple[str, str, bool] | None,
     bounds: Sequence[str],
 ) -> Segments:
-    """The frame of each row. key: the only order key's label, and whether it descends.
+    """The frame of each row.
+
+    key: the only order key's labels, in the types of the start and of the end, and whether it
+    descends.
 
     bounds: the labels of the start's and the end's offsets, where they have one; of a RANGE frame
     they are the key's value there. Raises OutOfRangeError for offsets that are negative or NULL.
@@ -125,8 +128,9 @@ def segments(
             low = _by_groups(frame.start, where, rows, start_label, 0)
             high = _by_groups(frame.end, where, rows, end_label, 1)
         case "range":
-            low = _by_range(frame.start, where, rows, key, start_label, 0)
-            high = _by_range(frame.end, where, rows, key, end_label, 1)
+            starts, ends = (None, None) if key is None else ((key[0], key[2]), (key[1], key[2]))
+            low = _by_range(frame.start, where, rows, starts, start_label, 0)
+            high = _by_range(frame.end, where, rows, ends, end_label, 1)
     return _without(frame, where, low, np.maximum(low, high))
 
 

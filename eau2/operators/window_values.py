@@ -20,6 +20,7 @@ from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
 from eau2.operators import window_picks, window_sums
 from eau2.operators.base import Lowering
+from eau2.operators.coercion import cast
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import (
     AggregateCall,
@@ -59,6 +60,9 @@ def window_values(
     needed = [*partition, *order]
     for column, call in calls:
         needed += [(f"{column.label}_{n}", expr) for n, expr in enumerate(call.exprs)]
+        needed += [
+            (label, expr) for label, expr in _range_keys(column, call, order_by) if expr is not None
+        ]
     keys = (*(SortKey(expr) for expr in partition_by), *order_by, *ties)
     lazy = ordered(rows.lazy().with_row_index(_ROW), keys, stable=True, diagnose=diagnose)
     columns = [
@@ -82,6 +86,28 @@ def _keyed(value: pl.Expr, expr: Expr, label: str) -> pl.Expr:
     if label[0] in "po" and expr.type.kind is Kind.INTERVAL:
         return normalised(value)
     return canonical(value) if label[0] in "po" and expr.type.is_float else value
+
+
+def _range_keys(
+    column: Column, call: WindowCall, order_by: tuple[SortKey, ...]
+) -> list[tuple[str, Expr | None]]:
+    """The order's key beside the start and the end of a RANGE frame: its label, what it computes.
+
+    A bound may have more digits than the key, so the key is cast to its type; None where the key
+    can be compared as it is.
+    """
+    frame = call.frame
+    keys: list[tuple[str, Expr | None]] = []
+    if frame is None or len(order_by) != 1:
+        return []
+    own = order_by[0].expr
+    for name, end in (("start", frame.start), ("end", frame.end)):
+        bound = end.offset if frame.unit == "range" else None
+        if bound is None or bound.type == own.type:
+            keys.append(("o0", None))
+        else:
+            keys.append((f"{column.label}_{name}", cast(own, bound.type)))
+    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +143,8 @@ class _Frames:
         if call.frame is None:
             return Segments(((where.first, where.last),))
         labels = self.labels(column, call)[len(call.args) + (call.where is not None) :]
-        key = ("o0", self.order[0].descending) if len(self.order) == 1 else None
+        keys = [label for label, _ in _range_keys(column, call, self.order)]
+        key = (keys[0], keys[1], self.order[0].descending) if keys else None
         rows = self.rows
         if call.frame.unit == "range" and key and self.order[0].expr.type.kind is Kind.INTERVAL:
             ends = (call.frame.start, call.frame.end)

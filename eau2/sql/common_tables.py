@@ -121,14 +121,9 @@ def _recursive(
     inside = Shared(number, names, columns, False)
     seeing = _environment(context, env.outer, {**env.tables, table.name.casefold(): inside})
     step = bind_query(union.right, context, seeing)
-    if number not in scanned(step.plan):
-        result = combined(union, base, step, context)
-        if union is query:
-            return result
-        return bind_query(query, context, hidden)
     if isinstance(query, ast.Ordered):
         raise NotSupportedError(
-            "ORDER BY and LIMIT of a recursive query are not supported",
+            "ORDER BY and LIMIT of a UNION in WITH RECURSIVE are not supported",
             span=query.span,
             hint="Write them in the query that reads it.",
         )
@@ -139,6 +134,10 @@ def _recursive(
             span=union.right.span,
         )
     types = tuple(column.type for column in columns)
+    if number not in scanned(step.plan):
+        # DuckDB takes every UNION here for a recursive one: it has the types of its base.
+        plan = in_types(step.plan, step.names, types, context, union.right.span)
+        return combined(union, base, replace(step, plan=plan), context)
     plan = in_types(without_order(step.plan), names, types, context, union.right.span)
     rounds = Recursive(number, table.name, without_order(base.plan), plan, columns, not union.all)
     return Query(rounds, names, False)

@@ -53,10 +53,9 @@ def test_chunks_and_disk_do_not_show(batch: int, tmp_path: Path) -> None:
 def test_rules_do_not_show(batch: int) -> None:
     drawn = list(cases("rules", batch, QUERIES))
     names = rule_names()
-    off = [f"SET optimizer.{name} = off" for name in names]
     plain = EauSide(drawn[0].tables, Setup(3, 6))
-    without = EauSide(drawn[0].tables, Setup(3, 6), settings=off)
-    one_off = EauSide(drawn[0].tables, Setup(3, 6), settings=[off[batch % len(off)]])
+    without = EauSide(drawn[0].tables, Setup(3, 6, without=names))
+    one_off = EauSide(drawn[0].tables, Setup(3, 6, without=(names[batch % len(names)],)))
     for case in drawn:
         wanted = plain.run(case.query.sql)
         for side in (without, one_off):

@@ -27,6 +27,7 @@ from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner import physical, placement, prune
 from tests.mutants.analytic_bugs import ANALYTIC
+from tests.mutants.construct_bugs import OF_CONSTRUCTS
 from tests.mutants.patches import replaced
 
 Mutant = Callable[[], Any]
@@ -204,21 +205,25 @@ def count_of_nulls() -> Any:
     return replaced(aggregates, "_count", count)
 
 
-MUTANTS: dict[str, Mutant] = {
-    mutant.__name__: mutant
-    for mutant in (
-        nulls_first,
-        floor_division,
-        sum_of_nothing,
-        null_in_list,
-        decimal_scale,
-        left_join_as_inner,
-        wrap_around,
-        distinct_lost_at_merge,
-        top_k_short_at_chunks,
-        max_skips_nan,
-        pruned_by_one,
-        unguarded_case,
-        count_of_nulls,
-    )
-} | ANALYTIC
+MUTANTS: dict[str, Mutant] = (
+    {
+        mutant.__name__: mutant
+        for mutant in (
+            nulls_first,
+            floor_division,
+            sum_of_nothing,
+            null_in_list,
+            decimal_scale,
+            left_join_as_inner,
+            wrap_around,
+            distinct_lost_at_merge,
+            top_k_short_at_chunks,
+            max_skips_nan,
+            pruned_by_one,
+            unguarded_case,
+            count_of_nulls,
+        )
+    }
+    | ANALYTIC
+    | OF_CONSTRUCTS
+)

@@ -1,42 +1,85 @@
 """Looks for each planted bug with the fuzzer: `python -m tests.mutants.search [--queries N]`.
 
 A bug is found by the first query whose answer differs from DuckDB's with the bug and not without.
-What finds it is recorded in found.json (seed, batch, number in the batch, queries it took), which
-the test run replays.
+What finds it is recorded in found.json as it is: the tables and the query in SQL, made as small as
+they become, how eau2 runs them, and how many queries it took. The test run replays the record, so
+that a generator which draws other queries for a seed leaves the record as it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
+
 from tests.mutants.bugs import MUTANTS, Mutant
-from tests.oracle.fuzz import BATCH_QUERIES, Case, cases, eau_side, judge_alone, run_cases
+from tests.oracle.compare import difference
+from tests.oracle.fuzz import BATCH_QUERIES, Case, cases, minimise, run_cases
+from tests.oracle.sides import DuckSide, EauSide, Refusal, Setup
 
 RECORD = Path(__file__).parent / "found.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A table that SQL has made."""
+
+    name: str
+    rows: pa.Table
+
+    def arrow(self) -> pa.Table:
+        return self.rows
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """The case that finds a bug, and after how many queries it came."""
+    """The case that finds a bug, and after how many queries it came.
 
-    seed: str
-    batch: int
-    number: int
+    tables: by name, the statements that make each. inexact, ordered: as in compare.difference.
+    """
+
     queries: int
+    tables: dict[str, str]
+    sql: str
+    setup: Setup
+    inexact: tuple[int, ...]
+    ordered: tuple[int, ...]
+
+    def held(self) -> list[Held]:
+        """The tables."""
+        connection = duckdb.connect()
+        for sql in self.tables.values():
+            connection.execute(sql)
+        made = [Held(name, connection.table(name).to_arrow_table()) for name in self.tables]
+        connection.close()
+        return made
 
 
-def case_of(finding: Finding) -> Case:
-    """The recorded case, drawn again."""
-    *_, case = cases(finding.seed, finding.batch, finding.number + 1)
-    return case
+def finding_of(case: Case, queries: int) -> Finding:
+    """A case as a record of it."""
+    inexact = tuple(n for n, item in enumerate(case.query.items) if not item.expr.exact)
+    tables = {table.name: table.sql() for table in case.tables}
+    sql, ordered = case.query.sql, case.query.ordered_prefix
+    return Finding(queries, tables, sql, case.setup, inexact, ordered)
 
 
-def differs(case: Case) -> bool:
+def differs(finding: Finding) -> bool:
     """Whether eau2, as it is now, answers the case differently from DuckDB."""
-    return judge_alone(case, eau_side).outcome == "different"
+    tables = finding.held()
+    duck, other = DuckSide(tables), EauSide(tables, finding.setup)
+    expected, actual = duck.run(finding.sql), other.run(finding.sql)
+    duck.close()
+    other.close()
+    if isinstance(actual, Refusal):
+        return actual.fault == "bug" or not isinstance(expected, Refusal)
+    if isinstance(expected, Refusal):
+        return True
+    return difference(expected, actual, finding.inexact, finding.ordered) is not None
 
 
 def search(mutant: Mutant, seed: str, queries: int) -> Finding | None:
@@ -46,17 +89,41 @@ def search(mutant: Mutant, seed: str, queries: int) -> Finding | None:
         with mutant():
             verdicts = [verdict for _, verdict in run_cases(drawn)]
         for number, verdict in enumerate(verdicts):
-            if verdict.outcome == "different" and not differs(drawn[number]):
-                return Finding(seed, batch, number, batch * BATCH_QUERIES + number + 1)
+            if verdict.outcome != "different":
+                continue
+            took = batch * BATCH_QUERIES + number + 1
+            with mutant():
+                small = minimise(drawn[number], verdict, steps=120)
+            for finding in (finding_of(small, took), finding_of(drawn[number], took)):
+                if not differs(finding) and found_with(mutant, finding):
+                    return finding
     return None
+
+
+def found_with(mutant: Mutant, finding: Finding) -> bool:
+    """Whether the case shows the bug."""
+    with mutant():
+        return differs(finding)
 
 
 def read() -> dict[str, Finding]:
     """The recorded findings."""
-    return {name: Finding(**found) for name, found in json.loads(RECORD.read_text()).items()}
+    found = {}
+    for name, kept in json.loads(RECORD.read_text()).items():
+        setup = kept["setup"]
+        setup = Setup(**(setup | {"without": tuple(setup["without"])}))
+        places = {key: tuple(kept[key]) for key in ("inexact", "ordered")}
+        found[name] = Finding(**(kept | {"setup": setup} | places))
+    return found
 
 
-def main(arguments: list[str] | None = None) -> int:
+def write(found: dict[str, Finding]) -> None:
+    """Record the findings."""
+    kept = {name: asdict(finding) for name, finding in found.items()}
+    RECORD.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Exit code 1 when a bug stays hidden."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=5000)
@@ -70,10 +137,10 @@ def main(arguments: list[str] | None = None) -> int:
         finding = search(mutant, options.seed, options.queries)
         if finding is not None:
             found[name] = finding
-            print(f"{name}: query {finding.queries}: {case_of(finding).query.sql}")
+            print(f"{name}: query {finding.queries}: {finding.sql}", flush=True)
         else:
-            print(f"{name}: not found in {options.queries} queries")
-    RECORD.write_text(json.dumps({name: asdict(f) for name, f in found.items()}, indent=2) + "\n")
+            print(f"{name}: not found in {options.queries} queries", flush=True)
+        write(found)
     return 0 if len(found) == len(MUTANTS) else 1
 
 

@@ -23,6 +23,7 @@ from tests.oracle.vocabulary import (
     PARTS,
     PATTERNS,
     TIME_PARTS,
+    parameter_names,
     text_literal,
 )
 
@@ -84,6 +85,9 @@ class Expressions:
             types = {"bool": "BOOLEAN", "int": "INTEGER", "dec": "DECIMAL(9,2)", "float": "DOUBLE"}
             types |= {"str": "VARCHAR", "date": "DATE", "ts": "TIMESTAMP"}
             return Expr(family, (f"CAST(NULL AS {types[family]})",))
+        if self.random.random() < 0.02:
+            text = f"${draw(parameter_names(family))}"
+            return Expr(family, (text,), tame=text != "$i3", narrow=family == "int")
         known = self.samples.get(family)
         if known and self.random.random() < 0.6:
             return Expr(family, (draw(known),), narrow=family == "int")
@@ -433,7 +437,7 @@ class Expressions:
                 # A bare string literal takes the type of the other side.
                 pieces = self.constant(family).sql.split("'")
                 plain = pieces[1] if len(pieces) > 1 else pieces[0]
-                if plain.strip() and "NULL" not in plain and family != "int":
+                if plain.strip("$ ") == plain and "NULL" not in plain and family != "int":
                     b = Expr(family, (text_literal(plain),))
             return Expr("bool", ("(", a, f" {self.random.choice(COMPARISONS)} ", b, ")"))
         match choice:

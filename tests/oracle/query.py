@@ -1,7 +1,7 @@
 """Queries as trees of typed text.
 
-Owns: `Expr`, `Source`, `Query`, `Compound`, how they are written. Does not know: how queries are
-drawn, made smaller or answered.
+Owns: `Expr`, `Source`, `Query`, `Compound`, `Values`, how they are written. Does not know: how
+queries are drawn, made smaller or answered.
 """
 
 from __future__ import annotations
@@ -95,11 +95,27 @@ class Derived:
     query: Statement
     alias: str
     lateral: bool = False
+    columns: tuple[str, ...] = ()
 
     @property
     def sql(self) -> str:
         """The source as SQL."""
-        return f"{'LATERAL ' if self.lateral else ''}({self.query.sql}) AS {self.alias}"
+        names = f"({', '.join(self.columns)})" if self.columns else ""
+        return f"{'LATERAL ' if self.lateral else ''}({self.query.sql}) AS {self.alias}{names}"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A table function that gives one column."""
+
+    call: str
+    alias: str
+    column: str
+
+    @property
+    def sql(self) -> str:
+        """The source as SQL."""
+        return f"{self.call} AS {self.alias}({self.column})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +139,33 @@ class Joined:
         return text
 
 
-Source = Named | Derived | Joined
+Source = Named | Derived | Joined | Series
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """A table of WITH. A recursive one is written out whole in `text`."""
+    """A table of WITH. A recursive one is written out whole in `text`; `hint` is MATERIALIZED."""
 
     name: str
     query: Statement | None
     text: str = ""
+    hint: str = ""
 
     @property
     def sql(self) -> str:
         """The definition as SQL."""
-        return self.text if self.query is None else f"{self.name} AS ({self.query.sql})"
+        return self.text if self.query is None else f"{self.name} AS {self.hint}({self.query.sql})"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A SELECT. `grouping` is how the keys are grouped by: with an {} for them, or empty."""
+    """A SELECT.
+
+    written: what stands in place of the items, which it means: a star, COLUMNS. grouping: how the
+    keys are grouped by, with an {} for them. limit: a number, or a percentage as text. order_all:
+    what follows ORDER BY ALL, where that stands; `order` then says the same in full. windows: what
+    WINDOW says.
+    """
 
     items: tuple[Item, ...]
     source: Source | None
@@ -150,23 +173,38 @@ class Query:
     group: tuple[Expr, ...] = ()
     having: Expr | None = None
     order: tuple[Order, ...] = ()
-    limit: int | None = None
+    limit: int | str | None = None
     offset: int | None = None
     distinct: bool = False
     distinct_on: tuple[Expr, ...] = ()
     grouping: str = ""
     qualify: Expr | None = None
     tables: tuple[Common, ...] = ()
+    written: str = ""
+    order_all: str | None = None
+    from_first: bool = False
+    windows: str = ""
+
+    @property
+    def selected(self) -> str:
+        """SELECT and its list."""
+        text = "SELECT " + ("DISTINCT " if self.distinct else "")
+        if self.distinct_on:
+            text += f"DISTINCT ON ({', '.join(expr.sql for expr in self.distinct_on)}) "
+        return text + (self.written or ", ".join(item.sql for item in self.items))
 
     @property
     def sql(self) -> str:
         """The query as SQL."""
-        text = with_clause(self.tables) + "SELECT " + ("DISTINCT " if self.distinct else "")
-        if self.distinct_on:
-            text += f"DISTINCT ON ({', '.join(expr.sql for expr in self.distinct_on)}) "
-        text += ", ".join(item.sql for item in self.items)
-        if self.source is not None:
-            text += f" FROM {self.source.sql}"
+        text = with_clause(self.tables)
+        if self.source is None:
+            text += self.selected
+        elif not self.from_first:
+            text += f"{self.selected} FROM {self.source.sql}"
+        elif self.written == "*" and not self.distinct and not self.distinct_on:
+            text += f"FROM {self.source.sql}"
+        else:
+            text += f"FROM {self.source.sql} {self.selected}"
         if self.where is not None:
             text += f" WHERE {self.where.sql}"
         if self.group:
@@ -174,9 +212,13 @@ class Query:
             text += " GROUP BY " + (self.grouping.format(keys) if self.grouping else keys)
         if self.having is not None:
             text += f" HAVING {self.having.sql}"
+        if self.windows:
+            text += f" WINDOW {self.windows}"
         if self.qualify is not None:
             text += f" QUALIFY {self.qualify.sql}"
-        if self.order:
+        if self.order_all is not None:
+            text += f" ORDER BY ALL{self.order_all}"
+        elif self.order:
             text += " ORDER BY " + ", ".join(key.sql for key in self.order)
         if self.limit is not None:
             text += f" LIMIT {self.limit}"
@@ -213,14 +255,18 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Two queries and what stands between them: UNION ALL, EXCEPT, ..."""
+    """Two queries and what stands between them: UNION ALL, EXCEPT, ...
+
+    added: the columns that only the right side has, for BY NAME.
+    """
 
     left: Statement
     word: str
     right: Statement
     order: tuple[Order, ...] = ()
-    limit: int | None = None
+    limit: int | str | None = None
     tables: tuple[Common, ...] = ()
+    added: tuple[Item, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -233,7 +279,7 @@ class Compound:
     @property
     def items(self) -> tuple[Item, ...]:
         """The result's columns: named by the left side."""
-        return self.left.items
+        return self.left.items + self.added
 
     @property
     def ordered_prefix(self) -> tuple[int, ...]:
@@ -246,7 +292,36 @@ class Compound:
         yield from self.right.expressions()
 
 
-Statement = Query | Compound
+@dataclass(frozen=True, slots=True)
+class Values:
+    """VALUES: rows of expressions. Its columns are called col0, col1, ..."""
+
+    rows: tuple[tuple[Expr, ...], ...]
+    tables: tuple[Common, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The query as SQL."""
+        rows = (f"({', '.join(expr.sql for expr in row)})" for row in self.rows)
+        return f"{with_clause(self.tables)}VALUES {', '.join(rows)}"
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The result's columns: as the first row has them."""
+        return tuple(Item(expr, f"col{n}") for n, expr in enumerate(self.rows[0]))
+
+    @property
+    def ordered_prefix(self) -> tuple[int, ...]:
+        """It has no ORDER BY."""
+        return ()
+
+    def expressions(self) -> Iterator[Expr]:
+        """All expressions of all rows."""
+        for row in self.rows:
+            yield from row
+
+
+Statement = Query | Compound | Values
 
 
 def with_clause(tables: tuple[Common, ...]) -> str:

@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.oracle.query import Compound, Derived, Expr, Joined, Named, Query, Source, Statement
+from tests.oracle.query import (
+    Compound,
+    Derived,
+    Expr,
+    Joined,
+    Named,
+    Query,
+    Series,
+    Source,
+    Statement,
+    Values,
+)
 from tests.oracle.tables import Family
 
 CONSTANTS: dict[Family, tuple[str, ...]] = {
@@ -63,14 +74,32 @@ def smaller_sources(source: Source) -> Iterator[Source]:
                 yield from (replace(source, on=on) for on in smaller_exprs(source.on))
             if len(source.using) > 1:
                 yield from (replace(source, using=(name,)) for name in source.using)
-        case Named():
+        case Named() | Series():
             return
 
 
 def smaller(query: Statement) -> Iterator[Statement]:
     """Every query one step simpler. Some are not valid; both engines then refuse them."""
     yield from smaller_tables(query)
-    yield from smaller_compounds(query) if isinstance(query, Compound) else smaller_queries(query)
+    match query:
+        case Compound():
+            yield from smaller_compounds(query)
+        case Values():
+            yield from smaller_values(query)
+        case Query():
+            yield from smaller_queries(query)
+
+
+def smaller_values(query: Values) -> Iterator[Statement]:
+    """Fewer rows, or simpler ones."""
+    for at, row in enumerate(query.rows):
+        others = (query.rows[:at], query.rows[at + 1 :])
+        if len(query.rows) > 1:
+            yield replace(query, rows=others[0] + others[1])
+        for index, expr in enumerate(row):
+            for new in smaller_exprs(expr):
+                changed = (*row[:index], new, *row[index + 1 :])
+                yield replace(query, rows=(*others[0], changed, *others[1]))
 
 
 def smaller_tables(query: Statement) -> Iterator[Statement]:
@@ -93,7 +122,7 @@ def smaller_compounds(query: Compound) -> Iterator[Statement]:
         yield replace(query, limit=None)
     elif query.order:
         yield replace(query, order=())
-    for index in range(len(query.items)):
+    for index in range(len(query.items) if not query.added else 0):
         left, right = without_item(query.left, index), without_item(query.right, index)
         if not query.order and left is not None and right is not None:
             yield replace(query, left=left, right=right)
@@ -103,7 +132,7 @@ def smaller_compounds(query: Compound) -> Iterator[Statement]:
 
 def without_item(query: Statement, index: int) -> Statement | None:
     """The query without a result column, if it is a plain one of several."""
-    if isinstance(query, Compound) or len(query.items) < 2 or query.order:
+    if not isinstance(query, Query) or len(query.items) < 2 or query.order:
         return None
     return replace(query, items=(*query.items[:index], *query.items[index + 1 :]))
 
@@ -112,6 +141,12 @@ def smaller_queries(query: Query) -> Iterator[Statement]:
     """Simpler SELECTs."""
     if isinstance(query.source, Derived):
         yield query.source.query
+    if query.written:
+        yield replace(query, written="")
+    if query.from_first:
+        yield replace(query, from_first=False)
+    if query.order_all is not None:
+        yield replace(query, order_all=None)
     if query.qualify is not None:
         yield replace(query, qualify=None)
         yield from (replace(query, qualify=expr) for expr in smaller_exprs(query.qualify))
@@ -120,7 +155,7 @@ def smaller_queries(query: Query) -> Iterator[Statement]:
     if query.distinct_on:
         yield replace(query, distinct_on=())
     for index in range(len(query.items)):
-        if len(query.items) > 1 and not query.ordered_prefix:
+        if len(query.items) > 1 and not query.ordered_prefix and not query.written:
             yield replace(query, items=(*query.items[:index], *query.items[index + 1 :]))
     if query.limit is not None or query.offset is not None:
         yield replace(query, limit=None, offset=None)
@@ -142,7 +177,7 @@ def smaller_queries(query: Query) -> Iterator[Statement]:
         yield replace(query, group=(*query.group[:index], *query.group[index + 1 :]))
     if query.source is not None:
         yield from (replace(query, source=source) for source in smaller_sources(query.source))
-    for index, item in enumerate(query.items):
+    for index, item in enumerate(query.items if not query.written else ()):
         for expr in smaller_exprs(item.expr):
             new = replace(item, expr=expr)
             yield replace(query, items=(*query.items[:index], new, *query.items[index + 1 :]))

@@ -20,6 +20,7 @@ from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.operators import group
+from tests.oracle.vocabulary import parameters_of
 
 Fault = Literal["refused", "statement", "data", "bug"]
 
@@ -60,18 +61,26 @@ class DuckSide:
     """DuckDB over native tables of its own, on one thread."""
 
     def __init__(self, tables: Iterable[Rows], optimizer: bool = True) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("SET threads = 1")
-        if not optimizer:
-            self.connection.execute("PRAGMA disable_optimizer")
-        for table in tables:
-            self.connection.register("arrow_source", table.arrow())
-            self.connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM arrow_source")
-            self.connection.unregister("arrow_source")
+        self.tables = tuple(tables)
+        self.optimizer = optimizer
+        self.connection = self.filled()
+
+    def filled(self) -> duckdb.DuckDBPyConnection:
+        """A database with the tables in it."""
+        connection = duckdb.connect()
+        connection.execute("SET threads = 1")
+        if not self.optimizer:
+            connection.execute("PRAGMA disable_optimizer")
+        for table in self.tables:
+            connection.register("arrow_source", table.arrow())
+            connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM arrow_source")
+            connection.unregister("arrow_source")
+        return connection
 
     def run(self, sql: str) -> Answer:
         try:
-            table: pa.Table = self.connection.sql(sql).to_arrow_table()
+            values = parameters_of(sql) or None
+            table: pa.Table = self.connection.sql(sql, params=values).to_arrow_table()
             return table
         except (
             duckdb.OutOfRangeException,
@@ -79,8 +88,13 @@ class DuckSide:
             duckdb.InvalidInputException,
         ) as error:
             return Refusal("data", str(error))
-        except duckdb.InternalException as error:
+        except (duckdb.InternalException, duckdb.FatalException) as error:
+            # The database takes no statement any more.
+            self.connection.close()
+            self.connection = self.filled()
             return Refusal("bug", str(error))
+        except duckdb.NotImplementedException as error:
+            return Refusal("refused", str(error))
         except duckdb.Error as error:
             return Refusal("statement", str(error))
 
@@ -94,12 +108,19 @@ class Setup:
 
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
     that small tables have several tasks. streaming: kernels use the streaming engine, which
-    otherwise only larger inputs see.
+    otherwise only larger inputs see. without: rules of the optimiser that are switched off.
     """
 
     chunk_rows: int | None = None
     task_rows: int | None = None
     streaming: bool = False
+    without: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> list[str]:
+        """The statements that set a connection up."""
+        chunks = [] if self.chunk_rows is None else [f"SET chunk_rows = {self.chunk_rows}"]
+        return chunks + [f"SET optimizer.{rule} = off" for rule in self.without]
 
 
 STREAMING = replace(LIMITS, in_memory_engine_rows=-1)
@@ -113,13 +134,10 @@ class EauSide:
         tables: Iterable[Rows],
         setup: Setup,
         store: str | None = None,
-        settings: Iterable[str] = (),
     ) -> None:
         self.setup = setup
         self.connection = self.connected(store)
-        if setup.chunk_rows is not None:
-            self.connection.execute(f"SET chunk_rows = {setup.chunk_rows}")
-        for setting in settings:
+        for setting in setup.settings:
             self.connection.execute(setting)
         for table in tables:
             if store is None:
@@ -146,7 +164,7 @@ class EauSide:
     def answer(self, sql: str) -> Answer:
         """Run a query as things are set."""
         try:
-            table: pa.Table = self.connection.sql(sql).to_arrow()
+            table: pa.Table = self.connection.sql(sql, parameters_of(sql) or None).to_arrow()
             return table
         except eau2.NotSupportedError as error:
             return Refusal("refused", str(error))
@@ -173,8 +191,8 @@ class NodesSide(EauSide):
         super().__init__((), setup, urls[-1])
         self.names: list[str] = []
         self.putting = eau2.connect(urls[0])
-        if setup.chunk_rows is not None:
-            self.putting.execute(f"SET chunk_rows = {setup.chunk_rows}")
+        for setting in setup.settings:
+            self.putting.execute(setting)
         for table in tables:
             self.putting.put(table.name, table.arrow(), replace=True)
             self.names.append(table.name)

@@ -50,6 +50,10 @@ class InExpressions:
         scope = self.queries.single(nested=2)
         where = self.where(scope, outer)
         negation = self.random.choice(("", "", "NOT "))
+        if self.random.random() < 0.12:
+            row = self.row(scope, where, outer, negation)
+            if row is not None:
+                return row
         if self.random.random() < 0.4:
             items = (Item(Expr("int", ("1",)), "e"),)
             return Expr("bool", (f"({negation}EXISTS (", Query(items, scope.source, where), "))"))
@@ -63,6 +67,27 @@ class InExpressions:
             return Expr("bool", ("(", subject, f" {negation}IN (", query, "))"))
         word = f" {self.random.choice(COMPARISONS)} {self.random.choice(('ANY', 'ALL', 'SOME'))} ("
         return Expr("bool", ("(", subject, word, query, "))"))
+
+    def row(
+        self, scope: Scope, where: Expr | None, outer: Sequence[Expr], negation: str
+    ) -> Expr | None:
+        """Two columns beside each row of a subquery, or beside the only one."""
+        mine = [leaf for leaf in outer if leaf.exact]
+        pairs = [
+            (a, self.random.choice(fitting))
+            for a in self.random.sample(mine, min(2, len(mine)))
+            if (fitting := [b for b in scope.leaves if b.exact and b.family == a.family])
+        ]
+        if len(pairs) < 2:
+            return None
+        (a, inner), (b, other) = pairs
+        # DuckDB compares rows with a correlated subquery only where it has one column.
+        where = None if self.random.random() < 0.7 else where
+        query = Query((Item(inner, "e"), Item(other, "f")), scope.source, where)
+        if self.random.random() < 0.2:
+            parts = ("((", a, ", ", b, f") {negation}IN ((", a, ", ", b, "), (", b, ", ", a, ")))")
+            return Expr("bool", parts) if a.family == b.family else None
+        return Expr("bool", ("((", a, ", ", b, f") {negation}IN (", query, "))"))
 
     def drawn_scalar(self, family: Family, outer: Sequence[Expr]) -> Expr:
         scope = self.queries.single(nested=2)

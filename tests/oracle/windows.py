@@ -1,7 +1,8 @@
 """Random window calls.
 
-Owns: `window`. A call that must choose between peers gets a total order: all columns that are
-visible. Sums of floats are over small multiples of powers of two, which DuckDB adds exactly.
+Owns: `window`, `named_window`, `over_groups`. A call that must choose between peers gets a total
+order: all columns that are visible. Sums of floats are over small multiples of
+powers of two, which DuckDB adds exactly.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ def aggregate(
     total: Sequence[tuple[Expr, str]],
 ) -> Expr:
     """An aggregate over a window."""
+    if random.random() < 0.2:
+        further = further_aggregate(random, exact, draw)
+        if further is not None:
+            return over(further, partition, keys, "")
     tame = [leaf for leaf in exact if leaf.tame and leaf.family in ("int", "dec")]
     arg = random.choice(tame) if tame and random.random() < 0.6 else random.choice(exact)
     word = random.choice(("count(", "min(", "max("))
@@ -89,17 +94,90 @@ def aggregate(
     choice = random.random()
     if choice < 0.3:
         return over(call, partition, keys, where)
-    if total and (choice < 0.7 or not keys):
+    if total and (choice < 0.6 or not keys):
         return over(call, partition, total, rows_frame(random))
     if not keys:
         return over(call, partition, keys, "")
-    numbers = [leaf for leaf in tame if leaf.family == "int"]
-    if choice < 0.85 and numbers:
-        key = (random.choice(numbers), random.choice(("", " DESC")))
-        start = random.choice(("UNBOUNDED PRECEDING", "2 PRECEDING", "CURRENT ROW"))
-        end = random.choice(("CURRENT ROW", "3 FOLLOWING", "UNBOUNDED FOLLOWING"))
-        return over(call, partition, [key], f" RANGE BETWEEN {start} AND {end}")
+    ranged = [leaf for leaf in exact if leaf.tame and leaf.family in DISTANCES]
+    if choice < 0.83 and ranged:
+        leaf = random.choice(ranged)
+        key = (leaf, random.choice(("", " DESC", " NULLS FIRST")))
+        return over(call, partition, [key], range_frame(random, leaf.family))
     return over(call, partition, keys, rows_frame(random, "GROUPS"))
+
+
+def further_aggregate(random: Random, exact: Sequence[Expr], draw: Expressions) -> Expr | None:
+    """An aggregate that few windows have, and whose value does not depend on the order of peers."""
+    whole = [leaf for leaf in exact if leaf.tame and leaf.family == "int"]
+    arg = random.choice(exact)
+    match random.randrange(7):
+        case 0:
+            return Expr("int", ("count(DISTINCT ", arg, ")"), tame=False)
+        case 1 if whole:
+            return Expr("int", ("sum(DISTINCT ", random.choice(whole), ")"), tame=False)
+        case 2:
+            word = random.choice(("bool_and(", "bool_or("))
+            return Expr("bool", (word, draw.condition(1), ")"), tame=False)
+        case 3 if whole:
+            word = random.choice(("bit_and(", "bit_or(", "bit_xor("))
+            return Expr("int", (word, random.choice(whole), ")"), tame=False, narrow=True)
+        case 4 if arg.family != "bool":
+            parts = ("quantile_disc(", arg, f", {random.choice(('0.2', '0.5', '1'))})")
+            return Expr(arg.family, parts, tame=False, narrow=arg.narrow)
+        case 5 if whole:
+            word = random.choice(("var_pop(", "stddev(", "median("))
+            return Expr("float", (word, random.choice(whole), ")"), exact=False, tame=False)
+        case 6 if arg.family != "bool":
+            word = random.choice(("arg_min(", "arg_max("))
+            return Expr(arg.family, (word, arg, ", ", arg, ")"), tame=False, narrow=arg.narrow)
+    return None
+
+
+DISTANCES: dict[str, tuple[str, ...]] = {
+    "int": ("1", "2", "5"),
+    "dec": ("0.5", "1.25", "10"),
+    "float": ("0.5", "2"),
+    "date": ("INTERVAL 1 DAY", "INTERVAL 3 DAYS", "INTERVAL 1 MONTH"),
+    "ts": ("INTERVAL 1 DAY", "INTERVAL 90 MINUTES", "INTERVAL 1 MONTH"),
+}
+"""How far a RANGE frame reaches over a key of each family."""
+
+
+def range_frame(random: Random, family: str) -> str:
+    """A RANGE frame over distances."""
+    near, far = random.choice(DISTANCES[family]), random.choice(DISTANCES[family])
+    start = random.choice(("UNBOUNDED PRECEDING", f"{near} PRECEDING", "CURRENT ROW"))
+    end = random.choice(("CURRENT ROW", f"{far} FOLLOWING", "UNBOUNDED FOLLOWING"))
+    return f" RANGE BETWEEN {start} AND {end}{random.choice(EXCLUDES)}"
+
+
+def named_window(random: Random, leaves: Sequence[Expr]) -> tuple[str, list[Expr]]:
+    """A WINDOW clause, and calls over the window that it names: none of them chooses."""
+    exact = [leaf for leaf in leaves if leaf.exact]
+    partition, key = random.choice(exact), random.choice(exact)
+    definition = f"wd AS (PARTITION BY {partition.sql} ORDER BY {key.sql}{random.choice(SUFFIXES)})"
+    arg = random.choice(exact)
+    calls = [
+        Expr("int", (random.choice(("rank()", "dense_rank()", "count(*)")), " OVER wd")),
+        Expr(arg.family, (random.choice(("min(", "max(")), arg, ") OVER wd"), narrow=arg.narrow),
+    ]
+    if random.random() < 0.5:
+        definition = f"wd AS (PARTITION BY {partition.sql})"
+        calls[0] = Expr("int", ("rank() OVER (wd ORDER BY ", key, ")"))
+    return definition, calls
+
+
+def over_groups(random: Random, keys: Sequence[Expr], calls: Sequence[Expr]) -> Expr:
+    """A window over the rows that GROUP BY gives: it reads keys and aggregates."""
+    key, call = random.choice(list(keys)), random.choice(list(calls))
+    partition = [key] if random.random() < 0.5 else []
+    if random.random() < 0.4:
+        made = Expr("int", (random.choice(("rank()", "dense_rank()")),))
+        return over(made, partition, [(call, random.choice(SUFFIXES))], "")
+    word = random.choice(("min(", "max(", "count("))
+    family = "int" if word == "count(" else call.family
+    made = Expr(family, (word, call, ")"), tame=False, narrow=True)
+    return over(made, partition, [(key, random.choice(SUFFIXES))] if not partition else [], "")
 
 
 def rows_frame(random: Random, unit: str = "ROWS") -> str:

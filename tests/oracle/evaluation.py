@@ -1,0 +1,148 @@
+"""Which errors and which zeros the engines are free to choose: the differences that are none.
+
+Owns: the questions by which fuzz.py accepts an outcome. Comes in: a query and its tables. Goes out:
+whether another outcome is as good. Does not know: the two answers.
+
+Whether an expression is evaluated at all may depend on the plan: a column of a derived table that
+nobody reads, a condition beside another one, a constant over no rows, an operand beside one that is
+NULL in every row, one side of an INTERSECT. Where DuckDB with its optimiser and DuckDB without it
+disagree about raising, or eau2 with its rules and without, or where DuckDB raises for a part of the
+query that no CASE guards when it is asked for that part alone, or where eau2 raises as well once
+DISTINCT ON and FILTER drop no row, either outcome is accepted; an answer is still compared with
+DuckDB's.
+
+min, max and the keys of GROUP BY give 0.0 for -0.0 (docs/dialect.md), so what is divided by them
+may be infinite with another sign.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from eau2.engine import rule_names
+from tests.oracle.query import Compound, Expr, Item, Query, Statement
+from tests.oracle.sides import Answer, DuckSide, EauSide, Refusal, Setup
+from tests.oracle.tables import Table
+
+
+def as_written(sql: str, tables: tuple[Table, ...]) -> Answer:
+    """eau2's answer with every rule of its optimiser off."""
+    side = EauSide(tables, Setup(without=rule_names()))
+    try:
+        return side.run(sql)
+    finally:
+        side.close()
+
+
+def dropped(sql: str, clauses: tuple[str, ...]) -> str:
+    """The text without these clauses, each of which ends with an opening bracket, and its like."""
+    for clause in clauses:
+        while (at := sql.find(clause)) >= 0:
+            depth, end = 1, at + len(clause)
+            while depth and end < len(sql):
+                depth += {"(": 1, ")": -1}.get(sql[end], 0)
+                end += 1
+            sql = sql[:at] + sql[end:]
+    return sql
+
+
+def only_kept_rows(query: Statement, tables: tuple[Table, ...]) -> bool:
+    """Whether eau2 raises for the rows that a DISTINCT ON or a FILTER drops."""
+    plain = dropped(query.sql, ("DISTINCT ON (", " FILTER ("))
+    if plain == query.sql:
+        return False
+    answer = as_written(plain, tables)
+    return isinstance(answer, Refusal) and answer.fault == "data"
+
+
+def sign_of_zero(query: Statement, tables: tuple[Table, ...]) -> bool:
+    """Whether the query divides, and the tables have a zero below zero: which one is open."""
+    zeros = (
+        isinstance(value, float) and value == 0 and math.copysign(1, value) < 0
+        for table in tables
+        for row in table.rows
+        for value in row
+    )
+    return " / " in query.sql and any(zeros)
+
+
+def without_signs(answer: pa.Table) -> pa.Table:
+    """The answer with every infinity above zero."""
+    columns = [
+        pc.if_else(pc.is_inf(column), pa.scalar(math.inf, column.type), column)
+        if pa.types.is_floating(column.type)
+        else column
+        for column in answer.columns
+    ]
+    return pa.Table.from_arrays(columns, names=answer.column_names)
+
+
+def unoptimized(query: Statement, tables: tuple[Table, ...]) -> Answer:
+    """DuckDB's answer without its optimiser."""
+    side = DuckSide(tables, optimizer=False)
+    try:
+        return side.run(query.sql)
+    finally:
+        side.close()
+
+
+GUARDS = ("CASE ", "COALESCE(", "NULLIF(", "TRY_CAST(")
+
+
+def unguarded(expr: Expr) -> Iterator[Expr]:
+    """The parts of an expression that are computed for every row, the whole one first."""
+    yield expr
+    if not expr.sql.startswith(GUARDS):
+        for part in expr.children:
+            yield from unguarded(part)
+
+
+def constants(query: Statement) -> Iterator[Expr]:
+    """The parts of a query, of its conditions too, that name no column and no CASE guards."""
+    for expr in query.expressions():
+        for part in unguarded(expr):
+            if part.children and re.search(r"\bx\d|[a-z]\w*\(\*", part.sql) is None:
+                yield part
+
+
+def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
+    """Whether DuckDB raises for the query's data when it is made to compute more of it."""
+    side = DuckSide(tables, optimizer=False)
+    try:
+        if isinstance(side.run(query.sql), Refusal):
+            return True
+        for part in constants(query):
+            answer = side.run(f"SELECT {part.sql}")
+            if isinstance(answer, Refusal) and answer.fault == "data":
+                return True
+        if isinstance(query, Compound):
+            # A side need not be computed where the other one has no rows.
+            sides = (query.left, query.right)
+            whole = (replace(part, tables=query.tables + part.tables) for part in sides)
+            return any(depends_on_evaluation(part, tables) for part in whole)
+        if not isinstance(query, Query):
+            return False
+        for item in query.items:
+            for part in unguarded(item.expr):
+                alone = replace(
+                    query,
+                    items=(Item(part, "p"),),
+                    written="",
+                    order=(),
+                    order_all=None,
+                    limit=None,
+                    offset=None,
+                    distinct=False,
+                )
+                answer = side.run(alone.sql)
+                if isinstance(answer, Refusal) and answer.fault == "data":
+                    return True
+        return False
+    finally:
+        side.close()
