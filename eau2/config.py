@@ -20,6 +20,10 @@ class Limits:
 
     statement_chars: int = 1_048_576
     expression_depth: int = 250
+    alias_nodes: int = 20_000
+    """Nodes of expressions that one statement repeats because it names them by their aliases."""
+    repeated_nodes: int = 2_000
+    """A filter that would grow beyond so many nodes below a projection stays above it."""
     identifier_chars: int = 200
     chunk_rows_max: int = 16_777_216
     kernel_call_rows: int = 8_388_608

@@ -18,6 +18,7 @@ from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Liter
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope
+from eau2.operators.functions.logic import joined
 from eau2.operators.functions.table import lookup
 from eau2.operators.physical import kernel_dtype, literal
 
@@ -59,9 +60,9 @@ def lower_condition(expr: Expr, diagnose: bool = False) -> pl.Expr:
     parts = conjuncts(expr)
     scope = Scope(lower_expr, can_fail, diagnose)
     sure = [scope.lower(part) for part in parts if not can_fail(part)]
-    guard = reduce(lambda a, b: a & b, (value.fill_null(False) for value in sure)) if sure else None
+    guard = joined([value.fill_null(False) for value in sure], True) if sure else None
     unsure = [lower_expr(part, diagnose, guard) for part in parts if can_fail(part)]
-    return reduce(lambda a, b: a & b, sure + unsure)
+    return joined(sure + unsure, True)
 
 
 def diagnosis(text: str) -> Error | None:
