@@ -22,6 +22,8 @@ class Limits:
     expression_depth: int = 250
     alias_nodes: int = 20_000
     """Nodes of expressions that one statement repeats because it names them by their aliases."""
+    guarded_branches: int = 1_000
+    """Of a CASE in which something can fail: each branch repeats the conditions before it."""
     repeated_nodes: int = 2_000
     """A filter that would grow beyond so many nodes below a projection stays above it."""
     identifier_chars: int = 200
@@ -106,6 +108,8 @@ WIRE = WireLimits()
 class KernelLimits:
     """Bounds on kernel processes and on what is said to them."""
 
+    stack_bytes: int = 16 << 20
+    """Of a Polars thread. Nested calls of several arguments take some 4 kB a level."""
     start_s: float = 60.0
     """From starting a kernel process to its first word."""
     talk_s: float = 30.0

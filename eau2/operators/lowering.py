@@ -13,7 +13,8 @@ from functools import lru_cache, reduce
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
-from eau2.errors import Error
+from eau2.config import LIMITS
+from eau2.errors import Error, NotSupportedError
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
@@ -24,6 +25,9 @@ from eau2.operators.physical import kernel_dtype, literal
 
 _SHORT_LIST = 3
 """Lists of up to this many values compare one by one, which is quicker than a hash set."""
+
+_LONG_CASE = 64
+_NULL = pl.lit(None)
 
 
 def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None) -> pl.Expr:
@@ -85,6 +89,11 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     dtype = kernel_dtype(case.type)
     tests, values = scope, scope
     taken: list[tuple[pl.Expr, pl.Expr]] = []
+    if guarded and len(case.branches) > LIMITS.guarded_branches:
+        raise NotSupportedError(
+            f"a CASE of more than {LIMITS.guarded_branches:,} branches can be computed only where "
+            "none of them can fail"
+        )
     for condition, result in case.branches:
         test = tests.lower(condition)
         taken.append((test, (values.within(test) if guarded else values).lower(result)))
@@ -93,11 +102,24 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
             values = values.within(untaken)
             # A guard of conditions that repeats what can fail would double with every branch.
             tests = tests if can_fail(condition) else tests.within(untaken)
+    return _chosen(taken, values.lower(case.otherwise)).cast(dtype)
+
+
+def _chosen(taken: list[tuple[pl.Expr, pl.Expr]], otherwise: pl.Expr) -> pl.Expr:
+    """The value beside the first test that is true.
+
+    Polars takes time that grows with the square of a chain's length, so a long one is a chain of
+    short ones: which of these holds the row is asked first.
+    """
+    if len(taken) > _LONG_CASE:
+        groups = [taken[start : start + _LONG_CASE] for start in range(0, len(taken), _LONG_CASE)]
+        taken = [(joined([t for t, _ in group], False), _chosen(group, _NULL)) for group in groups]
+        return _chosen(taken, otherwise)
     (test, value), *others = taken
     chain: Then | ChainedThen = pl.when(test).then(value)
     for test, value in others:
         chain = chain.when(test).then(value)
-    return chain.otherwise(values.lower(case.otherwise)).cast(dtype)
+    return chain.otherwise(otherwise)
 
 
 @lru_cache(maxsize=64)
