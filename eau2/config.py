@@ -20,11 +20,12 @@ class Limits:
 
     statement_chars: int = 1_048_576
     expression_depth: int = 250
+    expression_nodes: int = 200_000
     alias_nodes: int = 20_000
     """Nodes of expressions that one statement repeats because it names them by their aliases."""
-    guarded_branches: int = 1_000
+    lowered_nodes: int = 2_000_000
     """Of a CASE in which something can fail: each branch repeats the conditions before it."""
-    repeated_nodes: int = 2_000
+    repeated_nodes: int = 200
     """A filter that would grow beyond so many nodes below a projection stays above it."""
     identifier_chars: int = 200
     chunk_rows_max: int = 16_777_216
@@ -39,9 +40,10 @@ class Limits:
     unordered_result_rows: int = 100_000
     """A larger result without ORDER BY that is not a plain scan has no promised row order."""
     writer_wait_s: float = 5.0
-    fragment_bytes: int = 1_048_576
+    fragment_bytes: int = 8_388_608
+    """A string of a statement's whole length may stand in it several times."""
     fragment_depth: int = 300
-    fragment_nodes: int = 200_000
+    fragment_nodes: int = 1_000_000
     series_rows: int = 1_000_000_000
     """Of one range() or generate_series()."""
     series_months: int = 100_000

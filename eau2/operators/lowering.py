@@ -15,7 +15,7 @@ from polars.expr.whenthen import ChainedThen, Then
 
 from eau2.config import LIMITS
 from eau2.errors import Error, NotSupportedError
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts, walk
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope
@@ -76,11 +76,44 @@ def diagnosis(text: str) -> Error | None:
 
 def can_fail(expr: Expr) -> bool:
     """Whether the expression can raise on some row."""
-    if isinstance(expr, Call) and expr.checked and lookup(expr.function).fails:
-        return True
-    if isinstance(expr, Cast) and expr.checked and not expr.safe:
-        return may_fail(expr.arg.type, expr.type) or can_fail(expr.arg)
-    return any(can_fail(child) for child in expr.children)
+    return any(map(_fails_itself, walk(expr)))
+
+
+def _fails_itself(node: Expr) -> bool:
+    """Whether the node can raise where what it stands on does not."""
+    match node:
+        case Call(function=name, checked=checked):
+            return checked and lookup(name).fails
+        case Cast(type=type_, arg=arg, safe=safe, checked=checked):
+            return checked and not safe and may_fail(arg.type, type_)
+    return False
+
+
+def _written(expr: Expr, guard: int) -> int:
+    """How many nodes the expression becomes where a guard of so many stands before what can fail.
+
+    At least; a bound above LIMITS.lowered_nodes is as good as any other.
+    """
+    match expr:
+        case Case() if can_fail(expr):
+            total, tests, values = 1, guard, guard
+            for condition, result in expr.branches:
+                test = _written(condition, tests)
+                total += test + _written(result, values + test)
+                values += test
+                tests += 0 if can_fail(condition) else test
+                if total > LIMITS.lowered_nodes:
+                    return total
+            return total + _written(expr.otherwise, values)
+        case Call(function="and" | "or" | "coalesce", args=args):
+            total, inner = 1, guard
+            for arg in args:
+                part = _written(arg, inner)
+                total += part
+                inner += 0 if can_fail(arg) else part
+            return total
+    own = guard if _fails_itself(expr) else 0
+    return 1 + own + sum(_written(child, guard) for child in expr.children)
 
 
 def _lower_case(case: Case, scope: Scope) -> pl.Expr:
@@ -89,10 +122,11 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     dtype = kernel_dtype(case.type)
     tests, values = scope, scope
     taken: list[tuple[pl.Expr, pl.Expr]] = []
-    if guarded and len(case.branches) > LIMITS.guarded_branches:
+    if guarded and _written(case, 0) > LIMITS.lowered_nodes:
         raise NotSupportedError(
-            f"a CASE of more than {LIMITS.guarded_branches:,} branches can be computed only where "
-            "none of them can fail"
+            "a CASE of so many branches, or of such that hold others, can be computed only where "
+            "none of them can fail",
+            hint="TRY_CAST, or statistics that exclude an overflow, make it one that cannot.",
         )
     for condition, result in case.branches:
         test = tests.lower(condition)
