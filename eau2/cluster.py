@@ -21,12 +21,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from eau2.config import LIMITS, WIRE
-from eau2.errors import InternalError
+from eau2.errors import InternalError, NotSupportedError
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
 from eau2.net.arrow import decode_frame
 from eau2.net.codec import encode_fragment
+from eau2.net.packing import MessageError
 from eau2.node import Node
+from eau2.operators.codec import FragmentError
 from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Task, fragment, tasks
 from eau2.planner.schedule import (
@@ -83,7 +85,7 @@ class Cluster:
         self._run_rows = run_rows
 
     def prepare(self, plan: Plan) -> Prepared:
-        """Place the plan's tasks and encode its fragments."""
+        """Place the plan's tasks and encode its fragments. Raises NotSupportedError."""
         last = plan.stages[-1].id
         placed: dict[int, tuple[Task, ...]] = {}
         for stage in plan.stages:
@@ -91,7 +93,12 @@ class Cluster:
             shown = stage.id == last and stage.source is not None
             rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
             placed[stage.id] = tasks(stage, rows, self.home.name)
-        fragments = {stage.id: encode_fragment(fragment(stage, placed)) for stage in plan.stages}
+        try:
+            fragments = {
+                stage.id: encode_fragment(fragment(stage, placed)) for stage in plan.stages
+            }
+        except (FragmentError, MessageError) as error:
+            raise NotSupportedError(f"the statement is too large: {error.message}") from error
         read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)
         return Prepared(plan, placed, fragments, frozenset(chunk.key.df_id for chunk in read))
 

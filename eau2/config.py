@@ -20,6 +20,13 @@ class Limits:
 
     statement_chars: int = 1_048_576
     expression_depth: int = 250
+    expression_nodes: int = 200_000
+    alias_nodes: int = 20_000
+    """Nodes of expressions that one statement repeats because it names them by their aliases."""
+    lowered_nodes: int = 2_000_000
+    """Of a CASE in which something can fail: each branch repeats the conditions before it."""
+    repeated_nodes: int = 200
+    """A filter that would grow beyond so many nodes below a projection stays above it."""
     identifier_chars: int = 200
     chunk_rows_max: int = 16_777_216
     kernel_call_rows: int = 8_388_608
@@ -33,9 +40,10 @@ class Limits:
     unordered_result_rows: int = 100_000
     """A larger result without ORDER BY that is not a plain scan has no promised row order."""
     writer_wait_s: float = 5.0
-    fragment_bytes: int = 1_048_576
+    fragment_bytes: int = 8_388_608
+    """A string of a statement's whole length may stand in it several times."""
     fragment_depth: int = 300
-    fragment_nodes: int = 200_000
+    fragment_nodes: int = 1_000_000
     series_rows: int = 1_000_000_000
     """Of one range() or generate_series()."""
     series_months: int = 100_000
@@ -114,6 +122,8 @@ WIRE = WireLimits()
 class KernelLimits:
     """Bounds on kernel processes and on what is said to them."""
 
+    stack_bytes: int = 16 << 20
+    """Of a Polars thread. Nested calls of several arguments take some 4 kB a level."""
     start_s: float = 60.0
     """From starting a kernel process to its first word."""
     talk_s: float = 30.0

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
+from eau2.config import KERNELS
 from eau2.errors import InterfaceError
 from eau2.kernels.host import Cancel, ChunkFiles
 from eau2.kernels.mapped import MappedFiles
@@ -35,6 +36,8 @@ class InlineHost:
             free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
             os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] = str(max(1, memory_bytes >> 20))
             os.environ.setdefault("POLARS_OOC_DISK_BUDGET_MB", str(max(1, free_bytes >> 21)))
+        # Polars evaluates nested expressions by recursion on its threads, which read this variable.
+        os.environ.setdefault("RUST_MIN_STACK", str(KERNELS.stack_bytes))
         if threads is not None:
             os.environ["POLARS_MAX_THREADS"] = str(threads)
         pl.Config.reload_env_vars()

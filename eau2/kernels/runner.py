@@ -9,17 +9,28 @@ value did not fit; `Lowering.diagnose` lowers it so that the failure carries its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 import pyarrow as pa
 
 from eau2.config import LIMITS
-from eau2.errors import DataError, Error, InternalError, OperationalError, OutOfRangeError
+from eau2.errors import (
+    DataError,
+    Error,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    OutOfRangeError,
+)
 from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expand import Expand
+from eau2.operators.expr import ColumnRef, Expr, size_of, walk
+from eau2.operators.filter import Filter
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
+from eau2.operators.project import Project
 from eau2.operators.series import Series
 from eau2.operators.union import Union
 from eau2.operators.values import Rows
@@ -44,6 +55,8 @@ def run_fragment(
         raise _plain(error) from error.__cause__
     except MemoryError as error:
         raise OperationalError("the query ran out of memory") from error
+    except RecursionError as error:
+        raise NotSupportedError("the statement is nested too deep to be computed") from error
     except _FAILURES as error:
         raise _explain(fragment, scanned, stages, rows, error) from error
 
@@ -72,13 +85,38 @@ def _collect(
         rows,
     )
     frame = lower(fragment, lowering)
+    kept = pl.QueryOptFlags(predicate_pushdown=not _grows(fragment))
     if rows <= LIMITS.in_memory_engine_rows:
-        return frame.collect(engine="in-memory")
+        return frame.collect(engine="in-memory", optimizations=kept)
     try:
-        return frame.collect(engine="streaming")
+        return frame.collect(engine="streaming", optimizations=kept)
     except pl.exceptions.PanicException:
         # Joins whose inputs turn out empty can make the streaming engine panic, and it alone.
-        return frame.collect(engine="in-memory")
+        return frame.collect(engine="in-memory", optimizations=kept)
+
+
+def _grows(fragment: Operator) -> bool:
+    """Whether a filter would grow beyond a bound if it was written over what projections read.
+
+    Polars moves filters below projections whatever they become there, which can double with each.
+    """
+    if isinstance(fragment, Filter) and isinstance(fragment.input, Project):
+        below: Operator = fragment.input
+        reads = Counter(_reads(fragment.condition))
+        while isinstance(below, Project):
+            size = sum(reads[column.id] * size_of(expr) for column, expr in below.items)
+            if size > LIMITS.repeated_nodes:
+                return True
+            inner: Counter[int] = Counter()
+            for column, expr in below.items:
+                for id_ in _reads(expr) if reads[column.id] else ():
+                    inner[id_] += reads[column.id]
+            reads, below = inner, below.input
+    return any(map(_grows, fragment.inputs))
+
+
+def _reads(expr: Expr) -> Iterator[int]:
+    return (node.id for node in walk(expr) if isinstance(node, ColumnRef))
 
 
 def _multiplies(fragment: Operator) -> bool:

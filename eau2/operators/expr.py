@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
+from operator import is_not
 from typing import Literal as OneOf
 
 from eau2.types import BOOLEAN, SqlType
@@ -276,17 +277,24 @@ def transform(expr: Expr, visit: Callable[[Expr], Expr]) -> Expr:
     """Rewrite bottom-up: children first, then `visit` on the node over its new children."""
     children = expr.children
     if children:
-        new = tuple(transform(child, visit) for child in children)
-        if any(a is not b for a, b in zip(children, new, strict=True)):
+        new = tuple([transform(child, visit) for child in children])
+        if any(map(is_not, children, new)):
             expr = expr.with_children(new)
     return visit(expr)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
     """The node and everything below it, top down."""
-    yield expr
-    for child in expr.children:
-        yield from walk(child)
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))
+
+
+def size_of(expr: Expr) -> int:
+    """How many nodes the expression has."""
+    return sum(1 for _ in walk(expr))
 
 
 def columns_of(expr: Expr) -> frozenset[int]:

@@ -13,7 +13,8 @@ from functools import lru_cache, reduce
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
-from eau2.errors import Error
+from eau2.config import LIMITS
+from eau2.errors import Error, NotSupportedError
 from eau2.operators.expr import (
     Call,
     Case,
@@ -29,6 +30,7 @@ from eau2.operators.expr import (
 from eau2.operators.functions import checks
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope, formula
+from eau2.operators.functions.logic import joined
 from eau2.operators.functions.table import lookup
 from eau2.operators.interval_form import normalised, normalised_value
 from eau2.operators.physical import kernel_dtype, literal
@@ -36,6 +38,9 @@ from eau2.types import HUGEINT, Kind
 
 _SHORT_LIST = 3
 """Lists of up to this many values compare one by one, which is quicker than a hash set."""
+
+_LONG_CASE = 64
+_NULL = pl.lit(None)
 
 
 def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None) -> pl.Expr:
@@ -72,9 +77,9 @@ def lower_condition(expr: Expr, diagnose: bool = False) -> pl.Expr:
     parts = conjuncts(expr)
     scope = Scope(lower_expr, can_fail, diagnose)
     sure = [scope.lower(part) for part in parts if not can_fail(part)]
-    guard = reduce(lambda a, b: a & b, (value.fill_null(False) for value in sure)) if sure else None
+    guard = joined([value.fill_null(False) for value in sure], True) if sure else None
     unsure = [lower_expr(part, diagnose, guard) for part in parts if can_fail(part)]
-    return reduce(lambda a, b: a & b, sure + unsure)
+    return joined(sure + unsure, True)
 
 
 def diagnosis(text: str) -> Error | None:
@@ -84,11 +89,44 @@ def diagnosis(text: str) -> Error | None:
 
 def can_fail(expr: Expr) -> bool:
     """Whether the expression can raise on some row."""
-    if isinstance(expr, Call) and expr.checked and lookup(expr.function).fails:
-        return True
-    if isinstance(expr, Cast) and expr.checked and not expr.safe:
-        return may_fail(expr.arg.type, expr.type) or can_fail(expr.arg)
-    return any(can_fail(child) for child in expr.children)
+    return any(map(_fails_itself, walk(expr)))
+
+
+def _fails_itself(node: Expr) -> bool:
+    """Whether the node can raise where what it stands on does not."""
+    match node:
+        case Call(function=name, checked=checked):
+            return checked and lookup(name).fails
+        case Cast(type=type_, arg=arg, safe=safe, checked=checked):
+            return checked and not safe and may_fail(arg.type, type_)
+    return False
+
+
+def _written(expr: Expr, guard: int) -> int:
+    """How many nodes the expression becomes where a guard of so many stands before what can fail.
+
+    At least; a bound above LIMITS.lowered_nodes is as good as any other.
+    """
+    match expr:
+        case Case() if can_fail(expr):
+            total, tests, values = 1, guard, guard
+            for condition, result in expr.branches:
+                test = _written(condition, tests)
+                total += test + _written(result, values + test)
+                values += test
+                tests += 0 if can_fail(condition) else test
+                if total > LIMITS.lowered_nodes:
+                    return total
+            return total + _written(expr.otherwise, values)
+        case Call(function="and" | "or" | "coalesce", args=args):
+            total, inner = 1, guard
+            for arg in args:
+                part = _written(arg, inner)
+                total += part
+                inner += 0 if can_fail(arg) else part
+            return total
+    own = guard if _fails_itself(expr) else 0
+    return 1 + own + sum(_written(child, guard) for child in expr.children)
 
 
 def _lower_case(case: Case, scope: Scope) -> pl.Expr:
@@ -97,6 +135,12 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     dtype = kernel_dtype(case.type)
     tests, values = scope, scope
     taken: list[tuple[pl.Expr, pl.Expr]] = []
+    if guarded and _written(case, 0) > LIMITS.lowered_nodes:
+        raise NotSupportedError(
+            "a CASE of so many branches, or of such that hold others, can be computed only where "
+            "none of them can fail",
+            hint="TRY_CAST, or statistics that exclude an overflow, make it one that cannot.",
+        )
     for condition, result in case.branches:
         test = tests.lower(condition)
         taken.append((test, (values.within(test) if guarded else values).lower(result)))
@@ -109,8 +153,8 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     if guarded and _fails_alone(case):
         # The engine tries a branch that no row takes on a row of NULLs, where constants fail.
         parts = [part for pair in taken for part in pair]
-        return formula(dtype, _chosen, *parts, otherwise)
-    return _chosen(*(part for pair in taken for part in pair), otherwise).cast(dtype)
+        return formula(dtype, _chosen_of, *parts, otherwise)
+    return _chosen(taken, otherwise).cast(dtype)
 
 
 def _fails_alone(expr: Expr) -> bool:
@@ -120,11 +164,25 @@ def _fails_alone(expr: Expr) -> bool:
     return any(_fails_alone(child) for child in expr.children)
 
 
-def _chosen(*parts: pl.Expr) -> pl.Expr:
-    """The value behind the first condition that is true, else the last part."""
+def _chosen_of(*parts: pl.Expr) -> pl.Expr:
+    """As `_chosen`: tests and values in turn, and what is left for the other rows."""
     *pairs, otherwise = parts
-    chain: Then | ChainedThen = pl.when(pairs[0]).then(pairs[1])
-    for test, value in zip(pairs[2::2], pairs[3::2], strict=True):
+    return _chosen(list(zip(pairs[::2], pairs[1::2], strict=True)), otherwise)
+
+
+def _chosen(taken: list[tuple[pl.Expr, pl.Expr]], otherwise: pl.Expr) -> pl.Expr:
+    """The value beside the first test that is true.
+
+    Polars takes time that grows with the square of a chain's length, so a long one is a chain of
+    short ones: which of these holds the row is asked first.
+    """
+    if len(taken) > _LONG_CASE:
+        groups = [taken[start : start + _LONG_CASE] for start in range(0, len(taken), _LONG_CASE)]
+        taken = [(joined([t for t, _ in group], False), _chosen(group, _NULL)) for group in groups]
+        return _chosen(taken, otherwise)
+    (test, value), *others = taken
+    chain: Then | ChainedThen = pl.when(test).then(value)
+    for test, value in others:
         chain = chain.when(test).then(value)
     return chain.otherwise(otherwise)
 

@@ -68,7 +68,7 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
         raise too_deep(node.span)
     if env.inside_alias:
         env.context.spent += 1
-        if env.context.spent > LIMITS.fragment_nodes:
+        if env.context.spent > LIMITS.alias_nodes:
             raise NotSupportedError("the aliases of this statement expand too far", span=node.span)
     match node:
         case ast.Name():

@@ -29,13 +29,21 @@ def check_written(node: ast.Expression) -> None:
 
 
 def check_bound(expr: Expr, span: Span) -> Expr:
-    """`expr` itself. Raises NotSupportedError when, with its casts, it is nested too deep."""
+    """`expr` itself. Raises NotSupportedError when, with its casts, it is nested too deep.
+
+    Also when it has too many nodes: BETWEEN and NULLIF write an operand out twice.
+    """
     level: tuple[Expr, ...] = (expr,)
-    depth = 0
+    depth = nodes = 0
     while level:
         depth += 1
+        nodes += len(level)
         if depth > LIMITS.expression_depth:
             raise too_deep(span)
+        if nodes > LIMITS.expression_nodes:
+            raise NotSupportedError(
+                f"an expression expands to more than {LIMITS.expression_nodes:,} parts", span=span
+            )
         level = tuple(child for part in level for child in part.children)
     return expr
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import is_not
 
 from eau2.catalog import Frame
 from eau2.operators.expr import (
@@ -418,7 +419,7 @@ def transform(plan: Logical, visit: Callable[[Logical], Logical]) -> Logical:
     """Rewrite bottom-up: inputs first, then `visit` on the node over its new inputs."""
     inputs = plan.inputs
     if inputs:
-        new = tuple(transform(node, visit) for node in inputs)
-        if any(a is not b for a, b in zip(inputs, new, strict=True)):
+        new = tuple([transform(node, visit) for node in inputs])
+        if any(map(is_not, inputs, new)):
             plan = plan.with_inputs(new)
     return visit(plan)

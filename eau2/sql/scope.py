@@ -9,7 +9,7 @@ Names compare with letter case ignored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import count
 
@@ -35,11 +35,16 @@ class VisibleTable:
     name: str
     columns: tuple[VisibleColumn, ...]
     unnamed: bool = False
+    _by_name: dict[str, VisibleColumn] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # From the last to the first, which is the one that is meant.
+        named = {column.name.casefold(): column for column in reversed(self.columns)}
+        object.__setattr__(self, "_by_name", named)
 
     def find(self, column: str) -> VisibleColumn | None:
         """The column called `column`, if there is one."""
-        wanted = column.casefold()
-        return next((c for c in self.columns if c.name.casefold() == wanted), None)
+        return self._by_name.get(column.casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,24 +173,21 @@ class Scope:
         """
         found: list[VisibleColumn] = []
         seen: set[int] = set()
+        merged: dict[tuple[int, str], int] = {}
+        for number, common in enumerate(self.merged):
+            for index in common.tables:
+                merged.setdefault((index, common.name.casefold()), number)
         for index, table in enumerate(self.tables):
             for column in table.columns:
                 if (table.name.casefold(), column.name.casefold()) in without:
                     continue
-                position = self._merged_position(index, column.name)
+                position = merged.get((index, column.name.casefold()))
                 if position is None:
                     found.append(column)
                 elif position not in seen:
                     seen.add(position)
                     found.append(VisibleColumn(column.name, self.merged[position].expr))
         return tuple(found)
-
-    def _merged_position(self, table: int, column: str) -> int | None:
-        wanted = column.casefold()
-        for position, merged in enumerate(self.merged):
-            if table in merged.tables and merged.name.casefold() == wanted:
-                return position
-        return None
 
 
 def _free(name: str, taken: set[str]) -> str:

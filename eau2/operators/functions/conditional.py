@@ -6,7 +6,7 @@ Does not know: CASE itself, which is a node of its own (lowering.py).
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from eau2.operators.coercion import coerce, common_type, compare
 from eau2.operators.expr import Call, Case, Expr, Literal
 from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
-from eau2.operators.functions.logic import as_condition
+from eau2.operators.functions.logic import as_condition, joined
 from eau2.operators.interval_form import days_of, months_of, normalised
 from eau2.operators.physical import kernel_dtype
 from eau2.types import NULL, Kind
@@ -55,13 +55,11 @@ def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
     found: list[pl.Expr] = []
     missing: list[pl.Expr] = []
     for arg in call.args:
-        reached = reduce(lambda a, b: a & b, missing) if missing else None
-        guarded = reached is not None and scope.can_fail(arg)
-        found.append(
-            (scope.within(reached) if guarded and reached is not None else scope).lower(arg)
-        )
+        fallible = scope.can_fail(arg)
+        inner = scope.within(joined(missing, True)) if missing and fallible else scope
+        found.append(inner.lower(arg))
         # A guard that repeats what can fail would double in size with every argument.
-        if not missing or not scope.can_fail(arg):
+        if not missing or not fallible:
             missing.append(found[-1].is_null())
     return pl.coalesce(found) if len(found) > 1 else found[0]
 

@@ -1,16 +1,20 @@
 """Truth in three values: AND, OR, NOT, IS [NOT] NULL.
 
 Owns: Kleene's logic, and that the right side of AND and OR is guarded by the left: a failure there
-does not happen on rows that the left side has decided.
+does not happen on rows that the left side has decided. `joined` also says how long chains are
+computed.
 Does not know: comparisons.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 import polars as pl
 
 from eau2.operators.coercion import cast, is_null
-from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch, values
 from eau2.types import BOOLEAN, INTEGER
@@ -43,7 +47,7 @@ def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
     themselves, leave the result open.
     """
     conjunction = call.function == "and"
-    result: pl.Expr | None = None
+    parts: list[pl.Expr] = []
     inner = scope
     for part in _chain(call, call.function):
         fallible = scope.can_fail(part)
@@ -51,12 +55,21 @@ def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
         if not fallible:
             undecided = value.fill_null(True) if conjunction else ~value.fill_null(False)
             inner = inner.within(undecided)
-        if result is None:
-            result = value
-        else:
-            result = result & value if conjunction else result | value
-    assert result is not None
-    return result
+        parts.append(value)
+    return joined(parts, conjunction)
+
+
+def joined(values: Sequence[pl.Expr], conjunction: bool) -> pl.Expr:
+    """The values, one or more, joined by AND or by OR, in three values.
+
+    Polars takes a chain of & apart and walks one of | link by link, both in time that grows with
+    the square of its length; so many values become the arguments of one call.
+    """
+    if len(values) > LEANING_PARTS:
+        return pl.all_horizontal(values) if conjunction else pl.any_horizontal(values)
+    if conjunction:
+        return reduce(lambda a, b: a & b, values)
+    return reduce(lambda a, b: a | b, values)
 
 
 def _chain(expr: Expr, name: str) -> tuple[Expr, ...]:

@@ -91,15 +91,12 @@ def _bind_concat(name: str, args: tuple[Expr, ...]) -> Expr:
 
 
 def _lower_concat(call: Call, scope: Scope) -> pl.Expr:
-    parts = [scope.lower(arg).fill_null("") for arg in call.args]
-    return pl.concat_str(parts)
+    return pl.concat_str([scope.lower(arg) for arg in call.args], ignore_nulls=True)
 
 
 def _lower_concat_ws(call: Call, scope: Scope) -> pl.Expr:
     separator, *parts = (scope.lower(arg) for arg in call.args)
-    result: pl.Expr = pl.lit("")
-    for part in parts:
-        result = result + (separator + part).fill_null("")
+    result = pl.concat_str([separator + part for part in parts], ignore_nulls=True)
     # Every part that is not NULL brought a separator in front; the first one goes.
     kept = result.str.slice(separator.str.len_chars())
     return pl.when(separator.is_not_null()).then(kept)

@@ -68,21 +68,36 @@ def _time_text(value: pl.Expr) -> pl.Expr:
 
 def parse_text(value: pl.Expr, target: SqlType, safe: bool, scope: Scope) -> pl.Expr:
     """Texts as values of type `target`."""
-    dtype = kernel_dtype(target)
-    if target.kind is Kind.DATE:
-        parsed = parse_date(value)
-    elif target.kind is Kind.TIMESTAMP:
-        parsed = parse_timestamp(value)
-    else:
-        parsed = batchwise(dtype, lambda frame: _parsed(frame.to_series(), target), value)
     if safe:
-        return parsed
+        return _parse(value, target)
+    dtype = kernel_dtype(target)
 
     def over(text: pl.Expr, parsed: pl.Expr) -> Outcome:
         message = ("could not convert '", text, f"' to {target}")
         return Outcome(parsed, text.is_not_null() & parsed.is_null(), "conversion", message)
 
-    return checked(dtype, over, scope, value, parsed)
+    if value.meta.is_column() or value.meta.is_literal():
+        return checked(dtype, over, scope, value, _parse(value, target))
+    # A text that is computed itself is computed once: such casts in one another would double.
+    text = pl.col("0")
+    shape = pl.Struct({"text": pl.String(), "value": dtype})
+    both = [text.alias("text"), _parse(text, target).alias("value")]
+    pair = batchwise(shape, lambda frame: frame.select(both).to_struct(), value)
+    return checked(
+        dtype,
+        lambda read: over(read.struct.field("text"), read.struct.field("value")),
+        scope,
+        pair,
+    )
+
+
+def _parse(text: pl.Expr, target: SqlType) -> pl.Expr:
+    """The values that texts are; NULL for a text that is none."""
+    if target.kind is Kind.DATE:
+        return parse_date(text)
+    if target.kind is Kind.TIMESTAMP:
+        return parse_timestamp(text)
+    return batchwise(kernel_dtype(target), lambda frame: _parsed(frame.to_series(), target), text)
 
 
 def _parsed(texts: pl.Series, target: SqlType) -> pl.Series:

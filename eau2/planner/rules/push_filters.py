@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from eau2.config import LIMITS
 from eau2.operators.expr import (
     Call,
     ColumnRef,
@@ -24,7 +25,9 @@ from eau2.operators.expr import (
     conjunction,
     conjuncts,
     ref,
+    size_of,
     substitute,
+    walk,
 )
 from eau2.planner.disjunction import factor, implied
 from eau2.planner.facts import can_raise, follows_equality, never_true
@@ -57,10 +60,9 @@ def _push(plan: Logical, parts: Parts) -> Logical:
         case Filter(input=below, condition=condition):
             own = tuple(piece for part in conjuncts(condition) for piece in factor(part))
             return _push(below, _distinct(own + parts))
-        case Project(input=below, items=items):
-            mapping = {column.id: expr for column, expr in items}
-            through = tuple(substitute(part, mapping) for part in parts)
-            return replace(plan, input=_push(below, through))
+        case Project(input=below):
+            through, rest = _through_items(plan, parts)
+            return _filtered(replace(plan, input=_push(below, through)), rest)
         case Sort(input=below):
             return replace(plan, input=_push(below, parts))
         case Aggregate(input=below):
@@ -114,14 +116,39 @@ def _through_keys(plan: Aggregate, parts: Parts) -> tuple[Parts, Parts]:
     formed = {column.id for column, _ in plan.keys if column.type.has_equal_forms}
     through: list[Expr] = []
     rest: list[Expr] = []
+    grown = _grown(mapping, parts)
     for part in parts:
-        below = substitute(part, mapping)
+        below = part if part in grown else substitute(part, mapping)
         exact = not columns_of(part) & formed or follows_equality(part)
-        if mapping and exact and columns_of(part) <= mapping.keys() and not can_raise(below):
+        passes = part not in grown and exact and columns_of(part) <= mapping.keys()
+        if mapping and passes and not can_raise(below):
             through.append(below)
         else:
             rest.append(part)
     return tuple(through), tuple(rest)
+
+
+def _through_items(plan: Project, parts: Parts) -> tuple[Parts, Parts]:
+    """The parts over a projection's input; and those that would grow too much there."""
+    mapping = {column.id: expr for column, expr in plan.items}
+    grown = _grown(mapping, parts)
+    small = (part for part in parts if part not in grown)
+    return tuple(substitute(part, mapping) for part in small), grown
+
+
+def _grown(mapping: dict[int, Expr], parts: Parts) -> Parts:
+    """The parts that would grow beyond a bound with the mapping's expressions for its columns.
+
+    A part that names a column several times repeats what it stands for. Where projections lie upon
+    one another it would grow with every one of them, by as many times.
+    """
+    added = {id_: size_of(expr) - 1 for id_, expr in mapping.items()}
+    return tuple(
+        part
+        for part in parts
+        if sum(added.get(node.id, 0) for node in walk(part) if isinstance(node, ColumnRef))
+        > LIMITS.repeated_nodes
+    )
 
 
 def _through_partition(plan: Window, parts: Parts) -> tuple[Parts, Parts]:

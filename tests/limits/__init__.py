@@ -1,0 +1,1 @@
+"""Statements of extreme size and shape."""
