@@ -64,7 +64,7 @@ class Limits:
     """Columns of PIVOTs in one statement whose values are read from the data."""
     unpivot_columns: int = 1_000
     """Entries of one UNPIVOT, each of which reads the table."""
-    summarized_columns: int = 1_000
+    summarized_columns: int = 500
     """Of one SUMMARIZE, which computes nine aggregates for each."""
     plan_cache_entries: int = 256
     plan_attempts: int = 3

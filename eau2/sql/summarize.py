@@ -10,13 +10,16 @@ column at a time. What is approximate in DuckDB is exact here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, Span
+from eau2.operators.expr import ref
 from eau2.sql import ast
 from eau2.sql.environment import BindQuery, Context, Environment, Query
-from eau2.sql.scope import VisibleColumn
-from eau2.sql.sources import BoundTable, derived
+from eau2.sql.scope import Scope, VisibleColumn, VisibleTable
+from eau2.sql.sharing import Definition, SharedScan, With
+from eau2.sql.sources import BoundTable, Source
 from eau2.types import NARROW_DECIMAL_DIGITS, Kind, SqlType, described
 
 _QUANTILES = {"q25": "0.25", "q50": "0.5", "q75": "0.75"}
@@ -32,29 +35,30 @@ def bind_summary(
             f"SUMMARIZE of more than {LIMITS.summarized_columns} columns is not supported",
             span=node.span,
         )
-    span = node.span
-    source = derived(bound, None, (), span, "summarized")
-    (table,) = source.scope.tables
-    rows = [
-        _row(name, column, span) for name, column in zip(bound.names, table.columns, strict=True)
-    ]
+    span, number = node.span, next(context.ids)
+    rows: list[ast.Query] = []
+    for position, (name, old) in enumerate(zip(bound.names, bound.plan.output, strict=True)):
+        own = context.column(name, old.type)
+        column = VisibleColumn(name, ref(own))
+        scope = Scope((VisibleTable("summarized", (column,)),))
+        source = Source(SharedScan(number, (own,), (position,)), scope, bound.ordered)
+        rows.append(_row(column, BoundTable(span, source), span))
     query = rows[0]
     for row in rows[1:]:
         query = ast.SetOperation(span, "union", True, False, query, row)
-    every = ast.SelectItem(span, ast.Star(span, None), None)
-    read = ast.Select(span, (every,), BoundTable(span, source))
-    common = ast.CommonTable(span, "summarized", read)
-    return bind_query(ast.WithQuery(span, (common,), False, query), context, outer)
+    summary = bind_query(query, context, outer)
+    definition = Definition(number, "summarized", bound.plan)
+    return replace(summary, plan=With((definition,), summary.plan))
 
 
-def _row(name: str, column: VisibleColumn, span: Span) -> ast.Query:
-    """What is said of one column, which has a name of its own in the common table."""
+def _row(column: VisibleColumn, table: BoundTable, span: Span) -> ast.Query:
+    """What is said of one column, the only one of a table."""
     items = [
-        ast.SelectItem(span, _string(span, name), "column_name"),
+        ast.SelectItem(span, _string(span, column.name), "column_name"),
         ast.SelectItem(span, _string(span, described(column.expr.type)), "column_type"),
     ]
     items += [ast.SelectItem(span, node, called) for called, node in _numbers(column, span)]
-    return ast.Select(span, tuple(items), ast.TableName(span, "summarized"))
+    return ast.Select(span, tuple(items), table)
 
 
 def _numbers(column: VisibleColumn, span: Span) -> Iterator[tuple[str, ast.Expression]]:
