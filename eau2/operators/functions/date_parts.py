@@ -160,23 +160,26 @@ def moment(name: str, arg: Expr) -> Expr:
 def _bind_part(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 2:
         raise mismatch(name, args, f"It is written {name}('year', x).")
-    part = part_name(name, args[0])
-    if args[1].type.kind is Kind.INTERVAL:
-        return interval_parts.bind_part(part, args[1])
-    if args[1].type.kind is Kind.TIME:
+    return _part_of(name, part_name(name, args[0]), args[1])
+
+
+def _part_of(name: str, part: str, arg: Expr) -> Expr:
+    """The call that computes a part. name: the function's, for messages."""
+    if arg.type.kind is Kind.INTERVAL:
+        return interval_parts.bind_part(part, arg)
+    if arg.type.kind is Kind.TIME:
         if part not in (*_TIME_PARTS, "epoch"):
             raise NotSupportedError(f"a TIME has no part {part}")
-        return interval_parts.bind_part(part, Call(INTERVAL, "time_span", (args[1],)))
+        return interval_parts.bind_part(part, Call(INTERVAL, "time_span", (arg,)))
     result = DOUBLE if part in ("epoch", "julian") else BIGINT
-    return Call(result, name, (Literal(VARCHAR, part), moment(name, args[1])))
+    return Call(result, "date_part", (Literal(VARCHAR, part), moment(name, arg)))
 
 
 def _bind_named_part(part: str) -> Callable[[str, tuple[Expr, ...]], Expr]:
     def bind(name: str, args: tuple[Expr, ...]) -> Expr:
         if len(args) != 1:
             raise mismatch(name, args, f"It is written {name}(x).")
-        result = DOUBLE if part in ("epoch", "julian") else BIGINT
-        return Call(result, "date_part", (Literal(VARCHAR, part), moment(name, args[0])))
+        return _part_of(name, part, args[0])
 
     return bind
 
