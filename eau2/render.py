@@ -17,6 +17,8 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import UsageError
+from eau2.operators.functions.list_text import in_brackets, quoted
+from eau2.operators.physical import inner_of
 from eau2.sink import Sink
 from eau2.types import SqlType
 
@@ -295,20 +297,35 @@ def _slices(table: pa.Table) -> Iterator[pl.DataFrame]:
 
 def _text(name: str, type_: pl.DataType) -> pl.Expr:
     """A column as text, the way a CAST to VARCHAR shows it."""
-    column = pl.col(name)
+    return _value_text(pl.col(name), type_).alias(name)
+
+
+def _value_text(column: pl.Expr, type_: pl.DataType) -> pl.Expr:
+    if isinstance(type_, pl.List):
+        inner = inner_of(type_)
+        text = _value_text(pl.element(), inner)
+        texts = column.list.eval(text if isinstance(inner, pl.List) else quoted(text))
+        return in_brackets(texts)
     if isinstance(type_, pl.Datetime):
         # Six digits always follow the point, so that only they can lose their zeros.
         digits = column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
-        return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
+        return digits.str.strip_chars_end("0").str.strip_suffix(".")
     if type_.is_float():
         text = column.cast(pl.String)
-        return pl.when(column.is_nan()).then(pl.lit("nan")).otherwise(text).alias(name)
+        return pl.when(column.is_nan()).then(pl.lit("nan")).otherwise(text)
     return column.cast(pl.String)
 
 
 def _json_text(name: str, type_: pl.DataType) -> pl.Expr:
     """A column as JSON text; NULL is null."""
-    column, text = pl.col(name), _text(name, type_)
+    return _value_json(pl.col(name), type_)
+
+
+def _value_json(column: pl.Expr, type_: pl.DataType) -> pl.Expr:
+    if isinstance(type_, pl.List):
+        encoded = column.list.eval(_value_json(pl.element(), inner_of(type_)))
+        return (pl.lit("[") + encoded.list.join(", ") + "]").fill_null("null")
+    text = _value_text(column, type_)
     if type_ == pl.String or type_.is_temporal():
         # A struct of one field named "" encodes as {"":VALUE}, with JSON's own escapes.
         encoded = pl.struct(text.alias("")).struct.json_encode()

@@ -40,7 +40,7 @@ from eau2.sql.scope import suggestion
 from eau2.sql.sources import unique_names
 from eau2.sql.spans import of_name
 from eau2.sql.type_names import resolve
-from eau2.types import INTEGER, NULL, Kind, SqlType
+from eau2.types import INTEGER, NULL, Kind, SqlType, list_of
 
 
 class Frames(Catalog, Protocol):
@@ -299,4 +299,6 @@ def _kept(type_: SqlType, node: ast.Node) -> SqlType:
     """The type that a column of this type has in a table."""
     if type_.kind is Kind.INTERVAL:
         raise NotSupportedError("a table cannot hold a column of type INTERVAL", span=node.span)
+    if type_.element is not None:
+        return list_of(_kept(type_.element, node))
     return INTEGER if type_ == NULL else type_

@@ -148,6 +148,8 @@ def bind(
     if len(args) != 1:
         raise TypeMismatchError(f"{name} takes one argument, not {len(args)}")
     (arg,) = args
+    if arg.type.is_list and function in ("any_value", "max", "min"):
+        return whole_aggregates.bind_extreme(function, arg, where)
     type_ = result(arg.type)
     if type_ is None:
         raise TypeMismatchError(f"{name} is not defined for {arg.type}")

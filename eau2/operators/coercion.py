@@ -9,9 +9,10 @@ Does not know: functions, SQL text, how a cast is computed.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
-from eau2.operators.expr import Call, Cast, Expr, Literal
+from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal
 from eau2.types import (
     BIGINT,
     BOOLEAN,
@@ -25,8 +26,12 @@ from eau2.types import (
     SqlType,
     common_numeric,
     contains,
+    list_of,
     union_decimal,
 )
+
+LIST_VALUE = "list_value"
+"""The function that makes a list of its arguments."""
 
 _TARGET_COSTS: dict[Kind, int] = {
     Kind.BIGINT: 101,
@@ -67,6 +72,12 @@ def castable(source: SqlType, target: SqlType) -> bool:
     """Whether there is an explicit cast between the types."""
     if Kind.INTERVAL in (source.kind, target.kind):
         return source == target
+    if source.element is not None and target.element is not None:
+        return castable(source.element, target.element)
+    if target.is_list:
+        return source.kind is Kind.NULL
+    if source.is_list:
+        return target.kind is Kind.VARCHAR
     if source.kind in (Kind.NULL, Kind.VARCHAR) or target.kind is Kind.VARCHAR:
         return True
     if source.is_temporal or target.is_temporal:
@@ -78,6 +89,11 @@ def cast(expr: Expr, type_: SqlType, safe: bool = False) -> Expr:
     """CAST, or TRY_CAST when `safe`. Raises TypeMismatchError when there is no such cast."""
     if expr.type == type_:
         return expr
+    if expr.type.kind is Kind.VARCHAR and type_.is_list:
+        raise NotSupportedError(
+            "a text cannot be read as a list",
+            hint="Write the list as [a, b], or cut the text with string_split.",
+        )
     if not castable(expr.type, type_):
         raise TypeMismatchError(f"a {expr.type} cannot be cast to {type_}")
     if is_null(expr):
@@ -92,6 +108,8 @@ def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
         return 0
     if is_null(expr):
         return 0
+    if type_.element is not None or source.element is not None:
+        return _list_cost(source, type_)
     if is_string_literal(expr):
         return 20
     if is_integer_literal(expr) and type_.is_integer:
@@ -109,6 +127,13 @@ def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
     return None
 
 
+def _list_cost(source: SqlType, target: SqlType) -> int | None:
+    """What it costs to cast each element; there is no implicit cast between lists and others."""
+    if source.element is None or target.element is None:
+        return None
+    return coercion_cost(ColumnRef(source.element, -1), target.element)
+
+
 def coerce(expr: Expr, type_: SqlType) -> Expr:
     """The implicit conversion to a type that was found to be common. Numeric literals convert here.
 
@@ -122,6 +147,10 @@ def coerce(expr: Expr, type_: SqlType) -> Expr:
         converted = _convert_literal(expr, type_)
         if converted is not None:
             return converted
+    if isinstance(expr, Call) and expr.function == LIST_VALUE and type_.element is not None:
+        return replace(
+            expr, type=type_, args=tuple(coerce(arg, type_.element) for arg in expr.args)
+        )
     return cast(expr, type_)
 
 
@@ -205,6 +234,8 @@ def _common(left: SqlType, right: SqlType, compared: bool) -> SqlType:
             return other
     if left.is_temporal and right.is_temporal:
         return TIMESTAMP
+    if left.element is not None and right.element is not None:
+        return list_of(_common(left.element, right.element, compared))
     raise TypeMismatchError(
         f"{left} and {right} have no common type",
         hint=f"Write an explicit cast, for example CAST(... AS {left}).",

@@ -21,6 +21,7 @@ from eau2.operators import exact_sum
 from eau2.operators.aggregates import Check, StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import AggregateCall, Column, Expr
+from eau2.operators.functions.list_keys import canonical_list
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute
 from eau2.operators.values import HEIGHT
@@ -51,9 +52,9 @@ class PartialAggregate(Operator):
         items = [(column.label, expr) for column, expr in self.keys]
         rows = compute(inputs[0], [*items, *plan.arguments], lowering)
         canonical = [
-            exact_sum.canonical(pl.col(column.label)).alias(column.label)
+            canonical_list(pl.col(column.label), column.type).alias(column.label)
             for column, _ in self.keys
-            if column.type.is_float
+            if column.type.innermost.is_float
         ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)

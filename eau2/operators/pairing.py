@@ -15,6 +15,7 @@ import polars as pl
 from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr
+from eau2.operators.functions.list_keys import comparable
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
@@ -61,11 +62,11 @@ def with_keys(
     labels: list[str] = []
     computed: list[pl.Expr] = []
     for index, key in enumerate(keys):
-        if isinstance(key, ColumnRef) and not key.type.is_float:
+        if isinstance(key, ColumnRef) and not (key.type.is_float or key.type.is_list):
             labels.append(key.label)
             continue
         labels.append(f"{prefix}_{index}")
-        value = lower_expr(key, lowering.diagnose)
+        value = comparable(lower_expr(key, lowering.diagnose), key.type)
         computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
     return (frame.with_columns(computed) if computed else frame), labels
 

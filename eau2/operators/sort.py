@@ -14,6 +14,7 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
+from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.lowering import lower_expr
 
 _ROWS_MAX = 2**32 - 1
@@ -58,12 +59,18 @@ def ordered(
     kept = _distinct(keys)
     if not kept:
         return frame
-    by = [lower_expr(key.expr, diagnose) for key in kept]
+    values = [lower_expr(key.expr, diagnose) for key in kept]
+    by = [comparable(value, key.expr.type) for value, key in zip(values, kept, strict=True)]
     floats = [key.expr.type.is_float for key in kept]
     zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
     if floats[-1]:
         by[-1] = _total(by[-1])
         zeros.pop()
+    zeros += [
+        list_key(value, key.expr.type, exact=True)
+        for value, key in zip(values, kept, strict=True)
+        if key.expr.type.is_list and key.expr.type.innermost.is_float
+    ]
     return frame.sort(
         by + zeros,
         descending=[key.descending for key in kept] + [False] * len(zeros),

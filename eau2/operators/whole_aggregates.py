@@ -21,6 +21,7 @@ from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
+from eau2.operators.functions.list_keys import comparable
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
@@ -42,6 +43,7 @@ BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
 ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
 """What an ORDER BY inside the brackets makes a difference to."""
 _ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
+_WITHOUT_LISTS = frozenset({"median", "mode", "quantile_cont", "quantile_disc"})
 _FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
 
 
@@ -62,6 +64,8 @@ def bind_whole(
     value = args[0]
     if value.type.kind is Kind.INTERVAL:
         raise TypeMismatchError(f"{name} is not defined for {value.type}")
+    if value.type.is_list and function in _WITHOUT_LISTS:
+        raise NotSupportedError(f"{name} of lists is not supported")
     if function in BITWISE:
         if not value.type.is_integer and value.type.kind is not Kind.NULL:
             raise TypeMismatchError(f"{name} is not defined for {value.type}")
@@ -77,6 +81,12 @@ def bind_whole(
         order = ()
     type_ = _continuous(name, value.type) if function == "quantile_cont" else value.type
     return AggregateCall(function, args, type_, order=order)
+
+
+def bind_extreme(function: str, arg: Expr, where: Expr | None) -> AggregateCall:
+    """The least or greatest list, as the first in order; any value is the least."""
+    order = (SortKey(arg, descending=function == "max"),)
+    return AggregateCall("first", (arg,), arg.type, where=where, order=order)
 
 
 def _interpolates(type_: SqlType) -> bool:
@@ -161,9 +171,11 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             by = _values(call.args[1], columns.args[1])
             both = value.is_not_null() & by.is_not_null()
             down = call.function == "arg_max"
-            ordered = value.filter(both).sort_by(
-                by.filter(both), value.filter(both), descending=[down, False]
-            )
+            keys = [
+                comparable(key, arg.type).filter(both)
+                for key, arg in zip((by, value), call.args[::-1], strict=True)
+            ]
+            ordered = value.filter(both).sort_by(keys, descending=[down, False])
             return ordered.first()
         case "mode":
             return kept.drop_nulls().mode().min()
@@ -194,7 +206,7 @@ def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     if not columns.keys:
         return _kept(value, columns)
     keys = [
-        _kept(_values(key.expr, label), columns)
+        _kept(comparable(_values(key.expr, label), key.expr.type), columns)
         for key, label in zip(call.order, columns.keys, strict=True)
     ]
     return _kept(value, columns).sort_by(

@@ -31,6 +31,7 @@ from eau2.operators.expr import (
     WindowCall,
 )
 from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.functions.list_keys import list_key
 from eau2.operators.lowering import lower_expr
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import ordered
@@ -78,6 +79,8 @@ def window_values(
 
 def _keyed(value: pl.Expr, expr: Expr, label: str) -> pl.Expr:
     """Keys of partitions and peers: floats that are equal have equal bits."""
+    if label[0] in "po" and expr.type.is_list:
+        return list_key(value, expr.type)
     return canonical(value) if label[0] in "po" and expr.type.is_float else value
 
 

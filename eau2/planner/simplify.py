@@ -84,7 +84,7 @@ def computed(expr: Expr) -> Expr:
     """The value of a constant expression; the expression itself when computing it fails, so that
     the error happens at run time, if the row that needs it is ever reached.
     """
-    if isinstance(expr, Literal) or expr.type.kind is Kind.INTERVAL:
+    if isinstance(expr, Literal) or expr.type.kind is Kind.INTERVAL or expr.type.is_list:
         return expr
     try:
         series = pl.select(value=lower_expr(expr)).to_series()

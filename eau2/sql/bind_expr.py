@@ -95,6 +95,12 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
         case ast.Quantified(_, _, operand, _, right) if isinstance(right, ast.Query):
             operands = tuple(bind_expr(item, env, depth + 1) for item in items_of(operand))
             return bind_any(node, right, operands, env, compare)
+        case ast.ListOf():
+            return _list(node, env, depth + 1)
+        case ast.Subscript():
+            return _subscript(node, env, depth + 1)
+        case ast.Slice():
+            return _slice(node, env, depth + 1)
         case ast.TypedConstant():
             return _typed_constant(node)
         case ast.Parameter():
@@ -290,6 +296,44 @@ def _typed_constant(node: ast.TypedConstant) -> Expr:
         return literals.temporal(node.text, type_, node.span)
     text = Literal(types.VARCHAR, node.text)
     return literals.pinned(at(node.span, coercion.cast, text, type_))
+
+
+def _list(node: ast.ListOf, env: Environment, depth: int) -> Expr:
+    items = tuple(bind_expr(item, env, depth) for item in node.items)
+    return literals.folded_list(_call(node.span, coercion.LIST_VALUE, *items), node.span)
+
+
+def _subscript(node: ast.Subscript, env: Environment, depth: int) -> Expr:
+    """An element of a list, or a character of a text."""
+    operand, index = (bind_expr(part, env, depth) for part in (node.operand, node.index))
+    if operand.type == types.VARCHAR:
+        return _call(node.span, "substring", operand, index, Literal(types.BIGINT, 1))
+    return _call(node.span, "list_extract", operand, index)
+
+
+def _slice(node: ast.Slice, env: Environment, depth: int) -> Expr:
+    """A part of a list; what is left out is its beginning or its end, as the step goes."""
+    operand = bind_expr(node.operand, env, depth)
+    if operand.type == types.VARCHAR:
+        raise NotSupportedError(
+            "a slice of a text is not supported",
+            span=node.span,
+            hint="substring(text, begin, length) gives a part of a text.",
+        )
+    step = None if node.step is None else bind_expr(node.step, env, depth)
+    ends = [Literal(types.BIGINT, 1), Literal(types.BIGINT, -1)]
+    if step is not None and (node.start is None or node.stop is None):
+        bare = literals.unpinned(step)
+        if not isinstance(bare, Literal) or not isinstance(bare.value, int):
+            raise NotSupportedError(
+                "a slice by a step that is no constant needs both of its ends", span=node.span
+            )
+        ends = ends[::-1] if bare.value < 0 else ends
+    bounds = (
+        end if part is None else bind_expr(part, env, depth)
+        for part, end in zip((node.start, node.stop), ends, strict=True)
+    )
+    return _call(node.span, "list_slice", operand, *bounds, *(() if step is None else (step,)))
 
 
 def _in(node: ast.In, env: Environment, depth: int) -> Expr:

@@ -216,6 +216,11 @@ def folded(expr: Expr, span: Span) -> Expr:
     return expr
 
 
+def folded_list(expr: Expr, span: Span) -> Expr:
+    """A list with the string constants among its elements folded."""
+    return expr.with_children(tuple(folded(part, span) for part in expr.children))
+
+
 def number(
     node: ast.Expression, parameters: Mapping[int | str, object]
 ) -> int | float | Decimal | str | None:

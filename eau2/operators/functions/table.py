@@ -16,6 +16,7 @@ from eau2.operators.functions import (
     conditional,
     date_parts,
     dates,
+    lists,
     logic,
     mathematics,
     patterns,
@@ -35,11 +36,20 @@ FUNCTIONS: tuple[Function, ...] = (
     *patterns.FUNCTIONS,
     *date_parts.FUNCTIONS,
     *dates.FUNCTIONS,
+    *lists.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
     alias: function for function in FUNCTIONS for alias in function.aliases
 }
+
+
+_OF_LISTS = {
+    "length": "array_length",
+    "||": "list_joined",
+    "contains": "list_contains",
+}
+"""What functions of texts are called where an argument is a list."""
 
 
 def lookup(name: str) -> Function:
@@ -64,6 +74,8 @@ def bind(name: str, args: tuple[Expr, ...]) -> Expr:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(near)}?" if near else None
         raise UnknownNameError(f'there is no function "{name}"', hint=hint)
+    if function.name in _OF_LISTS and any(arg.type.is_list for arg in args):
+        function = _BY_NAME[_OF_LISTS[function.name]]
     return function.bind(function.name, args)
 
 
