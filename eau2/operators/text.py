@@ -40,6 +40,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.types import Kind, SqlType
@@ -237,6 +238,8 @@ def _line(operator: Operator, names: Names) -> str:
             return "Project " + ", ".join(shown)
         case Expand():
             return _expand(operator, names)
+        case Unnest(_, items, ordinality, outer):
+            return _unnest(items, ordinality, outer, names)
         case PartialAggregate(_, keys, aggregates):
             shown = (_assigned(column, expr_text(expr, names), names) for column, expr in keys)
             return "PartialAggregate" + _aggregates(", ".join(shown), aggregates, names)
@@ -267,6 +270,14 @@ def _expand(node: Expand, names: Names) -> str:
     listed = [_name(column.id, names) for column, _ in node.keys]
     sets = ", ".join(f"({', '.join(listed[n] for n in members)})" for members in node.sets)
     return f"Expand {', '.join((*keys, _name(node.grouping.id, names)))} for {sets}"
+
+
+def _unnest(
+    items: tuple[tuple[Column, Expr], ...], ordinality: Column | None, outer: bool, names: Names
+) -> str:
+    shown = [_assigned(column, expr_text(expr, names), names) for column, expr in items]
+    shown += [] if ordinality is None else [f"{_name(ordinality.id, names)} := ordinality"]
+    return f"Unnest{' outer' if outer else ''} {', '.join(shown)}"
 
 
 def _join(join: Join, names: Names) -> str:

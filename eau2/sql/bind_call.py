@@ -75,6 +75,8 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
         windows=None,
         window_refusal="window functions are not allowed inside aggregate functions",
         grouping=None,
+        unnests=None,
+        unnest_refusal="unnest is not allowed inside aggregate functions",
         aliases={} if env.aliases_first else env.aliases,
         uses=None,
         subqueries=None if env.aggregates is None else env.aggregates.subqueries,
@@ -311,6 +313,8 @@ def bind_window(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
         env,
         windows=None,
         window_refusal="window functions cannot be nested",
+        unnests=None,
+        unnest_refusal="unnest is not allowed inside window functions",
         uses=uses,
         subqueries=collected.subqueries,
     )

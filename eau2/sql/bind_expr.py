@@ -22,7 +22,7 @@ from eau2.errors import (
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import table
-from eau2.sql import ast, intervals, literals, type_names
+from eau2.sql import ast, intervals, literals, type_names, unnesting
 from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
@@ -246,6 +246,8 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
             raise ProgrammingError(
                 f"{clause} is for aggregate functions; {name} is none", span=span
             )
+    if name in unnesting.NAMES:
+        return unnesting.bind_unnest(node, env, depth, bind_expr)
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
         return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))

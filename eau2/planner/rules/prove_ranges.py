@@ -35,6 +35,7 @@ from eau2.sql.logical import (
     Scan,
     Series,
     Union,
+    Unnest,
     Window,
     transform,
 )
@@ -44,6 +45,9 @@ _EXPONENT_GRID = 4
 _INT64_MAX = 2**63 - 1
 _COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank", "ntile"})
 """Window functions that give no more than the number of rows."""
+
+
+_MANY_ELEMENTS = 1 << 62
 
 
 def prove_ranges(plan: Logical) -> Logical:
@@ -167,6 +171,9 @@ def most_rows(plan: Logical) -> int:
             return sum(most_rows(part) for part in parts)
         case Expand(input=below, sets=sets):
             return most_rows(below) * len(sets)
+        case Unnest(input=below):
+            # Nobody knows how long lists are.
+            return most_rows(below) * _MANY_ELEMENTS
         case Aggregate(input=below, keys=keys):
             return most_rows(below) if keys else 1
         case Limit(input=below, count=count):

@@ -37,6 +37,7 @@ from eau2.sql.logical import (
     Project,
     Sort,
     Union,
+    Unnest,
     Window,
 )
 from eau2.sql.sharing import With
@@ -69,6 +70,11 @@ def _push(plan: Logical, parts: Parts) -> Logical:
         case Window(input=below):
             through, rest = _through_partition(plan, parts)
             return _filtered(replace(plan, input=_push(below, through)), rest)
+        case Unnest(input=below):
+            own = frozenset(column.id for column in below.output)
+            down = tuple(p for p in parts if columns_of(p) <= own and not can_raise(p))
+            rest = tuple(part for part in parts if part not in down)
+            return _filtered(replace(plan, input=_push(below, down)), rest)
         case Join():
             return _push_join(plan, parts)
         case Limit(input=below):
