@@ -139,7 +139,7 @@ def bind(
         call = replace(call, distinct=distinct and function not in _WITHOUT_DISTINCT)
         if where is None:
             return call
-        if call.function in ("first", "last"):
+        if call.function in ("first", "last", "list"):
             return replace(call, where=where)
         return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
     result = _RESULT_TYPES.get(function)

@@ -1,4 +1,4 @@
-"""Aggregates that need all rows of a group at once: quantiles, mode, string_agg, first, arg_min.
+"""Aggregates that need all rows of a group at once: quantiles, mode, list, first, arg_min.
 
 Owns: their types, their expressions, and bitwise aggregates, which are like them in nothing but
 that they take integers as they are. Comes in: bound arguments; labels of columns. Goes out: types,
@@ -21,11 +21,12 @@ from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators.coercion import cast, coerce
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
-from eau2.operators.functions.list_keys import comparable
+from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
 
 SYNONYMS = {
+    "array_agg": "list",
     "argmin": "arg_min",
     "argmax": "arg_max",
     "min_by": "arg_min",
@@ -35,12 +36,12 @@ SYNONYMS = {
     "quantile": "quantile_disc",
 }
 WHOLE = frozenset(
-    {"arg_max", "arg_min", "first", "last", "median", "mode"}
+    {"arg_max", "arg_min", "first", "last", "list", "median", "mode"}
     | {"quantile_cont", "quantile_disc", "string_agg"}
 )
 """What must see a group's rows together."""
 BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
-ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
+ORDERED = frozenset({"first", "last", "list", "string_agg", "quantile_cont", "quantile_disc"})
 """What an ORDER BY inside the brackets makes a difference to."""
 _ARGUMENTS = {"string_agg": (1, 2), "arg_min": (2, 2), "arg_max": (2, 2)}
 _WITHOUT_LISTS = frozenset({"median", "mode", "quantile_cont", "quantile_disc"})
@@ -73,6 +74,8 @@ def bind_whole(
         return AggregateCall(function, (value,), value.type)
     if function == "string_agg":
         return _bind_string_agg(name, args, order)
+    if function == "list":
+        return AggregateCall(function, args, types.list_of(value.type), order=order)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
     if function == "median":
@@ -181,6 +184,8 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             return kept.drop_nulls().mode().min()
         case "string_agg":
             return _joined(call, value, columns)
+        case "list":
+            return _listed(call, columns)
     fraction = call.args[1]
     assert isinstance(fraction, Literal)
     assert isinstance(fraction.value, float)
@@ -226,6 +231,23 @@ def _joined(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     assert isinstance(separator, Literal)
     text = _sorted(call, value, columns).drop_nulls().str.join(str(separator.value))
     return pl.when(_kept(value, columns).count() > 0).then(text)
+
+
+def _listed(call: AggregateCall, columns: Columns) -> pl.Expr:
+    """The values as they are, NULL too; of no rows NULL. -0.0 comes just before 0.0."""
+    value, type_ = pl.col(columns.args[0]), call.args[0].type
+    keys = [comparable(_values(k.expr, c), k.expr.type) for k, c in zip(call.order, columns.keys)]
+    descending = [key.descending for key in call.order]
+    nulls_last = [key.nulls_last for key in call.order]
+    if type_.innermost.is_float:
+        value = value if type_.is_list else value.fill_nan(float("nan"))
+        keys.append(list_key(value, type_, exact=True) if type_.is_list else 1.0 / value)
+        descending, nulls_last = [*descending, False], [*nulls_last, True]
+    if columns.where is not None:
+        value, *keys = (expr.filter(pl.col(columns.where)) for expr in (value, *keys))
+    if keys:
+        value = value.sort_by(keys, descending=descending, nulls_last=nulls_last)
+    return pl.when(value.len() > 0).then(value.implode())
 
 
 def _discrete(rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:

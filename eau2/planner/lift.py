@@ -53,7 +53,9 @@ from eau2.types import BOOLEAN
 
 Parts = tuple[Expr, ...]
 
-NULL_OVER_NOTHING = frozenset({"any_value", "avg", "bool_and", "bool_or", "max", "min", "sum"})
+NULL_OVER_NOTHING = frozenset(
+    {"any_value", "avg", "bool_and", "bool_or", "list", "max", "min", "sum"}
+)
 """Aggregates that are NULL over no rows."""
 
 
