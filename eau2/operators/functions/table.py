@@ -16,6 +16,8 @@ from eau2.operators.functions import (
     conditional,
     date_parts,
     dates,
+    list_aggregates,
+    list_sets,
     lists,
     logic,
     mathematics,
@@ -37,6 +39,8 @@ FUNCTIONS: tuple[Function, ...] = (
     *date_parts.FUNCTIONS,
     *dates.FUNCTIONS,
     *lists.FUNCTIONS,
+    *list_sets.FUNCTIONS,
+    *list_aggregates.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
@@ -50,6 +54,10 @@ _OF_LISTS = {
     "contains": "list_contains",
 }
 """What functions of texts are called where an argument is a list."""
+
+
+_SIGNS = {"&&": "list_has_any", "@>": "list_has_all", "<@": "list_has_all"}
+"""Operators between lists; the last one has its sides exchanged."""
 
 
 def lookup(name: str) -> Function:
@@ -70,6 +78,9 @@ def bind(name: str, args: tuple[Expr, ...]) -> Expr:
     does not take, NotSupportedError for uses of it that eau2 has not; all without a span.
     """
     function = find(name)
+    if name in _SIGNS and any(arg.type.is_list for arg in args):
+        function = _BY_NAME[_SIGNS[name]]
+        args = args[::-1] if name == "<@" else args
     if function is None:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(near)}?" if near else None
