@@ -18,6 +18,7 @@ from eau2.operators.functions import (
     dates,
     list_aggregates,
     list_sets,
+    list_texts,
     lists,
     logic,
     mathematics,
@@ -41,6 +42,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *lists.FUNCTIONS,
     *list_sets.FUNCTIONS,
     *list_aggregates.FUNCTIONS,
+    *list_texts.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
