@@ -86,6 +86,8 @@ TAGS: dict[str, type[Any]] = {
     "cast": expressions.Cast,
     "case": expressions.Case,
     "in": expressions.InList,
+    "lambda": expressions.Lambda,
+    "parameter": expressions.LambdaParameter,
     "column": Column,
     "agg": AggregateCall,
     "key": SortKey,

@@ -25,6 +25,8 @@ from eau2.operators.expr import (
     Expr,
     FrameBound,
     InList,
+    Lambda,
+    LambdaParameter,
     Literal,
     SortKey,
     Value,
@@ -364,7 +366,17 @@ def _expr(expr: Expr, names: Names) -> tuple[str, int]:
             return _in_list(expr, names), _COMPARISON
         case Call():
             return _call(expr, names)
+        case LambdaParameter():
+            return parameter_name(expr), _ATOM
+        case Lambda(parameters=parameters, body=body):
+            listed = ", ".join(map(parameter_name, parameters))
+            return f"LAMBDA {listed}: {_expr(body, names)[0]}", _ATOM
     return type(expr).__name__, _ATOM
+
+
+def parameter_name(parameter: LambdaParameter) -> str:
+    """A parameter by a letter for its lambda: x, y, z, then w; and a number for all but the first."""
+    return "xyzw"[min(parameter.level, 3)] + (str(parameter.index) if parameter.index else "")
 
 
 def _in_list(expr: InList, names: Names) -> str:

@@ -21,6 +21,8 @@ from eau2.operators.expr import (
     ColumnRef,
     Expr,
     InList,
+    Lambda,
+    LambdaParameter,
     Literal,
 )
 from eau2.operators.functions.table import lookup
@@ -74,7 +76,7 @@ def _unknown_as_false(expr: Expr) -> Expr:
 
 def is_constant(expr: Expr) -> bool:
     """Whether it reads no column."""
-    if isinstance(expr, ColumnRef):
+    if isinstance(expr, ColumnRef | Lambda | LambdaParameter):
         return False
     # From the right, since long chains lean to the left: what is not constant shows soon.
     return all(is_constant(child) for child in reversed(expr.children))

@@ -22,12 +22,13 @@ from eau2.errors import (
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import table
-from eau2.sql import ast, intervals, literals, type_names, unnesting
+from eau2.sql import ast, intervals, lambdas, literals, type_names, unnesting
 from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
 from eau2.sql.naming import chain, folded_minus
+from eau2.sql.quantified import over_list
 from eau2.sql.refusals import unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
@@ -101,6 +102,10 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             return _subscript(node, env, depth + 1)
         case ast.Slice():
             return _slice(node, env, depth + 1)
+        case ast.Quantified(_, operator, operand, quantifier, right):
+            assert isinstance(right, ast.Expression)
+            given = (bind_expr(part, env, depth + 1) for part in (operand, right))
+            return over_list(operator, quantifier, *given, node.span, compare)
         case ast.TypedConstant():
             return _typed_constant(node)
         case ast.Parameter():
@@ -246,6 +251,8 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
             raise ProgrammingError(
                 f"{clause} is for aggregate functions; {name} is none", span=span
             )
+    if lambdas.takes_lambda(name) or any(isinstance(arg, ast.Lambda) for arg in node.arguments):
+        return lambdas.bind_lambda_call(node, env, depth, bind_expr)
     if name in unnesting.NAMES:
         return unnesting.bind_unnest(node, env, depth, bind_expr)
     if name == "typeof" and len(node.arguments) == 1:

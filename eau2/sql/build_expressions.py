@@ -20,7 +20,6 @@ REFUSED = {
     "refuse_arrow": "The arrow -> (a lambda is written LAMBDA x: ...)",
     "refuse_at": "The operator @",
     "refuse_collate": "COLLATE",
-    "refuse_comprehension": "A list comprehension",
     "refuse_field": "A field of a struct",
     "refuse_overlay": "OVERLAY with PLACING",
     "refuse_position": "A column by its position (#1)",

@@ -249,7 +249,8 @@ class Environment:
     `aliases_first` they go before columns. aggregates, windows and subqueries collect such
     expressions; when they are None these are an error, that of the first two worded by `refusal`
     and `window_refusal`. grouping: what GROUPING() can ask about. uses collects the columns that
-    were named. unnests: collects the lists that become rows, as the others. outer: where names are looked up that mean nothing here. tables: the common tables
+    were named. unnests: collects the lists that become rows, as the others. lambdas: the parameters of lambdas around, by
+    case-folded name; there are `lambda_level` such lambdas. outer: where names are looked up that mean nothing here. tables: the common tables
     that are defined here, by case-folded name.
     """
 
@@ -270,6 +271,8 @@ class Environment:
     grouping: GroupKeys | None = None
     unnests: Unnests | None = None
     unnest_refusal: str = "unnest is not allowed here"
+    lambdas: Mapping[str, Expr] = field(default_factory=dict)
+    lambda_level: int = 0
 
     def inside(self, clause: str) -> Environment:
         """The same names in a clause that allows neither aggregate nor window functions."""

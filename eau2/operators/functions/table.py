@@ -17,6 +17,7 @@ from eau2.operators.functions import (
     date_parts,
     dates,
     list_aggregates,
+    list_lambdas,
     list_sets,
     list_texts,
     lists,
@@ -43,6 +44,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_sets.FUNCTIONS,
     *list_aggregates.FUNCTIONS,
     *list_texts.FUNCTIONS,
+    *list_lambdas.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
