@@ -6,9 +6,9 @@ the buffer that was read. Does not know: sockets, files, fragments.
 
 Arrow has no 128-bit integer, so Int128 travels as decimal128(38, 0), whose memory is the same; a
 kernel frame holds no other decimals. Values of 39 digits, which a decimal refuses, make their
-column travel as text under a mark; so do all that lie in lists. Strings travel as views, whose buffers are not copied, unless
-these hold much more than the rows use: a filtered frame still refers to all the text it was taken
-from, and each of its chunks would carry that along.
+column travel as text under a mark; so do all that lie in lists. Strings travel as views, whose
+buffers are not copied, unless these hold much more than the rows use: a filtered frame still refers
+to all the text it was taken from, and each of its chunks would carry that along.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
 from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal
 from eau2.types import (
@@ -125,6 +126,15 @@ def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
     if source.kind is Kind.DATE:
         return target_cost if type_ == TIMESTAMP else None
     return None
+
+
+def list_type(element: SqlType) -> SqlType:
+    """The type of lists of these elements. Raises NotSupportedError for too many levels."""
+    if element.levels == LIMITS.list_levels:
+        raise NotSupportedError(
+            f"lists nested in more than {LIMITS.list_levels} levels are not supported"
+        )
+    return list_of(element)
 
 
 def _list_cost(source: SqlType, target: SqlType) -> int | None:

@@ -99,9 +99,7 @@ def logical_array(series: pl.Series, type_: SqlType, name: str) -> pa.Array:
     return array if array.type == target else array.cast(target)
 
 
-def _logical_lists(
-    series: pl.Series, element: SqlType, name: str, target: pa.DataType
-) -> pa.Array:
+def _logical_lists(series: pl.Series, element: SqlType, name: str, target: pa.DataType) -> pa.Array:
     lists = arrow_lists(series, lambda values: logical_array(values, element, name))
     if len(lists.values) >= _LIST_OFFSETS:
         raise OutOfRangeError(f'column "{name}" holds {len(lists.values)} list elements at once')

@@ -375,7 +375,7 @@ def _expr(expr: Expr, names: Names) -> tuple[str, int]:
 
 
 def parameter_name(parameter: LambdaParameter) -> str:
-    """A parameter by a letter for its lambda: x, y, z, then w; and a number for all but the first."""
+    """A parameter by a letter for its lambda: x, y, z, then w; all but the first with a number."""
     return "xyzw"[min(parameter.level, 3)] + (str(parameter.index) if parameter.index else "")
 
 

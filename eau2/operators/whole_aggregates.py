@@ -18,7 +18,7 @@ import polars as pl
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
-from eau2.operators.coercion import cast, coerce
+from eau2.operators.coercion import cast, coerce, list_type
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
 from eau2.operators.functions.list_keys import comparable, list_key
@@ -75,7 +75,7 @@ def bind_whole(
     if function == "string_agg":
         return _bind_string_agg(name, args, order)
     if function == "list":
-        return AggregateCall(function, args, types.list_of(value.type), order=order)
+        return AggregateCall(function, args, list_type(value.type), order=order)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
     if function == "median":
@@ -236,7 +236,10 @@ def _joined(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
 def _listed(call: AggregateCall, columns: Columns) -> pl.Expr:
     """The values as they are, NULL too; of no rows NULL. -0.0 comes just before 0.0."""
     value, type_ = pl.col(columns.args[0]), call.args[0].type
-    keys = [comparable(_values(k.expr, c), k.expr.type) for k, c in zip(call.order, columns.keys)]
+    keys = [
+        comparable(_values(k.expr, c), k.expr.type)
+        for k, c in zip(call.order, columns.keys, strict=True)
+    ]
     descending = [key.descending for key in call.order]
     nulls_last = [key.nulls_last for key in call.order]
     if type_.innermost.is_float:

@@ -30,8 +30,8 @@ from eau2.operators.expr import (
     SortKey,
     WindowCall,
 )
-from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.functions.list_keys import list_key
+from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.lowering import lower_expr
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import ordered

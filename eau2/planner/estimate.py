@@ -153,9 +153,10 @@ def profile(plan: Logical) -> Profile:
             return Profile(inner.rows * len(sets), columns)
         case Unnest(input=below, items=items):
             inner = profile(below)
-            count = inner.rows * LIST_LENGTH
-            made = {column.id: ColumnProfile(max(1.0, _power(count))) for column, _ in items}
-            return Profile(count, {**inner.columns, **made})
+            made_rows = inner.rows * LIST_LENGTH
+            own = ColumnProfile(max(1.0, _power(made_rows)))
+            unnested = {column.id: own for column, _ in items}
+            return Profile(made_rows, {**inner.columns, **unnested})
         case Aggregate():
             return _aggregate(plan)
         case Join():

@@ -185,8 +185,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             return replace(pipe, root=root, enough_rows=None)
         case logical.Unnest(below, items, ordinality, outer):
             pipe = _build(below, cutter)
-            root = Unnest(pipe.root, items, ordinality, outer)
-            return replace(pipe, root=root, enough_rows=None)
+            unnested = Unnest(pipe.root, items, ordinality, outer)
+            return replace(pipe, root=unnested, enough_rows=None)
         case logical.Aggregate():
             return _aggregate(node, cutter)
         case logical.Join():

@@ -104,8 +104,8 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
             return _slice(node, env, depth + 1)
         case ast.Quantified(_, operator, operand, quantifier, right):
             assert isinstance(right, ast.Expression)
-            given = (bind_expr(part, env, depth + 1) for part in (operand, right))
-            return over_list(operator, quantifier, *given, node.span, compare)
+            value, lists = (bind_expr(part, env, depth + 1) for part in (operand, right))
+            return over_list(operator, quantifier, value, lists, node.span, compare)
         case ast.TypedConstant():
             return _typed_constant(node)
         case ast.Parameter():

@@ -88,9 +88,7 @@ def _used(node: ast.Name, expr: Expr, env: Environment) -> Expr:
 
 def _alias(alias: Alias, env: Environment, depth: int, bind: Bind) -> Expr:
     """What the alias names, bound at this place. It sees the aliases before its own."""
-    inner = replace(
-        env, visible=alias.position, aliases_first=False, inside_alias=True, lambdas={}
-    )
+    inner = replace(env, visible=alias.position, aliases_first=False, inside_alias=True, lambdas={})
     return bind(alias.expression, inner, depth + 1)
 
 

@@ -178,7 +178,10 @@ def _qualify(select: Selecting) -> BoundPart | None:
         return None
     env = select.environment()
     env = replace(
-        env, subqueries=select.filters, unnests=None, unnest_refusal="unnest is not allowed in QUALIFY"
+        env,
+        subqueries=select.filters,
+        unnests=None,
+        unnest_refusal="unnest is not allowed in QUALIFY",
     )
     found = _condition(node, env)
     if not select.windows.calls:

@@ -249,9 +249,10 @@ class Environment:
     `aliases_first` they go before columns. aggregates, windows and subqueries collect such
     expressions; when they are None these are an error, that of the first two worded by `refusal`
     and `window_refusal`. grouping: what GROUPING() can ask about. uses collects the columns that
-    were named. unnests: collects the lists that become rows, as the others. lambdas: the parameters of lambdas around, by
-    case-folded name; there are `lambda_level` such lambdas. outer: where names are looked up that mean nothing here. tables: the common tables
-    that are defined here, by case-folded name.
+    were named. unnests: collects the lists that become rows, as the others. lambdas: the parameters
+    of lambdas around, by case-folded name; there are `lambda_level` such lambdas. outer: where
+    names are looked up that mean nothing here. tables: the common tables that are defined here, by
+    case-folded name.
     """
 
     context: Context

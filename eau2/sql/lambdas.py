@@ -44,16 +44,17 @@ def bind_lambda_call(node: ast.FunctionCall, env: Environment, depth: int, bind:
     function = _NAMES.get(node.name)
     if function is None:
         raise TypeMismatchError(f"{node.name} takes no lambda", span=node.span)
-    first, *others = node.arguments or (None,)
-    written, *others = others or [None]
-    most = 1 if function in ("list_reduce", ast.COMPREHENSION) else 0
-    if first is None or not isinstance(written, ast.Lambda) or len(others) > most:
+    most = 3 if function in ("list_reduce", ast.COMPREHENSION) else 2
+    fits = 2 <= len(node.arguments) <= most
+    if not fits or not isinstance(node.arguments[1], ast.Lambda):
         initial = "[, initial]" if function == "list_reduce" else ""
         raise TypeMismatchError(
             f"{node.name} takes a list and a lambda",
             span=node.span,
             hint=f"It is written {node.name}(list, lambda x: ...{initial}).",
         )
+    first, written, *others = node.arguments
+    assert isinstance(written, ast.Lambda)
     lists = bind(first, env, depth)
     if lists.type == NULL:
         lists = Literal(list_of(NULL), None)
@@ -67,11 +68,17 @@ def bind_lambda_call(node: ast.FunctionCall, env: Environment, depth: int, bind:
         assert isinstance(chosen, ast.Lambda)
         result = _bound(written, parameters, env, depth, bind)
         condition = _condition(chosen, parameters, env, depth, bind)
-        return Call(list_of(result.type), "list_transform", (lists, result, condition))
+        return Call(_lists_of(result, node), "list_transform", (lists, result, condition))
     if function == "list_filter":
-        return Call(lists.type, function, (lists, _condition(written, parameters, env, depth, bind)))
+        return Call(
+            lists.type, function, (lists, _condition(written, parameters, env, depth, bind))
+        )
     result = _bound(written, parameters, env, depth, bind)
-    return Call(list_of(result.type), function, (lists, result))
+    return Call(_lists_of(result, node), function, (lists, result))
+
+
+def _lists_of(result: Lambda, node: ast.FunctionCall) -> SqlType:
+    return at(node.span, coercion.list_type, result.type)
 
 
 def _bound(

@@ -290,8 +290,8 @@ def _comprehension(node: ast.FunctionCall) -> str:
     values, made, kept = node.arguments
     assert isinstance(made, ast.Lambda)
     assert isinstance(kept, ast.Lambda)
-    fields = f"filter\" := {expression_text(kept.body)}, result := {expression_text(made.body)}"
-    both = f"(lambda {', '.join(made.parameters)}: struct_pack(\"{fields}))"
+    fields = f'filter" := {expression_text(kept.body)}, result := {expression_text(made.body)}'
+    both = f'(lambda {", ".join(made.parameters)}: struct_pack("{fields}))'
     chosen, result = (f"(lambda elem: struct_extract(elem, '{f}'))" for f in ("filter", "result"))
     pairs = f"list_apply({expression_text(values)}, {both})"
     return f"list_apply(list_filter({pairs}, {chosen}), {result})"

@@ -29,7 +29,7 @@ def over_list(
     span: Span,
     compare: Compare,
 ) -> Expr:
-    """operand <operator> ANY or ALL of the elements; without elements ANY is false, ALL is true.
+    """A value <operator> ANY or ALL of the elements; without elements ANY is false, ALL is true.
 
     x > ALL (list) is NOT x <= ANY (list), also where it is NULL.
     """

@@ -30,9 +30,7 @@ def bind_unnest(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
     if env.unnests is None:
         raise ProgrammingError(env.unnest_refusal, span=node.span)
     uses: list[Use] = []
-    inner = replace(
-        env, unnests=None, unnest_refusal="calls of unnest cannot be nested", uses=uses
-    )
+    inner = replace(env, unnests=None, unnest_refusal="calls of unnest cannot be nested", uses=uses)
     if node.name == "generate_subscripts":
         lists = _subscripts(node, inner, depth, bind)
         levels: int | None = 1

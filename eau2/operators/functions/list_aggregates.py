@@ -35,10 +35,29 @@ _RESULT = 3
 _COUNTS = frozenset({"count", "count_if"})
 """What is zero of no elements."""
 _GENERAL = "list_aggregate"
-_SINGLE = (
-    "any_value avg bit_and bit_or bit_xor bool_and bool_or count first last max median min mode "
-    "stddev_pop stddev_samp string_agg sum var_pop var_samp approx_count_distinct"
-).split()
+_SINGLE = [
+    "any_value",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "count",
+    "first",
+    "last",
+    "max",
+    "median",
+    "min",
+    "mode",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "approx_count_distinct",
+]
 """The aggregates that have a function of their own, as list_sum."""
 
 
@@ -109,7 +128,9 @@ def _computed(call: AggregateCall, found: Elements, scope: Scope) -> pl.Series:
         groups = merge_binned(groups, (_ROW,), plan, merged=False)
     if plan.checks:
         groups = checked(groups, plan.checks)
-    known = pl.LazyFrame({_ROW.label: pl.int_range(len(found.known), eager=True), "known": found.known})
+    known = pl.LazyFrame(
+        {_ROW.label: pl.int_range(len(found.known), eager=True), "known": found.known}
+    )
     results = known.join(
         groups.select(_ROW.label, *plan.results), on=_ROW.label, how="left", maintain_order="left"
     )

@@ -135,7 +135,7 @@ def _reduce(
     extra: what is gathered at first; then `begin` elements are in it already.
     """
     lengths = lists.list.len().fill_null(0).cast(pl.Int64)
-    longest = int(lengths.max() or 0)  # type: ignore[call-overload]
+    longest = max(lengths.unique().to_list(), default=0)
     if longest > LIMITS.list_reduce_steps:
         raise NotSupportedError(
             f"list_reduce over a list of {longest} elements is not supported:"
@@ -157,8 +157,6 @@ def _reduce(
         places = pl.int_range(len(lists), eager=True).scatter(rows, behind)
         gathered = pl.concat([gathered, changed]).gather(places)
     return gathered
-
-
 
 
 FUNCTIONS: tuple[Function, ...] = (

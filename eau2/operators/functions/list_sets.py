@@ -1,4 +1,4 @@
-"""Lists as sequences and sets: sorted, reversed, resized, without repetitions, compared by elements.
+"""Lists as sequences and sets: sorted, resized, without repetitions, compared by elements.
 
 Owns: these functions. Comes in: bound calls. Goes out: Polars expressions.
 Does not know: making and joining lists (lists.py).

@@ -14,7 +14,7 @@ import polars as pl
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, OperationalError, OutOfRangeError
-from eau2.operators.coercion import LIST_VALUE, coerce, coercion_cost, common_type
+from eau2.operators.coercion import LIST_VALUE, coerce, coercion_cost, common_type, list_type
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch
@@ -41,7 +41,7 @@ def _everywhere(columns: Columns) -> pl.Series:
 
 def _bind_value(name: str, args: tuple[Expr, ...]) -> Expr:
     element = common_type(args) if args else NULL
-    return Call(list_of(element), name, tuple(coerce(arg, element) for arg in args))
+    return Call(list_type(element), name, tuple(coerce(arg, element) for arg in args))
 
 
 def _lower_value(call: Call, scope: Scope) -> pl.Expr:
@@ -130,10 +130,11 @@ def _stepped(frame: pl.DataFrame, begin: pl.Expr, end: pl.Expr, known: pl.Expr) 
         raise OutOfRangeError("the step of a slice cannot be zero")
     length, step = pl.col("0").list.len().cast(pl.Int64), pl.col("3")
     up = step > 0
-    first = pl.when(up).then(pl.max_horizontal(begin, pl.lit(1)))
-    first = first.otherwise(pl.min_horizontal(begin, length))
-    last = pl.when(up).then(pl.min_horizontal(end, length) + 1)
-    last = last.otherwise(pl.max_horizontal(end, pl.lit(1)) - 1)
+    upward = pl.max_horizontal(begin, pl.lit(1)), pl.min_horizontal(end, length) + 1
+    downward = pl.min_horizontal(begin, length), pl.max_horizontal(end, pl.lit(1)) - 1
+    first, last = (
+        pl.when(up).then(one).otherwise(other) for one, other in zip(upward, downward, strict=True)
+    )
     some = known & pl.when(up).then(first < last).otherwise(first > last)
     bounds = ((first - 1, 0), (last - 1, 0), (step, 1))
     places = pl.int_ranges(*(pl.when(some).then(at).otherwise(other) for at, other in bounds))

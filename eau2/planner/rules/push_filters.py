@@ -71,8 +71,8 @@ def _push(plan: Logical, parts: Parts) -> Logical:
             through, rest = _through_partition(plan, parts)
             return _filtered(replace(plan, input=_push(below, through)), rest)
         case Unnest(input=below):
-            own = frozenset(column.id for column in below.output)
-            down = tuple(p for p in parts if columns_of(p) <= own and not can_raise(p))
+            ids = _ids(below)
+            down = tuple(p for p in parts if columns_of(p) <= ids and not can_raise(p))
             rest = tuple(part for part in parts if part not in down)
             return _filtered(replace(plan, input=_push(below, down)), rest)
         case Join():

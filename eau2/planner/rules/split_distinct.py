@@ -46,8 +46,8 @@ def _split(node: Aggregate, ids: Iterator[int]) -> Logical:
         bare = replace(call, distinct=False)
         if call.distinct and call.arg is not None and call.function not in INSENSITIVE:
             where = () if call.where is None else (call.where,)
-            keys = (key.expr for key in call.order)
-            values = tuple(dict.fromkeys((call.arg, *keys, *where)))
+            ordering = (key.expr for key in call.order)
+            values = tuple(dict.fromkeys((call.arg, *ordering, *where)))
             by_values.setdefault(values, []).append((column, bare))
         else:
             plain.append((column, bare))
