@@ -133,7 +133,9 @@ def _stage_lists(array: pa.Array, column: ColumnSchema) -> pa.Array:
     large = pa.large_list(array.type.value_type)
     lists = array if array.type == large else array.cast(large)
     element = ColumnSchema(column.name, column.type.element)
-    values = stage(lists.flatten(), element)
+    elements = lists.flatten()
+    # Arrow writes the end of a longer column, as which no elements may come, wrongly.
+    values = stage(elements if len(elements) else pa.array([], elements.type), element)
     if element.type.is_temporal and len(values) > values.null_count:
         bits = pl.Series(values.view(pa.int32() if pa.types.is_date(values.type) else pa.int64()))
         check_calendar(element, bits.min(), bits.max())  # type: ignore[arg-type]

@@ -109,6 +109,9 @@ def _logical_lists(series: pl.Series, element: SqlType, name: str, target: pa.Da
 def arrow_lists(series: pl.Series, convert: Callable[[pl.Series], pa.Array]) -> pa.Array:
     """Lists as Arrow's large lists; `convert` makes the array of all their elements."""
     values = convert(series.explode(empty_as_null=False, keep_nulls=False))
+    if not len(values):
+        # Arrow writes the end of a longer column, as which no elements may come, wrongly.
+        values = pa.array([], values.type)
     lengths = series.list.len().fill_null(0).cast(pl.Int64).cum_sum()
     offsets = pl.concat([pl.Series([0], dtype=pl.Int64), lengths]).to_arrow()
     missing = series.is_null().to_arrow() if series.null_count() else None

@@ -59,7 +59,7 @@ def _lists(
         if not isinstance(argument, ast.NamedArgument):
             raise ProgrammingError(f"{node.name} takes one list", span=argument.span)
         value = literals.unpinned(bind(argument.value, env, depth))
-        match argument.name, value:
+        match argument.name.casefold(), value:
             case "recursive", Literal(value=bool() as every):
                 levels = None if every else 1
             case "max_depth", Literal(value=int() as count) if count > 0:

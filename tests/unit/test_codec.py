@@ -297,9 +297,9 @@ def test_depth_is_bounded() -> None:
         assert to_plain(from_plain(to_plain(tree))) == to_plain(tree)
         with pytest.raises(FragmentError, match="nested"):
             to_plain(Filter(source, deep(LIMITS.fragment_depth)))
-    plain: Any = ["ref", ["type", "INTEGER", 0, 0], 1]
+    plain: Any = ["ref", ["type", "INTEGER", 0, 0, None], 1]
     for _ in range(100_000):
-        plain = ["cast", ["type", "INTEGER", 0, 0], plain, False, True]
+        plain = ["cast", ["type", "INTEGER", 0, 0, None], plain, False, True]
     with pytest.raises(FragmentError, match="nested"):
         from_plain([VERSION, ["filter", to_plain(source)[1], plain]])
 
@@ -330,7 +330,7 @@ def test_size_is_bounded() -> None:
         [VERSION, "one"],
         [VERSION, ["unknown"]],
         [VERSION, ["one", 1]],
-        [VERSION, ["column", 1, "a", ["type", "INTEGER", 0, 0]]],
+        [VERSION, ["column", 1, "a", ["type", "INTEGER", 0, 0, None]]],
         [VERSION, ["limit", ["one"], True, 0]],
         [VERSION, ["limit", ["one"], 1.0, 0]],
         [VERSION, ["limit", ["one"], ["int", "5"], 0]],
