@@ -138,7 +138,7 @@ def _through_partition(plan: Window, parts: Parts) -> tuple[Parts, Parts]:
     for part in parts:
         ids = columns_of(part)
         keyed = bool(ids) and ids <= keys.keys() and not can_raise(part)
-        exact = not any(keys[id_].is_float for id_ in ids) if keyed else False
+        exact = not any(keys[id_].innermost.is_float for id_ in ids) if keyed else False
         (through if keyed and (exact or follows_equality(part)) else rest).append(part)
     return tuple(through), tuple(rest)
 
