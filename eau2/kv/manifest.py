@@ -67,9 +67,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
         "name": frame.name,
         "df_id": frame.df_id,
         "version": frame.version,
-        "schema": [
-            [column.name, *_type_to_plain(column.type)] for column in frame.schema.columns
-        ],
+        "schema": [[column.name, *_type_to_plain(column.type)] for column in frame.schema.columns],
         "not_null": [i for i, column in enumerate(frame.schema.columns) if column.not_null],
         "hashings": hashings,
         "chunks": [

@@ -29,7 +29,7 @@ from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
 from eau2.sql.naming import chain, folded_minus
 from eau2.sql.quantified import over_list
-from eau2.sql.refusals import unsupported
+from eau2.sql.refusals import needs_structs, unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
@@ -258,6 +258,10 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
         return Literal(types.VARCHAR, '"NULL"' if type_ == types.NULL else str(type_))
+    if name not in _FUNCTIONS and needs_structs(name):
+        raise NotSupportedError(
+            f"{name} needs a struct or a map, which are not supported", span=span
+        )
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'

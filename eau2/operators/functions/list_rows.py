@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
+import pyarrow as pa
+
+from eau2.operators.physical import holds_wide
 
 ROW = "row"
 VALUE = "value"
@@ -27,8 +30,8 @@ class Elements:
 
     def positions(self) -> pl.Series:
         """Of each element its place in its list, from 1."""
-        counted = self.rows.to_frame(ROW).select(pl.int_range(1, pl.len() + 1).over(ROW))
-        return counted.to_series()
+        begins = self.rows.search_sorted(self.rows, side="left").cast(pl.Int64)
+        return pl.int_range(1, len(begins) + 1, eager=True) - begins
 
     def mapped(self, plan: pl.Expr, label: str = "0") -> pl.Series:
         """Lists of what `plan` gives over the elements, which are the column `label`."""
@@ -52,10 +55,24 @@ def nested(rows: pl.Series, values: pl.Series, known: pl.Series) -> pl.Series:
 
     known: where there is a list; one of no values is empty, and elsewhere is NULL.
     """
-    frame = pl.DataFrame({ROW: rows.set_sorted(), VALUE: values})
+    rows = rows.set_sorted()
+    if values.dtype != pl.Int128 and not holds_wide(values.dtype):
+        return _cut(rows, values, known)
+    frame = pl.DataFrame({ROW: rows, VALUE: values})
     grouped = frame.group_by(ROW, maintain_order=True).agg(VALUE)
     every = pl.DataFrame({ROW: pl.int_range(len(known), eager=True), "known": known})
     joined = every.join(grouped, on=ROW, how="left", maintain_order="left")
     dtype = pl.List(values.dtype)
     filled = pl.col(VALUE).fill_null(pl.lit([], dtype))
     return joined.select(pl.when("known").then(filled).cast(dtype).alias(VALUE)).to_series()
+
+
+def _cut(rows: pl.Series, values: pl.Series, known: pl.Series) -> pl.Series:
+    """The same by Arrow, which has no 128-bit integers: the values stay where they are."""
+    every = pl.int_range(0, len(known) + 1, eager=True)
+    offsets = rows.search_sorted(every, side="left").cast(pl.Int64).to_arrow()
+    held = values.to_frame(VALUE).to_arrow(compat_level=pl.CompatLevel.newest()).column(0)
+    elements = held.combine_chunks() if len(held) else pa.array([], held.type)
+    missing = (~known).to_arrow()
+    lists = pa.LargeListArray.from_arrays(offsets, elements, mask=missing)
+    return pl.Series(VALUE, pl.from_arrow(lists))

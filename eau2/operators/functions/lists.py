@@ -160,9 +160,12 @@ def _matches(call: Call, columns: Columns) -> pl.DataFrame:
 
 
 def _contains(call: Call, columns: Columns) -> pl.Series:
-    there = _matches(call, columns).get_column(ROW)
     frame = _frame(columns).with_row_index(ROW)
-    value = pl.col(ROW).cast(pl.Int64).is_in(there.implode())
+    value = pl.col("0").list.contains(pl.col("1"))
+    element = call.args[1].type
+    if element.is_list or element.is_float:
+        there = _matches(call, columns).get_column(ROW)
+        value = pl.col(ROW).cast(pl.Int64).is_in(there.implode())
     empty = pl.col("0").list.len() == 0
     known = pl.col("0").is_not_null() & (pl.col("1").is_not_null() | empty)
     return frame.select(pl.when(known).then(value)).to_series()
