@@ -50,7 +50,7 @@ def test_names_of_list_types_can_be_read_back(type_: SqlType, text: str) -> None
 def test_levels_are_bounded() -> None:
     assert parse_type(str(DEEPEST)) == DEEPEST
     for wrong in (str(DEEPEST) + "[]", "INTEGER" + "[]" * 100_000, "[]", "LIST"):
-        with pytest.raises(ValueError, match="type|LIST|Kind|levels"):
+        with pytest.raises(ValueError, match=r"type|LIST|Kind|levels"):
             parse_type(wrong)
     with pytest.raises(NotSupportedError, match="levels"):
         coercion.list_type(DEEPEST)

@@ -71,8 +71,9 @@ def _cut(rows: pl.Series, values: pl.Series, known: pl.Series) -> pl.Series:
     """The same by Arrow, which has no 128-bit integers: the values stay where they are."""
     every = pl.int_range(0, len(known) + 1, eager=True)
     offsets = rows.search_sorted(every, side="left").cast(pl.Int64).to_arrow()
-    held = values.to_frame(VALUE).to_arrow(compat_level=pl.CompatLevel.newest()).column(0)
-    elements = held.combine_chunks() if len(held) else pa.array([], held.type)
+    # The end of a longer column, as which no values may come, cannot always be exported.
+    held = values if len(values) else pl.Series([], dtype=values.dtype)
+    elements = held.to_frame(VALUE).to_arrow(compat_level=pl.CompatLevel.newest()).column(0)
     missing = (~known).to_arrow()
-    lists = pa.LargeListArray.from_arrays(offsets, elements, mask=missing)
+    lists = pa.LargeListArray.from_arrays(offsets, elements.combine_chunks(), mask=missing)
     return pl.Series(VALUE, pl.from_arrow(lists))
