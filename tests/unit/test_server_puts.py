@@ -118,7 +118,7 @@ def test_what_is_put_wrongly_is_refused_and_leaves_nothing(front: Door) -> None:
         (schema, [(Rows(1), [b"garbage"])], ProtocolError, "rows"),
         (schema, [(Piece(0), [b"x"])], ProtocolError, "a Piece among the rows"),
         ([], none, ProtocolError, "rows that end before"),
-        (nested, none, ProtocolError, "type list"),
+        (nested, none, ProtocolError, "type struct"),
         (twice, none, DataError, "two columns"),
         (wide, none, NotSupportedError, '"a"'),
     ]
