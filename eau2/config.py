@@ -37,6 +37,12 @@ class Limits:
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
     window_frame_rows: int = 50_000_000
     """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
+    list_levels: int = 8
+    """How many lists may lie in one another: INTEGER[][] has two levels."""
+    list_reduce_steps: int = 10_000
+    """Elements of a list that list_reduce takes one after the other."""
+    list_elements: int = 100_000_000
+    """Of all lists together that one batch of rows makes with range() or list_resize()."""
     unordered_result_rows: int = 100_000
     """A larger result without ORDER BY that is not a plain scan has no promised row order."""
     writer_wait_s: float = 5.0

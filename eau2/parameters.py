@@ -7,6 +7,7 @@ is the binder's to say, so a value it refuses arrives there as it was given.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -18,7 +19,16 @@ Parameters = Mapping[int | str, object]
 
 Scalar = None | bool | int | float | str | bytes
 WireParameters = tuple[tuple[int | str, str, Scalar], ...]
-"""Position or name, SQL type, and value each; the type is "" where the value says it itself."""
+"""Position or name, SQL type, and value each; the type is "" where the value says it itself.
+
+A list is the JSON of its elements' types and values.
+"""
+
+PASSED = (
+    "Pass None, bool, int, float, str, Decimal, date, time, timedelta, a datetime without time"
+    " zone, or a list."
+)
+"""What to say about a value that is none of those."""
 
 _INT64, _UINT64 = -(2**63), 2**64
 _POSITIONS = 1 << 31
@@ -51,7 +61,7 @@ def from_wire(parameters: Iterable[tuple[int | str, str, Scalar]]) -> Parameters
     for name, type_, value in parameters:
         try:
             values[name] = _heard(type_, value)
-        except (ValueError, OverflowError, InvalidOperation) as error:
+        except (ValueError, TypeError, OverflowError, InvalidOperation, RecursionError) as error:
             raise ProtocolError(f"the parameter ${name} is not a value of type {type_}") from error
     return values
 
@@ -86,10 +96,14 @@ def _told(name: object, value: object) -> tuple[int | str, str, Scalar]:
             return name, "INTERVAL", str(value // timedelta(microseconds=1))
         case bytes():
             return name, "", value
+        case list() | tuple():
+            items = [_told(name, item)[1:] for item in value]
+            if any(isinstance(item, bytes) for _, item in items):
+                raise NotSupportedError(f"the parameter ${name} is a list of bytes")
+            return name, "LIST", json.dumps(items)
     raise NotSupportedError(
         f"the parameter ${name} is a {type(value).__name__}, which is not supported",
-        hint="Pass None, bool, int, float, str, Decimal, date, time, timedelta or a datetime"
-        " without time zone.",
+        hint=PASSED,
     )
 
 
@@ -109,6 +123,8 @@ def _heard(type_: str, value: Scalar) -> object:
             return time.fromisoformat(value)
         case "INTERVAL", str() if len(value) <= _INTERVAL_CHARS:
             return timedelta(microseconds=int(value))
+        case "LIST", str():
+            return [_heard(str(kind), item) for kind, item in json.loads(value)]
     raise ValueError
 
 

@@ -13,7 +13,8 @@ from itertools import count
 
 from eau2.catalog import Catalog
 from eau2.errors import NotSupportedError, ProgrammingError, UnknownNameError
-from eau2.operators.expr import Literal
+from eau2.operators.coercion import LIST_VALUE
+from eau2.operators.expr import Call, Expr, Literal
 from eau2.parameters import Parameters
 from eau2.planner.simplify import computed
 from eau2.sql import ast, literals, nodes
@@ -89,13 +90,20 @@ def _check(node: ast.Execute, kept: Kept, given: Mapping[int | str, object]) -> 
         )
 
 
-def _value(argument: ast.Expression, catalog: Catalog, outer: Parameters) -> Literal:
+def _value(argument: ast.Expression, catalog: Catalog, outer: Parameters) -> object:
     """The value of an argument, which is a constant of whatever form."""
     if any(isinstance(node, ast.Query) for node in nodes.every(argument)):
         raise NotSupportedError("EXECUTE takes constants, no queries", span=argument.span)
     context = Context(catalog, outer, datetime.now(), count(1))
     env = Environment(context, Scope()).inside("EXECUTE")
-    value = computed(literals.unpinned(bind_root(argument, env)))
+    return _constant(bind_root(argument, env), argument)
+
+
+def _constant(expr: Expr, argument: ast.Expression) -> object:
+    """A literal, or a list of what its elements are."""
+    value = computed(literals.unpinned(expr))
+    if isinstance(value, Call) and value.function == LIST_VALUE:
+        return [_constant(element, argument) for element in value.args]
     if not isinstance(value, Literal):
         raise ProgrammingError("this argument has no constant value", span=argument.span)
     return value

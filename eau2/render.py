@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import UsageError
+from eau2.operators.cells import json_cell, text_cell
 from eau2.operators.functions.interval_text import intervals_spelled
 from eau2.sink import Sink
 from eau2.types import SqlType
@@ -167,7 +168,7 @@ def _csv(tables: Iterable[pa.Table]) -> Iterator[Piece]:
             header = ",".join(_csv_cell(name) for name in table.column_names)
             yield f"{header}\n".encode()
         for frame in _slices(table):
-            texts = frame.select(_text(name, type_) for name, type_ in frame.schema.items())
+            texts = frame.select(text_cell(name, type_) for name, type_ in frame.schema.items())
             yield texts.write_csv(include_header=False).encode()
 
 
@@ -190,7 +191,7 @@ def _json(tables: Iterable[pa.Table]) -> Iterator[Piece]:
             for index, (name, type_) in enumerate(frame.schema.items()):
                 parts += [
                     pl.lit(f"{', ' if index else ''}{keys[index]}: "),
-                    _json_text(name, type_),
+                    json_cell(name, type_),
                 ]
             lines = frame.select(pl.concat_str([*parts, pl.lit("}")]).alias("0"))["0"]
             yield lead + str(lines.str.join(",\n ")[0]).encode()
@@ -294,48 +295,12 @@ def _slices(table: pa.Table) -> Iterator[pl.DataFrame]:
         yield frame
 
 
-def _text(name: str, type_: pl.DataType) -> pl.Expr:
-    """A column as text, the way a CAST to VARCHAR shows it."""
-    column = pl.col(name)
-    if isinstance(type_, pl.Datetime):
-        # Six digits always follow the point, so that only they can lose their zeros.
-        digits = column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
-        return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
-    if type_ == pl.Time():
-        digits = column.dt.to_string("%H:%M:%S%.6f")
-        return digits.str.strip_chars_end("0").str.strip_suffix(".").alias(name)
-    if type_.is_float():
-        text = column.cast(pl.String)
-        return pl.when(column.is_nan()).then(pl.lit("nan")).otherwise(text).alias(name)
-    return column.cast(pl.String)
-
-
-def _json_text(name: str, type_: pl.DataType) -> pl.Expr:
-    """A column as JSON text; NULL is null."""
-    column, text = pl.col(name), _text(name, type_)
-    if type_ == pl.String or type_.is_temporal():
-        # A struct of one field named "" encodes as {"":VALUE}, with JSON's own escapes.
-        encoded = pl.struct(text.alias("")).struct.json_encode()
-        return encoded.str.strip_prefix('{"":').str.strip_suffix("}")
-    if type_.is_float():
-        text = (
-            pl.when(column.is_nan())
-            .then(pl.lit('"NaN"'))
-            .when(column.is_infinite() & (column > 0))
-            .then(pl.lit('"Infinity"'))
-            .when(column.is_infinite())
-            .then(pl.lit('"-Infinity"'))
-            .otherwise(text)
-        )
-    return text.fill_null("null")
-
-
 def _cells(table: pa.Table) -> list[list[str]]:
     if table.num_rows == 0:
         return [[] for _ in range(table.num_columns)]
     (frame,) = _slices(table)
     texts = frame.select(
-        _text(name, type_).fill_null("NULL") for name, type_ in frame.schema.items()
+        text_cell(name, type_).fill_null("NULL") for name, type_ in frame.schema.items()
     )
     return [[_printable(text) for text in column.to_list()] for column in texts.iter_columns()]
 

@@ -41,7 +41,7 @@ from eau2.sql.scope import suggestion
 from eau2.sql.sources import unique_names
 from eau2.sql.spans import of_name
 from eau2.sql.type_names import resolve
-from eau2.types import INTEGER, NULL, SqlType
+from eau2.types import INTEGER, NULL, SqlType, list_of
 
 
 class Frames(Catalog, Protocol):
@@ -306,4 +306,6 @@ def _schema_of(bound: Bound, node: ast.CreateTable) -> FrameSchema:
 
 def _kept(type_: SqlType, node: ast.Node) -> SqlType:
     """The type that a column of this type has in a table."""
+    if type_.element is not None:
+        return list_of(_kept(type_.element, node))
     return INTEGER if type_ == NULL else type_

@@ -14,11 +14,12 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
 
 
 class Kind(StrEnum):
-    """The family of a type; DECIMAL alone has parameters."""
+    """The family of a type; DECIMAL and LIST alone have parameters."""
 
     NULL = "NULL"
     BOOLEAN = "BOOLEAN"
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     TIMESTAMP = "TIMESTAMP"
     TIME = "TIME"
     INTERVAL = "INTERVAL"
+    LIST = "LIST"
 
 
 MAX_DECIMAL_DIGITS = 38
@@ -60,13 +62,21 @@ INTEGER_RANGES: dict[Kind, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class SqlType:
-    """One SQL type. `precision` and `scale` are digits, and zero unless the kind is DECIMAL."""
+    """One SQL type. `precision` and `scale` are digits, and zero unless the kind is DECIMAL.
+
+    element: the type of a LIST's elements, and None for every other kind.
+    """
 
     kind: Kind
     precision: int = 0
     scale: int = 0
+    element: SqlType | None = None
 
     def __post_init__(self) -> None:
+        if (self.kind is Kind.LIST) != (self.element is not None):
+            raise ValueError("a LIST, and no other type, has elements")
+        if self.levels > LIMITS.list_levels:
+            raise ValueError(f"lists nested in more than {LIMITS.list_levels} levels")
         if self.kind is Kind.DECIMAL:
             if (
                 not 1 <= self.precision <= MAX_DECIMAL_DIGITS
@@ -79,7 +89,24 @@ class SqlType:
     def __str__(self) -> str:
         if self.kind is Kind.DECIMAL:
             return f"DECIMAL({self.precision},{self.scale})"
+        if self.element is not None:
+            return f"{_QUOTED_NULL if self.element.kind is Kind.NULL else self.element}[]"
         return self.kind.value
+
+    @property
+    def levels(self) -> int:
+        """How many lists lie in one another: 2 for INTEGER[][], 0 for what is no list."""
+        return 0 if self.element is None else 1 + self.element.levels
+
+    @property
+    def is_list(self) -> bool:
+        """A list, of elements of any type."""
+        return self.element is not None
+
+    @property
+    def innermost(self) -> SqlType:
+        """The type of what lies in the lists of all levels; a type that is no list itself."""
+        return self if self.element is None else self.element.innermost
 
     @property
     def is_integer(self) -> bool:
@@ -109,7 +136,7 @@ class SqlType:
     @property
     def has_equal_forms(self) -> bool:
         """Different values can be equal: 0.0 and -0.0, 1 month and 30 days."""
-        return self.is_float or self.kind is Kind.INTERVAL
+        return self.innermost.is_float or self.innermost.kind is Kind.INTERVAL
 
     @property
     def is_wide(self) -> bool:
@@ -118,6 +145,9 @@ class SqlType:
             self.is_decimal and self.precision > NARROW_DECIMAL_DIGITS
         )
 
+
+_QUOTED_NULL = '"NULL"'
+"""What the element of `[]` is called, as in DuckDB."""
 
 NULL = SqlType(Kind.NULL)
 BOOLEAN = SqlType(Kind.BOOLEAN)
@@ -144,8 +174,23 @@ def decimal(precision: int, scale: int) -> SqlType:
     return SqlType(Kind.DECIMAL, precision, scale)
 
 
+WITHOUT_LISTS = frozenset({Kind.INTERVAL, Kind.TIME})
+"""Types of which there are no lists."""
+
+
+def list_of(element: SqlType) -> SqlType:
+    """The type of lists of `element`. Raises ValueError when they are nested too deep."""
+    return SqlType(Kind.LIST, element=element)
+
+
 def parse_type(text: str) -> SqlType:
     """The type that `str` of a SqlType names. Raises ValueError."""
+    if text.endswith("[]"):
+        if len(text) > 2 * LIMITS.list_levels + len("DECIMAL(38,38)"):
+            raise ValueError("no such type")
+        return list_of(parse_type(text[:-2]))
+    if text == _QUOTED_NULL:
+        return NULL
     if text.startswith("DECIMAL(") and text.endswith(")"):
         precision, _, scale = text[8:-1].partition(",")
         return decimal(int(precision), int(scale))
@@ -271,11 +316,20 @@ def logical_arrow(type_: SqlType) -> pa.DataType:
         return pa.decimal128(type_.precision, type_.scale)
     if type_.kind is Kind.VARCHAR:
         return pa.string()
+    if type_.element is not None:
+        return pa.list_(logical_arrow(type_.element))
     return _ARROW[type_.kind]
 
 
 def stored_arrow(type_: SqlType) -> pa.DataType:
-    """The Arrow type of a column inside a chunk."""
+    """The Arrow type of a column inside a chunk.
+
+    A list has 64-bit offsets; text in it has offsets too, so that joining lists copies only the
+    text that they refer to.
+    """
+    if type_.element is not None:
+        text = type_.element.kind is Kind.VARCHAR
+        return pa.large_list(pa.large_string() if text else stored_arrow(type_.element))
     if type_.is_decimal:
         return pa.int64() if not type_.is_wide else pa.decimal128(38, 0)
     if type_.kind is Kind.INTERVAL:
@@ -285,14 +339,30 @@ def stored_arrow(type_: SqlType) -> pa.DataType:
     return _ARROW[type_.kind]
 
 
+def is_arrow_list(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type is a list in one of the forms that are read."""
+    return bool(
+        pa.types.is_list(arrow)
+        or pa.types.is_large_list(arrow)
+        or pa.types.is_fixed_size_list(arrow)
+    )
+
+
 def from_arrow(arrow: pa.DataType, column: str) -> SqlType:
     """The SQL type of a column of Arrow type `arrow`; dictionaries count as their values.
 
-    Raises NotSupportedError, naming `column`, for types that eau2 has not (lists, structs, time
+    Raises NotSupportedError, naming `column`, for types that eau2 has not (structs, maps, time
     zones, binary, ...).
     """
     if pa.types.is_dictionary(arrow):
         return from_arrow(arrow.value_type, column)
+    if is_arrow_list(arrow):
+        element = from_arrow(arrow.value_type, column)
+        if element.levels == LIMITS.list_levels:
+            raise NotSupportedError(f'column "{column}" has lists nested too deep')
+        if element.kind in WITHOUT_LISTS:
+            raise NotSupportedError(f'column "{column}" has lists of {element}')
+        return list_of(element)
     if pa.types.is_decimal(arrow) and arrow.precision <= MAX_DECIMAL_DIGITS and arrow.scale >= 0:
         return decimal(max(arrow.precision, arrow.scale), arrow.scale)
     if (

@@ -23,6 +23,7 @@ from eau2.kernels.mapped import MappedFiles
 from eau2.operators.base import Operator
 from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
 from eau2.operators.join import Join
+from eau2.operators.unnest import Unnest
 from eau2.types import Kind
 
 
@@ -76,11 +77,12 @@ class MixedHost:
 
 def is_harmless(fragment: Operator) -> bool:
     """Whether what the fragment takes is bounded by the rows it reads."""
-    if isinstance(fragment, Join):
+    if isinstance(fragment, Join | Unnest):
         return False
     for expr in _expressions(fragment):
         for node in walk(expr):
-            if isinstance(node, Call | Cast) and node.type.kind is Kind.VARCHAR:
+            grows = node.type.kind is Kind.VARCHAR or node.type.is_list
+            if isinstance(node, Call | Cast) and grows:
                 return False
     return all(is_harmless(below) for below in fragment.inputs)
 

@@ -33,6 +33,7 @@ from eau2.operators.lowering import diagnosis
 from eau2.operators.project import Project
 from eau2.operators.series import Series
 from eau2.operators.union import Union
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import Rows
 
 _ADDED = "\n\nThis error occurred in the following expression"
@@ -121,7 +122,7 @@ def _reads(expr: Expr) -> Iterator[int]:
 
 def _multiplies(fragment: Operator) -> bool:
     """Whether the fragment can give more rows than it reads."""
-    several = isinstance(fragment, Join | Expand | Union | Rows | Series)
+    several = isinstance(fragment, Join | Expand | Unnest | Union | Rows | Series)
     return several or any(_multiplies(node) for node in fragment.inputs)
 
 

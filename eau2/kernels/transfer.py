@@ -6,9 +6,9 @@ the buffer that was read. Does not know: sockets, files, fragments.
 
 Arrow has no 128-bit integer, so Int128 travels as decimal128(38, 0), whose memory is the same; a
 kernel frame holds no other decimals. Values of 39 digits, which a decimal refuses, make their
-column travel as text under a mark. Strings travel as views, whose buffers are not copied, unless
-these hold much more than the rows use: a filtered frame still refers to all the text it was taken
-from, and each of its chunks would carry that along.
+column travel as text under a mark; so do all that lie in lists. Strings travel as views, whose
+buffers are not copied, unless these hold much more than the rows use: a filtered frame still refers
+to all the text it was taken from, and each of its chunks would carry that along.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import InternalError
+from eau2.operators.physical import holds_wide, inner_of
 from eau2.sink import Sink
 
 Buffer = bytes | memoryview
@@ -104,6 +105,9 @@ def _exported(series: pl.Series) -> tuple[pa.ChunkedArray, pa.Field]:
             series = series.reinterpret(dtype=_WIDE)
         except pl.exceptions.ComputeError:
             series, mark = series.cast(pl.String), _MARK
+    elif holds_wide(series.dtype):
+        text = _with_text(series.dtype)
+        series, mark = series.cast(text), _MARK
     column = _arrow(series, pl.CompatLevel.newest())
     if series.dtype == pl.String() and _is_loose(series, column):
         column = _arrow(series, pl.CompatLevel.oldest())
@@ -125,9 +129,18 @@ def _is_loose(series: pl.Series, column: pa.ChunkedArray) -> bool:
     return bool(held > _SLACK_BYTES + 2 * used)
 
 
+def _with_text(dtype: pl.DataType) -> pl.DataType:
+    """The same lists with text in place of what is in the innermost of them."""
+    return pl.List(_with_text(inner_of(dtype))) if isinstance(dtype, pl.List) else pl.String()
+
+
+def _with_wide(dtype: pl.DataType) -> pl.DataType:
+    return pl.List(_with_wide(inner_of(dtype))) if isinstance(dtype, pl.List) else pl.Int128()
+
+
 def _imported(series: pl.Series, field: pa.Field) -> pl.Series:
     if isinstance(series.dtype, pl.Decimal):
         return series.reinterpret(dtype=pl.Int128)
     if field.metadata == _MARK:
-        return series.cast(pl.Int128)
+        return series.cast(_with_wide(series.dtype))
     return series

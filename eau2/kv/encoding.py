@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from eau2.catalog import ColumnSchema, FrameSchema, Plain
 from eau2.config import LIMITS
@@ -108,6 +109,8 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
     Raises DataError naming the column when a value does not fit (a timestamp out of range).
     """
     try:
+        if column.type.is_list:
+            return _stage_lists(array, column)
         if column.type.kind is Kind.VARCHAR:
             return _stage_strings(array)
         if column.type.is_decimal:
@@ -125,6 +128,29 @@ def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
         return array if array.type == target else array.cast(target)
     except pa.ArrowException as error:
         raise DataError(f'column "{column.name}": {error}') from error
+
+
+def _stage_lists(array: pa.Array, column: ColumnSchema) -> pa.Array:
+    """Lists whose elements are staged by themselves, all in one column."""
+    assert column.type.element is not None
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    large = pa.large_list(array.type.value_type)
+    lists = array if array.type == large else array.cast(large)
+    element = ColumnSchema(column.name, column.type.element)
+    elements = lists.flatten()
+    # Arrow writes the end of a longer column, as which no elements may come, wrongly.
+    values = stage(elements if len(elements) else pa.array([], elements.type), element)
+    if element.type.is_temporal and len(values) > values.null_count:
+        bits = pl.Series(values.view(pa.int32() if pa.types.is_date(values.type) else pa.int64()))
+        check_calendar(element, bits.min(), bits.max())  # type: ignore[arg-type]
+    if element.type.kind is Kind.VARCHAR:
+        values = values.cast(pa.large_string())
+    lengths = pl.Series(pc.fill_null(pc.list_value_length(lists), 0), dtype=pl.Int64)
+    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), lengths.cum_sum()]).to_arrow()
+    missing = lists.is_null() if lists.null_count else None
+    staged = pa.LargeListArray.from_arrays(offsets, values, mask=missing)
+    return staged.cast(stored_arrow(column.type))
 
 
 def _floored(nanoseconds: pa.Array) -> pa.Array:

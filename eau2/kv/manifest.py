@@ -25,7 +25,7 @@ from eau2.catalog import (
     Named,
     View,
 )
-from eau2.types import Kind, SqlType
+from eau2.types import Kind, SqlType, parse_type
 
 _MAGIC = b"eau2mf1\n"
 _DIGEST_BYTES = 16
@@ -67,10 +67,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
         "name": frame.name,
         "df_id": frame.df_id,
         "version": frame.version,
-        "schema": [
-            [column.name, column.type.kind.value, column.type.precision, column.type.scale]
-            for column in frame.schema.columns
-        ],
+        "schema": [[column.name, *_type_to_plain(column.type)] for column in frame.schema.columns],
         "not_null": [i for i, column in enumerate(frame.schema.columns) if column.not_null],
         "hashings": hashings,
         "chunks": [
@@ -116,8 +113,8 @@ def _frame(plain: dict[str, Any]) -> Frame:
         version=plain["version"],
         schema=FrameSchema(
             tuple(
-                ColumnSchema(name, SqlType(Kind(kind), precision, scale), number in required)
-                for number, (name, kind, precision, scale) in enumerate(plain["schema"])
+                ColumnSchema(name, _type_from_plain(*type_), number in required)
+                for number, (name, *type_) in enumerate(plain["schema"])
             )
         ),
         chunks=tuple(
@@ -133,6 +130,16 @@ def _frame(plain: dict[str, Any]) -> Frame:
         ),
         statistics=tuple(_statistics_from_plain(part, hashings) for part in plain["statistics"]),
     )
+
+
+def _type_to_plain(type_: SqlType) -> tuple[str, int, int]:
+    """The kind and its parameters; a list has its whole name in place of the kind."""
+    kind = str(type_) if type_.is_list else type_.kind.value
+    return kind, type_.precision, type_.scale
+
+
+def _type_from_plain(kind: str, precision: int, scale: int) -> SqlType:
+    return parse_type(kind) if kind.endswith("[]") else SqlType(Kind(kind), precision, scale)
 
 
 def _statistics_to_plain(part: ColumnStatistics, hashings: list[str]) -> list[Any]:

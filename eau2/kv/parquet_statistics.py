@@ -45,8 +45,11 @@ def run_statistics(
         parts = []
         for number in run:
             group = metadata.row_group(number)
-            found = group.column(positions[column.name]).statistics
-            part = _group_statistics(found, column.type)
+            part = None
+            # What a file says of a list is about its elements.
+            if not column.type.is_list:
+                found = group.column(positions[column.name]).statistics
+                part = _group_statistics(found, column.type)
             if part is None:
                 part = ColumnStatistics(count_nulls(number, column.name))
             parts.append((group.num_rows, part))

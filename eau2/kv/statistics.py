@@ -1,7 +1,8 @@
 """What the store knows of a column's values, measured when its chunk is made.
 
 Owns: the measuring. Comes in: a stored array and its SQL type; goes out: ColumnStatistics.
-Merged over chunks they are equal however the rows were cut. Does not know: files, frames.
+Merged over chunks they are equal however the rows were cut. Of lists NULLs alone are counted.
+Does not know: files, frames.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _physical(array: pa.Array) -> pa.Array:
 def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
     """The statistics of one column of one chunk; dates and timestamps are given as integers."""
     nulls = array.null_count
-    if nulls == len(array) or type_.kind in _UNKNOWN:
+    if nulls == len(array) or type_.kind in _UNKNOWN or type_.is_list:
         return ColumnStatistics(nulls)
     series = pl.Series("", pl.from_arrow(array))
     if series.dtype.is_decimal():
@@ -86,6 +87,9 @@ def _few_rows_statistics(
     array: pa.Array, type_: SqlType, chunk_rows: int
 ) -> list[ColumnStatistics]:
     """The same for chunks of very few rows, where a call of Polars costs more than its work."""
+    if type_.is_list:
+        starts = range(0, len(array), chunk_rows)
+        return [ColumnStatistics(array.slice(start, chunk_rows).null_count) for start in starts]
     series = pl.Series("", pl.from_arrow(array))
     if series.dtype.is_decimal():
         series = series.cast(pl.Int128)

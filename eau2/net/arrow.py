@@ -17,10 +17,12 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
+from eau2.config import LIMITS
 from eau2.errors import ProtocolError
 from eau2.net.frame import Buffer
+from eau2.operators.physical import arrow_lists, holds_wide, inner_of
 from eau2.sink import Sink
-from eau2.types import Kind, logical_arrow, stored_arrow
+from eau2.types import Kind, is_arrow_list, logical_arrow, stored_arrow
 from eau2.types import SqlType as _SqlType
 
 BATCH_ROWS_MAX = 4 << 20
@@ -32,9 +34,11 @@ _BATCHES_MAX = 4096
 _COALESCED_BYTES = 4096
 """Smaller buffers are joined: each buffer sent costs the kernel a look."""
 
+_WITHOUT_ARROW = (Kind.DECIMAL, Kind.INTERVAL, Kind.LIST)
+"""Kinds that alone say no Arrow type; lists are looked into."""
 _PLAIN_TYPES = frozenset(
-    {logical_arrow(_SqlType(kind)) for kind in Kind if kind is not Kind.DECIMAL}
-    | {stored_arrow(_SqlType(kind)) for kind in Kind if kind is not Kind.DECIMAL}
+    {logical_arrow(_SqlType(kind)) for kind in Kind if kind not in _WITHOUT_ARROW}
+    | {stored_arrow(_SqlType(kind)) for kind in Kind if kind not in _WITHOUT_ARROW}
     | {pa.large_string()}
 )
 _FOREIGN_TYPES = frozenset(
@@ -94,12 +98,12 @@ def encode_frame(frame: pl.DataFrame) -> list[Buffer]:
 
 def kernel_table(frame: pl.DataFrame) -> pa.Table:
     """A frame in kernel form as an Arrow table: strings compact, 128-bit integers as bits."""
-    wide = [name for name, dtype in frame.schema.items() if dtype == pl.Int128()]
+    wide = [n for n, dtype in frame.schema.items() if dtype == pl.Int128() or holds_wide(dtype)]
     if not wide:
         return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     arrays = []
     for series in frame.get_columns():
-        if series.dtype == pl.Int128():
+        if series.name in wide:
             arrays.append(_wide_array(series))
         else:
             arrays.append(series.to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -160,14 +164,29 @@ def decode_frame(payload: Buffer, trusted: bool = True) -> pl.DataFrame:
     try:
         frame = pl.from_arrow(table, rechunk=False)
         assert isinstance(frame, pl.DataFrame)
-        wide = [n for n, dtype in frame.schema.items() if isinstance(dtype, pl.Decimal)]
-        return frame.with_columns(pl.col(wide).reinterpret(dtype=pl.Int128)) if wide else frame
+        return frame.with_columns(
+            _widened(pl.col(name), dtype)
+            for name, dtype in frame.schema.items()
+            if isinstance(dtype, pl.Decimal | pl.List)
+        )
     except Exception as error:
         raise ProtocolError(f"rows that are no frame: {str(error)[:200]}") from error
 
 
+def _widened(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """128-bit integers as they were, also those in lists."""
+    if isinstance(dtype, pl.List):
+        return value.list.eval(_widened(pl.element(), inner_of(dtype)))
+    return value.reinterpret(dtype=pl.Int128) if isinstance(dtype, pl.Decimal) else value
+
+
 def _wide_array(series: pl.Series) -> pa.Array:
-    """128-bit integers as decimal128(38, 0) of the same bits, also those of 39 digits."""
+    """128-bit integers as decimal128(38, 0) of the same bits, also those of 39 digits.
+
+    In lists too, whose elements are converted together.
+    """
+    if isinstance(series.dtype, pl.List):
+        return arrow_lists(series, _wide_array)
     try:
         return series.reinterpret(dtype=pl.Decimal(38, 0)).to_arrow()
     except pl.exceptions.ComputeError:
@@ -193,9 +212,14 @@ def _check_schema(schema: pa.Schema, trusted: bool) -> None:
     if len(schema) > _COLUMNS_MAX:
         raise ProtocolError(f"rows of {len(schema)} columns; at most {_COLUMNS_MAX} are allowed")
     for field in schema:
-        allowed = field.type in _PLAIN_TYPES or pa.types.is_decimal128(field.type)
+        type_, levels = field.type, 0
+        while is_arrow_list(type_) and levels < LIMITS.list_levels:
+            type_, levels = type_.value_type, levels + 1
+        allowed = type_ in _PLAIN_TYPES or pa.types.is_decimal128(type_)
         if not trusted and not allowed:
-            allowed = field.type in _FOREIGN_TYPES or pa.types.is_decimal(field.type)
+            allowed = type_ in _FOREIGN_TYPES or pa.types.is_decimal(type_)
+            # Nothing but its own word would bound how many elements a list of NULLs has.
+            allowed = allowed and not (levels and pa.types.is_null(type_))
         if not allowed:
             raise ProtocolError(f"a column of the type {str(field.type)[:100]}, which eau2 has not")
 

@@ -166,7 +166,7 @@ def bind(
         call = replace(call, distinct=distinct and function not in _WITHOUT_DISTINCT)
         if where is None:
             return call
-        if call.function in ("first", "last"):
+        if call.function in ("first", "last", "list"):
             return replace(call, where=where)
         return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
     function, args = spelled_plainly(function, args)
@@ -176,6 +176,8 @@ def bind(
     if len(args) != 1:
         raise TypeMismatchError(f"{name} takes one argument, not {len(args)}")
     (arg,) = args
+    if arg.type.is_list and function in ("any_value", "max", "min"):
+        return whole_aggregates.bind_extreme(function, arg, where)
     type_ = result(arg.type)
     if type_ is None:
         raise TypeMismatchError(f"{name} is not defined for {arg.type}")

@@ -45,6 +45,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union as UnionAll
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.types import SqlType
@@ -71,6 +72,7 @@ TAGS: dict[str, type[Any]] = {
     "filter": Filter,
     "project": Project,
     "expand": Expand,
+    "unnest": Unnest,
     "partial": PartialAggregate,
     "final": FinalAggregate,
     "join": Join,
@@ -84,6 +86,8 @@ TAGS: dict[str, type[Any]] = {
     "cast": expressions.Cast,
     "case": expressions.Case,
     "in": expressions.InList,
+    "lambda": expressions.Lambda,
+    "parameter": expressions.LambdaParameter,
     "column": Column,
     "agg": AggregateCall,
     "key": SortKey,

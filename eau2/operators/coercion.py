@@ -11,8 +11,9 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from eau2.errors import OutOfRangeError, TypeMismatchError
-from eau2.operators.expr import Call, Case, Cast, Expr, Literal
+from eau2.config import LIMITS
+from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
 from eau2.types import (
     BIGINT,
     BOOLEAN,
@@ -22,12 +23,17 @@ from eau2.types import (
     NULL,
     TIMESTAMP,
     VARCHAR,
+    WITHOUT_LISTS,
     Kind,
     SqlType,
     common_numeric,
     contains,
+    list_of,
     union_decimal,
 )
+
+LIST_VALUE = "list_value"
+"""The function that makes a list of its arguments."""
 
 _TARGET_COSTS: dict[Kind, int] = {
     Kind.BIGINT: 101,
@@ -66,6 +72,12 @@ def fits(expr: Expr, type_: SqlType) -> bool:
 
 def castable(source: SqlType, target: SqlType) -> bool:
     """Whether there is an explicit cast between the types."""
+    if source.element is not None and target.element is not None:
+        return castable(source.element, target.element)
+    if target.is_list:
+        return source.kind is Kind.NULL
+    if source.is_list:
+        return target.kind is Kind.VARCHAR
     if source.kind in (Kind.NULL, Kind.VARCHAR) or target.kind is Kind.VARCHAR:
         return True
     if source.kind is Kind.TIMESTAMP and target.kind is Kind.TIME:
@@ -81,6 +93,11 @@ def cast(expr: Expr, type_: SqlType, safe: bool = False) -> Expr:
     """CAST, or TRY_CAST when `safe`. Raises TypeMismatchError when there is no such cast."""
     if expr.type == type_:
         return expr
+    if expr.type.kind is Kind.VARCHAR and type_.is_list:
+        raise NotSupportedError(
+            "a text cannot be read as a list",
+            hint="Write the list as [a, b], or cut the text with string_split.",
+        )
     if not castable(expr.type, type_):
         raise TypeMismatchError(f"a {expr.type} cannot be cast to {type_}")
     if is_null(expr):
@@ -106,6 +123,8 @@ def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
         return 0
     if is_null(expr):
         return 0
+    if type_.element is not None or source.element is not None:
+        return _list_cost(source, type_)
     if is_string_literal(expr):
         return 20
     if is_integer_literal(expr) and type_.is_integer:
@@ -123,6 +142,24 @@ def coercion_cost(expr: Expr, type_: SqlType) -> int | None:
     return None
 
 
+def list_type(element: SqlType) -> SqlType:
+    """The type of lists of these elements. Raises NotSupportedError."""
+    if element.kind in WITHOUT_LISTS:
+        raise NotSupportedError(f"lists of {element} are not supported")
+    if element.levels == LIMITS.list_levels:
+        raise NotSupportedError(
+            f"lists nested in more than {LIMITS.list_levels} levels are not supported"
+        )
+    return list_of(element)
+
+
+def _list_cost(source: SqlType, target: SqlType) -> int | None:
+    """What it costs to cast each element; there is no implicit cast between lists and others."""
+    if source.element is None or target.element is None:
+        return None
+    return coercion_cost(ColumnRef(source.element, -1), target.element)
+
+
 def coerce(expr: Expr, type_: SqlType) -> Expr:
     """The implicit conversion to a type that was found to be common. Numeric literals convert here.
 
@@ -136,6 +173,10 @@ def coerce(expr: Expr, type_: SqlType) -> Expr:
         converted = _convert_literal(expr, type_)
         if converted is not None:
             return converted
+    if isinstance(expr, Call) and expr.function == LIST_VALUE and type_.element is not None:
+        return replace(
+            expr, type=type_, args=tuple(coerce(arg, type_.element) for arg in expr.args)
+        )
     return cast(expr, type_)
 
 
@@ -219,6 +260,8 @@ def _common(left: SqlType, right: SqlType, compared: bool) -> SqlType:
             return other
     if left.is_temporal and right.is_temporal:
         return TIMESTAMP
+    if left.element is not None and right.element is not None:
+        return list_of(_common(left.element, right.element, compared))
     raise TypeMismatchError(
         f"{left} and {right} have no common type",
         hint=f"Write an explicit cast, for example CAST(... AS {left}).",

@@ -150,6 +150,29 @@ class InList(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class LambdaParameter(Expr):
+    """A parameter of a lambda around it. level: how many lambdas are around that one."""
+
+    level: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda(Expr):
+    """A function of elements, as an argument of list_transform and its like; type: the body's."""
+
+    parameters: tuple[LambdaParameter, ...]
+    body: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.body,)
+
+    def with_children(self, children: tuple[Expr, ...]) -> Lambda:
+        return replace(self, body=children[0])
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     """One ORDER BY key."""
 

@@ -17,7 +17,7 @@ from eau2.config import LIMITS
 from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr
-from eau2.operators.interval_form import normalised
+from eau2.operators.functions.list_keys import comparable
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.types import Kind, SqlType
@@ -102,19 +102,13 @@ def with_keys(
     labels: list[str] = []
     computed: list[pl.Expr] = []
     for index, key in enumerate(keys):
-        if isinstance(key, ColumnRef) and not key.type.has_equal_forms:
+        if isinstance(key, ColumnRef) and not (key.type.has_equal_forms or key.type.is_list):
             labels.append(key.label)
             continue
         labels.append(f"{prefix}_{index}")
-        value = lower_expr(key, lowering.diagnose)
-        computed.append(_comparable(value, key.type).alias(labels[-1]))
+        value = comparable(lower_expr(key, lowering.diagnose), key.type)
+        computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
     return (frame.with_columns(computed) if computed else frame), labels
-
-
-def _comparable(value: pl.Expr, type_: SqlType) -> pl.Expr:
-    if type_.kind is Kind.INTERVAL:
-        return normalised(value)
-    return _bits(value, type_) if type_.is_float else value
 
 
 def _bits(value: pl.Expr, type_: SqlType) -> pl.Expr:

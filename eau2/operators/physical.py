@@ -7,6 +7,8 @@ Does not know: expressions, operators, chunk files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 import pyarrow as pa
 
@@ -14,6 +16,9 @@ from eau2.errors import OutOfRangeError
 from eau2.operators import interval_form
 from eau2.operators.expr import Column, Value
 from eau2.types import Kind, SqlType, logical_arrow
+
+_LIST_OFFSETS = 1 << 31
+"""Arrow's plain lists count their elements in 31 bits."""
 
 _DTYPES: dict[Kind, pl.DataType] = {
     Kind.NULL: pl.Int32(),
@@ -41,6 +46,8 @@ def kernel_dtype(type_: SqlType) -> pl.DataType:
     """The Polars dtype of a column of this type inside kernels."""
     if type_.is_decimal:
         return pl.Int128() if type_.is_wide else pl.Int64()
+    if type_.element is not None:
+        return pl.List(kernel_dtype(type_.element))
     return _DTYPES[type_.kind]
 
 
@@ -52,7 +59,7 @@ def from_stored(expr: pl.Expr, type_: SqlType) -> pl.Expr:
         return expr.cast(pl.String)
     if type_.kind is Kind.INTERVAL:
         return interval_form.from_struct(expr)
-    return expr
+    return expr.cast(kernel_dtype(type_)) if type_.innermost.is_wide else expr
 
 
 def literal(value: Value, type_: SqlType) -> pl.Expr:
@@ -77,7 +84,7 @@ def to_logical(
     Raises OutOfRangeError for what has no Arrow form: a HUGEINT of 39 digits, an interval whose
     time is longer than 292 years.
     """
-    arrays = [_logical_column(frame.get_column(c.label), c) for c in columns]
+    arrays = [logical_array(frame.get_column(c.label), c.type, c.name) for c in columns]
     fields = [
         pa.field(name, logical_arrow(column.type))
         for name, column in zip(names, columns, strict=True)
@@ -85,18 +92,54 @@ def to_logical(
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _logical_column(series: pl.Series, column: Column) -> pa.Array:
-    target = logical_arrow(column.type)
-    if column.type.is_decimal and not column.type.is_wide:
+def logical_array(series: pl.Series, type_: SqlType, name: str) -> pa.Array:
+    """A kernel column as users see it. name: of the column, for the error's message."""
+    target = logical_arrow(type_)
+    if type_.is_decimal and not type_.is_wide:
         return _widen_decimal(series.to_arrow(), target)
-    if column.type.is_wide:
-        return _wide_decimal(series, column, target)
-    if column.type.kind is Kind.INTERVAL:
-        return interval_form.to_arrow(series, column.name)
-    if column.type.kind is Kind.TIME:
+    if type_.is_wide:
+        return _wide_decimal(series, name, target)
+    if type_.kind is Kind.INTERVAL:
+        return interval_form.to_arrow(series, name)
+    if type_.kind is Kind.TIME:
         return series.to_arrow().view(target)
+    if type_.element is not None:
+        return _logical_lists(series, type_.element, name, target)
     array = series.to_arrow()
     return array if array.type == target else array.cast(target)
+
+
+def _logical_lists(series: pl.Series, element: SqlType, name: str, target: pa.DataType) -> pa.Array:
+    lists = arrow_lists(series, lambda values: logical_array(values, element, name))
+    if len(lists.values) >= _LIST_OFFSETS:
+        raise OutOfRangeError(f'column "{name}" holds {len(lists.values)} list elements at once')
+    return lists.cast(target)
+
+
+def arrow_lists(series: pl.Series, convert: Callable[[pl.Series], pa.Array]) -> pa.Array:
+    """Lists as Arrow's large lists; `convert` makes the array of all their elements."""
+    values = convert(series.explode(empty_as_null=False, keep_nulls=False))
+    if not len(values):
+        # Arrow writes the end of a longer column, as which no elements may come, wrongly.
+        values = pa.array([], values.type)
+    lengths = series.list.len().fill_null(0).cast(pl.Int64).cum_sum()
+    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), lengths]).to_arrow()
+    missing = series.is_null().to_arrow() if series.null_count() else None
+    return pa.LargeListArray.from_arrays(offsets, values, mask=missing)
+
+
+def holds_wide(dtype: pl.DataType) -> bool:
+    """Whether a kernel column is of lists of 128-bit integers, which have no Arrow form."""
+    lists = False
+    while isinstance(dtype, pl.List):
+        dtype, lists = inner_of(dtype), True
+    return lists and dtype == pl.Int128()
+
+
+def inner_of(dtype: pl.List) -> pl.DataType:
+    """The dtype of the elements."""
+    inner = dtype.inner
+    return inner if isinstance(inner, pl.DataType) else inner()
 
 
 def _widen_decimal(array: pa.Array, target: pa.DataType) -> pa.Array:
@@ -107,13 +150,13 @@ def _widen_decimal(array: pa.Array, target: pa.DataType) -> pa.Array:
     )
 
 
-def _wide_decimal(series: pl.Series, column: Column, target: pa.DataType) -> pa.Array:
+def _wide_decimal(series: pl.Series, name: str, target: pa.DataType) -> pa.Array:
     """An int128 column as decimal128, through the unscaled decimal of 38 digits."""
     digits = series.cast(pl.Decimal(38, 0), strict=False)
     if digits.null_count() != series.null_count():
         worst = series.filter(digits.is_null() & series.is_not_null()).item(0)
         raise OutOfRangeError(
-            f'column "{column.name}" holds {worst}: a result column has 38 digits at most',
+            f'column "{name}" holds {worst}: a result column has 38 digits at most',
             hint="Cast it to DOUBLE or VARCHAR.",
         )
     array = digits.to_arrow()

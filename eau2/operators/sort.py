@@ -14,7 +14,7 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
-from eau2.operators.interval_form import normalised
+from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.lowering import lower_expr
 from eau2.types import Kind
 
@@ -61,17 +61,23 @@ def ordered(
     kept = _distinct(keys)
     if not kept:
         return frame
-    by = [lower_expr(key.expr, diagnose) for key in kept]
-    forms: list[pl.Expr] = []
-    for position, key in enumerate(kept):
-        if key.expr.type.kind is Kind.INTERVAL:
-            forms.append(by[position])
-            by[position] = normalised(by[position])
+    values = [lower_expr(key.expr, diagnose) for key in kept]
+    by = [comparable(value, key.expr.type) for value, key in zip(values, kept, strict=True)]
+    forms = [
+        value
+        for value, key in zip(values, kept, strict=True)
+        if key.expr.type.kind is Kind.INTERVAL
+    ]
     floats = [key.expr.type.is_float for key in kept]
     zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
     if floats[-1]:
         by[-1] = _total(by[-1])
         zeros.pop()
+    zeros += [
+        list_key(value, key.expr.type, exact=True)
+        for value, key in zip(values, kept, strict=True)
+        if key.expr.type.is_list and key.expr.type.innermost.is_float
+    ]
     return frame.sort(
         by + zeros + forms,
         descending=[key.descending for key in kept] + [False] * len(zeros + forms),

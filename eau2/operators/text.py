@@ -25,6 +25,8 @@ from eau2.operators.expr import (
     Expr,
     FrameBound,
     InList,
+    Lambda,
+    LambdaParameter,
     Literal,
     SortKey,
     Value,
@@ -41,6 +43,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.types import Kind, SqlType
@@ -242,6 +245,8 @@ def _line(operator: Operator, names: Names) -> str:
             return "Project " + ", ".join(shown)
         case Expand():
             return _expand(operator, names)
+        case Unnest(_, items, ordinality, outer):
+            return _unnest(items, ordinality, outer, names)
         case PartialAggregate(_, keys, aggregates):
             shown = (_assigned(column, expr_text(expr, names), names) for column, expr in keys)
             return "PartialAggregate" + _aggregates(", ".join(shown), aggregates, names)
@@ -272,6 +277,14 @@ def _expand(node: Expand, names: Names) -> str:
     listed = [_name(column.id, names) for column, _ in node.keys]
     sets = ", ".join(f"({', '.join(listed[n] for n in members)})" for members in node.sets)
     return f"Expand {', '.join((*keys, _name(node.grouping.id, names)))} for {sets}"
+
+
+def _unnest(
+    items: tuple[tuple[Column, Expr], ...], ordinality: Column | None, outer: bool, names: Names
+) -> str:
+    shown = [_assigned(column, expr_text(expr, names), names) for column, expr in items]
+    shown += [] if ordinality is None else [f"{_name(ordinality.id, names)} := ordinality"]
+    return f"Unnest{' outer' if outer else ''} {', '.join(shown)}"
 
 
 def _join(join: Join, names: Names) -> str:
@@ -358,7 +371,17 @@ def _expr(expr: Expr, names: Names) -> tuple[str, int]:
             return _in_list(expr, names), _COMPARISON
         case Call():
             return _call(expr, names)
+        case LambdaParameter():
+            return parameter_name(expr), _ATOM
+        case Lambda(parameters=parameters, body=body):
+            listed = ", ".join(map(parameter_name, parameters))
+            return f"LAMBDA {listed}: {_expr(body, names)[0]}", _ATOM
     return type(expr).__name__, _ATOM
+
+
+def parameter_name(parameter: LambdaParameter) -> str:
+    """A parameter by a letter for its lambda: x, y, z, then w; all but the first with a number."""
+    return "xyzw"[min(parameter.level, 3)] + (str(parameter.index) if parameter.index else "")
 
 
 def _in_list(expr: InList, names: Names) -> str:

@@ -1,4 +1,4 @@
-"""Aggregates that need all rows of a group at once: quantiles, mode, string_agg, first, arg_min.
+"""Aggregates that need all rows of a group at once: quantiles, mode, list, first, arg_min.
 
 Owns: their types, their expressions, and bitwise aggregates, which are like them in nothing but
 that they take integers as they are. Comes in: bound arguments; labels of columns. Goes out: types,
@@ -14,22 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import polars as pl
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators import distribution_aggregates, interval_form
-from eau2.operators.coercion import cast, coerce
+from eau2.operators.coercion import cast, coerce, list_type
 from eau2.operators.exact_sum import canonical
-from eau2.operators.expr import AggregateCall, Cast, Expr, Literal, SortKey
-from eau2.operators.functions import table
+from eau2.operators.expr import AggregateCall, Call, Cast, Expr, Literal, SortKey
+from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.physical import kernel_dtype
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 SYNONYMS = {
     "arbitrary": "first",
+    "array_agg": "list",
     "argmin": "arg_min",
     "argmax": "arg_max",
     "min_by": "arg_min",
@@ -41,14 +41,14 @@ SYNONYMS = {
 _APPROXIMATE = frozenset({"approx_quantile", "reservoir_quantile"})
 """These are exact here: approx_quantile is quantile_disc, the other counts rows from zero."""
 WHOLE = frozenset(
-    {"arg_max", "arg_max_null", "arg_min", "arg_min_null", "first", "last", "mad", "median"}
-    | {"mode", "quantile_cont", "quantile_disc", "string_agg"}
+    {"arg_max", "arg_max_null", "arg_min", "arg_min_null", "first", "last", "list", "mad"}
+    | {"median", "mode", "quantile_cont", "quantile_disc", "string_agg"}
     | _APPROXIMATE
     | distribution_aggregates.NAMES
 )
 """What must see a group's rows together."""
 BITWISE = frozenset({"bit_and", "bit_or", "bit_xor"})
-ORDERED = frozenset({"first", "last", "string_agg", "quantile_cont", "quantile_disc"})
+ORDERED = frozenset({"first", "last", "list", "string_agg", "quantile_cont", "quantile_disc"})
 """What always takes rows in an order: that of an ORDER BY inside the brackets, or one made up."""
 ORDERABLE = ORDERED | {"any_value", "arg_max", "arg_min", "mode"}
 """What an ORDER BY inside the brackets makes a difference to."""
@@ -58,6 +58,8 @@ _ARGUMENTS = {
     **dict.fromkeys(("approx_quantile", "arg_max", "arg_max_null"), (2, 2)),
     **dict.fromkeys(("arg_min", "arg_min_null"), (2, 2)),
 }
+_WITHOUT_LISTS = frozenset({"mad", "median", "mode", "quantile_cont", "quantile_disc"})
+_WITHOUT_LISTS |= _APPROXIMATE
 _FRACTIONS = frozenset({"quantile_cont", "quantile_disc"})
 
 
@@ -78,6 +80,8 @@ def bind_whole(
         noun = "argument" if wanted == "1" else "arguments"
         raise TypeMismatchError(f"{name} takes {wanted} {noun}, not {len(args)}")
     value = args[0]
+    if value.type.is_list and function in _WITHOUT_LISTS:
+        raise NotSupportedError(f"{name} of lists is not supported")
     if function in BITWISE:
         if not value.type.is_integer and value.type.kind is not Kind.NULL:
             raise TypeMismatchError(f"{name} is not defined for {value.type}")
@@ -89,6 +93,8 @@ def bind_whole(
         return _bind_mad(name, value)
     if function in _APPROXIMATE:
         return _bind_approximate(name, function, args)
+    if function == "list":
+        return AggregateCall(function, args, list_type(value.type), order=order)
     if function in _FRACTIONS:
         args = (value, _fraction(name, args[1]))
     if function == "median" and value.type.kind is Kind.TIME:
@@ -108,8 +114,9 @@ def first_in_order(
 
     That row has no NULL in an argument, and for the last two the least or greatest second one.
     """
-    present = tuple(table.bind("is_not_null", (arg,)) for arg in args)
-    where = reduce(lambda a, b: table.bind("and", (a, b)), (*present, *filter(None, [where])))
+    present = [Call(types.BOOLEAN, "is_not_null", (arg,)) for arg in args]
+    parts = tuple(present) if where is None else (*present, where)
+    where = parts[0] if len(parts) == 1 else Call(types.BOOLEAN, "and", parts)
     if function != "any_value":
         order = (SortKey(args[1], descending=function == "arg_max"), *order)
     return AggregateCall("first", args[:1], args[0].type, where=where, order=order)
@@ -147,6 +154,12 @@ def _bind_approximate(name: str, function: str, args: tuple[Expr, ...]) -> Aggre
         value = cast(value, types.HUGEINT if type_.kind is Kind.UBIGINT else types.BIGINT)
     exact = "quantile_disc" if function == "approx_quantile" else function
     return AggregateCall(exact, (value, fraction), value.type)
+
+
+def bind_extreme(function: str, arg: Expr, where: Expr | None) -> AggregateCall:
+    """The least or greatest list, as the first in order; any value is the least."""
+    order = (SortKey(arg, descending=function == "max"),)
+    return AggregateCall("first", (arg,), arg.type, where=where, order=order)
 
 
 def _interpolates(type_: SqlType) -> bool:
@@ -239,10 +252,9 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             if not call.function.endswith("_null"):
                 both = value.is_not_null() & both
             down = call.function.startswith("arg_max")
-            order = _compared(call.args[1], by)
-            ordered = value.filter(both).sort_by(
-                order.filter(both), value.filter(both), descending=[down, False], nulls_last=True
-            )
+            least = list_key(value, call.type) if call.type.is_list else value
+            keys = [comparable(by, call.args[1].type).filter(both), least.filter(both)]
+            ordered = value.filter(both).sort_by(keys, descending=[down, False], nulls_last=True)
             return ordered.first()
         case "mode" if call.type.kind is Kind.INTERVAL:
             order = interval_form.normalised(value)
@@ -254,6 +266,8 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
             return value.drop_nulls().mode().min()
         case "string_agg":
             return _joined(call, value, columns)
+        case "list":
+            return _listed(call, columns)
     fraction = call.args[1]
     assert isinstance(fraction, Literal)
     assert isinstance(fraction.value, float)
@@ -279,11 +293,6 @@ def _values(arg: Expr, label: str) -> pl.Expr:
     return canonical(value) if arg.type.is_float else value
 
 
-def _compared(arg: Expr, value: pl.Expr) -> pl.Expr:
-    """What stands for the values where they are ordered."""
-    return interval_form.normalised(value) if arg.type.kind is Kind.INTERVAL else value
-
-
 def _kept(value: pl.Expr, columns: Columns) -> pl.Expr:
     return value if columns.where is None else value.filter(pl.col(columns.where))
 
@@ -293,7 +302,7 @@ def _sorted(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     if not columns.keys:
         return _kept(value, columns)
     keys = [
-        _kept(_compared(key.expr, _values(key.expr, label)), columns)
+        _kept(comparable(_values(key.expr, label), key.expr.type), columns)
         for key, label in zip(call.order, columns.keys, strict=True)
     ]
     # Intervals that are equal follow one another by their own form.
@@ -319,6 +328,26 @@ def _joined(call: AggregateCall, value: pl.Expr, columns: Columns) -> pl.Expr:
     assert isinstance(separator, Literal)
     text = _sorted(call, value, columns).drop_nulls().str.join(str(separator.value))
     return pl.when(_kept(value, columns).count() > 0).then(text)
+
+
+def _listed(call: AggregateCall, columns: Columns) -> pl.Expr:
+    """The values as they are, NULL too; of no rows NULL. -0.0 comes just before 0.0."""
+    value, type_ = pl.col(columns.args[0]), call.args[0].type
+    keys = [
+        comparable(_values(k.expr, c), k.expr.type)
+        for k, c in zip(call.order, columns.keys, strict=True)
+    ]
+    descending = [key.descending for key in call.order]
+    nulls_last = [key.nulls_last for key in call.order]
+    if type_.innermost.is_float:
+        value = value if type_.is_list else value.fill_nan(float("nan"))
+        keys.append(list_key(value, type_, exact=True) if type_.is_list else 1.0 / value)
+        descending, nulls_last = [*descending, False], [*nulls_last, True]
+    if columns.where is not None:
+        value, *keys = (expr.filter(pl.col(columns.where)) for expr in (value, *keys))
+    if keys:
+        value = value.sort_by(keys, descending=descending, nulls_last=nulls_last)
+    return pl.when(value.len() > 0).then(value.implode())
 
 
 def _discrete(rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:

@@ -31,6 +31,7 @@ from eau2.operators.expr import (
     SortKey,
     WindowCall,
 )
+from eau2.operators.functions.list_keys import comparable
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.interval_form import normalised
 from eau2.operators.lowering import lower_expr
@@ -83,8 +84,8 @@ def window_values(
 
 def _keyed(value: pl.Expr, expr: Expr, label: str) -> pl.Expr:
     """Keys of partitions and peers: what is equal has equal bits."""
-    if label[0] in "po" and expr.type.kind is Kind.INTERVAL:
-        return normalised(value)
+    if label[0] in "po" and (expr.type.is_list or expr.type.kind is Kind.INTERVAL):
+        return comparable(value, expr.type)
     return canonical(value) if label[0] in "po" and expr.type.is_float else value
 
 

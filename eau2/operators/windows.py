@@ -247,7 +247,7 @@ def _aggregate(
         _completed(frame, ordered),
         call.distinct,
         where,
-        order=order,
+        order=call.order or order,
     )
 
 

@@ -45,6 +45,7 @@ from eau2.sql.logical import (
     Series,
     Sort,
     Union,
+    Unnest,
     Window,
 )
 from eau2.sql.sharing import Recursive, SharedScan, With
@@ -58,6 +59,10 @@ ALONE = 0.1
 """At least this fraction of rows is believed to have no partner in an anti join."""
 SMALLEST = 1e-6
 """No condition is believed to be stricter: statistics do not see correlations."""
+
+
+LIST_LENGTH = 8.0
+"""How many elements a list is believed to have: statistics do not look into lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,12 @@ def profile(plan: Logical) -> Profile:
             columns |= {column.id: _of(expr, inner) for column, expr in items}
             columns[grouping.id] = ColumnProfile(float(len(sets)))
             return Profile(inner.rows * len(sets), columns)
+        case Unnest(input=below, items=items):
+            inner = profile(below)
+            made_rows = inner.rows * LIST_LENGTH
+            own = ColumnProfile(max(1.0, _power(made_rows)))
+            unnested = {column.id: own for column, _ in items}
+            return Profile(made_rows, {**inner.columns, **unnested})
         case Aggregate():
             return _aggregate(plan)
         case Join():

@@ -54,7 +54,7 @@ from eau2.types import BOOLEAN
 Parts = tuple[Expr, ...]
 
 NULL_OVER_NOTHING = frozenset(
-    {"any_value", "avg", "bool_and", "bool_or", "count_if", "max", "min", "sum"}
+    {"any_value", "avg", "bool_and", "bool_or", "count_if", "list", "max", "min", "sum"}
 )
 """Aggregates that are NULL over no rows."""
 

@@ -30,6 +30,7 @@ from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow
 from eau2.operators.whole_aggregates import is_whole
 from eau2.operators.window import Window
@@ -182,6 +183,10 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             pipe = _build(below, cutter)
             root = Expand(pipe.root, expanded, sets, grouping)
             return replace(pipe, root=root, enough_rows=None)
+        case logical.Unnest(below, items, ordinality, outer):
+            pipe = _build(below, cutter)
+            unnested = Unnest(pipe.root, items, ordinality, outer)
+            return replace(pipe, root=unnested, enough_rows=None)
         case logical.Aggregate():
             return _aggregate(node, cutter)
         case logical.Join():

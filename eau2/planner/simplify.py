@@ -21,6 +21,8 @@ from eau2.operators.expr import (
     ColumnRef,
     Expr,
     InList,
+    Lambda,
+    LambdaParameter,
     Literal,
 )
 from eau2.operators.functions.table import lookup
@@ -74,7 +76,7 @@ def _unknown_as_false(expr: Expr) -> Expr:
 
 def is_constant(expr: Expr) -> bool:
     """Whether it reads no column."""
-    if isinstance(expr, ColumnRef):
+    if isinstance(expr, ColumnRef | Lambda | LambdaParameter):
         return False
     # From the right, since long chains lean to the left: what is not constant shows soon.
     return all(is_constant(child) for child in reversed(expr.children))
@@ -84,7 +86,7 @@ def computed(expr: Expr) -> Expr:
     """The value of a constant expression; the expression itself when computing it fails, so that
     the error happens at run time, if the row that needs it is ever reached.
     """
-    if isinstance(expr, Literal):
+    if isinstance(expr, Literal) or expr.type.is_list:
         return expr
     try:
         series = pl.select(value=lower_expr(expr)).to_series()

@@ -19,9 +19,12 @@ from eau2.errors import (
     UnknownNameError,
 )
 from eau2.operators import aggregates, windows
+from eau2.operators.coercion import LIST_VALUE
 from eau2.operators.expr import (
     AggregateCall,
+    Call,
     Case,
+    Cast,
     Expr,
     FrameBound,
     InList,
@@ -30,6 +33,7 @@ from eau2.operators.expr import (
     WindowFrame,
     ref,
 )
+from eau2.operators.functions import table
 from eau2.operators.interval_form import unpacked
 from eau2.sql import ast
 from eau2.sql.bind_name import levels
@@ -86,6 +90,8 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
         windows=None,
         window_refusal="window functions are not allowed inside aggregate functions",
         grouping=None,
+        unnests=None,
+        unnest_refusal="unnest is not allowed inside aggregate functions",
         aliases={} if env.aliases_first else env.aliases,
         uses=None,
         subqueries=None if env.aggregates is None else env.aggregates.subqueries,
@@ -103,6 +109,40 @@ def bind_aggregate(node: ast.FunctionCall, env: Environment, depth: int, bind: B
         )
     if order and not aggregates.takes_order(name):
         order = ()
+    if name in _QUANTILES and len(args) == 2 and args[1].type.is_list:
+        each = (
+            _collected(node, env, name, (args[0], fraction), where, order)
+            for fraction in _fractions(name, args[1], node.span)
+        )
+        return _all_or_none(tuple(each))
+    return _collected(node, env, name, args, where, order)
+
+
+def _fractions(name: str, lists: Expr, span: Span) -> tuple[Expr, ...]:
+    """The elements of a list that is written out."""
+    while isinstance(lists, Cast):
+        lists = lists.arg
+    if not (isinstance(lists, Call) and lists.function == LIST_VALUE and lists.args):
+        raise ProgrammingError(f"the fractions of {name} must be constants", span=span)
+    return lists.args
+
+
+def _all_or_none(values: tuple[Expr, ...]) -> Expr:
+    """The list of values; NULL where there were no rows to take them from."""
+    made = table.bind(LIST_VALUE, values)
+    present = table.bind("is_not_null", values[:1])
+    return Case(made.type, ((present, made),), Literal(made.type, None))
+
+
+def _collected(
+    node: ast.FunctionCall,
+    env: Environment,
+    name: str,
+    args: tuple[Expr, ...],
+    where: Expr | None,
+    order: tuple[SortKey, ...],
+) -> Expr:
+    """The column of a call, which its owner computes."""
     call = at(node.span, aggregates.bind, name, args, node.distinct, where, order)
     owner = _owner(call, env)
     if owner.aggregates is None:
@@ -322,6 +362,8 @@ def bind_window(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
         env,
         windows=None,
         window_refusal="window functions cannot be nested",
+        unnests=None,
+        unnest_refusal="unnest is not allowed inside window functions",
         uses=uses,
         subqueries=collected.subqueries,
     )

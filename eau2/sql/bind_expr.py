@@ -22,13 +22,14 @@ from eau2.errors import (
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import refused, table
-from eau2.sql import ast, intervals, literals, macros, type_names
+from eau2.sql import ast, intervals, lambdas, literals, macros, type_names, unnesting
 from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
 from eau2.sql.naming import chain, expression_name, folded_minus
-from eau2.sql.refusals import unsupported
+from eau2.sql.quantified import over_list
+from eau2.sql.refusals import needs_structs, unsupported
 from eau2.sql.row_values import compare_values, items_of
 from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
@@ -105,6 +106,16 @@ def bind_expr(node: ast.Expression, env: Environment, depth: int = 0) -> Expr:
         case ast.Quantified(_, _, operand, _, right) if isinstance(right, ast.Query):
             operands = tuple(bind_expr(item, env, depth + 1) for item in items_of(operand))
             return bind_any(node, right, operands, env, compare)
+        case ast.ListOf():
+            return _list(node, env, depth + 1)
+        case ast.Subscript():
+            return _subscript(node, env, depth + 1)
+        case ast.Slice():
+            return _slice(node, env, depth + 1)
+        case ast.Quantified(_, operator, operand, quantifier, right):
+            assert isinstance(right, ast.Expression)
+            value, lists = (bind_expr(part, env, depth + 1) for part in (operand, right))
+            return over_list(operator, quantifier, value, lists, node.span, compare)
         case ast.TypedConstant():
             return _typed_constant(node)
         case ast.Parameter():
@@ -216,6 +227,10 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
             raise ProgrammingError(
                 f"{clause} is for aggregate functions; {name} is none", span=span
             )
+    if lambdas.takes_lambda(name) or any(isinstance(arg, ast.Lambda) for arg in node.arguments):
+        return lambdas.bind_lambda_call(node, env, depth, bind_expr)
+    if name in unnesting.NAMES:
+        return unnesting.bind_unnest(node, env, depth, bind_expr)
     if name == "typeof" and len(node.arguments) == 1:
         type_ = bind_expr(node.arguments[0], env, depth).type
         return Literal(types.VARCHAR, types.described(type_))
@@ -231,6 +246,10 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "age" and len(node.arguments) == 1:
         moment = bind_expr(node.arguments[0], env, depth)
         return _call(span, name, clock("current_date", node, env), moment)
+    if name not in _FUNCTIONS and needs_structs(name):
+        raise NotSupportedError(
+            f"{name} needs a struct or a map, which are not supported", span=span
+        )
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'
@@ -279,6 +298,44 @@ def _typed_constant(node: ast.TypedConstant) -> Expr:
         return literals.temporal(node.text, type_, node.span)
     text = Literal(types.VARCHAR, node.text)
     return literals.pinned(at(node.span, coercion.cast, text, type_))
+
+
+def _list(node: ast.ListOf, env: Environment, depth: int) -> Expr:
+    items = tuple(bind_expr(item, env, depth) for item in node.items)
+    return literals.folded_list(_call(node.span, coercion.LIST_VALUE, *items), node.span)
+
+
+def _subscript(node: ast.Subscript, env: Environment, depth: int) -> Expr:
+    """An element of a list, or a character of a text."""
+    operand, index = (bind_expr(part, env, depth) for part in (node.operand, node.index))
+    if operand.type == types.VARCHAR:
+        return _call(node.span, "substring", operand, index, Literal(types.BIGINT, 1))
+    return _call(node.span, "list_extract", operand, index)
+
+
+def _slice(node: ast.Slice, env: Environment, depth: int) -> Expr:
+    """A part of a list; what is left out is its beginning or its end, as the step goes."""
+    operand = bind_expr(node.operand, env, depth)
+    if operand.type == types.VARCHAR:
+        raise NotSupportedError(
+            "a slice of a text is not supported",
+            span=node.span,
+            hint="substring(text, begin, length) gives a part of a text.",
+        )
+    step = None if node.step is None else bind_expr(node.step, env, depth)
+    ends = [Literal(types.BIGINT, 1), Literal(types.BIGINT, -1)]
+    if step is not None and (node.start is None or node.stop is None):
+        bare = literals.unpinned(step)
+        if not isinstance(bare, Literal) or not isinstance(bare.value, int):
+            raise NotSupportedError(
+                "a slice by a step that is no constant needs both of its ends", span=node.span
+            )
+        ends = ends[::-1] if bare.value < 0 else ends
+    bounds = (
+        end if part is None else bind_expr(part, env, depth)
+        for part, end in zip((node.start, node.stop), ends, strict=True)
+    )
+    return _call(node.span, "list_slice", operand, *bounds, *(() if step is None else (step,)))
 
 
 def _in(node: ast.In, env: Environment, depth: int) -> Expr:

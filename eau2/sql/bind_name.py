@@ -32,6 +32,9 @@ def bind_name(node: ast.Name, env: Environment, depth: int, bind: Bind) -> Expr:
         return _used(node, node.column.expr, env)
     if len(node.parts) > 2:
         raise NotSupportedError("names of schemas and databases are not supported", span=node.span)
+    parameter = env.lambdas.get(node.parts[0].casefold()) if len(node.parts) == 1 else None
+    if parameter is not None:
+        return parameter
     for place in levels(env):
         found = _here(node, place, depth, bind)
         if found is not None:
@@ -85,7 +88,7 @@ def _used(node: ast.Name, expr: Expr, env: Environment) -> Expr:
 
 def _alias(alias: Alias, env: Environment, depth: int, bind: Bind) -> Expr:
     """What the alias names, bound at this place. It sees the aliases before its own."""
-    inner = replace(env, visible=alias.position, aliases_first=False, inside_alias=True)
+    inner = replace(env, visible=alias.position, aliases_first=False, inside_alias=True, lambdas={})
     return bind(alias.expression, inner, depth + 1)
 
 

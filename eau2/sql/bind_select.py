@@ -23,10 +23,11 @@ from eau2.sql.environment import (
     GroupKeys,
     Query,
     Subqueries,
+    Unnests,
     Windows,
 )
 from eau2.sql.grouping import all_keys, group_keys, grouped
-from eau2.sql.logical import Filter, Logical
+from eau2.sql.logical import Filter, Logical, Unnest
 from eau2.sql.naming import expression_name
 from eau2.sql.ordering import distinct_keys, finished, order_keys
 from eau2.sql.sampling import sampled
@@ -62,6 +63,8 @@ def bind_select(
     plan = windowed(select, plan, clauses, ordered)
     plan = _qualified(select, plan, clauses)
     plan = select.subqueries.over(plan)
+    if select.unnests.items:
+        plan = Unnest(plan, tuple((column, lists) for column, lists, _ in select.unnests.items))
     return finished(select, plan, clauses, ordered and not select.subqueries.joins)
 
 
@@ -95,6 +98,7 @@ def _started(
         Subqueries(bind_query, below),
         Subqueries(bind_query, windows),
         Subqueries(bind_query, windows),
+        Unnests(context, shapes),
     )
 
 
@@ -163,6 +167,8 @@ def _having(select: Selecting, grouping: GroupKeys) -> BoundPart | None:
         subqueries=select.tests,
         windows=None,
         window_refusal="window functions are not allowed in HAVING",
+        unnests=None,
+        unnest_refusal="unnest is not allowed in HAVING",
     )
     return _condition(node, env)
 
@@ -172,7 +178,14 @@ def _qualify(select: Selecting) -> BoundPart | None:
     node = select.node.qualify
     if node is None:
         return None
-    found = _condition(node, replace(select.environment(), subqueries=select.filters))
+    env = select.environment()
+    env = replace(
+        env,
+        subqueries=select.filters,
+        unnests=None,
+        unnest_refusal="unnest is not allowed in QUALIFY",
+    )
+    found = _condition(node, env)
     if not select.windows.calls:
         raise ProgrammingError(
             "QUALIFY needs a window function, in itself or in the select list",

@@ -310,6 +310,21 @@ def _array_of(span: Span, items: tuple[Expression, ...] | None) -> Expression:
 
 
 @action
+def _comprehension(
+    span: Span,
+    result: Expression,
+    names: tuple[str, ...],
+    values: Expression,
+    condition: Expression | None,
+) -> Expression:
+    made = ast.Lambda(span, names, result)
+    if condition is None:
+        return ast.FunctionCall(span, "list_apply", (values, made))
+    kept = ast.Lambda(span, names, condition)
+    return ast.FunctionCall(span, ast.COMPREHENSION, (values, made, kept))
+
+
+@action
 def _subscript(span: Span, operand: Expression, index: Expression) -> Expression:
     return ast.Subscript(span, operand, index)
 

@@ -19,7 +19,6 @@ Expression = ast.Expression
 
 REFUSED = {
     "refuse_arrow": "The arrow -> (a lambda is written LAMBDA x: ...)",
-    "refuse_comprehension": "A list comprehension",
     "refuse_field": "A field of a struct",
     "refuse_position": "A column by its position (#1)",
     "refuse_prefixed_string": "A string with a prefix",

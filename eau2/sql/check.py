@@ -24,6 +24,7 @@ from eau2.sql.logical import (
     Scan,
     Series,
     Union,
+    Unnest,
     Window,
 )
 from eau2.sql.plan_exprs import expressions
@@ -106,6 +107,12 @@ def _node(node: Logical, made: dict[int, Column], place: _Place) -> None:
                 raise _fail(node, "a set of keys that are not there")
             if grouping.type != BIGINT:
                 raise _fail(node, f"sets numbered by {grouping.type}")
+        case Unnest(_, items, ordinality):
+            for column, expr in items:
+                if expr.type.element != column.type:
+                    raise _fail(node, f"c{column.id} is {column.type}, unnested {expr.type}")
+            if not items or (ordinality is not None and ordinality.type != BIGINT):
+                raise _fail(node, "no lists, or elements not counted by BIGINT")
         case Aggregate(_, keys, aggregates):
             for column, expr in keys:
                 _typed(node, column, expr, visible)

@@ -20,6 +20,7 @@ from eau2.sql.environment import (
     Environment,
     GroupKeys,
     Subqueries,
+    Unnests,
     Use,
     Windows,
 )
@@ -100,6 +101,7 @@ class Selecting:
     tests: Subqueries
     filters: Subqueries
     subqueries: Subqueries
+    unnests: Unnests
     grouping: GroupKeys | None = None
 
     def environment(self, visible: int | None = None) -> Environment:
@@ -114,6 +116,7 @@ class Selecting:
             grouping=self.grouping,
             subqueries=self.subqueries,
             outer=self.outer,
+            unnests=self.unnests,
         )
 
     def columns(self, items: tuple[BoundPart, ...]) -> list[Column]:

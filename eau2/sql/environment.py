@@ -205,6 +205,29 @@ class Windows:
         return column
 
 
+@dataclass(slots=True)
+class Unnests:
+    """The lists met so far that become rows, and the columns of their elements; equal ones share.
+
+    items: (column, list, the columns that it names).
+    """
+
+    context: Context
+    shapes: Shapes
+    items: list[tuple[Column, Expr, tuple[Use, ...]]] = field(default_factory=list)
+
+    def column(self, lists: Expr, name: str, uses: tuple[Use, ...]) -> Column:
+        """The column that holds the elements of a list."""
+        shape = self.shapes.of(lists)
+        for column, known, _ in self.items:
+            if self.shapes.of(known) == shape:
+                return column
+        assert lists.type.element is not None
+        column = self.context.column(name, lists.type.element)
+        self.items.append((column, lists, uses))
+        return column
+
+
 @dataclass(frozen=True, slots=True)
 class GroupKeys:
     """What GROUP BY names: distinct expressions with names, and the sets of them (positions).
@@ -226,8 +249,10 @@ class Environment:
     `aliases_first` they go before columns. aggregates, windows and subqueries collect such
     expressions; when they are None these are an error, that of the first two worded by `refusal`
     and `window_refusal`. grouping: what GROUPING() can ask about. uses collects the columns that
-    were named. outer: where names are looked up that mean nothing here. tables: the common tables
-    that are defined here, by case-folded name.
+    were named. unnests: collects the lists that become rows, as the others. lambdas: the parameters
+    of lambdas around, by case-folded name; there are `lambda_level` such lambdas. outer: where
+    names are looked up that mean nothing here. tables: the common tables that are defined here, by
+    case-folded name.
     """
 
     context: Context
@@ -245,6 +270,10 @@ class Environment:
     windows: Windows | None = None
     window_refusal: str = "window functions are not allowed here"
     grouping: GroupKeys | None = None
+    unnests: Unnests | None = None
+    unnest_refusal: str = "unnest is not allowed here"
+    lambdas: Mapping[str, Expr] = field(default_factory=dict)
+    lambda_level: int = 0
 
     def inside(self, clause: str) -> Environment:
         """The same names in a clause that allows neither aggregate nor window functions."""
@@ -255,6 +284,8 @@ class Environment:
             windows=None,
             window_refusal=f"window functions are not allowed in {clause}",
             grouping=None,
+            unnests=None,
+            unnest_refusal=f"unnest is not allowed in {clause}",
         )
 
 

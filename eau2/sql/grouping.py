@@ -79,6 +79,9 @@ def all_keys(select: Selecting, items: tuple[BoundPart, ...]) -> GroupKeys:
         read |= {id_ for call in windows for expr in call.exprs for id_ in Shapes.columns(expr)}
         if read & computed:
             continue
+        unnested = read & {column.id for column, _, _ in select.unnests.items}
+        if unnested:
+            raise ProgrammingError("GROUP BY ALL cannot group by unnest", span=item.span)
         if windows:
             raise ProgrammingError(
                 "GROUP BY ALL cannot group by a window function", span=windows[0].span
@@ -217,6 +220,7 @@ def grouped(
     for subqueries in (select.tests, select.filters, select.subqueries, select.windows.subqueries):
         _lift_joins(subqueries, visible, hidden, parts)
     select.windows.calls[:] = [_lifted(call, visible, hidden) for call in select.windows.calls]
+    _lift_unnests(select, visible, hidden)
     clauses = clauses.mapped(lifted)
     above = _aggregate(select, without_order(plan), keys, grouping)
     if having is None:
@@ -238,6 +242,19 @@ def _lift_joins(
             named = (part for part in parts if any(use.columns & inside for use in part.uses))
             part = next(named, parts[0])
             raise not_grouped(part.uses, part.span, inside)
+
+
+def _lift_unnests(
+    select: Selecting, visible: Callable[[Expr], Expr], hidden: frozenset[int]
+) -> None:
+    """The lists that become rows in terms of the Aggregate's columns."""
+    items = select.unnests.items
+    for place, (column, lists, uses) in enumerate(items):
+        above = visible(lists)
+        read = Shapes.columns(above) & hidden
+        if read:
+            raise not_grouped(uses, uses[0].span, read)
+        items[place] = (column, above, uses)
 
 
 def _lifted(found: Windowed, visible: Callable[[Expr], Expr], hidden: frozenset[int]) -> Windowed:

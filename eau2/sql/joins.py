@@ -149,6 +149,8 @@ def _asof(clause: ast.JoinClause, plans: tuple[Logical, Logical], condition: Exp
             span=clause.span,
             hint="Filter the rest in WHERE.",
         )
+    if any(side.type.is_list for side in found[0].children):
+        raise NotSupportedError("an ASOF JOIN by lists is not supported", span=clause.span)
     return keyed
 
 

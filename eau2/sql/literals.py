@@ -14,11 +14,15 @@ from decimal import Decimal
 
 from eau2 import types
 from eau2.errors import NotSupportedError, ProgrammingError, Span
+from eau2.operators.coercion import LIST_VALUE
 from eau2.operators.expr import Cast, Expr, Literal
+from eau2.operators.functions import table
 from eau2.operators.functions.interval_text import read_interval
 from eau2.operators.functions.times import read_time
 from eau2.operators.interval_form import packed
+from eau2.parameters import PASSED
 from eau2.sql import ast
+from eau2.sql.spans import at
 from eau2.types import INTEGER_RANGES, MAX_DECIMAL_DIGITS, Kind, SqlType, decimal
 
 MAX_INTEGER_DIGITS = 40
@@ -101,8 +105,22 @@ def parameter(node: ast.Parameter, values: Mapping[int | str, object]) -> Expr:
         raise ProgrammingError(
             f"no value was given for the parameter {_written(node.name)}", span=node.span
         )
-    literal = from_python(values[node.name], node)
+    value = values[node.name]
+    if isinstance(value, list | tuple):
+        return _list_parameter(value, node)
+    literal = from_python(value, node)
     return literal if literal.type == types.VARCHAR else pinned(literal)
+
+
+def _list_parameter(value: list[object] | tuple[object, ...], node: ast.Parameter) -> Expr:
+    """A list of the elements' literals, which may be lists themselves."""
+    items: list[Expr] = []
+    for item in value:
+        if isinstance(item, list | tuple):
+            items.append(_list_parameter(item, node))
+        else:
+            items.append(from_python(item, node))
+    return at(node.span, table.bind, LIST_VALUE, tuple(items))
 
 
 def _written(name: str | int) -> str:
@@ -144,8 +162,7 @@ def from_python(value: object, node: ast.Parameter) -> Literal:
     raise NotSupportedError(
         f"the parameter {_written(node.name)} is a {type(value).__name__}, which is not supported",
         span=node.span,
-        hint="Pass None, bool, int, float, str, Decimal, date, time, timedelta or a datetime"
-        " without time zone.",
+        hint=PASSED,
     )
 
 
@@ -254,6 +271,11 @@ def folded(expr: Expr, span: Span) -> Expr:
                 return time_of_day(inner.value, span)
             return temporal(inner.value, expr.type, span)
     return expr
+
+
+def folded_list(expr: Expr, span: Span) -> Expr:
+    """A list with the string constants among its elements folded."""
+    return expr.with_children(tuple(folded(part, span) for part in expr.children))
 
 
 def number(

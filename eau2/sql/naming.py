@@ -287,12 +287,26 @@ _MATCHES: dict[str, tuple[str, bool, tuple[str, ...]]] = {
 _ORDERED_SETS = {"percentile_cont": "quantile_cont", "percentile_disc": "quantile_disc"}
 
 
+def _comprehension(node: ast.FunctionCall) -> str:
+    """What DuckDB makes of a comprehension with a condition: structs that are taken apart again."""
+    values, made, kept = node.arguments
+    assert isinstance(made, ast.Lambda)
+    assert isinstance(kept, ast.Lambda)
+    fields = f'filter" := {expression_text(kept.body)}, result := {expression_text(made.body)}'
+    both = f'(lambda {", ".join(made.parameters)}: struct_pack("{fields}))'
+    chosen, result = (f"(lambda elem: struct_extract(elem, '{f}'))" for f in ("filter", "result"))
+    pairs = f"list_apply({expression_text(values)}, {both})"
+    return f"list_apply(list_filter({pairs}, {chosen}), {result})"
+
+
 def _call(node: ast.FunctionCall) -> str:
     counts_rows = node.name == "count" and all(
         isinstance(item, ast.Star) and item.qualifier is None for item in node.arguments
     )
     if node.name in ("current_date", "current_timestamp", "localtimestamp"):
         return node.name
+    if node.name == ast.COMPREHENSION:
+        return _comprehension(node)
     name = {
         "coalesce": "COALESCE",
         "ifnull": "COALESCE",

@@ -68,6 +68,10 @@ def _line(node: logical.Logical, names: Names) -> str:
             by = ", ".join(f"{names[c.id]} = {expr_text(e, names)}" for c, e in keys)
             of = ", ".join(f"({', '.join(names[keys[n][0].id] for n in s)})" for s in sets)
             return f"Expand [{by}] as {names[grouping.id]} of {of}"
+        case logical.Unnest(_, items, ordinality, outer):
+            of = ", ".join(f"{names[c.id]} = {expr_text(e, names)}" for c, e in items)
+            counted = "" if ordinality is None else f" as {names[ordinality.id]}"
+            return f"Unnest{' outer' if outer else ''} {of}{counted}"
         case logical.Join() | logical.DependentJoin():
             return _join(node, names)
         case logical.Sort(_, keys, at_most_rows):

@@ -35,6 +35,18 @@ _FORMS: dict[type[ast.Node], str] = {
 }
 
 
+_OF_STRUCTS = frozenset(
+    {"array_zip", "histogram", "list_histogram", "list_zip", "row"}
+    | {"map", "map_entries", "map_extract", "map_from_entries", "map_keys", "map_values"}
+    | {"struct_extract", "struct_insert", "struct_pack"}
+)
+
+
+def needs_structs(name: str) -> bool:
+    """Whether a function of DuckDB's takes or gives structs or maps."""
+    return name in _OF_STRUCTS
+
+
 def unsupported(node: ast.Node) -> NotSupportedError:
     """The error that names the form of `node`."""
     form = _FORMS.get(type(node))

@@ -2,7 +2,7 @@
 
 Owns: which table functions there are, their arguments and the names of their columns. Comes in:
 ast.TableFunction and its place. Goes out: `Source`.
-Does not know: how files are read, how a list becomes rows.
+Does not know: how files are read, how lists become rows.
 """
 
 from __future__ import annotations
@@ -17,15 +17,31 @@ from eau2.config import LIMITS
 from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
+    TypeMismatchError,
     UnknownNameError,
 )
 from eau2.operators import windows
-from eau2.operators.expr import Value
-from eau2.sql import ast, intervals
+from eau2.operators.coercion import LIST_VALUE
+from eau2.operators.expr import Call, Expr, Literal, Value, ref
+from eau2.operators.functions import table
+from eau2.sql import ast, intervals, literals
+from eau2.sql.bind_expr import bind_root
 from eau2.sql.constant_arguments import constant_value
-from eau2.sql.environment import Context, Query
-from eau2.sql.logical import Logical, Nothing, Rows, Scan, Series, Union, Window
-from eau2.sql.scope import nearest
+from eau2.sql.environment import Context, Environment, Query, Subqueries
+from eau2.sql.logical import (
+    Logical,
+    Nothing,
+    OneRow,
+    Project,
+    Rows,
+    Scan,
+    Series,
+    Union,
+    Unnest,
+    Window,
+)
+from eau2.sql.scope import Scope, nearest
+from eau2.sql.shapes import Shapes
 from eau2.sql.sources import Place, Source, derived
 from eau2.sql.spans import at
 from eau2.types import BIGINT, TIMESTAMP
@@ -58,7 +74,7 @@ def bind_table_function(node: ast.TableFunction, place: Place) -> Source:
         raise UnknownNameError(
             f'there is no table function "{node.name}"', span=node.span, hint=hint
         )
-    if node.ordinality:
+    if node.ordinality and "ordinality" not in bound.names[1:]:
         bound = _with_ordinality(bound, place.context)
     if node.alias is not None and len(bound.names) == 1 and node.name not in _FILES:
         bound = replace(bound, names=(node.alias,))
@@ -86,6 +102,9 @@ def _series(node: ast.TableFunction, place: Place) -> Query:
         raise ProgrammingError(f"{node.name} has no named arguments", span=named.span)
     if len(arguments) == 3 and intervals.is_interval(arguments[2]):
         return _times(node, place)
+    varying = _varying(node, place)
+    if varying is not None:
+        return varying
     values = [_constant(argument, place, BIGINT) for argument in arguments]
     column = place.context.column(node.name, BIGINT)
     numbers = [value for value in values if isinstance(value, int)]
@@ -97,6 +116,17 @@ def _series(node: ast.TableFunction, place: Place) -> Query:
     if node.name == "generate_series":
         stop += 1 if step > 0 else -1
     return Query(Series(column, start, stop, step), (node.name,), True)
+
+
+def _varying(node: ast.TableFunction, place: Place) -> Query | None:
+    """A series whose bounds read columns of tables that stand before: a list for each row."""
+    if place.outer is None:
+        return None
+    env = Environment(place.context, Scope(), outer=place.outer).inside("a function in FROM")
+    bounds = tuple(bind_root(argument, env) for argument in node.arguments)
+    if not any(Shapes.columns(expr) for expr in bounds):
+        return None
+    return _elements(node, at(node.span, table.bind, node.name, bounds), OneRow(), place)
 
 
 def _times(node: ast.TableFunction, place: Place) -> Query:
@@ -159,16 +189,36 @@ def _months_later(instant: datetime, months: int) -> datetime:
 
 
 def _unnested(node: ast.TableFunction, place: Place) -> Query:
-    """The elements of a list as rows."""
-    if len(node.arguments) != 1:
+    """The elements of a list as rows, in its order."""
+    if len(node.arguments) != 1 or isinstance(node.arguments[0], ast.NamedArgument):
         raise ProgrammingError("unnest in FROM takes one list", span=node.span)
     (argument,) = node.arguments
-    if isinstance(argument, ast.ListOf) and argument.items:
-        rows = ast.Values(argument.span, tuple((item,) for item in argument.items))
-        return replace(place.bind_query(rows, place.context, place.outer), names=("unnest",))
-    raise NotSupportedError(
-        "unnest is only supported for a list that is written out: unnest([a, b])", span=node.span
-    )
+    collected = Subqueries(place.bind_query)
+    env = Environment(place.context, Scope(), subqueries=collected, outer=place.outer)
+    lists = bind_root(argument, env.inside("a function in FROM"))
+    if lists.type == types.NULL:
+        lists = Literal(types.list_of(types.NULL), None)
+    if lists.type.element is None:
+        raise TypeMismatchError(f"unnest takes a list, not {lists.type}", span=argument.span)
+    return _elements(node, lists, collected.over(OneRow()), place)
+
+
+def _elements(node: ast.TableFunction, lists: Expr, below: Logical, place: Place) -> Query:
+    """A row for each element. Constants that are written out are constant rows."""
+    assert lists.type.element is not None
+    column = place.context.column(node.name, lists.type.element)
+    if isinstance(lists, Call) and lists.function == LIST_VALUE and not node.ordinality:
+        values = [literals.unpinned(arg) for arg in lists.args]
+        constants = tuple((value.value,) for value in values if isinstance(value, Literal))
+        if values and len(constants) == len(values):
+            return Query(Rows((column,), constants), (node.name,), True)
+    ordinality = place.context.column("ordinality", BIGINT) if node.ordinality else None
+    names = (node.name, *(("ordinality",) if node.ordinality else ()))
+    plan: Logical = Unnest(below, ((column, lists),), ordinality)
+    if below.output:
+        own = plan.output[len(below.output) :]
+        plan = Project(plan, tuple((made, ref(made)) for made in own))
+    return Query(plan, names, True)
 
 
 def _files(node: ast.TableFunction, place: Place) -> Query:

@@ -6,12 +6,14 @@ Does not know: values, expressions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 from eau2 import types
+from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, ProgrammingError, UnknownNameError
 from eau2.sql import ast
-from eau2.types import MAX_DECIMAL_DIGITS, SqlType
+from eau2.types import MAX_DECIMAL_DIGITS, WITHOUT_LISTS, SqlType, list_of
 
 _NAMES: dict[str, SqlType] = {
     name: type_
@@ -61,7 +63,15 @@ def resolve(name: ast.TypeName) -> SqlType:
     that eau2 has not, ProgrammingError for parameters out of range.
     """
     if name.lists:
-        raise NotSupportedError("types of lists are not supported", span=name.span)
+        if name.lists > LIMITS.list_levels:
+            raise NotSupportedError(
+                f"lists nested in more than {LIMITS.list_levels} levels are not supported",
+                span=name.span,
+            )
+        element = resolve(replace(name, lists=name.lists - 1))
+        if element.kind in WITHOUT_LISTS:
+            raise NotSupportedError(f"lists of {element} are not supported", span=name.span)
+        return list_of(element)
     if name.name in _DECIMALS:
         return _decimal(name)
     type_ = _NAMES.get(name.name)

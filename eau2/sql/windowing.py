@@ -50,6 +50,8 @@ def row_ties(select: Selecting, plan: Logical, clauses: Clauses) -> tuple[SortKe
     for found in select.windows.calls:
         for expr in found.exprs:
             read |= Shapes.columns(expr)
+    for _, lists, _ in select.unnests.items:
+        read |= Shapes.columns(lists)
     for subqueries in (select.filters, select.subqueries):
         for join in subqueries.joins:
             read |= free_columns(join)

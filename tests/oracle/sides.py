@@ -19,7 +19,7 @@ import eau2
 from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
-from eau2.operators import group
+from eau2.operators import merging
 from tests.oracle.vocabulary import parameters_of
 
 Fault = Literal["refused", "statement", "data", "bug"]
@@ -158,7 +158,7 @@ class EauSide:
     def run(self, sql: str) -> Answer:
         if not self.setup.streaming:
             return self.answer(sql)
-        with patch.object(runner, "LIMITS", STREAMING), patch.object(group, "LIMITS", STREAMING):
+        with patch.object(runner, "LIMITS", STREAMING), patch.object(merging, "LIMITS", STREAMING):
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:

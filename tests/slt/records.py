@@ -154,6 +154,8 @@ def type_name(arrow: pa.DataType) -> str:
     """The SQL name of a result column's Arrow type; a bare NULL is an INTEGER, as DESCRIBE says."""
     if pa.types.is_null(arrow):
         return "INTEGER"
+    if pa.types.is_list(arrow) or pa.types.is_large_list(arrow):
+        return f"{type_name(arrow.value_type)}[]"
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision},{arrow.scale})"
     if pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow):

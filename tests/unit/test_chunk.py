@@ -77,7 +77,7 @@ def test_nanoseconds_before_1970_round_down() -> None:
 @pytest.mark.parametrize(
     "array",
     [
-        pa.array([[1]]),
+        pa.array([[{"x": 1}]]),
         pa.array([{"x": 1}]),
         pa.array([b"x"]),
         pa.array([NOON], pa.timestamp("us", "UTC")),

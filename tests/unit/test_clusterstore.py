@@ -254,7 +254,7 @@ def test_arguments_are_checked_before_anything_is_asked(ring: Ring) -> None:
     with pytest.raises(DataError, match="no columns"):
         put(store, "t", pa.table({}))
     with pytest.raises(NotSupportedError):
-        put(store, "t", pa.table({"l": [[1]]}))
+        put(store, "t", pa.table({"l": [{"x": 1}]}))
     assert ring.registry.list() == ()
 
 

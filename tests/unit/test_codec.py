@@ -29,6 +29,8 @@ from eau2.operators.expr import (
     Expr,
     FrameBound,
     InList,
+    Lambda,
+    LambdaParameter,
     Literal,
     SortKey,
     WindowCall,
@@ -41,6 +43,7 @@ from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
+from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow
 from eau2.operators.window import Window
 
@@ -52,24 +55,35 @@ TYPES = st.one_of(
         [types.NULL, types.BOOLEAN, INTEGER, types.HUGEINT, types.DOUBLE, types.VARCHAR, types.DATE]
     ),
     st.builds(types.decimal, st.integers(10, 38), st.integers(0, 10)),
+    st.just(types.list_of(types.list_of(types.decimal(5, 2)))),
 )
 COLUMNS = st.builds(Column, st.integers(0, 2**32), st.text(max_size=5), TYPES)
 INTEGERS = st.one_of(st.integers(-5, 5), st.integers(-(2**127), 2**127 - 1))
 VALUES = st.one_of(
     st.none(), st.booleans(), INTEGERS, st.floats(allow_nan=False), st.text(max_size=8)
 )
+PARAMETERS = st.builds(LambdaParameter, TYPES, st.integers(0, 3), st.integers(0, 3))
 LEAVES: st.SearchStrategy[Expr] = st.one_of(
-    st.builds(ColumnRef, TYPES, st.integers(0, 99)), st.builds(Literal, TYPES, VALUES)
+    st.builds(ColumnRef, TYPES, st.integers(0, 99)), st.builds(Literal, TYPES, VALUES), PARAMETERS
 )
 LISTS = st.one_of(
     st.lists(st.integers(-9, 9), max_size=4), st.lists(st.text(max_size=3), max_size=4)
 ).map(tuple)
 
 
+def _unnested(item: tuple[Column, Expr]) -> tuple[Column, Expr]:
+    """The item with a list of what the column holds."""
+    column, expr = item
+    lists = Call(types.list_of(column.type), "list_value", (expr,))
+    return column, lists
+
+
 def larger(below: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     pairs = st.lists(st.tuples(below, below), min_size=1, max_size=3).map(tuple)
     args = st.lists(below, max_size=3).map(tuple)
+    parameters = st.lists(PARAMETERS, max_size=2).map(tuple)
     return st.one_of(
+        st.builds(Lambda, TYPES, parameters, below),
         st.builds(Call, TYPES, st.text(max_size=5), args, st.booleans()),
         st.builds(Cast, TYPES, below, st.booleans(), st.booleans()),
         st.builds(Case, TYPES, pairs, below),
@@ -80,6 +94,7 @@ def larger(below: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
 EXPRS = st.recursive(LEAVES, larger, max_leaves=8)
 SORT_KEYS = st.lists(st.builds(SortKey, EXPRS, st.booleans(), st.booleans()), max_size=2).map(tuple)
 ITEMS = st.lists(st.tuples(COLUMNS, EXPRS), max_size=3).map(tuple)
+UNNESTED = st.lists(st.tuples(COLUMNS, EXPRS).map(_unnested), min_size=1, max_size=2).map(tuple)
 CALLS = st.builds(
     AggregateCall,
     st.sampled_from(["sum", "count"]),
@@ -136,6 +151,7 @@ def taller(below: st.SearchStrategy[Operator]) -> st.SearchStrategy[Operator]:
         st.builds(Filter, below, EXPRS),
         st.builds(Project, below, ITEMS),
         st.builds(Expand, below, ITEMS, st.lists(st.just(()), max_size=3).map(tuple), COLUMNS),
+        st.builds(Unnest, below, UNNESTED, st.none() | COLUMNS, st.booleans()),
         st.builds(PartialAggregate, below, ITEMS, AGGREGATES),
         st.builds(FinalAggregate, below, SOME_COLUMNS, AGGREGATES, st.booleans()),
         st.builds(Join, kinds, below, below, same, st.none() | EXPRS, st.booleans()),
@@ -297,9 +313,9 @@ def test_depth_is_bounded() -> None:
         assert to_plain(from_plain(to_plain(tree))) == to_plain(tree)
         with pytest.raises(FragmentError, match="nested"):
             to_plain(Filter(source, deep(LIMITS.fragment_depth)))
-    plain: Any = ["ref", ["type", "INTEGER", 0, 0], 1]
+    plain: Any = ["ref", ["type", "INTEGER", 0, 0, None], 1]
     for _ in range(100_000):
-        plain = ["cast", ["type", "INTEGER", 0, 0], plain, False, True]
+        plain = ["cast", ["type", "INTEGER", 0, 0, None], plain, False, True]
     with pytest.raises(FragmentError, match="nested"):
         from_plain([VERSION, ["filter", to_plain(source)[1], plain]])
 
@@ -330,7 +346,7 @@ def test_size_is_bounded() -> None:
         [VERSION, "one"],
         [VERSION, ["unknown"]],
         [VERSION, ["one", 1]],
-        [VERSION, ["column", 1, "a", ["type", "INTEGER", 0, 0]]],
+        [VERSION, ["column", 1, "a", ["type", "INTEGER", 0, 0, None]]],
         [VERSION, ["limit", ["one"], True, 0]],
         [VERSION, ["limit", ["one"], 1.0, 0]],
         [VERSION, ["limit", ["one"], ["int", "5"], 0]],

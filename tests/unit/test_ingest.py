@@ -240,8 +240,28 @@ def test_bad_json_says_what_and_where(read: Read, text: str, message: str) -> No
 
 
 def test_nested_json_is_refused(read: Read) -> None:
-    with pytest.raises(NotSupportedError, match='column "a"'):
-        read("x.ndjson", '{"a": [1, 2]}\n')
+    for nested in ('{"b": 1}', '[{"b": 1}]'):
+        with pytest.raises(NotSupportedError, match='column "a"'):
+            read("x.ndjson", f'{{"a": {nested}}}\n')
+
+
+def test_lists_in_json_have_types_that_fit_all_elements(read: Read) -> None:
+    text = """{"a": [1, 2], "b": ["x"], "c": ["2020-01-01"], "d": [], "e": [[1], null]}
+    {"a": [], "b": null, "c": [], "d": [null], "e": [[], [2.5]]}
+    {"a": [1.5], "b": ["y", null], "c": null, "d": null, "e": []}
+    """
+    table = read("x.ndjson", text)
+    assert table.to_pydict() == {
+        "a": [[1.0, 2.0], [], [1.5]],
+        "b": [["x"], None, ["y", None]],
+        "c": [[datetime.date(2020, 1, 1)], [], None],
+        "d": [[], [None], None],
+        "e": [[[1.0], None], [[], [2.5]], []],
+    }
+    big = read("x.ndjson", '{"a": [9223372036854775808]}\n')
+    assert big.to_pydict() == {"a": [[decimal.Decimal(2**63)]]}
+    with pytest.raises(InputFileError, match='column "a" holds values'):
+        read("x.ndjson", '{"a": [1]}\n{"a": [2]}\n', '{"a": "x"}\n')
 
 
 def test_sor_is_read_as_its_first_rows_look(read: Read) -> None:

@@ -167,6 +167,6 @@ def test_missing_files_and_odd_types_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="is a directory"):
         files.parquet_frame(str(tmp_path))
     path = tmp_path / "x.parquet"
-    pq.write_table(pa.table({"a": [[1]]}), path)
+    pq.write_table(pa.table({"a": [{"x": 1}]}), path)
     with pytest.raises(NotSupportedError, match=r'x\.parquet: column "a"'):
         files.parquet_frame(str(path))

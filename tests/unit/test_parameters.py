@@ -52,7 +52,9 @@ def test_numbers_too_large_for_sql_arrive_as_such() -> None:
         assert got == sign * 2**128
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, object(), "half of a pair: \ud800"])
+@pytest.mark.parametrize(
+    "value", [[{"a": 1}], [b"x"], {"a": 1}, object(), "half of a pair: \ud800"]
+)
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(NotSupportedError, match=r"the parameter \$1 is"):
         to_wire({1: value})

@@ -217,7 +217,6 @@ REFUSED_EXPRESSIONS = {
     "a <<= b": "The operator <<=",
     "#1": "A column by its position (#1)",
     "(t).a": "A field of a struct",
-    "[x + 1 FOR x IN xs]": "A list comprehension",
     "s NOT SIMILAR TO 'a' ESCAPE 'b'": "ESCAPE after SIMILAR TO",
     "d AT TIME ZONE 'UTC'": "AT TIME ZONE",
     "b'01'": "A string with a prefix",

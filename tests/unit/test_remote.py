@@ -121,7 +121,7 @@ WRONG: list[Callable[[Connection], object]] = [
     lambda c: c.put("u", 5),
     lambda c: c.put("u", "nowhere.csv"),
     lambda c: c.put("", TABLE),
-    lambda c: c.put("u", pa.table({"l": [[1]]})),
+    lambda c: c.put("u", pa.table({"l": [{"x": 1}]})),
     lambda c: c.put("u", pa.table({"a": [1], "A": [2]})),
     lambda c: c.put("u", pa.table({})),
     lambda c: c.rollback(),
@@ -156,8 +156,12 @@ def test_parameters(remote: Connection, local: Connection) -> None:
     here, there = local.sql(text, VALUES), remote.sql(text, VALUES)
     assert (there.types, there.fetchall()) == (here.types, here.fetchall())
     assert remote.sql("SELECT $n + 1", {"n": 2}).fetchall() == [(3,)]
-    with pytest.raises(NotSupportedError, match="list"):
-        remote.sql("SELECT ?", [[1]])
+    lists: list[object] = [[1, None], ["a", "b"], [[date(2020, 1, 2)], []], (Decimal("1.50"),), []]
+    text = f"SELECT {', '.join('?' for _ in lists)}"
+    here, there = local.sql(text, lists), remote.sql(text, lists)
+    assert (there.types, there.fetchall()) == (here.types, here.fetchall())
+    with pytest.raises(NotSupportedError, match="list of bytes"):
+        remote.sql("SELECT ?", [[b"x"]])
     with pytest.raises(NotSupportedError, match="cannot be sent"):
         remote.sql("SELECT 1 -- " + "x" * (1 << 20))
 

@@ -108,7 +108,7 @@ def test_what_is_put_wrongly_is_refused_and_leaves_nothing(front: Door) -> None:
     connection = front.connect()
     message, schema = PutFrame("t", False, 10), encode_table(NUMBERS.slice(0, 0))
     other = pa.table({"b": [1]})
-    nested = encode_table(pa.table({"a": pa.array([[1]])}))
+    nested = encode_table(pa.table({"a": pa.array([{"x": 1}])}))
     twice = encode_table(pa.table({"a": [1], "A": [2]}))
     wide = encode_table(pa.table({"a": pa.array([], pa.decimal256(60, 2))}))
     none: list[tuple[Message, list[Buffer]]] = []
@@ -118,7 +118,7 @@ def test_what_is_put_wrongly_is_refused_and_leaves_nothing(front: Door) -> None:
         (schema, [(Rows(1), [b"garbage"])], ProtocolError, "rows"),
         (schema, [(Piece(0), [b"x"])], ProtocolError, "a Piece among the rows"),
         ([], none, ProtocolError, "rows that end before"),
-        (nested, none, ProtocolError, "type list"),
+        (nested, none, ProtocolError, "type struct"),
         (twice, none, DataError, "two columns"),
         (wide, none, NotSupportedError, '"a"'),
     ]

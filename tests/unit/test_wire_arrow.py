@@ -120,7 +120,7 @@ def test_declared_rows_are_counted_before_anything_else() -> None:
     ("array", "message"),
     [
         (pa.nulls(3), "type null"),
-        (pa.array([[1]]), "type list"),
+        (pa.array([[None]]), "type list"),
         (pa.array([{"a": 1}]), "type struct"),
         (pa.array([b"x"]), "type binary"),
         (pa.array(["a"]).dictionary_encode(), "Arrow message of kind 2"),

@@ -33,7 +33,7 @@ _NUMBERS = (pa.int64(), _BIG, pa.float64())
 def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The rows of NDJSON files, columns in the order of their first appearance.
 
-    Raises InputFileError, and NotSupportedError for lists and objects.
+    Raises InputFileError, and NotSupportedError for objects.
     """
     types: dict[str, pa.DataType] = {}
     for path in paths:
@@ -46,7 +46,7 @@ def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBa
     if not types:
         raise InputFileError(f"{paths[0]} holds no objects", hint="Check how it was written.")
     schema = pa.schema(
-        [(name, pa.string() if pa.types.is_null(t) else t) for name, t in types.items()]
+        [(name, _of_text(t) if pa.types.is_null(_innermost(t)) else t) for name, t in types.items()]
     )
 
     def rows() -> Iterator[pa.RecordBatch]:
@@ -79,7 +79,7 @@ def _read(block: bytes, schema: pa.Schema | None, others: str = "ignore") -> pa.
 
 def _fit_already(block: bytes, types: dict[str, pa.DataType]) -> bool:
     """Whether the block has no other columns and no values that `types` do not fit."""
-    known = {name: type_ for name, type_ in types.items() if not pa.types.is_null(type_)}
+    known = {n: type_ for n, type_ in types.items() if not pa.types.is_null(_innermost(type_))}
     read_as = pa.schema([(name, _json_type(type_)) for name, type_ in known.items()])
     try:
         found = _read(block, read_as, others="infer")
@@ -90,9 +90,9 @@ def _fit_already(block: bytes, types: dict[str, pa.DataType]) -> bool:
     if any(field.name not in types for field in found.schema):
         return False
     return all(
-        _text_type(found.column(name)) in (type_, pa.null())
+        _text_type(_flat(found.column(name))) in (_innermost(type_), pa.null())
         for name, type_ in known.items()
-        if pa.types.is_temporal(type_)
+        if pa.types.is_temporal(_innermost(type_))
     )
 
 
@@ -133,20 +133,50 @@ def _block_types(path: str, line: int, block: bytes) -> dict[str, pa.DataType]:
             except NotSupportedError as error:
                 raise NotSupportedError(f"{path}: {error.message}", hint=error.hint) from error
         types[field.name] = field.type
-    text = [n for n, t in types.items() if pa.types.is_string(t) or pa.types.is_timestamp(t)]
+    texts = (pa.types.is_string, pa.types.is_timestamp)
+    text = [n for n, t in types.items() if any(is_(_innermost(t)) for is_ in texts)]
     if text:
-        again = _parse(path, line, block, pa.schema([(name, pa.string()) for name in text]))
-        types.update({name: _text_type(again.column(name)) for name in text})
-    for name in [name for name, type_ in types.items() if type_ == pa.float64()]:
-        if _beyond_int64(found.column(name)) and _fits(block, name, _BIG):
-            types[name] = _BIG
+        read_as = pa.schema([(name, _of_text(types[name])) for name in text])
+        again = _parse(path, line, block, read_as)
+        for name in text:
+            types[name] = _with(types[name], _text_type(_flat(again.column(name))))
+    for name in [name for name, type_ in types.items() if _innermost(type_) == pa.float64()]:
+        big = _with(types[name], _BIG)
+        if _beyond_int64(_flat(found.column(name))) and _fits(block, name, big):
+            types[name] = big
     return types
+
+
+def _innermost(type_: pa.DataType) -> pa.DataType:
+    """The type of what lies in lists of any depth."""
+    while pa.types.is_list(type_):
+        type_ = type_.value_type
+    return type_
+
+
+def _with(type_: pa.DataType, innermost: pa.DataType) -> pa.DataType:
+    """The type with another one in the innermost lists."""
+    if not pa.types.is_list(type_):
+        return innermost
+    return pa.list_(_with(type_.value_type, innermost))
+
+
+def _of_text(type_: pa.DataType) -> pa.DataType:
+    return _with(type_, pa.string())
+
+
+def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What lies in lists of any depth, one after the other."""
+    while pa.types.is_list(values.type):
+        values = pc.list_flatten(values)
+    return values
 
 
 def _beyond_int64(values: pa.ChunkedArray) -> bool:
     """Whether these are whole numbers which became floats because one has more than 64 bits."""
     whole = pc.all(pc.equal(pc.round(values), values)).as_py()
-    return bool(whole) and pc.max(pc.abs(values)).as_py() >= 2.0**63
+    greatest = pc.max(pc.abs(values)).as_py()
+    return bool(whole) and greatest is not None and greatest >= 2.0**63
 
 
 def _fits(block: bytes, name: str, type_: pa.DataType) -> bool:
@@ -177,9 +207,12 @@ def _joined(path: str, name: str, first: pa.DataType, second: pa.DataType) -> pa
         return first
     if pa.types.is_null(first):
         return second
+    if pa.types.is_list(first) and pa.types.is_list(second):
+        return pa.list_(_joined(path, name, first.value_type, second.value_type))
     if first in _NUMBERS and second in _NUMBERS:
         return _NUMBERS[max(_NUMBERS.index(first), _NUMBERS.index(second))]
-    if not {first, second} & {*_NUMBERS, pa.bool_()}:
+    one_list = pa.types.is_list(first) or pa.types.is_list(second)
+    if not one_list and not {first, second} & {*_NUMBERS, pa.bool_()}:
         return pa.string()
     raise InputFileError(
         f'{path}: column "{name}" holds values of type {first} and of type {second}',
@@ -198,4 +231,4 @@ def _rows(path: str, line: int, block: bytes, schema: pa.Schema) -> list[pa.Reco
 
 
 def _json_type(type_: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_temporal(type_) else type_
+    return _of_text(type_) if pa.types.is_temporal(_innermost(type_)) else type_

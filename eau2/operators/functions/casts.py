@@ -8,15 +8,17 @@ Does not know: text forms (text_casts.py), which casts exist (coercion.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
 
-from eau2.operators.expr import Cast
+from eau2.operators.expr import Cast, ColumnRef
 from eau2.operators.functions.calendar import MICROS_PER_DAY
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula, narrowed
 from eau2.operators.functions.decimals import decimal_text, power_of_ten, round_away
 from eau2.operators.functions.floats import divide, spread_divide
+from eau2.operators.functions.list_rows import elements
 from eau2.operators.functions.text_casts import parse_text, to_text
 from eau2.operators.physical import kernel_dtype, literal
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
@@ -31,6 +33,8 @@ def may_fail(source: SqlType, target: SqlType) -> bool:
     """Whether a cast between these types can meet a value that does not fit."""
     if source == target or target.kind is Kind.VARCHAR or source.kind is Kind.NULL:
         return False
+    if source.element is not None and target.element is not None:
+        return may_fail(source.element, target.element)
     if source.kind is Kind.VARCHAR:
         return True
     if target.kind is Kind.BOOLEAN or source.is_temporal or source.kind in _UNLIKE_NUMBERS:
@@ -56,6 +60,9 @@ def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
         return value
     if source.kind is Kind.NULL:
         return literal(None, target)
+    if source.element is not None and target.element is not None:
+        element = Cast(target.element, ColumnRef(source.element, 0), safe, cast.checked)
+        return _lists(value, dtype, element, scope)
     if target.kind is Kind.VARCHAR:
         return to_text(value, source)
     if source.kind is Kind.VARCHAR:
@@ -78,6 +85,18 @@ def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
     else:
         rule = _decimal_to_integer
     return checked(dtype, partial(rule, source, target), scope, value, safe=safe)
+
+
+def _lists(value: pl.Expr, dtype: pl.DataType, cast: Cast, scope: Scope) -> pl.Expr:
+    """Lists with every element cast; on rows that do not count nothing can fail."""
+    assert isinstance(cast.arg, ColumnRef)
+    label = cast.arg.label
+    plan = lower_cast(pl.col(label), cast, replace(scope, guard=None))
+
+    def run(frame: pl.DataFrame) -> pl.Series:
+        return elements(frame.to_series()).mapped(plan, label)
+
+    return batchwise(dtype, run, scope.guarded(value))
 
 
 def _exact(value: pl.Expr, source: SqlType, target: SqlType) -> pl.Expr:

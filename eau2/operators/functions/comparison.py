@@ -2,7 +2,7 @@
 
 Owns: how two values of one type compare. Polars agrees with SQL here: a NULL operand gives NULL,
 NaN equals NaN and is greater than every number, strings compare by their bytes. Intervals compare
-by what they count for.
+by what they count for, lists by the texts of list_keys.py.
 Does not know: which types meet (coercion.py does).
 """
 
@@ -17,8 +17,7 @@ from eau2.operators.coercion import compare
 from eau2.operators.expr import Call, Expr, columns_of
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, LowerCall, mismatch
-from eau2.operators.interval_form import normalised
-from eau2.types import Kind
+from eau2.operators.functions.list_keys import comparable
 
 Compare = Callable[[pl.Expr, pl.Expr], pl.Expr]
 
@@ -37,9 +36,7 @@ def _constant_last(compute: Compare, mirrored: Compare) -> LowerCall:
     """
 
     def lower(call: Call, scope: Scope) -> pl.Expr:
-        left, right = (scope.lower(arg) for arg in call.args)
-        if call.args[0].type.kind is Kind.INTERVAL:
-            left, right = normalised(left), normalised(right)
+        left, right = (comparable(scope.lower(arg), arg.type) for arg in call.args)
         if columns_of(call.args[0]) or not columns_of(call.args[1]):
             return compute(left, right)
         return mirrored(right, left)

@@ -14,10 +14,11 @@ from eau2.operators.coercion import coerce, common_type, compare
 from eau2.operators.expr import Call, Case, Expr, Literal
 from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
+from eau2.operators.functions.list_keys import list_key
 from eau2.operators.functions.logic import as_condition, joined
 from eau2.operators.interval_form import days_of, months_of, normalised
 from eau2.operators.physical import kernel_dtype
-from eau2.types import NULL, Kind
+from eau2.types import NULL, Kind, SqlType
 
 
 def _bind_common(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -67,6 +68,9 @@ def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
 def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
     values = [scope.lower(arg) for arg in call.args]
     greatest = call.function == "greatest"
+    if call.type.is_list:
+        choose = partial(_extreme_list, call.type, greatest)
+        return batchwise(kernel_dtype(call.type), choose, *values)
     if call.type.is_float:
         # Of equal floats (0.0 and -0.0) the first counts, and NaN is the greatest.
         pick = partial(_extreme_float, greatest=greatest)
@@ -97,6 +101,17 @@ def _extreme_interval(frame: pl.DataFrame, greatest: bool) -> pl.Series:
             beyond = further | ((one == two) & beyond)
         wins = pair.select(beyond).to_series().fill_null(False)
         best = other.zip_with(wins | best.is_null(), best)
+    return best
+
+
+def _extreme_list(type_: SqlType, greatest: bool, frame: pl.DataFrame) -> pl.Series:
+    columns = frame.get_columns()
+    keys = frame.select(list_key(pl.all(), type_)).get_columns()
+    best, of_best = columns[0], keys[0]
+    for other, key in zip(columns[1:], keys[1:], strict=True):
+        beyond = (key > of_best) if greatest else (key < of_best)
+        taken = beyond.fill_null(False) | of_best.is_null()
+        best, of_best = other.zip_with(taken, best), key.zip_with(taken, of_best)
     return best
 
 

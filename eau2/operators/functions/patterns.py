@@ -197,6 +197,16 @@ def _regex(name: str, arg: Expr, flags: str) -> Literal:
     return Literal(VARCHAR, f"(?{modes})(?:{pattern})" if modes else f"(?:{pattern})")
 
 
+def text_argument(name: str, arg: Expr) -> Expr:
+    """An argument that must be a text, or NULL."""
+    return _text(name, arg)
+
+
+def regex_argument(name: str, args: tuple[Expr, ...], options: int) -> Literal:
+    """The second argument as a regular expression of the kernels, by the options at a position."""
+    return _regex(name, args[1], _flags(name, args, options, "icns"))
+
+
 def bind_matches(whole: bool) -> Callable[[str, tuple[Expr, ...]], Expr]:
     """How a test with a regular expression is bound, over the whole text or a part of it."""
 
@@ -248,12 +258,12 @@ def _bind_regexp_extract(name: str, args: tuple[Expr, ...]) -> Expr:
     if not isinstance(group, Literal) or not isinstance(group.value, int):
         raise NotSupportedError(f"the group of {name} must be a number constant")
     regex = _regex(name, args[1], _flags(name, args, 3, "icns"))
-    if not 0 <= group.value <= _groups(str(regex.value)):
+    if not 0 <= group.value <= count_groups(str(regex.value)):
         raise TypeMismatchError(f"the pattern of {name} has no group {group.value}")
     return Call(VARCHAR, name, (_text(name, args[0]), regex, Literal(BIGINT, group.value)))
 
 
-def _groups(regex: str) -> int:
+def count_groups(regex: str) -> int:
     """The number of groups that capture."""
     dtype = pl.Series([""]).str.extract_groups(regex).dtype
     return len(dtype.fields) if isinstance(dtype, pl.Struct) else 0

@@ -25,6 +25,11 @@ from eau2.operators.functions import (
     globs,
     interval_arithmetic,
     interval_parts,
+    list_aggregates,
+    list_lambdas,
+    list_sets,
+    list_texts,
+    lists,
     logic,
     mathematics,
     paths,
@@ -73,11 +78,28 @@ FUNCTIONS: tuple[Function, ...] = (
     *times.FUNCTIONS,
     *interval_arithmetic.FUNCTIONS,
     *interval_parts.FUNCTIONS,
+    *lists.FUNCTIONS,
+    *list_sets.FUNCTIONS,
+    *list_aggregates.FUNCTIONS,
+    *list_texts.FUNCTIONS,
+    *list_lambdas.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
     alias: function for function in FUNCTIONS for alias in function.aliases
 }
+
+
+_OF_LISTS = {
+    "length": "array_length",
+    "||": "list_joined",
+    "contains": "list_contains",
+}
+"""What functions of texts are called where an argument is a list."""
+
+
+_SIGNS = {"&&": "list_has_any", "@>": "list_has_all", "<@": "list_has_all"}
+"""Operators between lists; the last one has its sides exchanged."""
 
 
 def lookup(name: str) -> Function:
@@ -98,10 +120,15 @@ def bind(name: str, args: tuple[Expr, ...]) -> Expr:
     does not take, NotSupportedError for uses of it that eau2 has not; all without a span.
     """
     function = find(name)
+    if name in _SIGNS and any(arg.type.is_list for arg in args):
+        function = _BY_NAME[_SIGNS[name]]
+        args = args[::-1] if name == "<@" else args
     if function is None:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(near)}?" if near else None
         raise UnknownNameError(f'there is no function "{name}"', hint=hint)
+    if function.name in _OF_LISTS and any(arg.type.is_list for arg in args):
+        function = _BY_NAME[_OF_LISTS[function.name]]
     return function.bind(function.name, args)
 
 

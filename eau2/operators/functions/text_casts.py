@@ -16,6 +16,8 @@ from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, 
 from eau2.operators.functions.decimals import decimal_text
 from eau2.operators.functions.float_text import float_texts
 from eau2.operators.functions.interval_text import interval_text, read_intervals
+from eau2.operators.functions.list_rows import elements
+from eau2.operators.functions.list_text import in_brackets, quoted
 from eau2.operators.functions.moments import parse_date, parse_timestamp
 from eau2.operators.functions.text_parse import SPACES, parse
 from eau2.operators.functions.times import read_times, time_text
@@ -25,6 +27,8 @@ from eau2.types import Kind, SqlType
 
 def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
     """The text of values of type `source`."""
+    if source.element is not None:
+        return batchwise(pl.String(), lambda frame: _list_text(frame.to_series(), source), value)
     if source.is_decimal:
         return formula(pl.String(), lambda x: decimal_text(x, source), value)
     if source.is_float:
@@ -42,6 +46,14 @@ def to_text(value: pl.Expr, source: SqlType) -> pl.Expr:
             return formula(pl.String(), interval_text, value)
         case _:
             return value.cast(pl.String)
+
+
+def _list_text(lists: pl.Series, source: SqlType) -> pl.Series:
+    assert source.element is not None
+    value = to_text(pl.col("0"), source.element)
+    text = value if source.element.is_list else quoted(value)
+    written = elements(lists).mapped(text)
+    return written.to_frame("0").select(in_brackets(pl.col("0"))).to_series()
 
 
 def _boolean_text(value: pl.Expr) -> pl.Expr:

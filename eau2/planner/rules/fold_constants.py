@@ -23,6 +23,7 @@ from eau2.sql.logical import (
     Sample,
     Sort,
     Union,
+    Unnest,
     Window,
     transform,
 )
@@ -49,7 +50,7 @@ def _visit(node: Logical) -> Logical:
             | Window(input=Nothing())
         ):
             return Nothing(node.output)
-        case Expand(input=Nothing()):
+        case Expand(input=Nothing()) | Unnest(input=Nothing()):
             return Nothing(node.output)
         case Union(parts=parts) if any(isinstance(part, Nothing) for part in parts):
             return _union(node, tuple(p for p in parts if not isinstance(p, Nothing)))

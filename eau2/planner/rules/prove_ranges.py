@@ -54,6 +54,9 @@ _COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank"
 """Window functions that give no more than the number of rows."""
 
 
+_MANY_ELEMENTS = 1 << 62
+
+
 def prove_ranges(plan: Logical) -> Logical:
     """The rule."""
     known = Known()
@@ -213,6 +216,9 @@ def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
             return sum(most_rows(part, definitions) for part in parts)
         case Expand(input=below, sets=sets):
             return most_rows(below, definitions) * len(sets)
+        case Unnest(input=below):
+            # Nobody knows how long lists are.
+            return most_rows(below, definitions) * _MANY_ELEMENTS
         case Aggregate(input=below, keys=keys):
             return most_rows(below, definitions) if keys else 1
         case Limit(input=below, count=count):

@@ -29,6 +29,7 @@ from eau2.sql.logical import (
     Scan,
     Sort,
     Union,
+    Unnest,
     Window,
     transform,
 )
@@ -51,6 +52,9 @@ _WIDTHS = {
     Kind.HUGEINT: 16,
     Kind.VARCHAR: 20,
 }
+
+
+_LIST_WIDTH = 64
 
 
 def prune_columns(plan: Logical) -> Logical:
@@ -86,6 +90,8 @@ def _prune(plan: Logical, needed: Ids) -> Logical:
             return _prune_project(plan, needed)
         case Expand():
             return _prune_expand(plan, needed)
+        case Unnest():
+            return _prune_unnest(plan, needed)
         case Aggregate():
             return _prune_aggregate(plan, needed)
         case Join():
@@ -172,6 +178,15 @@ def _prune_expand(plan: Expand, needed: Ids) -> Logical:
     return replace(plan, input=below, keys=keys, sets=sets)
 
 
+def _prune_unnest(plan: Unnest, needed: Ids) -> Logical:
+    """The lists decide how many rows there are and stay; a number that nobody reads goes."""
+    wanted = needed.intersection(column.id for column in plan.input.output)
+    wanted |= _read(expr for _, expr in plan.items)
+    numbered = plan.ordinality is not None and plan.ordinality.id in needed
+    below = _narrow(_prune(plan.input, wanted), wanted)
+    return replace(plan, input=below, ordinality=plan.ordinality if numbered else None)
+
+
 def _prune_aggregate(plan: Aggregate, needed: Ids) -> Logical:
     """Keys decide the rows and stay; without keys some aggregate has to."""
     aggregates = tuple(item for item in plan.aggregates if item[0].id in needed)
@@ -225,6 +240,8 @@ def _kept(columns: tuple[Column, ...], needed: Ids) -> Ids:
 
 
 def _width(column: Column) -> int:
+    if column.type.is_list:
+        return _LIST_WIDTH
     return 16 if column.type.is_wide else _WIDTHS.get(column.type.kind, 8)
 
 

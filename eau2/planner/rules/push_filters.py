@@ -40,6 +40,7 @@ from eau2.sql.logical import (
     Project,
     Sort,
     Union,
+    Unnest,
     Window,
 )
 from eau2.sql.sharing import With
@@ -71,6 +72,11 @@ def _push(plan: Logical, parts: Parts) -> Logical:
         case Window(input=below):
             through, rest = _through_partition(plan, parts)
             return _filtered(replace(plan, input=_push(below, through)), rest)
+        case Unnest(input=below):
+            ids = _ids(below)
+            down = tuple(p for p in parts if columns_of(p) <= ids and not can_raise(p))
+            rest = tuple(part for part in parts if part not in down)
+            return _filtered(replace(plan, input=_push(below, down)), rest)
         case Join():
             return _push_join(plan, parts)
         case Limit(input=below):

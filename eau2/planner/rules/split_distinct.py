@@ -45,7 +45,9 @@ def _split(node: Aggregate, ids: Iterator[int]) -> Logical:
     for column, call in node.aggregates:
         bare = replace(call, distinct=False)
         if call.distinct and call.arg is not None and call.function not in INSENSITIVE:
-            values = tuple(dict.fromkeys((call.arg, *(key.expr for key in call.order))))
+            where = () if call.where is None else (call.where,)
+            ordering = (key.expr for key in call.order)
+            values = tuple(dict.fromkeys((call.arg, *ordering, *where)))
             by_values.setdefault(values, []).append((column, bare))
         else:
             plain.append((column, bare))
@@ -75,7 +77,8 @@ def _over_distinct(
 ) -> Aggregate:
     """The aggregates over the distinct values in each group: of the argument, then of keys.
 
-    Keys of an order are functions of the argument, so they split no value in two.
+    Keys of an order are functions of the argument, so they split no value in two. A filter splits
+    it into those that it keeps and those that it drops.
     """
     keys = tuple((_fresh(column, ids), expr) for column, expr in node.keys)
     made = [(Column(next(ids), "distinct", value.type), value) for value in values]

@@ -356,6 +356,8 @@ def _over_left(plan: DependentJoin) -> Logical | None:
     while isinstance(node, Project | Filter | Unnest):
         chain.append(node)
         node = node.input
+    if plan.kind == "left" and isinstance(plan.right, Unnest):
+        return _outer_over_left(plan, plan.right)
     if plan.kind != "inner" or not isinstance(node, OneRow):
         return None
     result = plan.left
@@ -369,6 +371,14 @@ def _over_left(plan: DependentJoin) -> Logical | None:
     if plan.condition is not None:
         result = Filter(result, plan.condition)
     return Project(result, tuple((c, ref(c)) for c in plan.output))
+
+
+def _outer_over_left(plan: DependentJoin, right: Unnest) -> Logical | None:
+    """A left join with the elements of a list of the left row, whatever they are."""
+    always = plan.condition is None or plan.condition == TRUE
+    if not always or right.ordinality is not None or not isinstance(right.input, OneRow):
+        return None
+    return replace(right, input=plan.left, outer=True)
 
 
 def _is_cheap(plan: Logical) -> bool:

@@ -34,6 +34,9 @@ from eau2.sql.ast.base import (
     TypeName as TypeName,
 )
 from eau2.sql.ast.expressions import (
+    COMPREHENSION as COMPREHENSION,
+)
+from eau2.sql.ast.expressions import (
     Between as Between,
 )
 from eau2.sql.ast.expressions import (

@@ -258,6 +258,13 @@ class Lambda(Expression):
     body: Expression
 
 
+COMPREHENSION = "list comprehension"
+"""What the call [x FOR y IN list IF z] is called: no function has such a name.
+
+Its arguments are the list, the lambda y: x, and the lambda y: z.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ListOf(Expression):
     """[a, b, c] or, which only its name shows, ARRAY[a, b, c]."""
