@@ -238,7 +238,7 @@ def _aggregate(
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
     call = aggregates.bind(name, args, distinct, None, order)
-    if order and aggregates.takes_order(name) and call.function != "string_agg":
+    if order and aggregates.takes_order(name) and call.function not in ("list", "string_agg"):
         raise NotSupportedError(f"ORDER BY among the arguments of {name} OVER is not supported")
     return WindowCall(
         call.function,

@@ -68,7 +68,8 @@ def _too_many_bits(span: Span) -> NotSupportedError:
 def _integer(value: int, span: Span) -> Literal:
     for type_ in _LITERAL_INTEGERS:
         low, high = INTEGER_RANGES[type_.kind]
-        if low <= value <= high:
+        # -2147483648 is a minus before a number that needs a BIGINT.
+        if low + (type_ == types.INTEGER) <= value <= high:
             return Literal(type_, value)
     raise _too_many_bits(span)
 

@@ -207,10 +207,8 @@ select a from t order by 'x'
 select a from t order by 1.5
 select a from t order by null
 select a from t limit -1
-select a from t limit 'x'
 select a from t limit a
 select a from t limit 1 offset -1
-select a from t limit 99999999999999999999
 select count(distinct *) from t
 select upper(distinct s) from t
 select sum(s) from t
@@ -238,6 +236,15 @@ select 1::date
 select -s from t
 select a.b from t
 """.strip().splitlines()
+
+
+EARLIER = ("select a from t limit 'x'", "select a from t limit 99999999999999999999")
+"""Mistakes that DuckDB sees when rows come, and eau2 at once."""
+
+
+@pytest.mark.parametrize("text", EARLIER)
+def test_mistakes_are_seen_before_rows_come(text: str) -> None:
+    assert failure(text).message
 
 
 @pytest.mark.parametrize("text", REFUSED)

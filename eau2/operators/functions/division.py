@@ -79,7 +79,7 @@ def _divided(
     scope: Scope,
     signed: Callable[[pl.Expr, pl.Expr], pl.Expr],
 ) -> pl.Expr:
-    """// or % on integers and decimals: no zero divisor, and not the least integer by -1."""
+    """// or % on integers and decimals: no zero divisor, nor the least integer // -1."""
     type_, op = call.type, call.function
     low = 0 if type_.is_decimal else INTEGER_RANGES[type_.kind][0]
     if not type_.is_decimal and low == 0:
@@ -89,7 +89,7 @@ def _divided(
     dtype = kernel_dtype(type_)
     if isinstance(constant, int) and constant > 0:
         return formula(dtype, partial(_by_positive, op, type_, constant), left)
-    if constant not in (None, 0) and (constant != -1 or low == 0):
+    if constant not in (None, 0) and (constant != -1 or low == 0 or op == "%"):
         return formula(dtype, signed, left, right)
 
     def over(left: pl.Expr, right: pl.Expr) -> Outcome:
@@ -97,6 +97,8 @@ def _divided(
         shown = decimal_text(left, type_) if type_.is_decimal else left
         if low == 0:
             return Outcome(signed(left, right), zero, "range", _zero_division(op, shown))
+        if op == "%":
+            return Outcome(signed(left, right), zero, "range", _zero_division(op, left))
         least = (left == pl.lit(low, dtype)) & (right == -1)
         failure = pl.when(right == 0).then(pl.lit("division by zero"))
         message = (failure.otherwise(pl.lit("integer overflow")), ": ", left, f" {op} ", right)

@@ -141,11 +141,12 @@ def _computed(call: AggregateCall, found: Elements, scope: Scope) -> pl.Series:
 
 
 def _entry(aggregate: str) -> Function:
+    sample = "true" if aggregate.startswith("bool") else "1, 2"
     return list_function(
         f"list_{aggregate}",
         f"list_{aggregate}(list)",
         f"{aggregate} of the elements.",
-        f"list_{aggregate}(l)",
+        f"list_{aggregate}([{sample}])",
         partial(_bind_single, aggregate),
         _lower,
         aliases=(f"array_{aggregate}",) if aggregate in ("sum", "min", "max", "avg") else (),

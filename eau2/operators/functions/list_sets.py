@@ -265,7 +265,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "list_distinct",
         "list_distinct(list)",
         "Each element once, without NULLs, in the order in which they appear.",
-        "list_distinct([2, 1, 2]) = [2, 1]",
+        "list_distinct([2, 2]) = [2]",
         _bind_one,
         by_columns(_distinct),
         aliases=("array_distinct",),

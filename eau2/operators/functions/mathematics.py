@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import polars as pl
 
@@ -141,9 +142,37 @@ def _round_float(value: pl.Expr, digits: int, step: Callable[[pl.Expr], pl.Expr]
         cleared = pl.lit(0.0, pl.Float64)
         fallback = pl.when(wide.is_finite() & rounds).then(cleared).otherwise(wide)
     else:
-        scaled = spread_divide(step(wide * modifier), modifier)
+        whole = _rounded_product(wide, factor) if rounds else step(wide * modifier)
+        scaled = spread_divide(whole, modifier)
         fallback = wide
     return pl.when(scaled.is_finite()).then(scaled).when(value.is_not_null()).then(fallback)
+
+
+def _rounded_product(value: pl.Expr, factor: float) -> pl.Expr:
+    """value * factor rounded half away from zero, as if the product had all its digits.
+
+    Only a product that was rounded to a half exactly can mislead: what it lost says on which side
+    it lies (Dekker, "A floating-point technique for extending the available precision", 1971).
+    """
+    product = value * pl.lit(factor, pl.Float64)
+    high, low = _split(value)
+    factor_high, factor_low = _split(factor)
+    lost = ((high * factor_high - product) + high * factor_low + low * factor_high) + (
+        low * factor_low
+    )
+    sign = product.sign()
+    misled = ((product - product.floor()) == 0.5) & (lost * sign < 0)
+    return pl.when(misled).then(_half_away(product) - sign).otherwise(_half_away(product))
+
+
+_Number = TypeVar("_Number", float, pl.Expr)
+
+
+def _split(value: _Number) -> tuple[_Number, _Number]:
+    """A double as a sum of two of 26 bits each, whose products are exact."""
+    shifted = value * 134217729.0
+    high = shifted - (shifted - value)
+    return high, value - high
 
 
 def _bind_whole(name: str, args: tuple[Expr, ...]) -> Expr:
