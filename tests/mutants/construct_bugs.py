@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from eau2.operators import asof, join, whole_aggregates, window_rows
 from eau2.operators.expr import AggregateCall, columns_of
-from eau2.planner.rules import push_filters, push_limits
+from eau2.planner.rules import push_filters
 from eau2.sql import ordering, set_operations, stars
 from tests.mutants.patches import replaced
 
@@ -93,16 +93,6 @@ def filters_below_windows() -> Any:
     return patch.object(push_filters, "_through_partition", through_partition)
 
 
-def inner_offset_lost() -> Any:
-    """Of a limit within a limit the rows that OFFSET skips are forgotten."""
-    right = push_limits._merged
-
-    def merged(inner: Any, count: Any, offset: int) -> Any:
-        return right(replace(inner, offset=0), count, offset)
-
-    return patch.object(push_limits, "_merged", merged)
-
-
 OF_CONSTRUCTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -113,6 +103,5 @@ OF_CONSTRUCTS: dict[str, Mutant] = {
         peers_for_ranges,
         first_is_last,
         filters_below_windows,
-        inner_offset_lost,
     )
 }

@@ -137,7 +137,9 @@ class Analytics(Sources):
         query = replace(query, items=(*query.items[:3], *items))
         if self.random.random() < 0.25:
             call = window(self.random, scope.leaves, draw, choosing=False)
-            if items[-1].expr.family == "int" and items[-1].expr.exact and len(items) == 1:
+            free = items[-1].alias not in [leaf.name for leaf in scope.leaves]
+            whole = items[-1].expr.family == "int" and items[-1].expr.exact
+            if whole and free and len(items) == 1:
                 call = Expr("int", (items[-1].alias,))
             if call.family == "int" and call.exact:
                 bound = self.random.choice(("<= 1", "= 1", "> 1", "<> 2"))

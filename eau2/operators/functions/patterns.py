@@ -44,7 +44,8 @@ def bind_like(name: str, args: tuple[Expr, ...]) -> Expr:
         return Literal(BOOLEAN, None)
     pattern = _text(name, args[1])
     escape = _constant(name.upper(), args[2], "escape") if len(args) == 3 else None
-    if isinstance(pattern, Literal):
+    if _is_pattern(pattern):
+        assert isinstance(pattern, Literal)
         like_parts(str(pattern.value), str(escape.value) if escape else "")
     return Call(BOOLEAN, name, (value, pattern, *((escape,) if escape else ())))
 
@@ -82,7 +83,7 @@ def like_regex(parts: list[str | None]) -> str:
 
 def _lower_like(call: Call, scope: Scope) -> pl.Expr:
     value = scope.lower(call.args[0])
-    if not isinstance(call.args[1], Literal):
+    if not _is_pattern(call.args[1]):
         return _matches(value, scope.lower(call.args[1]), _escape(call))
     parts = _call_parts(call)
     match parts:
@@ -100,6 +101,11 @@ def _lower_like(call: Call, scope: Scope) -> pl.Expr:
             return value.str.contains(text, literal=True)
         case _:
             return value.str.contains(like_regex(parts))
+
+
+def _is_pattern(expr: Expr) -> bool:
+    """Whether the pattern is known before rows are seen. (Rules may have made a NULL of it.)"""
+    return isinstance(expr, Literal) and expr.value is not None
 
 
 def _call_parts(call: Call) -> list[str | None]:
@@ -129,7 +135,7 @@ def _matches(value: pl.Expr, pattern: pl.Expr, escape: str) -> pl.Expr:
 def _lower_ilike(call: Call, scope: Scope) -> pl.Expr:
     """LIKE over both sides in lower case, as DuckDB compares."""
     value = lower(scope.lower(call.args[0]))
-    if not isinstance(call.args[1], Literal):
+    if not _is_pattern(call.args[1]):
         return _matches(value, lower(scope.lower(call.args[1])), _escape(call))
     lowered = [lower_text(part) if part else part for part in _call_parts(call)]
     return value.str.contains(like_regex(lowered))
