@@ -149,7 +149,7 @@ def _round_float(value: pl.Expr, digits: int, step: Callable[[pl.Expr], pl.Expr]
 
 
 def _rounded_product(value: pl.Expr, factor: float) -> pl.Expr:
-    """value * factor rounded half away from zero, as if the product had all its digits.
+    """The product value * factor rounded half away from zero, as if the product had all its digits.
 
     Only a product that was rounded to a half exactly can mislead: what it lost says on which side
     it lies (Dekker, "A floating-point technique for extending the available precision", 1971).
