@@ -18,7 +18,7 @@ from functools import lru_cache
 import polars as pl
 
 from eau2 import types
-from eau2.errors import InternalError, NotSupportedError, TypeMismatchError
+from eau2.errors import InternalError, TypeMismatchError
 from eau2.operators import (
     distribution_aggregates,
     exact_sum,
@@ -26,10 +26,11 @@ from eau2.operators import (
     moment_states,
     whole_aggregates,
 )
+from eau2.operators.aggregate_types import RESULT_TYPES
 from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
-from eau2.types import Kind, SqlType
+from eau2.types import Kind
 
 _WRAPPED_UNIT = 2.0**-96
 _SHORT_INTEGERS = frozenset(
@@ -46,51 +47,6 @@ _SHORT_INTEGERS = frozenset(
 """Of these a task cannot hold enough rows for their sum to leave 64 bits."""
 
 
-def _sum_type(arg: SqlType) -> SqlType | None:
-    if arg.is_decimal:
-        return types.decimal(types.MAX_DECIMAL_DIGITS, arg.scale)
-    if arg.is_float:
-        return types.DOUBLE
-    if arg.kind is Kind.INTERVAL:
-        return arg
-    return types.HUGEINT if arg.is_integer or arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
-
-
-def _average_type(arg: SqlType) -> SqlType | None:
-    if arg == types.DATE:
-        raise NotSupportedError(
-            "avg of DATE is a TIMESTAMP_NS, a type that eau2 has not",
-            hint="Cast the argument to TIMESTAMP.",
-        )
-    if arg.kind is Kind.INTERVAL:
-        return arg
-    return types.DOUBLE if arg.is_numeric or arg.kind is Kind.NULL else None
-
-
-def _same_type(arg: SqlType) -> SqlType | None:
-    return arg
-
-
-def _boolean_type(arg: SqlType) -> SqlType | None:
-    return types.BOOLEAN if arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
-
-
-def _boolean_count_type(arg: SqlType) -> SqlType | None:
-    return types.HUGEINT if arg.kind in (Kind.BOOLEAN, Kind.NULL) else None
-
-
-_RESULT_TYPES: dict[str, Callable[[SqlType], SqlType | None]] = {
-    "any_value": _same_type,
-    "avg": _average_type,
-    "avg_moment": lambda _: types.TIMESTAMP,
-    "bool_and": _boolean_type,
-    "bool_or": _boolean_type,
-    "count": lambda _: types.BIGINT,
-    "count_if": _boolean_count_type,
-    "max": _same_type,
-    "min": _same_type,
-    "sum": _sum_type,
-}
 _SYNONYMS = {"mean": "avg", "countif": "count_if"}
 _WITHOUT_DISTINCT = frozenset(
     {"any_value", "bool_and", "bool_or", "max", "min"}
@@ -105,7 +61,7 @@ def names() -> tuple[str, ...]:
     """The names of all aggregate functions, sorted."""
     others = whole_aggregates.WHOLE | whole_aggregates.BITWISE | whole_aggregates.SYNONYMS.keys()
     others |= moment_states.SUMS.keys() | moment_states.SYNONYMS.keys()
-    own = {*_RESULT_TYPES, *_SYNONYMS, *SPELLINGS, "count_star"} - {"avg_moment"}
+    own = {*RESULT_TYPES, *_SYNONYMS, *SPELLINGS, "count_star"} - {"avg_moment"}
     return tuple(sorted({*own, *others}))
 
 
@@ -170,7 +126,7 @@ def bind(
             return replace(call, where=where)
         return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
     function, args = spelled_plainly(function, args)
-    result = _RESULT_TYPES.get(function)
+    result = RESULT_TYPES.get(function)
     if result is None:
         raise TypeMismatchError(f"{name} is not an aggregate of {len(args)} arguments")
     if len(args) != 1:

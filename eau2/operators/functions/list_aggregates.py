@@ -56,7 +56,6 @@ _SINGLE = [
     "sum",
     "var_pop",
     "var_samp",
-    "approx_count_distinct",
 ]
 """The aggregates that have a function of their own, as list_sum."""
 
