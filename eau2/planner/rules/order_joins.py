@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from eau2.operators.expr import (
     Call,
@@ -45,6 +46,8 @@ from eau2.types import BOOLEAN
 
 PAIRS = 4.0
 """A row costs so many times more where a semi join has to look at its pairs."""
+TRIED = 4
+"""Of so many semi joins over a tree both places are tried, of each; more stay where they are."""
 
 
 def order_joins(plan: Logical) -> Logical:
@@ -76,10 +79,21 @@ def _semi(join: Join) -> tuple[Logical, float]:
     lower = over_relation(join)
     if lower is None:
         return above, cost
+    if _filters_over(join.left) > TRIED:
+        return above, cost
     relation, whole = lower
     below, other = _ordered(whole)
     other += each * rows(relation.left)
     return (below, other) if other < cost else (above, cost)
+
+
+def _filters_over(plan: Logical) -> int:
+    """How many semi and anti joins stand over a tree of joins."""
+    found = 0
+    while filters_tree(plan) and not _is_inner(plan):
+        found += isinstance(plan, Join)
+        plan = plan.inputs[0]
+    return found
 
 
 def _is_inner(plan: Logical) -> bool:
@@ -224,7 +238,9 @@ def _classes(
     """Equal expressions gathered; the other predicates; and what the classes mean within one
     relation: where it has two members of a class, they are equal.
     """
-    groups: list[list[Expr]] = []
+    numbers = count()
+    groups: dict[int, list[Expr]] = {}
+    group_of: dict[Expr, int] = {}
     rest: list[Expr] = []
     local: dict[int, tuple[Expr, ...]] = {}
     for part in parts:
@@ -238,12 +254,14 @@ def _classes(
                 rest.append(part)
             continue
         members = [pair[0][1], pair[1][1]]
-        touched = [group for group in groups if any(m in group for m in members)]
-        merged = [m for group in touched for m in group]
-        merged += [m for m in members if m not in merged]
-        groups = [group for group in groups if group not in touched] + [merged]
+        touched = sorted({group_of[m] for m in members if m in group_of})
+        merged = [m for number in touched for m in groups.pop(number)]
+        merged += [m for m in dict.fromkeys(members) if m not in group_of]
+        number = next(numbers)
+        groups[number] = merged
+        group_of |= dict.fromkeys(merged, number)
     classes = []
-    for group in groups:
+    for group in groups.values():
         firsts: dict[int, Expr] = {}
         for member in sorted(group, key=lambda m: (_mask(m, owner), min(columns_of(m)))):
             number = _mask(member, owner).bit_length() - 1
