@@ -70,6 +70,7 @@ class Graph:
     classes: tuple[Class, ...]
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
+    _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
         """The estimated rows of the join of a set of relations: the same in whichever order."""
@@ -77,22 +78,24 @@ class Graph:
         if known is not None:
             return known
         size = 1.0
-        for number, profile in enumerate(self.profiles):
-            if mask >> number & 1:
-                size *= profile.rows
-        for class_ in self.classes:
-            distinct = sorted(
-                self.profiles[number].distinct(member)
-                for number, member in class_.members.items()
-                if mask >> number & 1
-            )
-            for values in distinct[1:]:
+        for number in _members(mask):
+            size *= self.profiles[number].rows
+        if not self._distinct:
+            self._distinct.extend(map(self._ranked, self.classes))
+        for ranked in self._distinct:
+            mine = [values for values, member in ranked if member & mask]
+            for values in mine[1:]:
                 size /= max(1.0, values)
         for predicate in self.predicates:
             if predicate.mask & ~mask == 0:
                 size *= predicate.fraction
         self._sizes[mask] = size
         return size
+
+    def _ranked(self, class_: Class) -> list[tuple[float, int]]:
+        """The distinct values of a class's members, the fewest first, each with its relation."""
+        members = class_.members.items()
+        return sorted((self.profiles[n].distinct(member), 1 << n) for n, member in members)
 
     def neighbours(self) -> list[int]:
         """For each relation, those that an equality connects it with; late ones do not count."""
