@@ -27,6 +27,7 @@ from eau2.catalog import NOT_STORED, View
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
+    InternalError,
     MissingError,
     NotSupportedError,
     ProgrammingError,
@@ -166,8 +167,10 @@ class Engine:
                     given = True
                     yield rows
                 return
-            except RecursionError as error:
-                raise _too_deep() from error
+            except (RecursionError, InternalError) as error:
+                if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+                    raise _too_deep() from error
+                raise
             except MissingError:
                 again = None if given else self._again(asked)
                 last = attempt == LIMITS.plan_attempts - 1

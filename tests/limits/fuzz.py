@@ -47,7 +47,9 @@ SLOW_S = 5.0
 """Processor time after which a text of some hundred tokens counts as a fault."""
 
 WORDS = frozenset(word.upper() for word in tables().words)
-OPERATORS = frozenset("+ - * / // % ^ || = <> != < <= > >= & |".split())
+OPERATORS = frozenset(
+    ["+", "-", "*", "/", "//", "%", "^", "||", "=", "<>", "!=", "<", "<=", ">", ">=", "&", "|"]
+)
 
 COLUMNS = tuple(name for name in TABLES["t"] if name.isidentifier())
 
@@ -99,7 +101,9 @@ def vocabulary() -> tuple[str, ...]:
 def pieces(text: str) -> Tokens:
     """The tokens of a text as they are written."""
     cuts = tokenize(text)
-    return [text[start:end] for start, end in zip(cuts.starts, cuts.ends, strict=True) if start < end]
+    return [
+        text[start:end] for start, end in zip(cuts.starts, cuts.ends, strict=True) if start < end
+    ]
 
 
 def statement(seed: str, number: int) -> str:
@@ -162,7 +166,7 @@ def _kind(token: str) -> str:
     """What a token is, roughly: those of one kind may often stand in one another's place."""
     if token.upper() in WORDS:
         return "word"
-    if token[0].isalpha() or token[0] in "_\"":
+    if token[0].isalpha() or token[0] in '_"':
         return "name"
     if token[0].isdigit():
         return "number"
@@ -336,7 +340,9 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         kinds[found.where] += 1
         if kinds[found.where] <= 2:
-            print(f"{options.seed}/{number} {found.where}\n  {found.what}\n  {found.text}", flush=True)
+            print(
+                f"{options.seed}/{number} {found.where}\n  {found.what}\n  {found.text}", flush=True
+            )
     seconds = time.process_time() - started
     print(f"{options.count} texts, {seconds:.1f} s, {kinds.total()} faults of {len(kinds)} kinds")
     for name, count in outcomes.most_common():

@@ -89,9 +89,7 @@ def _parse(text: pl.Expr, target: SqlType) -> pl.Expr:
         return parse_date(text)
     if target.kind is Kind.TIMESTAMP:
         return parse_timestamp(text)
-    return batchwise(
-        kernel_dtype(target), lambda frame: _parsed(frame.to_series(), target), text
-    )
+    return batchwise(kernel_dtype(target), lambda frame: _parsed(frame.to_series(), target), text)
 
 
 def _parsed(texts: pl.Series, target: SqlType) -> pl.Series:

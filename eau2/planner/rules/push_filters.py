@@ -117,7 +117,12 @@ def _through_keys(plan: Aggregate, parts: Parts) -> tuple[Parts, Parts]:
     grown = _grown(mapping, parts)
     for part in parts:
         below = part if part in grown else substitute(part, mapping)
-        if mapping and part not in grown and columns_of(part) <= mapping.keys() and not can_raise(below):
+        if (
+            mapping
+            and part not in grown
+            and columns_of(part) <= mapping.keys()
+            and not can_raise(below)
+        ):
             through.append(below)
         else:
             rest.append(part)
