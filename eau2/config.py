@@ -23,7 +23,7 @@ class Limits:
     expression_nodes: int = 200_000
     alias_nodes: int = 20_000
     """Nodes of expressions that one statement repeats because it names them by their aliases."""
-    lowered_nodes: int = 2_000_000
+    lowered_nodes: int = 500_000
     """Of a CASE in which something can fail: each branch repeats the conditions before it."""
     repeated_nodes: int = 200
     """A filter that would grow beyond so many nodes below a projection stays above it."""

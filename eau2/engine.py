@@ -27,6 +27,7 @@ from eau2.catalog import NOT_STORED, View
 from eau2.cluster import Cluster, Prepared
 from eau2.config import LIMITS
 from eau2.errors import (
+    InternalError,
     MissingError,
     NotSupportedError,
     ProgrammingError,
@@ -124,6 +125,8 @@ class Engine:
                 answer = self._run(statement, asked)
         except StatementError as error:
             raise error.with_text(text) from error.__cause__
+        except RecursionError as error:
+            raise _too_deep() from error
         if answer is None:
             raise ProgrammingError("there is no statement to run")
         return answer
@@ -193,6 +196,10 @@ class Engine:
                     given = True
                     yield rows
                 return
+            except (RecursionError, InternalError) as error:
+                if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+                    raise _too_deep() from error
+                raise
             except MissingError:
                 again = None if given else self._again(asked)
                 last = attempt == LIMITS.plan_attempts - 1
@@ -343,6 +350,14 @@ class _Watched:
         if view is not None and _TELLS_TIME.search(view.text):
             self.tells_time = True
         return view
+
+
+def _too_deep() -> NotSupportedError:
+    """What is said when a phase runs out of stack: how much there is depends on who calls."""
+    return NotSupportedError(
+        "the statement is nested too deep for the stack that is left here",
+        hint="Name parts of it with WITH, or store what they give with CREATE TABLE.",
+    )
 
 
 def _stands_for(new: Prepared, old: Prepared) -> bool:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
+_MESSAGE_CHARS = 1000
+"""Of a longer message the middle is left out."""
+
 
 class Span(NamedTuple):
     """A half-open range of character offsets into a statement's text."""
@@ -28,6 +31,9 @@ class Error(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
+        if len(message) > _MESSAGE_CHARS:
+            # A value of the statement or of the data may be of any length.
+            message = f"{message[: _MESSAGE_CHARS - 200]} ... {message[-200:]}"
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -133,7 +133,8 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     """CASE as when/then. What can fail is computed only for the rows that reach it."""
     guarded = any(can_fail(child) for child in case.children)
     dtype = kernel_dtype(case.type)
-    tests, values = scope, scope
+    reaching: list[pl.Expr] = []
+    untaken: list[pl.Expr] = []
     taken: list[tuple[pl.Expr, pl.Expr]] = []
     if guarded and _written(case, 0) > LIMITS.lowered_nodes:
         raise NotSupportedError(
@@ -142,19 +143,24 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
             hint="TRY_CAST, or statistics that exclude an overflow, make it one that cannot.",
         )
     for condition, result in case.branches:
-        test = tests.lower(condition)
-        taken.append((test, (values.within(test) if guarded else values).lower(result)))
+        test = _within(scope, reaching).lower(condition)
+        taken.append((test, _within(scope, [*untaken, test] if guarded else []).lower(result)))
         if guarded:
-            untaken = ~test.fill_null(False)
-            values = values.within(untaken)
+            untaken.append(~test.fill_null(False))
             # A guard of conditions that repeats what can fail would double with every branch.
-            tests = tests if can_fail(condition) else tests.within(untaken)
-    otherwise = values.lower(case.otherwise)
+            if not can_fail(condition):
+                reaching.append(untaken[-1])
+    otherwise = _within(scope, untaken).lower(case.otherwise)
     if guarded and _fails_alone(case):
         # The engine tries a branch that no row takes on a row of NULLs, where constants fail.
         parts = [part for pair in taken for part in pair]
         return formula(dtype, _chosen_of, *parts, otherwise)
     return _chosen(taken, otherwise).cast(dtype)
+
+
+def _within(scope: Scope, conditions: list[pl.Expr]) -> Scope:
+    """The scope of the rows for which all conditions hold as well."""
+    return scope.within(joined(conditions, True)) if conditions else scope
 
 
 def _fails_alone(expr: Expr) -> bool:

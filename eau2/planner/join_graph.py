@@ -13,7 +13,8 @@ result is joined again and again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
+from heapq import heappop, heappush
+from itertools import count
 
 from eau2.operators.expr import Expr
 from eau2.planner.estimate import Profile
@@ -69,6 +70,7 @@ class Graph:
     classes: tuple[Class, ...]
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
+    _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
         """The estimated rows of the join of a set of relations: the same in whichever order."""
@@ -76,22 +78,24 @@ class Graph:
         if known is not None:
             return known
         size = 1.0
-        for number, profile in enumerate(self.profiles):
-            if mask >> number & 1:
-                size *= profile.rows
-        for class_ in self.classes:
-            distinct = sorted(
-                self.profiles[number].distinct(member)
-                for number, member in class_.members.items()
-                if mask >> number & 1
-            )
-            for values in distinct[1:]:
+        for number in _members(mask):
+            size *= self.profiles[number].rows
+        if not self._distinct:
+            self._distinct.extend(map(self._ranked, self.classes))
+        for ranked in self._distinct:
+            mine = [values for values, member in ranked if member & mask]
+            for values in mine[1:]:
                 size /= max(1.0, values)
         for predicate in self.predicates:
             if predicate.mask & ~mask == 0:
                 size *= predicate.fraction
         self._sizes[mask] = size
         return size
+
+    def _ranked(self, class_: Class) -> list[tuple[float, int]]:
+        """The distinct values of a class's members, the fewest first, each with its relation."""
+        members = class_.members.items()
+        return sorted((self.profiles[n].distinct(member), 1 << n) for n, member in members)
 
     def neighbours(self) -> list[int]:
         """For each relation, those that an equality connects it with; late ones do not count."""
@@ -234,20 +238,39 @@ def _members(mask: int) -> list[int]:
 
 
 def _greedy(graph: Graph, neighbours: list[int], parts: list[_Candidate]) -> _Candidate:
-    """Join the two parts of smallest result until one is left; connected ones come first."""
-    parts = list(parts)
-    while len(parts) > 1:
-        chosen = (0, 1)
-        least = (inf, inf)
-        for i in range(len(parts)):
-            for j in range(i + 1, len(parts)):
-                a, b = parts[i].mask, parts[j].mask
-                rank = (_distance(graph, neighbours, a, b), graph.size(a | b))
-                if rank < least:
-                    chosen, least = (i, j), rank
-        second, first = parts.pop(chosen[1]), parts.pop(chosen[0])
-        parts.append(_join(graph, first, second))
-    return parts[0]
+    """Join the two parts of smallest result until one is left; connected ones come first.
+
+    Pairs are ranked by size only when none is left that is nearer: most never are.
+    """
+    numbers = count()
+    left: dict[int, _Candidate] = {}
+    unranked: tuple[list[tuple[int, int]], ...] = ([], [], [])
+    ranked: tuple[list[tuple[float, int, int]], ...] = ([], [], [])
+
+    def add(part: _Candidate) -> None:
+        number = next(numbers)
+        for other, known in left.items():
+            unranked[_distance(graph, neighbours, known.mask, part.mask)].append((other, number))
+        left[number] = part
+
+    def nearest() -> tuple[int, int]:
+        for waiting, heap in zip(unranked, ranked, strict=True):
+            for i, j in waiting:
+                if i in left and j in left:
+                    heappush(heap, (graph.size(left[i].mask | left[j].mask), i, j))
+            waiting.clear()
+            while heap:
+                _, i, j = heappop(heap)
+                if i in left and j in left:
+                    return i, j
+        raise AssertionError("there are no two parts")
+
+    for part in parts:
+        add(part)
+    while len(left) > 1:
+        i, j = nearest()
+        add(_join(graph, left.pop(i), left.pop(j)))
+    return left.popitem()[1]
 
 
 def _distance(graph: Graph, neighbours: list[int], a: int, b: int) -> int:

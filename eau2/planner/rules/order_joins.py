@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from eau2.operators.expr import (
     Call,
@@ -45,41 +46,66 @@ from eau2.types import BOOLEAN
 
 PAIRS = 4.0
 """A row costs so many times more where a semi join has to look at its pairs."""
+TRIED = 4
+"""Of so many semi joins over a tree both places are tried, of each; more stay where they are."""
+
+
+_Known = dict[int, tuple[Logical, Logical, float]]
+"""Plans by their identity, each with its best order and what that costs.
+
+What stands beside a join is met in every place that is tried for the join.
+"""
 
 
 def order_joins(plan: Logical) -> Logical:
     """The rule."""
-    return _ordered(plan)[0]
+    return _ordered(plan, {})[0]
 
 
-def _ordered(plan: Logical) -> tuple[Logical, float]:
+def _ordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
     """The plan in its best order, and what its joins cost, as far as they were ordered."""
+    found = known.get(id(plan))
+    if found is None:
+        found = known[id(plan)] = (plan, *_anew(plan, known))
+    return found[1:]
+
+
+def _anew(plan: Logical, known: _Known) -> tuple[Logical, float]:
     if _is_inner(plan):
-        return _reordered(plan)
+        return _reordered(plan, known)
     match plan:
         case Join(kind="semi" | "anti", left=left) if filters_tree(left):
-            return _semi(plan)
+            return _semi(plan, known)
         case Filter(input=below) | Project(input=below):
-            ordered, cost = _ordered(below)
+            ordered, cost = _ordered(below, known)
             return plan.with_inputs((ordered,)), cost
     if plan.inputs:
-        return plan.with_inputs(tuple(order_joins(below) for below in plan.inputs)), 0.0
+        return plan.with_inputs(tuple(_ordered(below, known)[0] for below in plan.inputs)), 0.0
     return plan, 0.0
 
 
-def _semi(join: Join) -> tuple[Logical, float]:
+def _semi(join: Join, known: _Known) -> tuple[Logical, float]:
     """A semi or anti join over a tree of joins, or over the relation of it that it reads."""
-    left, cost = _ordered(join.left)
-    above = join.with_inputs((left, order_joins(join.right)))
+    left, cost = _ordered(join.left, known)
+    above = join.with_inputs((left, _ordered(join.right, known)[0]))
     each = 1.0 if join.condition is None else PAIRS
     cost += each * rows(join.left)
     lower = over_relation(join)
-    if lower is None:
+    if lower is None or _filters_over(join.left) > TRIED:
         return above, cost
     relation, whole = lower
-    below, other = _ordered(whole)
+    below, other = _ordered(whole, known)
     other += each * rows(relation.left)
     return (below, other) if other < cost else (above, cost)
+
+
+def _filters_over(plan: Logical) -> int:
+    """How many semi and anti joins stand over a tree of joins."""
+    found = 0
+    while filters_tree(plan) and not _is_inner(plan):
+        found += isinstance(plan, Join)
+        plan = plan.inputs[0]
+    return found
 
 
 def _is_inner(plan: Logical) -> bool:
@@ -90,6 +116,7 @@ def _is_inner(plan: Logical) -> bool:
 class _Tree:
     """What a tree of inner joins is made of, while it is taken apart."""
 
+    known: _Known
     relations: list[Logical] = field(default_factory=list)
     parts: list[Expr] = field(default_factory=list)
     renamed: dict[int, Expr] = field(default_factory=dict)
@@ -111,7 +138,7 @@ class _Tree:
                 self.take(below)
                 self.renamed |= {c.id: substitute(e, self.renamed) for c, e in items}
             case _:
-                self.relations.append(order_joins(plan))
+                self.relations.append(_ordered(plan, self.known)[0])
 
     def _add(self, condition: Expr) -> None:
         self.parts.extend(substitute(part, self.renamed) for part in conjuncts(condition))
@@ -131,8 +158,8 @@ def _holds_inner(plan: Logical) -> bool:
                 return _is_inner(plan)
 
 
-def _reordered(plan: Logical) -> tuple[Logical, float]:
-    tree = _Tree()
+def _reordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
+    tree = _Tree(known)
     tree.take(plan)
     relations, profiles = _canonical(tree.relations)
     owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
@@ -224,7 +251,9 @@ def _classes(
     """Equal expressions gathered; the other predicates; and what the classes mean within one
     relation: where it has two members of a class, they are equal.
     """
-    groups: list[list[Expr]] = []
+    numbers = count()
+    groups: dict[int, list[Expr]] = {}
+    group_of: dict[Expr, int] = {}
     rest: list[Expr] = []
     local: dict[int, tuple[Expr, ...]] = {}
     for part in parts:
@@ -238,12 +267,14 @@ def _classes(
                 rest.append(part)
             continue
         members = [pair[0][1], pair[1][1]]
-        touched = [group for group in groups if any(m in group for m in members)]
-        merged = [m for group in touched for m in group]
-        merged += [m for m in members if m not in merged]
-        groups = [group for group in groups if group not in touched] + [merged]
+        touched = sorted({group_of[m] for m in members if m in group_of})
+        merged = [m for number in touched for m in groups.pop(number)]
+        merged += [m for m in dict.fromkeys(members) if m not in group_of]
+        number = next(numbers)
+        groups[number] = merged
+        group_of |= dict.fromkeys(merged, number)
     classes = []
-    for group in groups:
+    for group in groups.values():
         firsts: dict[int, Expr] = {}
         for member in sorted(group, key=lambda m: (_mask(m, owner), min(columns_of(m)))):
             number = _mask(member, owner).bit_length() - 1

@@ -72,13 +72,16 @@ def _bare(exprs: Iterable[Expr]) -> set[int]:
 def _deciding(keys: tuple[SortKey, ...], below: Logical) -> tuple[SortKey, ...]:
     """The keys up to where they determine the row, without constants and repetitions."""
     unique = row_keys(below)
-    kept: list[SortKey] = []
+    kept: dict[Expr, SortKey] = {}
+    open_ = None if unique is None else set(unique)
     for key in keys:
-        if unique is not None and unique <= _bare(k.expr for k in kept):
+        if open_ is not None and not open_:
             break
-        if columns_of(key.expr) and all(key.expr != k.expr for k in kept):
-            kept.append(key)
-    return tuple(kept)
+        if columns_of(key.expr) and key.expr not in kept:
+            kept[key.expr] = key
+            if open_ is not None and isinstance(key.expr, ColumnRef):
+                open_.discard(key.expr.id)
+    return tuple(kept.values())
 
 
 def row_keys(plan: Logical) -> frozenset[int] | None:
