@@ -34,7 +34,7 @@ _BATCHES_MAX = 4096
 _COALESCED_BYTES = 4096
 """Smaller buffers are joined: each buffer sent costs the kernel a look."""
 
-_WITHOUT_ARROW = (Kind.DECIMAL, Kind.INTERVAL, Kind.LIST)
+_WITHOUT_ARROW = (Kind.DECIMAL, Kind.LIST)
 """Kinds that alone say no Arrow type; lists are looked into."""
 _PLAIN_TYPES = frozenset(
     {logical_arrow(_SqlType(kind)) for kind in Kind if kind not in _WITHOUT_ARROW}

@@ -151,7 +151,7 @@ def test_a_parameter_is_a_literal_of_its_values_type(
 
 @pytest.mark.parametrize(
     "value",
-    [b"x", [1], object(), Decimal("NaN"), datetime.now(UTC), 2**127, 10**40, Decimal("1E+9999")],
+    [b"x", object(), Decimal("NaN"), datetime.now(UTC), 2**127, 10**40, Decimal("1E+9999")],
 )
 def test_other_parameters_are_refused(value: object) -> None:
     text = "select 1 + $1"

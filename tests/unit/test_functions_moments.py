@@ -7,7 +7,8 @@ import pytest
 from eau2.errors import NotSupportedError, TypeMismatchError
 from eau2.operators.expr import ColumnRef, Literal
 from eau2.operators.functions import table
-from eau2.types import BIGINT, TIMESTAMP, VARCHAR
+from eau2.operators.interval_form import packed
+from eau2.types import BIGINT, INTERVAL, TIMESTAMP, VARCHAR
 from tests.unit.scalar_oracle import check, rows
 
 MOMENTS = (
@@ -174,13 +175,13 @@ def test_days_in_month() -> None:
     ],
 )  # fmt: skip
 def test_buckets(interval: str, months: int, micros: int) -> None:
-    width = (Literal(BIGINT, months), Literal(BIGINT, micros))
+    width = Literal(INTERVAL, packed(months, 0, micros))
     # The bucket of the first moment of year 1 begins before it, where Python has no dates.
     late = tuple(moment for moment in MOMENTS if moment > "0002")
     data = rows("TIMESTAMP", "TIMESTAMP", pools=(late, late[:6]))
     sql = f"time_bucket(INTERVAL '{interval}', a"
-    check(f"{sql})", lambda a, b: table.bind("bucket", (*width, a)), data)
-    check(f"{sql}, b)", lambda a, b: table.bind("bucket", (*width, a, b)), data)
+    check(f"{sql})", lambda a, b: table.bind("time_bucket", (width, a)), data)
+    check(f"{sql}, b)", lambda a, b: table.bind("time_bucket", (width, a, b)), data)
     days = rows("DATE", "DATE", pools=(tuple(m[:10] for m in late), ("2000-01-05", "1970-02-01")))
-    check(f"{sql})", lambda a, b: table.bind("bucket", (*width, a)), days)
-    check(f"{sql}, b)", lambda a, b: table.bind("bucket", (*width, a, b)), days)
+    check(f"{sql})", lambda a, b: table.bind("time_bucket", (width, a)), days)
+    check(f"{sql}, b)", lambda a, b: table.bind("time_bucket", (width, a, b)), days)

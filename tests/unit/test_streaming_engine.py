@@ -11,13 +11,13 @@ import pytest
 import eau2
 from eau2.config import LIMITS
 from eau2.kernels import runner
-from eau2.operators import group
+from eau2.operators import merging
 
 EMPTY = (
     "CREATE TABLE ta (s VARCHAR, a1 BOOLEAN)",
     "CREATE TABLE tc (s VARCHAR, c2 BOOLEAN, c0 VARCHAR)",
 )
-OFF = ("fold_constants", "prove_ranges", "reduce_aggregates", "merge_projections", "trim_sorts")
+OFF = ("fold_constants", "prove_ranges", "reduce_inputs", "merge_projections", "trim_sorts")
 PANICS = (
     "WITH w0 AS (SELECT quantile_disc('a', 0.5) AS a1 FROM ta AS x1) "
     "SELECT 1 AS r2 FROM tc AS x2 RIGHT JOIN tc AS x3 ON true CROSS JOIN LATERAL ("
@@ -30,7 +30,7 @@ PANICS = (
 def connection() -> Iterator[eau2.Connection]:
     """A connection whose kernels all use the streaming engine."""
     always = replace(LIMITS, in_memory_engine_rows=-1)
-    with patch.object(runner, "LIMITS", always), patch.object(group, "LIMITS", always):
+    with patch.object(runner, "LIMITS", always), patch.object(merging, "LIMITS", always):
         connection = eau2.connect()
         for rule in OFF:
             connection.execute(f"SET optimizer.{rule} = off")

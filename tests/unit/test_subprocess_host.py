@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import random
 import signal
 import subprocess
@@ -203,7 +204,10 @@ def test_errors_come_back_as_they_are(host: SubprocessHost, frames: LocalFrames)
     with pytest.raises(DataError) as found:
         engine(frames, host).run(sql)
     assert type(found.value) is type(expected.value)
-    assert (found.value.message, found.value.hint) == (expected.value.message, expected.value.hint)
+    assert found.value.hint == expected.value.hint
+    # Which of the rows that fail is named is left open.
+    words = [re.sub(r"\d+", "n", error.value.message) for error in (found, expected)]
+    assert words[0] == words[1]
 
 
 def test_a_bug_comes_back_without_its_traceback(
