@@ -107,25 +107,38 @@ def _power(count: float) -> float:
     return float(count**0.75)
 
 
-def rows(plan: Logical) -> float:
+Known = dict[int, tuple[Logical, Profile]]
+"""Plans by their identity, each with its profile, for whoever asks for many that overlap."""
+
+
+def rows(plan: Logical, known: Known | None = None) -> float:
     """The estimated number of rows that `plan` gives."""
-    return profile(plan).rows
+    return profile(plan, known).rows
 
 
-def profile(plan: Logical) -> Profile:
+def profile(plan: Logical, known: Known | None = None) -> Profile:
     """The estimated rows of `plan` and what its columns look like."""
+    if known is None:
+        known = {}
+    found = known.get(id(plan))
+    if found is None:
+        found = known[id(plan)] = (plan, _profile(plan, known))
+    return found[1]
+
+
+def _profile(plan: Logical, known: Known) -> Profile:
     match plan:
         case Scan():
             return _scan(plan)
         case OneRow():
             return Profile(1.0)
-        case SharedScan(rows=known):
-            size = 1000.0 if known is None else known
+        case SharedScan(rows=expected):
+            size = 1000.0 if expected is None else expected
             return Profile(size, {c.id: ColumnProfile(max(1.0, size)) for c in plan.columns})
         case With(input=below):
-            return profile(below)
+            return profile(below, known)
         case Recursive(base=base):
-            return shrunk(Profile(1000.0), 10.0 * profile(base).rows)
+            return shrunk(Profile(1000.0), 10.0 * profile(base, known).rows)
         case Nothing():
             return Profile(0.0)
         case Rows(rows=values):
@@ -134,19 +147,19 @@ def profile(plan: Logical) -> Profile:
             length = float(len(range(start, stop, step)))
             return Profile(length, {column.id: ColumnProfile(max(1.0, length))})
         case Union(parts=parts):
-            return _union([profile(part) for part in parts], plan)
+            return _union([profile(part, known) for part in parts], plan)
         case Sample(input=below, fraction=fraction, count=count):
-            inner = profile(below)
+            inner = profile(below, known)
             left = float(count or 0) if fraction is None else inner.rows * fraction
             return shrunk(inner, min(inner.rows, left))
         case Filter(input=below, condition=condition):
-            return filtered(profile(below), conjuncts(condition))
+            return filtered(profile(below, known), conjuncts(condition))
         case Project(input=below, items=items):
-            inner = profile(below)
+            inner = profile(below, known)
             columns = {column.id: _of(expr, inner) for column, expr in items}
             return Profile(inner.rows, columns)
         case Expand(input=below, keys=items, sets=sets, grouping=grouping):
-            inner = profile(below)
+            inner = profile(below, known)
             columns = dict(inner.columns)
             columns |= {column.id: _of(expr, inner) for column, expr in items}
             columns[grouping.id] = ColumnProfile(float(len(sets)))
@@ -158,17 +171,17 @@ def profile(plan: Logical) -> Profile:
             unnested = {column.id: own for column, _ in items}
             return Profile(made_rows, {**inner.columns, **unnested})
         case Aggregate():
-            return _aggregate(plan)
+            return _aggregate(plan, known)
         case Join():
-            return _join(plan)
+            return _join(plan, known)
         case Sort(input=below):
-            return profile(below)
+            return profile(below, known)
         case Window(input=below, calls=calls):
-            inner = profile(below)
+            inner = profile(below, known)
             made = {column.id: ColumnProfile(max(1.0, _power(inner.rows))) for column, _ in calls}
             return Profile(inner.rows, {**inner.columns, **made})
         case Limit(input=below, count=count, offset=offset):
-            inner = profile(below)
+            inner = profile(below, known)
             left = max(0.0, inner.rows - offset)
             return shrunk(inner, left if count is None else min(left, float(count)))
     return Profile(1000.0)
@@ -349,8 +362,8 @@ def _comparison(name: str, left: Expr, right: Expr, before: Profile) -> float:
     return UNKNOWN_RANGE
 
 
-def _aggregate(plan: Aggregate) -> Profile:
-    inner = profile(plan.input)
+def _aggregate(plan: Aggregate, known: Known) -> Profile:
+    inner = profile(plan.input, known)
     if not plan.keys:
         return Profile(1.0, {column.id: ColumnProfile(1.0) for column, _ in plan.aggregates})
     groups = 1.0
@@ -361,8 +374,8 @@ def _aggregate(plan: Aggregate) -> Profile:
     return Profile(groups, columns)
 
 
-def _join(plan: Join) -> Profile:
-    left, right = profile(plan.left), profile(plan.right)
+def _join(plan: Join, known: Known) -> Profile:
+    left, right = profile(plan.left, known), profile(plan.right, known)
     both = joined(left, right, plan.equalities)
     if plan.condition is not None:
         both = filtered(both, conjuncts(plan.condition))

@@ -54,6 +54,9 @@ _comparison_type = partial(coercion.common_type, compared=True)
 
 def bind_root(node: ast.Expression, env: Environment) -> Expr:
     """The bound form of a whole expression of a clause. Raises statement errors with spans."""
+    if isinstance(node, ast.Constant):
+        # There is nothing to measure, and VALUES may have a hundred thousand of them.
+        return literals.constant(node)
     check_written(node)
     return check_bound(bind_expr(node, env), node.span)
 

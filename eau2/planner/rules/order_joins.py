@@ -30,7 +30,7 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
-from eau2.planner.estimate import Profile, profile, rows, selectivity
+from eau2.planner.estimate import Known, Profile, profile, rows, selectivity
 from eau2.planner.facts import can_raise
 from eau2.planner.join_graph import (
     Class,
@@ -50,23 +50,27 @@ TRIED = 4
 """Of so many semi joins over a tree both places are tried, of each; more stay where they are."""
 
 
-_Known = dict[int, tuple[Logical, Logical, float]]
-"""Plans by their identity, each with its best order and what that costs.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Plans by their identity: each with its best order and what that costs, and with its profile.
 
-What stands beside a join is met in every place that is tried for the join.
-"""
+    What stands beside a join is met in every place that is tried for the join.
+    """
+
+    orders: dict[int, tuple[Logical, Logical, float]] = field(default_factory=dict)
+    profiles: Known = field(default_factory=dict)
 
 
 def order_joins(plan: Logical) -> Logical:
     """The rule."""
-    return _ordered(plan, {})[0]
+    return _ordered(plan, _Known())[0]
 
 
 def _ordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
     """The plan in its best order, and what its joins cost, as far as they were ordered."""
-    found = known.get(id(plan))
+    found = known.orders.get(id(plan))
     if found is None:
-        found = known[id(plan)] = (plan, *_anew(plan, known))
+        found = known.orders[id(plan)] = (plan, *_anew(plan, known))
     return found[1:]
 
 
@@ -89,13 +93,13 @@ def _semi(join: Join, known: _Known) -> tuple[Logical, float]:
     left, cost = _ordered(join.left, known)
     above = join.with_inputs((left, _ordered(join.right, known)[0]))
     each = 1.0 if join.condition is None else PAIRS
-    cost += each * rows(join.left)
+    cost += each * rows(join.left, known.profiles)
     lower = over_relation(join)
     if lower is None or _filters_over(join.left) > TRIED:
         return above, cost
     relation, whole = lower
     below, other = _ordered(whole, known)
-    other += each * rows(relation.left)
+    other += each * rows(relation.left, known.profiles)
     return (below, other) if other < cost else (above, cost)
 
 
@@ -161,7 +165,7 @@ def _holds_inner(plan: Logical) -> bool:
 def _reordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
     tree = _Tree(known)
     tree.take(plan)
-    relations, profiles = _canonical(tree.relations)
+    relations, profiles = _canonical(tree.relations, known.profiles)
     owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
     parts = tuple(dict.fromkeys(tree.parts))
     classes, rest, local = _classes(tuple(p for p in parts if not can_raise(p)), owner)
@@ -207,9 +211,9 @@ def _bridges(graph: Graph, equalities: list[Predicate]) -> list[Predicate]:
     return found
 
 
-def _canonical(relations: list[Logical]) -> tuple[list[Logical], list[Profile]]:
+def _canonical(relations: list[Logical], profiles: Known) -> tuple[list[Logical], list[Profile]]:
     """The relations in an order that the statement's wording decides only between equals."""
-    known = [(relation, profile(relation)) for relation in relations]
+    known = [(relation, profile(relation, profiles)) for relation in relations]
     known.sort(key=lambda pair: (-pair[1].rows, _names(pair[0])))
     return [relation for relation, _ in known], [profile_ for _, profile_ in known]
 
