@@ -2,7 +2,7 @@
 
 The simulation is proved by finding all of them: see test_simulation.py. `seed` is one that finds
 the bug; `python -m tests.simulation.bugs COUNT [NAME...]` looks for them in the first COUNT seeds.
-The rarest need some 1,500.
+The rarest need some 2,500.
 """
 
 from __future__ import annotations
@@ -189,15 +189,15 @@ BUGS = (
     Bug(Parts(service=UnsyncedContent), 0),
     Bug(Parts(service=UnsyncedName), 0),
     Bug(Parts(coordinator=PublishesEarly), 4),
-    Bug(Parts(coordinator=TakesUnknownForFailed), 181),
+    Bug(Parts(coordinator=TakesUnknownForFailed), 277),
     Bug(Parts(coordinator=DeletesBeforeWithdrawing), 415),
-    Bug(Parts(coordinator=Unfenced), 7),
-    Bug(Parts(coordinator=DropsWhateverIsThere), 1117),
+    Bug(Parts(coordinator=Unfenced), 83),
+    Bug(Parts(coordinator=DropsWhateverIsThere), 2567),
     Bug(Parts(coordinator=RemembersRegisters), 0),
     Bug(Parts(sweep=ForgetsPending), 2),
-    Bug(Parts(sweep=ReadsRegistersFirst), 7),
+    Bug(Parts(sweep=ReadsRegistersFirst), 128),
     Bug(Parts(registers=AnswersBeforeCommit), 0),
-    Bug(Parts(registers=IgnoresRevisions), 1440),
+    Bug(Parts(registers=IgnoresRevisions), 2258),
 )
 
 

@@ -120,7 +120,7 @@ def test_replays_do_not_depend_on_the_order_of_hashes() -> None:
 def test_planted_bugs_are_found(bug: Bug) -> None:
     assert play(bug.seed).faults == []
     assert play(bug.seed, bug.parts).faults, (
-        "the story of the seed has changed: python -m tests.simulation.bugs 2000 finds another"
+        "the story of the seed has changed: python -m tests.simulation.bugs 3000 finds another"
     )
 
 
