@@ -24,6 +24,10 @@ STATIC = {
 }
 
 
+SPREAD = ("-n", "2", "--dist", "loadfile")
+"""Two files of tests run at a time: what a test waits for costs nobody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a static step ended."""
@@ -46,7 +50,7 @@ def main(arguments: list[str]) -> int:
         if not outcome.passed:
             print(outcome.output)
     print(f"static checks {seconds:.1f} s", flush=True)
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", *SPREAD, *arguments]
     if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
         failed.append("pytest")
     if failed:
