@@ -25,6 +25,10 @@ class Limits:
     """Nodes of expressions that one statement repeats because it names them by their aliases."""
     lowered_nodes: int = 500_000
     """Of a CASE in which something can fail: each branch repeats the conditions before it."""
+    made_text_chars: int = 16_777_216
+    """Of one text that repeat, lpad or rpad makes."""
+    folded_text_chars: int = 65_536
+    """A longer text that constants make is made where the statement runs."""
     repeated_nodes: int = 200
     """A filter that would grow beyond so many nodes below a projection stays above it."""
     identifier_chars: int = 200

@@ -97,6 +97,7 @@ TAGS: dict[str, type[Any]] = {
     "type": SqlType,
 }
 _TAG_OF = {class_: tag for tag, class_ in TAGS.items()}
+_AS_THEY_ARE = frozenset({type(None), bool, float, str})
 
 
 class FragmentError(InternalError):
@@ -166,12 +167,10 @@ def _encode(value: Any, budget: _Budget, depth: int) -> Plain:
             items.append(_encode(item, budget, depth))
         return items
     budget.spend(depth)
-    if value is None or isinstance(value, bool | float):
+    if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, StrEnum):
         return value.value
-    if isinstance(value, str):
-        return value
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else ["int", str(value)]
     raise FragmentError(f"a {type(value).__name__} cannot be part of a fragment")

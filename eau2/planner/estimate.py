@@ -240,7 +240,9 @@ def shrunk(before: Profile, count: float) -> Profile:
     for id_, column in before.columns.items():
         each = before.rows / column.distinct
         left = column.distinct * (1.0 - (1.0 - kept) ** each)
-        columns[id_] = replace(column, distinct=max(1.0, min(left, max(1.0, count))))
+        distinct = max(1.0, min(left, max(1.0, count)))
+        # Not by replace(), which takes several times as long: this runs for every column.
+        columns[id_] = ColumnProfile(distinct, column.low, column.high, column.nulls)
     return Profile(count, columns)
 
 

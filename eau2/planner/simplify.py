@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.errors import Error
 from eau2.operators.expr import (
     Call,
@@ -84,7 +85,7 @@ def is_constant(expr: Expr) -> bool:
 
 def computed(expr: Expr) -> Expr:
     """The value of a constant expression; the expression itself when computing it fails, so that
-    the error happens at run time, if the row that needs it is ever reached.
+    the error happens at run time, if the row that needs it is ever reached. Or when it is long.
     """
     if isinstance(expr, Literal) or expr.type.is_list:
         return expr
@@ -92,7 +93,10 @@ def computed(expr: Expr) -> Expr:
         series = pl.select(value=lower_expr(expr)).to_series()
         if expr.type.is_temporal:
             series = series.to_physical()
-        return Literal(expr.type, series.item())
+        value = series.item()
+        # A long text travels better as what makes it.
+        long = isinstance(value, str) and len(value) > LIMITS.folded_text_chars
+        return expr if long else Literal(expr.type, value)
     except (Error, pl.exceptions.PolarsError, ArithmeticError, ValueError, TypeError):
         return expr
 

@@ -132,6 +132,7 @@ LONG: dict[str, tuple[str, Rows | int]] = {
     "concat_ws": (f"SELECT length(concat_ws('-', {listed('b', 3000)})) FROM t LIMIT 1", [(5999,)]),
     "a string": (f"SELECT length('{'x' * 1_000_000}')", [(1_000_000,)]),
     "a string as a column name": (f"SELECT '{'x' * 1_000_000}'", 1),
+    "a string that is made": ("SELECT repeat('xy', 8000000)", [("xy" * 8_000_000,)]),
     "spaces": (f"SELECT{' ' * 1_000_000}1", [(1,)]),
     "comments in comments": (f"SELECT 1 {'/*' * 100_000}{'*/' * 100_000}", [(1,)]),
     "a select list": (f"SELECT {listed('c{i}', WIDE)} FROM w", 3),
@@ -193,6 +194,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         "expand too far",
     ),
     "NULLIF": (f"SELECT {nested('nullif(', 'a', ', 9)', 200)} FROM t", "more than 200,000 parts"),
+    "repeat": ("SELECT repeat(b, 4294967295) FROM t", "more than 16,777,216 characters"),
+    "lpad": ("SELECT lpad('x', 2000000000, b) FROM t", "more than 16,777,216 characters"),
     "CASE that can fail in conditions": (
         f"SELECT {nested('CASE WHEN ', 'a', ' = 1 THEN b::TINYINT ELSE 2 END', 60)} FROM t",
         "none of them can fail",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.operators.coercion import cast, is_null
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions import letter_case
@@ -26,7 +27,8 @@ from eau2.operators.functions.function import (
 )
 from eau2.types import BIGINT, INTEGER, VARCHAR
 
-_NO_FILL = ("the fill of lpad and rpad is empty",)
+_NO_FILL = "the fill of lpad and rpad is empty"
+_TOO_LONG = (f"a text would have more than {LIMITS.made_text_chars:,} characters",)
 _SPACES = " \u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
@@ -102,21 +104,32 @@ def _lower_concat_ws(call: Call, scope: Scope) -> pl.Expr:
     return pl.when(separator.is_not_null()).then(kept)
 
 
-def _repeat(text: pl.Expr, count: pl.Expr) -> pl.Expr:
-    times = pl.max_horizontal(count, pl.lit(0, pl.Int64))
-    return text.repeat_by(times).list.join("")
+def _lower_repeat(call: Call, scope: Scope) -> pl.Expr:
+    def over(text: pl.Expr, count: pl.Expr) -> Outcome:
+        # As floats, where no product overflows and those near the limit are exact.
+        size = _length(text).cast(pl.Float64) * count.cast(pl.Float64)
+        bad = size > LIMITS.made_text_chars
+        times = pl.when(bad | (size <= 0.0)).then(pl.lit(0, pl.Int64)).otherwise(count)
+        result = text.repeat_by(times).list.join("")
+        known = text.is_not_null() & count.is_not_null()
+        return Outcome(pl.when(known).then(result), bad, "range", _TOO_LONG)
+
+    return checked(pl.String(), over, scope, *(scope.lower(arg) for arg in call.args))
 
 
 def _pad(at_start: bool) -> LowerCall:
     def over(text: pl.Expr, length: pl.Expr, fill: pl.Expr) -> Outcome:
         wanted = pl.max_horizontal(length.cast(pl.Int64), pl.lit(0, pl.Int64))
-        missing = pl.max_horizontal(wanted - _length(text), pl.lit(0, pl.Int64))
+        long = wanted > LIMITS.made_text_chars
+        added = pl.max_horizontal(wanted - _length(text), pl.lit(0, pl.Int64))
+        missing = pl.when(long).then(pl.lit(0, pl.Int64)).otherwise(added)
         padding = fill.repeat_by(missing).list.join("").str.slice(0, missing)
         kept = text.str.slice(0, wanted)
         result = padding + kept if at_start else kept + padding
-        bad = (missing > 0) & (fill == "")
+        bad = (added > 0) & (long | (fill == ""))
         known = text.is_not_null() & length.is_not_null() & fill.is_not_null()
-        return Outcome(pl.when(known).then(result), bad, "range", _NO_FILL)
+        reason = pl.when(fill == "").then(pl.lit(_NO_FILL)).otherwise(pl.lit(*_TOO_LONG))
+        return Outcome(pl.when(known).then(result), bad, "range", (reason,))
 
     return lambda call, scope: checked(
         pl.String(), over, scope, *(scope.lower(arg) for arg in call.args)
@@ -284,7 +297,8 @@ FUNCTIONS = (
         "repeat('ab', 2) = 'abab'",
         (VARCHAR, BIGINT),
         VARCHAR,
-        by_formula(pl.String(), _repeat),
+        _lower_repeat,
+        fails=True,
     ),
     text_function(
         "lpad",
