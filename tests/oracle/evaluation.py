@@ -30,6 +30,9 @@ from tests.oracle.query import Compound, Expr, Item, Query, Statement
 from tests.oracle.sides import Answer, DuckSide, EauSide, Refusal, Setup
 from tests.oracle.tables import Table
 
+_CONSTANT_CAST = re.compile(r"\bCAST\((?:-?[\d.]+(?:e-?\d+)?|'[^']*') AS \w+(?:\(\d+, ?\d+\))?\)")
+"""A cast of a constant. Where one fails, the query fails here, over no rows too."""
+
 
 def as_written(sql: str, tables: tuple[Table, ...]) -> Answer:
     """eau2's answer with every rule of its optimiser off."""
@@ -126,6 +129,11 @@ def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
     try:
         if isinstance(side.run(query.sql), Refusal):
             return True
+        unconditional = not any(guard in query.sql for guard in GUARDS)
+        for cast in _CONSTANT_CAST.findall(query.sql) if unconditional else ():
+            answer = side.run(f"SELECT {cast}")
+            if isinstance(answer, Refusal) and answer.fault == "data":
+                return True
         for part in constants(query):
             answer = side.run(f"SELECT {part.sql}")
             if isinstance(answer, Refusal) and answer.fault == "data":

@@ -166,7 +166,8 @@ def _ascii_regex(pattern: str) -> str:
     try:
         pl.Series([""]).str.contains(translated)
     except pl.exceptions.ComputeError as error:
-        raise TypeMismatchError(f"{pattern!r} is not a regular expression: {error}") from error
+        text = f"not a regular expression: {pattern!r}: {error}"
+        raise TypeMismatchError(text) from error
     return translated
 
 

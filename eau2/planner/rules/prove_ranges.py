@@ -54,9 +54,6 @@ _COUNTING = frozenset({"count", "count_star", "row_number", "rank", "dense_rank"
 """Window functions that give no more than the number of rows."""
 
 
-_MANY_ELEMENTS = 1 << 62
-
-
 def prove_ranges(plan: Logical) -> Logical:
     """The rule."""
     known = Known()
@@ -191,8 +188,13 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
 def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
     """More rows than this the plan cannot give, by the rows of its frames rounded up.
 
-    definitions: those that it may read, by number.
+    definitions: those that it may read, by number. No plan gives more rows than an INT64 counts, and
+    the product of many joins must not become a number that takes time to multiply.
     """
+    return min(_rows_of(plan, definitions), _INT64_MAX)
+
+
+def _rows_of(plan: Logical, definitions: Definitions) -> int:
     match plan:
         case Scan(frame=frame):
             return 1 << frame.rows.bit_length()
@@ -211,14 +213,12 @@ def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
         case With(input=below):
             return most_rows(below, definitions)
         case Unnest():
+            # Nobody knows how long lists are.
             return _INT64_MAX
         case Union(parts=parts):
             return sum(most_rows(part, definitions) for part in parts)
         case Expand(input=below, sets=sets):
             return most_rows(below, definitions) * len(sets)
-        case Unnest(input=below):
-            # Nobody knows how long lists are.
-            return most_rows(below, definitions) * _MANY_ELEMENTS
         case Aggregate(input=below, keys=keys):
             return most_rows(below, definitions) if keys else 1
         case Limit(input=below, count=count):
