@@ -188,7 +188,7 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
 def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
     """More rows than this the plan cannot give, by the rows of its frames rounded up.
 
-    definitions: those that it may read, by number. No plan gives more rows than an INT64 counts, and
+    definitions: those that it may read, by number. No plan gives more rows than INT64 counts, and
     the product of many joins must not become a number that takes time to multiply.
     """
     return min(_rows_of(plan, definitions), _INT64_MAX)
