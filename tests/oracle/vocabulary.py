@@ -79,7 +79,7 @@ def _call(family: Family, *parts: str) -> None:
 _call("int", "bit_count(", "int", ")")
 _call("int", "(", "int", " & ", "int", ")")
 _call("int", "(", "int", " | 5)")
-_call("int", "(~", "int", ")")
+_call("int", "(~(", "int", "))")
 _call("int", "(", "int", " >> 1)")
 _call("int", "xor(", "int", ", ", "int", ")")
 _call("int", "gcd(CAST(", "int", " AS BIGINT) // 2, 12)")
