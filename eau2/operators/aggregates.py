@@ -318,7 +318,8 @@ def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         message = f"{call.function} is out of range: it is no finite number"
         book.checks.append(Check(found.is_nan(), message))
     # Beside sums whose groups are cut into bins no row comes of no rows.
-    return found.fill_null(0.0) if call.function == "entropy" else found
+    empty = distribution_aggregates.OF_NO_ROWS.get(call.function)
+    return found if empty is None else found.fill_null(empty)
 
 
 def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:

@@ -17,6 +17,8 @@ from eau2.types import Kind
 NAMES = frozenset({"product", "skewness", "kurtosis", "kurtosis_pop", "entropy"})
 MOMENTS = frozenset({"skewness", "kurtosis", "kurtosis_pop"})
 """What is an error where it is no finite number."""
+OF_NO_ROWS = {"entropy": 0.0}
+"""What is not NULL where there are no rows."""
 
 
 def bind_distribution(name: str, function: str, args: tuple[Expr, ...]) -> AggregateCall:

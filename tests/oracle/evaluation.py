@@ -123,17 +123,30 @@ def constants(query: Statement) -> Iterator[Expr]:
                 yield part
 
 
+def cast_that_raises(query: Statement, tables: tuple[Table, ...], raised: Refusal) -> bool:
+    """Whether eau2 raised as it does for a constant cast of the query alone, and DuckDB too."""
+    if any(guard in query.sql for guard in GUARDS):
+        return False
+    sides: tuple[DuckSide, EauSide] = (DuckSide(tables, optimizer=False), EauSide(tables, Setup()))
+    try:
+        for cast in _CONSTANT_CAST.findall(query.sql):
+            theirs, ours = (side.run(f"SELECT {cast}") for side in sides)
+            if isinstance(theirs, Refusal) and isinstance(ours, Refusal):
+                same = ours.message.splitlines()[0] == raised.message.splitlines()[0]
+                if same and theirs.fault == ours.fault == "data":
+                    return True
+        return False
+    finally:
+        for side in sides:
+            side.close()
+
+
 def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
     """Whether DuckDB raises for the query's data when it is made to compute more of it."""
     side = DuckSide(tables, optimizer=False)
     try:
         if isinstance(side.run(query.sql), Refusal):
             return True
-        unconditional = not any(guard in query.sql for guard in GUARDS)
-        for cast in _CONSTANT_CAST.findall(query.sql) if unconditional else ():
-            answer = side.run(f"SELECT {cast}")
-            if isinstance(answer, Refusal) and answer.fault == "data":
-                return True
         for part in constants(query):
             answer = side.run(f"SELECT {part.sql}")
             if isinstance(answer, Refusal) and answer.fault == "data":

@@ -23,6 +23,7 @@ from tests.oracle.analytics import random_statement
 from tests.oracle.compare import difference, rows_of, show
 from tests.oracle.evaluation import (
     as_written,
+    cast_that_raises,
     depends_on_evaluation,
     only_kept_rows,
     sign_of_zero,
@@ -120,6 +121,8 @@ def judge(query: Statement, tables: tuple[Table, ...], expected: Answer, actual:
         if re.search(r"could not cast \S+ to DECIMAL\(38,", actual.message):
             return Verdict("beyond 38 digits")
         if actual.fault == "data" and depends_on_evaluation(query, tables):
+            return Verdict("evaluation order")
+        if actual.fault == "data" and cast_that_raises(query, tables, actual):
             return Verdict("evaluation order")
         again = as_written(query.sql, tables) if actual.fault == "data" else actual
         if not isinstance(again, Refusal) and answers_differ(query, expected, again) is None:
