@@ -101,7 +101,11 @@ class ChunkKey:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRef:
-    """A chunk as a manifest lists it. `locations` are the nodes that hold it, preferred first."""
+    """A chunk as a manifest lists it.
+
+    locations: the nodes that held it when it was put, preferred first. slot: its place in the ring,
+    which had so many `slots` then.
+    """
 
     key: ChunkKey
     rows: int
@@ -109,6 +113,8 @@ class ChunkRef:
     checksum: str
     statistics: tuple[ColumnStatistics, ...]
     locations: tuple[str, ...]
+    slot: int = 0
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)

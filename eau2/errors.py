@@ -152,6 +152,12 @@ class DeadlineError(OperationalError):
     retryable = True
 
 
+class TooFewCopiesError(OperationalError):
+    """Fewer nodes can be reached than must hold what was to be stored; nothing was."""
+
+    retryable = True
+
+
 class WithdrawnError(OperationalError):
     """A put was given up because its reservation of the name was taken away; nothing is visible."""
 

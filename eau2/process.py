@@ -187,7 +187,7 @@ class RunningNode:
 
     def _ring_changed(self, ring: Ring) -> None:
         if self._coordinator is not None:
-            self._coordinator.ring = membership(ring)
+            self._coordinator.copies.ring = membership(ring)
 
     async def _answer(self, received: Received, stream: Stream) -> Answer:
         """Have the part that a request is for answer it."""

@@ -39,7 +39,8 @@ from eau2.errors import (
 )
 from eau2.kv.appending import Joint, Measured, chunks_after
 from eau2.kv.chunk import ByteSink, write_ipc
-from eau2.kv.coordinator import Coordinator, SealedChunk
+from eau2.kv.coordinator import Coordinator
+from eau2.kv.copies import SealedChunk
 from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
 from eau2.kv.nodechunks import NodeChunks
@@ -177,6 +178,10 @@ class ClusterStore:
         """Whether a chunk is on this node's disk."""
         return self.chunks.holds(key)
 
+    def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
+        """The nodes that may hold a chunk, best first."""
+        return self._coordinator.copies.candidates(chunk)
+
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """Columns of a chunk in stored form, fetched from another node if this one has it not.
 
@@ -197,7 +202,7 @@ class ClusterStore:
 
     def _fetched(self, chunk: ChunkRef) -> pa.RecordBatch:
         try:
-            data = self._do(self._coordinator.chunk(chunk))
+            data = self._do(self._coordinator.copies.chunk(chunk))
         except MissingError as error:
             raise MissingError(
                 error.message,

@@ -1,8 +1,9 @@
 """The coordinator: a put, an append, a get and a drop over the nodes of a ring, as coroutines.
 
 Owns: the story of each. A put reserves its name, sends its chunks round robin to the nodes of the
-ring, each acknowledged when durable, then its manifest, and makes it visible with one change of the
-name's register; whatever fails before fails the put as a whole. Comes in: names, and chunks as
+ring, each until enough nodes have it durably, then its manifest, and makes it visible with one
+change of the name's register; whatever fails before fails the put as a whole. A node that cannot
+take a copy is replaced by the next one of the ring. Comes in: names, and chunks as
 bytes with their checksums; goes out: Frames, or errors that name the node. Does not know: Arrow,
 SQL, sockets, files, the time of day: all of the world comes from eau2.world.
 
@@ -14,18 +15,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TypeVar
 
-import xxhash
-
 from eau2.catalog import (
     ChunkKey,
     ChunkRef,
-    ColumnStatistics,
     Frame,
     FrameSchema,
     Named,
@@ -43,29 +41,18 @@ from eau2.errors import (
     OutcomeUnknownError,
     StoreBusyError,
 )
-from eau2.kv import manifest, transitions
+from eau2.kv import transitions
 from eau2.kv.appending import Joint, appended, joint, next_base
-from eau2.kv.exchange import fetch_file, send_file, tell
+from eau2.kv.copies import Copies, SealedChunk
+from eau2.kv.exchange import tell
 from eau2.kv.membership import Membership
 from eau2.kv.registers import AsyncRegistry, change, entries, retried
 from eau2.kv.registry import Entry, State
 from eau2.kv.replaced import writes_of
-from eau2.net.frame import Buffer
-from eau2.net.message import ChunkId, DeleteWrites, GetChunk, GetManifest, PutChunk, PutManifest
+from eau2.net.message import DeleteWrites
 from eau2.world import World
 
 T = TypeVar("T", Frame, View)
-
-
-@dataclass(frozen=True, slots=True)
-class SealedChunk:
-    """A chunk file that is complete: its bytes in parts, and what its manifest will say of it."""
-
-    data: tuple[Buffer, ...]
-    rows: int
-    bytes: int
-    checksum: str
-    statistics: tuple[ColumnStatistics, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +71,7 @@ class _Reservation:
 
 
 class Coordinator:
-    """Puts, gets and drops for whoever asks the node called `node`.
-
-    `ring` may be set: what is put from then on goes to the nodes of the new one.
-    """
+    """Puts, gets and drops for whoever asks the node called `node`."""
 
     def __init__(
         self,
@@ -96,11 +80,14 @@ class Coordinator:
         registry: AsyncRegistry,
         ring: Membership,
         limits: ControlLimits = CONTROL,
+        *,
+        down: Callable[[str], bool] = lambda node: False,
     ) -> None:
+        """down: whether a node has not been heard for a while. It is asked last then."""
         self.node = node
+        self.copies = Copies(node, world, ring, limits, down)
         self._world = world
         self.registers = registry
-        self.ring = ring
         self._limits = limits
         self._known: OrderedDict[str, Named] = OrderedDict()
         self._deleting: dict[int, asyncio.Task[None]] = {}
@@ -178,7 +165,7 @@ class Coordinator:
         renewing = asyncio.create_task(self._renew(held))
         try:
             named = await make(held, renewing)
-            checksum = await self._keep_manifest(held.df_id, named)
+            checksum = await self.copies.keep_manifest(held.df_id, named)
             await self._publish(changed(held, name=named.name), checksum)
         except OutcomeUnknownError:
             raise
@@ -213,7 +200,7 @@ class Coordinator:
         if known is not None:
             self._known.move_to_end(entry.df_id)
             return known
-        fetched = await self._fetch_manifest(entry)
+        fetched = await self.copies.manifest(entry)
         self._remember(entry.df_id, fetched)
         return fetched
 
@@ -252,15 +239,6 @@ class Coordinator:
     async def epoch(self) -> int:
         """A number that changes when a name means something else."""
         return await retried(self._world, self.registers.epoch, self._limits)
-
-    async def chunk(self, ref: ChunkRef) -> bytes:
-        """The bytes of a chunk, from the first of its nodes that has it whole.
-
-        Raises MissingError, CorruptChunkError, or why the last node could not be asked.
-        """
-        request = GetChunk(ChunkId(ref.key.df_id, ref.key.number))
-        what = f"chunk {ref.key.number} of {ref.key.df_id}"
-        return await self._search(ref.locations, request, ref.checksum, what)
 
     async def settle(self) -> None:
         """Wait until the deletions that were begun have ended."""
@@ -312,7 +290,7 @@ class Coordinator:
                 if len(sending) >= self._limits.chunks_in_flight:
                     refs.append(await sending.popleft())
                 key = ChunkKey(held.df_id, number)
-                sending.append(asyncio.create_task(self._place(key, sealed)))
+                sending.append(asyncio.create_task(self.copies.place(key, sealed)))
                 number += 1
             while sending:
                 refs.append(await sending.popleft())
@@ -337,24 +315,6 @@ class Coordinator:
                 f'the rows of "{held.name}" stopped coming for {limit_s:g} s; nothing was put'
             ) from error
 
-    async def _place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
-        """Make a chunk durable on all of its holders."""
-        nodes = self.ring.holders(self.node, key.number)
-        chunk = ChunkId(key.df_id, key.number)
-        request = PutChunk(chunk, sealed.rows, sealed.bytes, sealed.checksum)
-        for node in nodes:
-            await self._send(node, request, sealed.data)
-        return ChunkRef(key, sealed.rows, sealed.bytes, sealed.checksum, sealed.statistics, nodes)
-
-    async def _keep_manifest(self, df_id: str, named: Named) -> str:
-        """Make the manifest durable on its holders; its checksum."""
-        encoded = manifest.encode(named)
-        checksum = manifest.checksum(encoded)
-        request = PutManifest(df_id, len(encoded), checksum)
-        for node in self.ring.manifest_holders(self.node):
-            await self._send(node, request, (encoded,))
-        return checksum
-
     async def _publish(self, held: _Reservation, checksum: str) -> None:
         step = transitions.publish(held.name, held.df_id, held.version, checksum, held.base)
         wait_s = self._limits.publish_s
@@ -376,42 +336,10 @@ class Coordinator:
         task.add_done_callback(lambda _: self._deleting.pop(number, None))
 
     async def _delete(self, df_ids: tuple[str, ...]) -> None:
-        for node in self.ring.slots:
+        for node in self.copies.heard(self.copies.ring.slots):
             with suppress(Error):
                 request = DeleteWrites(df_ids)
                 await tell(self._world.net, node, request, self._limits.delete_s)
-
-    async def _fetch_manifest(self, entry: Entry) -> Named:
-        what = f'the manifest of "{entry.name}"'
-        nodes = self.ring.manifest_search()
-        encoded = await self._search(nodes, GetManifest(entry.df_id), entry.manifest, what)
-        try:
-            return changed(manifest.decode(encoded), name=entry.name)
-        except manifest.ManifestError as error:
-            raise CorruptChunkError(f"{what} cannot be read: {error}") from error
-
-    async def _search(
-        self, nodes: Sequence[str], request: GetChunk | GetManifest, checksum: str, what: str
-    ) -> bytes:
-        """A file with that checksum from the first node that gives it."""
-        failure: Error | None = None
-        for node in nodes:
-            try:
-                data = await fetch_file(self._world.net, node, request, self._limits.chunk_s)
-            except OperationalError as error:
-                # That a node was not heard says more than that another one never had it.
-                if failure is None or isinstance(failure, MissingError):
-                    failure = error
-                continue
-            if xxhash.xxh3_128_hexdigest(data) == checksum:
-                return data
-            failure = CorruptChunkError(f"{what} is damaged on node {node}")
-        raise failure or MissingError(f"{what} is on no node")
-
-    async def _send(
-        self, node: str, request: PutChunk | PutManifest, data: Sequence[Buffer]
-    ) -> None:
-        await send_file(self._world.net, node, request, data, self._limits.chunk_s)
 
     async def _read(self, name: str) -> Entry | None:
         return await retried(self._world, lambda: self.registers.read(name), self._limits)

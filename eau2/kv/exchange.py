@@ -8,9 +8,9 @@ not know: what a file is for, where it lies.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eau2.config import CONTROL
 from eau2.errors import DeadlineError, Error, ProtocolError
@@ -19,6 +19,7 @@ from eau2.net.message import ChunkResult, Message, Piece
 from eau2.world import Net, Talk
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 
 async def ask(net: Net, node: str, question: Message, answer: type[M], deadline_s: float) -> M:
@@ -61,6 +62,20 @@ async def fetch_file(net: Net, node: str, request: Message, deadline_s: float) -
             return b"".join([bytes(piece) async for piece in pieces(talk, size)])
         finally:
             talk.cancel()
+
+
+async def gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of some work that is done at the same time, in order.
+
+    What one of them raises is raised once all have ended; cancelled, it cancels all of them.
+    """
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def answer_file(talk: Talk, size: int, parts: AsyncIterator[bytes]) -> None:

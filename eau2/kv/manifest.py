@@ -27,7 +27,7 @@ from eau2.catalog import (
 )
 from eau2.types import Kind, SqlType, parse_type
 
-_MAGIC = b"eau2mf1\n"
+_MAGIC = b"eau2mf2\n"
 _DIGEST_BYTES = 16
 _INT64 = range(-(2**63), 2**64)
 
@@ -78,6 +78,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
                 chunk.bytes,
                 chunk.checksum,
                 list(chunk.locations),
+                [chunk.slot, chunk.slots],
                 [_statistics_to_plain(part, hashings) for part in chunk.statistics],
             ]
             for chunk in frame.chunks
@@ -125,8 +126,12 @@ def _frame(plain: dict[str, Any]) -> Frame:
                 digest,
                 tuple(_statistics_from_plain(part, hashings) for part in statistics),
                 tuple(locations),
+                slot,
+                slots,
             )
-            for df_id, number, rows, size, digest, locations, statistics in plain["chunks"]
+            for df_id, number, rows, size, digest, locations, (slot, slots), statistics in plain[
+                "chunks"
+            ]
         ),
         statistics=tuple(_statistics_from_plain(part, hashings) for part in plain["statistics"]),
     )

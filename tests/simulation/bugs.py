@@ -15,7 +15,8 @@ from dataclasses import replace as changed
 from eau2.catalog import ChunkKey, ChunkRef
 from eau2.errors import OperationalError, OutcomeUnknownError
 from eau2.kv import transitions
-from eau2.kv.coordinator import Coordinator, SealedChunk, _Reservation
+from eau2.kv.coordinator import Coordinator, _Reservation
+from eau2.kv.copies import SealedChunk
 from eau2.kv.registers import entries
 from eau2.kv.registry import Entry, MemoryRegistry, State
 from eau2.kv.service import Service

@@ -25,7 +25,7 @@ from eau2.errors import (
     PeerLostError,
     UnreachableError,
 )
-from eau2.kv.coordinator import SealedChunk
+from eau2.kv.copies import SealedChunk
 from eau2.kv.registry import State
 from eau2.kv.service import CHUNKS
 from eau2.types import Kind, SqlType
@@ -220,7 +220,7 @@ class Story:
     async def _read(self, life: Life, frame: Frame) -> int:
         tags = []
         for number, ref in enumerate(frame.chunks):
-            tag, found, _ = (await life.coordinator.chunk(ref)).split(b":")
+            tag, found, _ = (await life.coordinator.copies.chunk(ref)).split(b":")
             assert int(found) == number, "a chunk in the place of another"
             tags.append(int(tag))
         whole = len(set(tags)) == 1 and len(tags) == self._puts[tags[0]]

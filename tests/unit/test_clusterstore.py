@@ -30,7 +30,8 @@ from eau2.errors import (
     UsageError,
 )
 from eau2.kv.clusterstore import ClusterStore
-from eau2.kv.coordinator import Coordinator, SealedChunk
+from eau2.kv.coordinator import Coordinator
+from eau2.kv.copies import SealedChunk
 from eau2.kv.membership import Membership
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import LocalRegistry, RemoteRegistry

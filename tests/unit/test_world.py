@@ -14,7 +14,8 @@ import xxhash
 
 from eau2.catalog import ColumnSchema, ColumnStatistics, FrameSchema
 from eau2.errors import Error, MissingError, NameExistsError, ProtocolError, UsageError
-from eau2.kv.coordinator import Coordinator, SealedChunk
+from eau2.kv.coordinator import Coordinator
+from eau2.kv.copies import SealedChunk
 from eau2.kv.exchange import tell
 from eau2.kv.membership import Membership
 from eau2.kv.registers import LocalRegistry, RemoteRegistry
@@ -235,7 +236,7 @@ def test_a_missing_chunk_is_told_by_name_and_a_sweep_finds_garbage(tmp_path: Pat
             folder = ring.root / "n2" / "chunks"
             (folder / frame.df_id / "0.arrow").unlink()
             with pytest.raises(MissingError, match="n2"):
-                await coordinator.chunk(frame.chunks[0])
+                await coordinator.copies.chunk(frame.chunks[0])
             (folder / DF_ID).mkdir()
             (folder / DF_ID / "7.arrow").write_bytes(b"x")
             world = ring.world("n2")
