@@ -207,6 +207,19 @@ class ControlLimits:
     """For one question about the ring."""
     join_s: float = 10.0
     """For a node to come into a ring."""
+    heartbeat_s: float = 1.0
+    heartbeat_answer_s: float = 4.0
+    suspect_s: float = 5.0
+    """A node that was not heard for so long is asked after all others."""
+    down_s: float = 15.0
+    lost_s: float = 600.0
+    """A node that was not heard for so long has left the ring: others get its chunks."""
+    repair_every_s: float = 10.0
+    repair_bytes_per_s: int = 64 << 20
+    """How fast a node fetches copies that it should have."""
+    scrub_every_s: float = 7 * 86_400.0
+    """How often each chunk on the disk is compared with its checksum."""
+    scrub_bytes_per_s: int = 16 << 20
 
 
 CONTROL = ControlLimits()

@@ -37,7 +37,8 @@ from eau2.kv.coordinator import Coordinator
 from eau2.kv.datadir import DataDirectory
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
-from eau2.kv.ringkeeper import RingKeeper, membership
+from eau2.kv.ringkeeper import RingKeeper
+from eau2.kv.ringsteps import membership
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.launch import UNTIL_EOF, NodeOptions, most_of_memory, ready_line
@@ -45,16 +46,18 @@ from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
     DescribeFrame,
-    GetRing,
-    Join,
     NodeDescription,
     NodeInfo,
     PutChunk,
     PutFrame,
-    Ring,
-    RingChanged,
     RunTask,
     Statement,
+)
+from eau2.net.ring_message import (
+    GetRing,
+    Join,
+    Ring,
+    RingChanged,
 )
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream

@@ -29,7 +29,10 @@ from eau2.config import LIMITS
 from eau2.errors import OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full, sync_directory
 from eau2.kv.registry import Registry, SqliteRegistry
-from eau2.net.message import Member, Ring
+from eau2.net.ring_message import (
+    Member,
+    Ring,
+)
 from eau2.world import SystemIds
 
 T = TypeVar("T")
@@ -99,18 +102,25 @@ class DataDirectory:
     def settle(self, name: str, ring: Ring) -> None:
         """Belong to the ring's store from now on, as the node `name`. Durable when it returns.
 
-        A voter gets its registers, empty. Raises StoreError, DiskFullError, OperationalError.
+        Raises StoreError, DiskFullError, OperationalError.
         """
-        if name in ring.voters:
-            self._registers().close()
-            self._do(lambda: sync_directory(self.root), "storing the names")
-        self.keep_ring(ring)
+        self._keep_ring(name, ring)
         identity = Identity(self.identity.id, name, ring.store_id)
         self._keep(_IDENTITY_FILE, asdict(identity))
         self.identity = identity
 
     def keep_ring(self, ring: Ring) -> None:
-        """Remember the ring. Durable when it returns. Raises DiskFullError, OperationalError."""
+        """Remember the ring. Durable when it returns.
+
+        A node that becomes a voter by it gets its registers, empty, once for ever. Raises
+        StoreError, DiskFullError, OperationalError.
+        """
+        self._keep_ring(self.identity.name, ring)
+
+    def _keep_ring(self, name: str, ring: Ring) -> None:
+        if name in ring.voters and (self.ring is None or name not in self.ring.voters):
+            self._registers().close()
+            self._do(lambda: sync_directory(self.root), "storing the names")
         self._keep(_RING_FILE, asdict(ring))
         self.ring = ring
 
@@ -266,7 +276,8 @@ def _identity(plain: dict[str, Any]) -> Identity:
 
 def _ring(plain: dict[str, Any]) -> Ring:
     members = tuple(Member(**member) for member in plain["members"])
-    return Ring(plain["store_id"], plain["epoch"], members, tuple(plain["voters"]))
+    voters = tuple(plain["voters"])
+    return Ring(plain["store_id"], plain["epoch"], members, voters, plain["voters_wanted"])
 
 
 def _damaged(root: Path, why: str) -> OperationalError:

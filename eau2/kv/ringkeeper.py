@@ -1,12 +1,14 @@
 """Who is in the ring: how a node comes into it, and how all nodes learn of it.
 
 Owns: the node's view of the ring, its copy on disk, and the messages about it. Comes in: Join,
-GetRing and RingChanged of other nodes; goes out: a Ring, to whoever wants to know of each change,
-and addresses, to the net. Does not know: chunks, names of frames, who is alive.
+GetRing, RingChanged and LeaveRing of other nodes; goes out: a Ring, to whoever wants to know of
+each change, and addresses, to the net. Does not know: chunks, names of frames, who is alive.
 
-The voter decides: it gives a node its name and place for as long as its directory lives, writes
-the ring down, and only then answers and tells the others. They believe a ring with a higher epoch.
-What they miss they learn when they ask, every few seconds.
+The first node of a store lets others in alone until there are as many as are to be voters. From
+then on the ring is in a register on these (kv/ringregister.py), and any node can change it: it
+writes the register, then its own copy, and then tells the others, who believe a ring with a higher
+epoch. What they miss they learn when they ask, every few seconds. Where a node listens is used as
+soon as it says so: to write the register its voters must be found first.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from eau2.config import CONTROL, ControlLimits
@@ -30,9 +31,12 @@ from eau2.errors import (
 from eau2.kv.datadir import DataDirectory
 from eau2.kv.exchange import ask, tell
 from eau2.kv.membership import Membership
+from eau2.kv.ringregister import Cells, RingRegister
+from eau2.kv.ringsteps import LEFT, Step, admit, founded, is_formed, leave, membership
 from eau2.net.address import SCHEME, Address, parse_address, require_loopback
 from eau2.net.connection import Answer
-from eau2.net.message import Done, GetRing, Join, Member, Message, Ring, RingChanged
+from eau2.net.message import Done, Message
+from eau2.net.ring_message import GetRing, Join, LeaveRing, Ring, RingChanged
 from eau2.net.stream import Received
 from eau2.world import Talk, TcpNet, World, in_thread
 
@@ -50,20 +54,27 @@ class RingKeeper:
         data: DataDirectory,
         address: Address,
         net: TcpNet,
+        cells: Cells,
         on_change: Callable[[Ring], None],
         limits: ControlLimits = CONTROL,
     ) -> None:
-        """address: where this node listens. on_change: is told of the first and each later ring."""
+        """address: where this node listens. cells: the voters' registers, once there are voters.
+
+        on_change: is told of the first and each later ring, before this node acts on it.
+        """
         self.address = address
         self._world = world
         self._data = data
         self._net = net
+        self._register = RingRegister(world, cells, lambda: self.ring, limits)
         self._on_change = on_change
         self._limits = limits
         self._ring: Ring | None = None
+        self._heard: dict[str, str] = {}
+        self._seed: Address | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._announced = False
+        self._wake = asyncio.Event()
 
     @property
     def ring(self) -> Ring:
@@ -78,34 +89,27 @@ class RingKeeper:
         return self._data.identity.name
 
     @property
-    def is_voter(self) -> bool:
-        """Whether this node decides who is in the ring, and keeps the registers of names."""
-        return self.name in self.ring.voters
-
-    @property
     def membership(self) -> Membership:
         """The ring as the coordinator takes it."""
         return membership(self.ring)
 
-    async def start(self, join: Address | None = None) -> Ring:
+    async def start(self, join: Address | None = None, voters: int = 1) -> Ring:
         """Come into a ring: that of `join`, that of the directory, or a new one.
 
-        A directory that has been in a ring starts also when nobody else does. Raises
+        voters: how many a new one is to have; it is formed when so many nodes have joined. A
+        directory that has been in a ring starts also when nobody else does. Raises
         UnreachableError when `join` cannot be asked, HandshakeError when it is of another store
         than the directory, StoreError and its like when the directory fails.
         """
         if join is None and not self._data.settled:
-            await self._found()
+            await self._found(voters)
         elif join is not None:
             await self._join(join)
         assert self._data.ring is not None
+        self._seed = join
         self._use(self._data.ring)
         self._net.on_unknown = self._seek
-        if self.is_voter:
-            await self._admit(self._data.identity.id, self.address)
-            self._announce(self._data.identity.id)
-        else:
-            self._spawn(self._follow())
+        self._spawn(self._follow())
         return self.ring
 
     async def stop(self) -> None:
@@ -121,41 +125,39 @@ class RingKeeper:
             case GetRing():
                 return self.ring
             case Join(id_, address):
-                if self.is_voter:
-                    return await self._admit(id_, _listening(address))
-                return await self._ask(self._voter, received.message)
+                first = self.ring.members[0].name
+                if not is_formed(self.ring) and first != self.name:
+                    return await self._ask(first, received.message)
+                return await self._admit(id_, _listening(address))
+            case LeaveRing(name, state):
+                return await self._change(leave(name, state))
             case RingChanged(ring):
                 await self._adopt(ring)
                 return Done()
         name = type(received.message).__name__
         raise ProtocolError(f"node {self.name} was asked about the ring with a {name}")
 
-    @property
-    def _voter(self) -> str:
-        return self.ring.voters[0]
+    def learn(self, epoch: int) -> None:
+        """Somebody knows a ring of this epoch."""
+        if self._ring is not None and epoch > self._ring.epoch:
+            self._wake.set()
 
-    async def _found(self) -> None:
+    async def _found(self, voters: int) -> None:
         """Begin a new store, with this node alone in it."""
-        member = Member("n1", self._data.identity.id, str(self.address))
-        ring = Ring(self._world.ids.new(), 1, (member,), (member.name,))
-        await in_thread(lambda: self._data.settle(member.name, ring))
+        store_id = self._world.ids.new()
+        ring = founded(store_id, self._data.identity.id, str(self.address), voters)
+        await in_thread(lambda: self._data.settle("n1", ring))
 
     async def _join(self, seed: Address) -> None:
-        """Come into the ring that a node at `seed` belongs to, or back into it."""
+        """Come into the ring that a node at `seed` belongs to, or say there where this node is."""
         identity = self._data.identity
         if seed == self.address:
             raise UsageError(
                 f"a node cannot join itself ({seed})",
                 hint="Name another node's address, or leave --join out to begin a new store.",
             )
-        request: Message = Join(identity.id, str(self.address))
-        if self._data.ring is not None and identity.name in self._data.ring.voters:
-            # Whoever is asked would ask the voter, which is this node.
-            request = GetRing()
         try:
-            welcome, received = await self._net.ask_address(
-                seed, request, store_id=identity.store_id, deadline_s=self._limits.join_s
-            )
+            ring = await self._ask_address(seed, Join(identity.id, str(self.address)))
         except HandshakeError as error:
             if not self._data.settled:
                 raise
@@ -168,13 +170,9 @@ class RingKeeper:
             if not self._data.settled:
                 message = f"cannot join {SCHEME}{seed}: {error.message}"
                 raise type(error)(message, hint=error.hint) from error
+            # Perhaps it needs this node to be there before it can answer.
             _log.warning("cannot ask %s for the ring: %s", seed, error.message)
             return
-        ring = received.message
-        if not isinstance(ring, Ring):
-            raise ProtocolError(f"{seed} answered with a {type(ring).__name__} instead of a Ring")
-        if welcome.store_id and ring.store_id != welcome.store_id:
-            raise ProtocolError(f"{seed} answered with the ring of another store than its own")
         name = self._own_name(ring)
         if self._data.settled:
             # The ring may have been asked of a node that knows less than this one.
@@ -182,42 +180,90 @@ class RingKeeper:
                 await in_thread(lambda: self._data.keep_ring(ring))
         else:
             await in_thread(lambda: self._data.settle(name, ring))
-        self._announced = True
+
+    async def _ask_address(self, seed: Address, request: Message) -> Ring:
+        welcome, received = await self._net.ask_address(
+            seed,
+            request,
+            store_id=self._data.identity.store_id,
+            deadline_s=self._limits.join_s,
+        )
+        ring = received.message
+        if not isinstance(ring, Ring):
+            raise ProtocolError(f"{seed} answered with a {type(ring).__name__} instead of a Ring")
+        if welcome.store_id and ring.store_id != welcome.store_id:
+            raise ProtocolError(f"{seed} answered with the ring of another store than its own")
+        return ring
 
     async def _admit(self, id_: str, address: Address) -> Ring:
-        """As the voter: the ring with this node in it, at this address. Durable when it returns."""
+        """The ring with this node in it, at this address. Durable when it returns."""
         if not _ID.fullmatch(id_):
             raise ProtocolError(f"{id_[:80]!r} is not the id of a node")
+        known = [member.name for member in self.ring.members if member.id == id_]
+        if known and known[0] != self.name:
+            self._heard[known[0]] = str(address)
+            self._update_net()
+        return await self._change(admit(id_, str(address), self._limits.ring_nodes), but=id_)
+
+    async def _change(self, step: Step, but: str = "") -> Ring:
+        """Change the ring and tell the others, but not the node of the id `but`."""
+        if not is_formed(self.ring):
+            return await self._change_alone(step, but)
+        ring = await self._register.change(step)
+        if await self._take(ring):
+            self._announce(but)
+        return ring
+
+    async def _change_alone(self, step: Step, but: str) -> Ring:
+        """Change the ring while it is being formed: the first node does."""
+        first = self.ring.members[0].name
+        if first != self.name:
+            raise BusyError(
+                f"the store is being formed by {first}", hint="Join that node, or try again soon."
+            )
         async with self._changing:
-            members = _with(self.ring.members, id_, str(address), self._limits.ring_nodes)
-            if members != self.ring.members:
-                ring = replace(self.ring, epoch=self.ring.epoch + 1, members=members)
-                await in_thread(lambda: self._data.keep_ring(ring))
-                self._use(ring)
-                self._announce(id_)
-            return self.ring
+            ring = step(self.ring)
+            if ring == self.ring:
+                return ring
+            await self._keep(ring)
+        self._announce(but)
+        return ring
 
     async def _adopt(self, ring: Ring) -> None:
         """Take over a newer ring. Raises ProtocolError if it is not one of this node's."""
-        if self.is_voter:
-            return
-        if ring.store_id != self.ring.store_id or ring.voters != self.ring.voters:
+        other = is_formed(self.ring) and ring.voters != self.ring.voters
+        if ring.store_id != self.ring.store_id or other:
             raise ProtocolError(f"a ring of the store {ring.store_id}, not {self.ring.store_id}")
         if self._own_name(ring) != self.name:
             raise ProtocolError(f"a ring in which {self.name} has another name")
+        await self._take(ring)
+
+    async def _take(self, ring: Ring) -> bool:
+        """Know a ring from now on, if it is newer."""
         async with self._changing:
-            if ring.epoch > self.ring.epoch:
-                await in_thread(lambda: self._data.keep_ring(ring))
-                self._use(ring)
+            if ring.epoch <= self.ring.epoch:
+                return False
+            await self._keep(ring)
+            return True
+
+    async def _keep(self, ring: Ring) -> None:
+        await in_thread(lambda: self._data.keep_ring(ring))
+        self._use(ring)
 
     def _use(self, ring: Ring) -> None:
-        members = {m.name: m.address for m in ring.members if m.address}
-        # The saved address of this node itself may be that of an earlier start.
-        members[self.name] = str(self.address)
         self._ring = ring
-        self._net.name, self._net.store_id = self.name, ring.store_id
-        self._net.update({name: parse_address(address) for name, address in members.items()})
         self._on_change(ring)
+        self._net.name, self._net.store_id = self.name, ring.store_id
+        for member in ring.members:
+            if self._heard.get(member.name) == member.address:
+                del self._heard[member.name]
+        self._update_net()
+
+    def _update_net(self) -> None:
+        found = {m.name: m.address for m in self.ring.members if m.address}
+        # The saved address of this node itself may be that of an earlier start.
+        found |= self._heard | {self.name: str(self.address)}
+        self._net.update({name: parse_address(address) for name, address in found.items()})
 
     def _own_name(self, ring: Ring) -> str:
         """What a ring calls this node. Raises ProtocolError when the ring is not well formed."""
@@ -234,7 +280,7 @@ class RingKeeper:
         return found[0]
 
     async def _follow(self) -> None:
-        """Tell the voter where this node is until it knows, and ask it for the ring for ever."""
+        """Have the ring say where this node is, and ask for the ring, again and again."""
         pause = self._limits.retry_s
         while True:
             try:
@@ -244,38 +290,55 @@ class RingKeeper:
                 level = logging.INFO if error.retryable else logging.WARNING
                 _log.log(level, "node %s cannot learn of the ring: %s", self.name, error.message)
                 pause = min(2 * pause, self._limits.ring_every_s)
-            await self._world.clock.sleep(pause * (0.5 + self._world.rng.random()))
+            sleep = asyncio.ensure_future(
+                self._world.clock.sleep(pause * (0.5 + self._world.rng.random()))
+            )
+            woken = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait([sleep, woken], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                woken.cancel()
+            self._wake.clear()
 
     async def _refresh(self) -> None:
         me = next(member for member in self.ring.members if member.name == self.name)
-        here = self._announced and me.address == str(self.address)
-        request = GetRing() if here else Join(self._data.identity.id, str(self.address))
-        try:
-            await self._adopt(await self._ask(self._voter, request))
-            self._announced = True
-        except OperationalError:
-            # The voter may have another address by now, which another node may know.
-            await self._ask_anyone()
-            raise
-
-    async def _ask_anyone(self) -> None:
-        others = [
-            member.name
-            for member in self.ring.members
-            if member.address and member.name not in (self.name, self._voter)
-        ]
+        here = me.address == str(self.address) and me.state != LEFT
+        request: Message = GetRing() if here else Join(me.id, str(self.address))
+        failure: OperationalError | None = None
+        if is_formed(self.ring):
+            try:
+                if here:
+                    await self._adopt(await self._register.read())
+                else:
+                    await self._admit(me.id, self.address)
+                return
+            except OperationalError as error:
+                failure = error
+        # Some other node may know more, or be able to do it.
+        others = self._others()
         if others:
             other = others[int(self._world.rng.random() * len(others))]
-            await self._adopt(await self._ask(other, GetRing()))
+            await self._adopt(await self._ask(other, request))
+        elif self._seed is not None:
+            await self._adopt(await self._ask_address(self._seed, request))
+        elif failure is not None:
+            raise failure
+
+    def _others(self) -> list[str]:
+        """Whom to ask: while the ring is being formed, who forms it."""
+        members = self.ring.members if is_formed(self.ring) else self.ring.members[:1]
+        return [m.name for m in members if m.name != self.name and m.name in self._net.addresses]
 
     async def _seek(self, node: str) -> None:
-        """A node is not known here: perhaps the voter knows it."""
-        if self.is_voter or node == self._voter:
-            return
-        try:
-            await self._adopt(await self._ask(self._voter, GetRing()))
-        except OperationalError as error:
-            _log.info("node %s cannot ask for the ring: %s", self.name, error.message)
+        """A node is not known here: perhaps others know it."""
+        for other in [name for name in self._others() if name != node]:
+            try:
+                await self._adopt(await self._ask(other, GetRing()))
+            except OperationalError as error:
+                _log.info("node %s cannot ask for the ring: %s", self.name, error.message)
+            if node in self._net.addresses:
+                return
 
     async def _ask(self, node: str, request: Message) -> Ring:
         return await ask(self._world.net, node, request, Ring, self._limits.ring_s)
@@ -301,11 +364,6 @@ class RingKeeper:
         task.add_done_callback(self._tasks.discard)
 
 
-def membership(ring: Ring) -> Membership:
-    """The slots and voters of a ring. Raises UsageError for one that cannot be."""
-    return Membership(tuple(member.name for member in ring.members), ring.voters)
-
-
 def _listening(text: str) -> Address:
     """An address that a node can listen at. Raises UsageError."""
     address = parse_address(text)
@@ -313,24 +371,3 @@ def _listening(text: str) -> Address:
     if not address.port:
         raise UsageError(f"nobody can listen at {address}")
     return address
-
-
-def _with(members: tuple[Member, ...], id_: str, address: str, at_most: int) -> tuple[Member, ...]:
-    """The members with this one among them: known ones stay in their places, with their names.
-
-    Whoever was at the address before is not there any more.
-    """
-    known = [member.id for member in members]
-    moved = tuple(
-        replace(member, address=address)
-        if member.id == id_
-        else replace(member, address="")
-        if member.address == address
-        else member
-        for member in members
-    )
-    if id_ in known:
-        return moved
-    if len(members) >= at_most:
-        raise UsageError(f"the ring has {len(members)} nodes; no more are taken")
-    return (*moved, Member(f"n{len(members) + 1}", id_, address))

@@ -26,9 +26,7 @@ from eau2.net.message import (
     ErrorMessage,
     GetChunk,
     GetManifest,
-    GetRing,
     Hello,
-    Join,
     Message,
     NodeDescription,
     NodeInfo,
@@ -44,8 +42,6 @@ from eau2.net.message import (
     RegistryList,
     RegistryRead,
     Request,
-    Ring,
-    RingChanged,
     Rows,
     RunTask,
     Statement,
@@ -55,6 +51,18 @@ from eau2.net.message import (
 )
 from eau2.net.packing import MessageError as MessageError
 from eau2.net.packing import pack, shape, unpack
+from eau2.net.ring_message import (
+    ConfirmChunk,
+    GetRing,
+    Heartbeat,
+    HeldWrites,
+    Holdings,
+    Join,
+    LeaveRing,
+    Ring,
+    RingChanged,
+    SuspectChunk,
+)
 from eau2.operators.base import Operator
 from eau2.operators.codec import from_plain, to_plain
 
@@ -104,6 +112,12 @@ TABLE: Mapping[Kind, Row] = {
     Kind.GET_RING: Row(GetRing, opens=True),
     Kind.RING: Row(Ring),
     Kind.RING_CHANGED: Row(RingChanged, opens=True),
+    Kind.LEAVE_RING: Row(LeaveRing, opens=True),
+    Kind.HEARTBEAT: Row(Heartbeat, opens=True),
+    Kind.HOLDINGS: Row(Holdings, opens=True),
+    Kind.HELD_WRITES: Row(HeldWrites),
+    Kind.CONFIRM_CHUNK: Row(ConfirmChunk, opens=True),
+    Kind.SUSPECT_CHUNK: Row(SuspectChunk, opens=True),
 }
 """Every kind of message. To add one: a number in net/header.py, a class, a line here."""
 

@@ -95,6 +95,12 @@ class Kind(IntEnum):
     GET_RING = 83
     RING = 84
     RING_CHANGED = 85
+    LEAVE_RING = 86
+    HEARTBEAT = 87
+    HOLDINGS = 88
+    HELD_WRITES = 89
+    CONFIRM_CHUNK = 90
+    SUSPECT_CHUNK = 91
 
 
 class Header(NamedTuple):

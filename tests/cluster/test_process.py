@@ -33,12 +33,14 @@ from eau2.net.address import Address, parse_address
 from eau2.net.blocking import BlockingConnection
 from eau2.net.message import (
     DeleteWrites,
-    GetRing,
     Message,
     NodeInfo,
     RegistryRead,
-    Ring,
     RunTask,
+)
+from eau2.net.ring_message import (
+    GetRing,
+    Ring,
 )
 from tests.cluster.asking import ENDLESS, SLOW, Pause, about, ask, in_two_halves, numbers, put, sql
 from tests.cluster.nodes import (

@@ -16,7 +16,10 @@ from eau2.kv.chunk import sync_directory
 from eau2.kv.datadir import FORMAT, DataDirectory
 from eau2.kv.registry import Entry, State
 from eau2.kv.store import Store
-from eau2.net.message import Member, Ring
+from eau2.net.ring_message import (
+    Member,
+    Ring,
+)
 from tests.processes import ROOT, environment
 
 STORE_ID = "5" * 32

@@ -25,7 +25,18 @@ from eau2.kv.ringkeeper import RingKeeper
 from eau2.net.address import Address
 from eau2.net.client import connect
 from eau2.net.connection import Answer
-from eau2.net.message import Epoch, GetRing, Join, Member, Message, Number, Ring, RingChanged
+from eau2.net.message import (
+    Epoch,
+    Message,
+    Number,
+)
+from eau2.net.ring_message import (
+    GetRing,
+    Join,
+    Member,
+    Ring,
+    RingChanged,
+)
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World

@@ -21,10 +21,7 @@ from eau2.net.message import (
     ErrorMessage,
     GetChunk,
     GetManifest,
-    GetRing,
     Hello,
-    Join,
-    Member,
     Message,
     NodeDescription,
     NodeInfo,
@@ -41,8 +38,6 @@ from eau2.net.message import (
     RegistryList,
     RegistryRead,
     Request,
-    Ring,
-    RingChanged,
     Rows,
     RunTask,
     Statement,
@@ -50,6 +45,13 @@ from eau2.net.message import (
     TaskChunk,
     TaskResult,
     Welcome,
+)
+from eau2.net.ring_message import (
+    GetRing,
+    Join,
+    Member,
+    Ring,
+    RingChanged,
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))

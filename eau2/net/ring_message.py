@@ -1,0 +1,126 @@
+"""What nodes say to one another about the ring, and about the copies of chunks that each has.
+
+Owns: these message classes. Does not know: bytes (net/codec.py), who is to hold what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eau2.net.message import Count, Message, Name, TaskChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node of the ring. id: of its data directory, which it keeps when its address changes.
+
+    state: "in"; "leaving" when what it holds is to go to others; "left" when it is not expected
+    back. Its place in the ring stays.
+    """
+
+    name: Name
+    id: Name
+    address: Name
+    state: Name = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Message):
+    """Let this node into the ring, or take note of its address. Answered with a Ring.
+
+    id: of its data directory. Asked of any node; the voter's answer is passed on.
+    """
+
+    id: Name
+    address: Name
+
+
+@dataclass(frozen=True, slots=True)
+class GetRing(Message):
+    """Which nodes are there? Answered with a Ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring(Message):
+    """The nodes in the order of the ring; epoch grows with every change. voters: names.
+
+    voters_wanted: how many there are to be. While there are fewer the store is being formed: the
+    first node takes others in, and nothing can be put.
+    """
+
+    store_id: Name
+    epoch: Count
+    members: tuple[Member, ...]
+    voters: tuple[Name, ...]
+    voters_wanted: Count = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RingChanged(Message):
+    """Said by a node to the others: this is the ring now. Answered with Done."""
+
+    ring: Ring
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRing(Message):
+    """Let the node of this name leave the ring. Answered with a Ring.
+
+    state: as of a Member; "in" takes it back.
+    """
+
+    name: Name
+    state: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Message):
+    """Are you there? epoch: of the ring that the asker knows. Answered with a Number, likewise."""
+
+    epoch: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings(Message):
+    """What have you of these writes? Answered with Held for each, and their manifests."""
+
+    df_ids: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a node has of a write: whether its manifest, and which of its chunks.
+
+    chunks: ranges of numbers, each its first one and how many follow one another.
+    """
+
+    df_id: Name
+    manifest: bool
+    chunks: tuple[tuple[Count, Count], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWrites(Message):
+    """The answer to Holdings: of the writes of which there is something."""
+
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmChunk(Message):
+    """Do you hold this chunk for good? Answered with a Number: 1 if so.
+
+    So it is when its ring has this epoch too, gives the chunk to it, and its file is whole.
+    """
+
+    epoch: Count
+    chunk: TaskChunk
+    slot: Count
+    slots: Count
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectChunk(Message):
+    """Look at this chunk: it did not come as its manifest says. Answered with Done."""
+
+    chunk: TaskChunk
