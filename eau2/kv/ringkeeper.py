@@ -89,6 +89,11 @@ class RingKeeper:
         return self._data.identity.name
 
     @property
+    def is_voter(self) -> bool:
+        """Whether this node keeps registers; for a store that is formed."""
+        return self.name in self.ring.voters
+
+    @property
     def membership(self) -> Membership:
         """The ring as the coordinator takes it."""
         return membership(self.ring)

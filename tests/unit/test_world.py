@@ -192,7 +192,7 @@ def test_a_put_over_tcp_and_files_is_the_same_road(tmp_path: Path) -> None:
             assert [ref.locations[0] for ref in frame.chunks] == ["n1", "n2", "n0", "n1", "n2"]
             assert await other.get("BIG") == frame
             for number, ref in enumerate(frame.chunks):
-                assert await other.chunk(ref) == bytes([number]) * 9_000_000
+                assert await other.copies.chunk(ref) == bytes([number]) * 9_000_000
             assert ring.files("n0") == ["2.arrow", "manifest"]
             assert ring.files("n1") == ["0.arrow", "3.arrow", "manifest"]
             assert ring.files("n2") == ["1.arrow", "4.arrow"]
@@ -269,14 +269,17 @@ def test_a_request_cannot_leave_the_folder_or_fill_the_disk(
 
 
 def test_a_ring_makes_sense() -> None:
-    ring = Membership(("a", "b", "c"), ("b",), replicas=2)
-    assert ring.holders("c", 1) == ("a", "b")
-    assert ring.manifest_holders("c") == ("b", "c", "a")
-    for wrong in ((("a", "a"), ("a",)), ((), ()), (("a",), ("b",))):
+    ring = Membership(("a", "b", "c", "d"), ("b",), ("d",))
+    assert (ring.copies, ring.majority, ring.staying) == (2, 1, ("a", "b", "c"))
+    assert ring.walk(ring.slot("c", 1)) == ("a", "b", "c")
+    chunk = ChunkRef(ChunkKey("w", 0), 1, 1, "", (), ("d", "a"), 3, 4)
+    assert ring.proper(chunk) == ("a", "b")
+    assert ring.search(chunk) == ("a", "b", "d", "c")
+    assert ring.manifest_holders("w")[0] == "b"
+    assert len(ring.manifest_holders("w")) == 2
+    for wrong in ((("a", "a"), ("a",)), ((), ()), (("a",), ("b",)), (("a",), ("a",), ("a",))):
         with pytest.raises(UsageError):
             Membership(*wrong)
-    with pytest.raises(UsageError):
-        Membership(("a",), ("a",), 2)
     with pytest.raises(UsageError):
         ring.position("d")
 
