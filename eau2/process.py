@@ -32,11 +32,13 @@ from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kernels.mixed import MixedHost
 from eau2.kernels.subprocess import SubprocessHost
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.datadir import DataDirectory
 from eau2.kv.nodechunks import NodeChunks
-from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
+from eau2.kv.quorum import Quorum
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.ringkeeper import RingKeeper, membership
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
@@ -145,9 +147,11 @@ class RunningNode:
 
         self._net, self._chunks = net, NodeChunks(data.chunks, self.name)
         parts.callback(self._chunks.close)
-        registry = await self._registry(world, ring)
-        voter = registry if isinstance(registry, LocalRegistry) else None
-        self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
+        acceptor = await self._acceptor(ring)
+        quorum = Quorum(self.name, world, ring.voters, acceptor)
+        parts.callback(quorum.close)
+        registry = QuorumRegistry(quorum)
+        self._service = Service(self.name, world, acceptor, in_use=self._chunks.in_use)
         await self._service.start()
         # The ring may have changed since.
         coordinator = Coordinator(self.name, world, registry, self._keeper.membership)
@@ -162,12 +166,15 @@ class RunningNode:
         parts.push_async_callback(self._close_door)
         self._ready.set()
 
-    async def _registry(self, world: World, ring: Ring) -> AsyncRegistry:
+    async def _acceptor(self, ring: Ring) -> Acceptor | None:
+        """What votes here, if this node is a voter."""
         if self.name not in ring.voters:
-            return RemoteRegistry(world, ring.voters[0])
-        registry = await _in_thread(self._data.registry)
-        self._parts.push_async_callback(_in_thread, registry.close)
-        return LocalRegistry(registry)
+            return None
+        store = await _in_thread(self._data.registers)
+        self._parts.push_async_callback(_in_thread, store.close)
+        acceptor = Acceptor(self.name, store)
+        self._parts.push_async_callback(acceptor.close)
+        return acceptor
 
     def _start_kernels(self) -> None:
         options, parts = self._options, self._parts

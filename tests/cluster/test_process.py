@@ -36,7 +36,7 @@ from eau2.net.message import (
     GetRing,
     Message,
     NodeInfo,
-    RegistryRead,
+    Peek,
     Ring,
     RunTask,
 )
@@ -99,9 +99,7 @@ def test_every_node_answers_for_every_name(three_in_process: InProcess) -> None:
         sql(first, "SELECT * FROM every")
 
 
-@pytest.mark.parametrize(
-    "message", [DeleteWrites(("abc",)), RegistryRead("t"), RunTask(0, 0, 0, ())]
-)
+@pytest.mark.parametrize("message", [DeleteWrites(("abc",)), Peek("t"), RunTask(0, 0, 0, ())])
 @pytest.mark.parametrize("role", ["client", "", "voter"])
 def test_a_client_is_not_answered_what_nodes_ask(
     three_in_process: InProcess, message: Message, role: str

@@ -25,7 +25,7 @@ from eau2.kv.ringkeeper import RingKeeper
 from eau2.net.address import Address
 from eau2.net.client import connect
 from eau2.net.connection import Answer
-from eau2.net.message import Epoch, GetRing, Join, Member, Message, Number, Ring, RingChanged
+from eau2.net.message import Fingerprint, GetRing, Join, Member, Message, Number, Ring, RingChanged
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
@@ -35,7 +35,7 @@ ANY = Address("127.0.0.1", 0)
 
 
 class Node:
-    """A node that keeps nothing but the ring. It answers Epoch with the number of its name."""
+    """A node that keeps nothing but the ring. It answers Fingerprint with its number."""
 
     def __init__(self, root: Path) -> None:
         self.data = DataDirectory.open(root)
@@ -66,10 +66,10 @@ class Node:
         return self.keeper.address
 
     async def number(self, node: str) -> int:
-        return (await ask(self.net, node, Epoch(), Number, 2.0)).value
+        return (await ask(self.net, node, Fingerprint(), Number, 2.0)).value
 
     async def _answer(self, received: Received, stream: Stream) -> Answer:
-        if isinstance(received.message, Epoch):
+        if isinstance(received.message, Fingerprint):
             return Number(int(self.keeper.name[1:]))
         return await self.keeper.answer(received, stream)
 
@@ -128,7 +128,7 @@ def test_a_new_store_has_one_node(tmp_path: Path) -> None:
         assert node.rings == [ring]
         assert node.data.ring == ring
         assert node.keeper.membership.slots == ("n1",)
-        node.data.registry().close()
+        node.data.registers().close()
         assert await node.number("n1") == 1
 
     told(tmp_path, story)
@@ -319,7 +319,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
             (Join("d" * 32, "10.0.0.1:7700"), UsageError, "other machines"),
             (Join("d" * 32, "127.0.0.1:0"), UsageError, "nobody can listen"),
             (Join("d" * 32, "http://x/y"), UsageError, "not the address"),
-            (Epoch(), ProtocolError, "asked about the ring with a Epoch"),
+            (Fingerprint(), ProtocolError, "asked about the ring with a Fingerprint"),
         ]
         b.server._handler = b.keeper.answer
         connection.close()
