@@ -197,6 +197,16 @@ class ControlLimits:
     """A chunk or manifest file is not larger."""
     manifests_cached: int = 256
     registers_page: int = 1000
+    page_bytes: int = 512 << 10
+    """Of the values in a page of registers; one value at least is in it."""
+    register_bytes: int = 64 << 10
+    """Of the value of one register."""
+    votes_at_once: int = 256
+    """Promises and values of registers that a voter makes durable together."""
+    grace_s: float = 0.05
+    """How long voters who differ are given until those not heard yet decide which are most."""
+    duel_s: float = 0.02
+    """The first pause of a proposer that met a higher ballot; it doubles up to `retry_max_s`."""
     open_chunks: int = 1024
     """Chunks that a node keeps mapped, and those it knows to be what was written."""
     verified_chunks: int = 65_536

@@ -44,7 +44,7 @@ from eau2.kv.copies import SealedChunk
 from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
 from eau2.kv.nodechunks import NodeChunks
-from eau2.kv.registers import LocalRegistry
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.registry import check_name
 
 T = TypeVar("T")
@@ -165,13 +165,15 @@ class ClusterStore:
     def epoch(self) -> int:
         """A number that changes when a name means something else, on any node.
 
-        Every statement asks for it, so where the registers are on this node's disk, they are read
-        in this thread.
+        Every statement asks for it, so where this node is the only voter, it is asked in this
+        thread.
         """
         self._check_open()
         registers = self._coordinator.registers
-        if isinstance(registers, LocalRegistry):
-            return registers.registry.epoch()
+        if isinstance(registers, QuorumRegistry):
+            here = registers.quorum.epoch_here()
+            if here is not None:
+                return here
         return self._do(self._coordinator.epoch())
 
     def holds(self, key: ChunkKey) -> bool:

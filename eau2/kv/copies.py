@@ -102,7 +102,8 @@ class Copies:
         if kept < ring.majority:
             raise _too_few("its manifest", kept, ring.majority, failures)
         if kept < ring.copies:
-            others = tuple(node for node in ring.staying if node not in ring.voters)
+            asked = dict.fromkeys((*ring.manifest_holders(df_id), *ring.staying))
+            others = tuple(node for node in asked if node not in ring.voters)
             await self._spread(others, ring.copies - kept, request, (encoded,))
         return checksum
 

@@ -26,11 +26,7 @@ from eau2.kv.ringsteps import is_formed, leave, membership
 from eau2.net.address import Address
 from eau2.net.client import connect
 from eau2.net.connection import Answer
-from eau2.net.message import (
-    Epoch,
-    Message,
-    Number,
-)
+from eau2.net.message import Fingerprint, Message, Number
 from eau2.net.ring_message import (
     GetRing,
     Join,
@@ -77,7 +73,7 @@ class VoterCells:
 
 
 class Node:
-    """A node that keeps nothing but the ring. It answers Epoch with the number of its name."""
+    """A node that keeps nothing but the ring. It answers Fingerprint with its number."""
 
     def __init__(self, root: Path, cells: VoterCells | None = None) -> None:
         self.data = DataDirectory.open(root)
@@ -116,10 +112,10 @@ class Node:
         return self.keeper.address
 
     async def number(self, node: str) -> int:
-        return (await ask(self.net, node, Epoch(), Number, 2.0)).value
+        return (await ask(self.net, node, Fingerprint(), Number, 2.0)).value
 
     async def _answer(self, received: Received, stream: Stream) -> Answer:
-        if isinstance(received.message, Epoch):
+        if isinstance(received.message, Fingerprint):
             return Number(int(self.keeper.name[1:]))
         return await self.keeper.answer(received, stream)
 
@@ -184,7 +180,7 @@ def test_a_new_store_has_one_node(tmp_path: Path) -> None:
         assert node.rings == [ring]
         assert node.data.ring == ring
         assert node.keeper.membership.slots == ("n1",)
-        node.data.registry().close()
+        node.data.registers().close()
         assert await node.number("n1") == 1
 
     told(tmp_path, story)
@@ -375,7 +371,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
             (Join("d" * 32, "10.0.0.1:7700"), UsageError, "other machines"),
             (Join("d" * 32, "127.0.0.1:0"), UsageError, "nobody can listen"),
             (Join("d" * 32, "http://x/y"), UsageError, "not the address"),
-            (Epoch(), ProtocolError, "asked about the ring with a Epoch"),
+            (Fingerprint(), ProtocolError, "asked about the ring with a Fingerprint"),
         ]
         b.server._handler = b.keeper.answer
         connection.close()
@@ -391,7 +387,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
 
 def test_only_newer_rings_of_this_store_are_believed(tmp_path: Path) -> None:
     async def story(place: Place) -> None:
-        a, b, c = await place.three()
+        a, b, _ = await place.three()
         await until(lambda: len(b.keeper.ring.members) == 3)
         ring = b.keeper.ring
         members = ring.members
