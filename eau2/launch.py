@@ -271,15 +271,27 @@ def _greeting(nodes: list[NodeProcess], data: str | None) -> str:
 
 
 def _watch(nodes: list[NodeProcess], signals: list[int]) -> int:
-    """Wait for a signal, or for a node that ends; the exit code."""
+    """Wait for a signal, or until no node runs any more; the exit code.
+
+    A node that ends is told of, and the others go on.
+    """
+    ended: set[str] = set()
     while not signals:
         for node in nodes:
-            if node.poll() is not None:
-                raise OperationalError(
-                    f"node {node.name} ended ({node.ending()}); the others were stopped"
-                )
+            if node.name not in ended and node.poll() is not None:
+                ended.add(node.name)
+                sys.stderr.write(f"node {node.name} ended ({node.ending()}){_left(nodes)}\n")
+                sys.stderr.flush()
+        if len(ended) == len(nodes):
+            raise OperationalError(f"all nodes have ended, node {node.name} last")
         time.sleep(_WATCH_S)
     return 0
+
+
+def _left(nodes: list[NodeProcess]) -> str:
+    """What is said of the nodes that still run."""
+    running = [node.name for node in nodes if node.poll() is None]
+    return f"; {', '.join(running)} go on" if running else ""
 
 
 def _stop(nodes: list[NodeProcess], signals: list[int]) -> None:
