@@ -77,6 +77,8 @@ class Limits:
     summarized_columns: int = 500
     """Of one SUMMARIZE, which computes nine aggregates for each."""
     plan_cache_entries: int = 256
+    task_attempts: int = 4
+    """Nodes at which one task of a query is tried, when the ones before have failed it."""
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""
     format_width_chars: int = 10_000
@@ -126,6 +128,9 @@ class WireLimits:
 
 
 WIRE = WireLimits()
+
+NODE_WIRE = WireLimits(connect_s=3.0, ping_every_s=1.0, ping_answer_s=3.0)
+"""Of connections from one node to another: within 5 s what runs at a silent node runs elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class RunningNode:
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
         parts.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._tasks = TaskService(Node(self.name, self._chunks, self._host), executor)
+        self._tasks = TaskService(Node(self.name, self._store, self._host), executor)
 
     def _ring_changed(self, ring: Ring) -> None:
         """Know a ring. A node that is a voter by it votes, before anything else is done."""

@@ -165,14 +165,15 @@ class Copies:
         except manifest.ManifestError as error:
             raise CorruptChunkError(f"{what} cannot be read: {error}") from error
 
-    async def chunk(self, ref: ChunkRef) -> bytes:
-        """The bytes of a chunk, from the first of its nodes that has it whole.
+    async def chunk(self, ref: ChunkRef, nodes: Sequence[str] | None = None) -> bytes:
+        """The bytes of a chunk, from the first of these nodes that has it whole, or of all.
 
         Raises MissingError, CorruptChunkError, or why the last node could not be asked.
         """
         request = GetChunk(ChunkId(ref.key.df_id, ref.key.number))
         what = f"chunk {ref.key.number} of {ref.key.df_id}"
-        return await self._found(self.candidates(ref), request, ref.checksum, what)
+        asked = self.candidates(ref) if nodes is None else nodes
+        return await self._found(asked, request, ref.checksum, what)
 
     def candidates(self, ref: ChunkRef) -> tuple[str, ...]:
         """The nodes that may hold a chunk, best first."""

@@ -178,13 +178,14 @@ class DescribeFrame(Message):
 
 @dataclass(frozen=True, slots=True)
 class TaskChunk:
-    """A chunk to read, and what its file must be."""
+    """A chunk to read, and what its file must be. holders: nodes that it may be fetched from."""
 
     df_id: Name
     number: Count
     rows: Count
     bytes: Count
     checksum: Name
+    holders: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,8 @@ class RunTask(Message):
     """Run the fragment in the payload over the chunks together and the inputs.
 
     The rows of the inputs (numbers of earlier stages) follow as Rows, one payload at least for
-    each. Answered with Rows, if there are many, and a TaskResult.
+    each. attempt: at how many nodes it was tried before. Answered with Rows, if there are many, and
+    a TaskResult.
     """
 
     stage: Count
