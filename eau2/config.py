@@ -232,9 +232,26 @@ class ControlLimits:
     repair_every_s: float = 10.0
     repair_bytes_per_s: int = 64 << 20
     """How fast a node fetches copies that it should have."""
+    repair_round_s: float = 60.0
+    """After so long the copies that are missing are counted anew."""
+    repair_look_s: float = 300.0
+    """So often a node looks for missing copies although it knows of no change."""
+    holdings_s: float = 10.0
+    """For a node to say what it has of some writes."""
+    holdings_writes: int = 1000
+    """Of so many writes a node is asked at once."""
+    holdings_ranges: int = 20_000
+    """So many ranges of chunks are in one answer."""
     scrub_every_s: float = 7 * 86_400.0
     """How often each chunk on the disk is compared with its checksum."""
     scrub_bytes_per_s: int = 16 << 20
+    scrub_round_s: float = 60.0
+    """How often a node looks which files have come due."""
+    suspects: int = 1000
+    """Files that are to be looked at soon, since somebody found them damaged."""
+    quarantine_files: int = 100
+    quarantine_bytes: int = 1 << 30
+    """Damaged files that are kept to be looked at; the oldest go first."""
 
 
 CONTROL = ControlLimits()

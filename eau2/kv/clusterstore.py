@@ -196,10 +196,6 @@ class ClusterStore:
             return pa.Table.from_batches([batch.select(list(columns))])
         return _apart(self._fetched(chunk).select(list(columns)))
 
-    def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
-        """The nodes that may hold a chunk now, best first."""
-        return chunk.locations
-
     def _batch(self, chunk: ChunkRef) -> pa.RecordBatch:
         """A whole chunk in stored form."""
         batch = self._here(chunk)

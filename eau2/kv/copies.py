@@ -7,8 +7,10 @@ holds them, their bytes again, or errors that name the nodes. Does not know: nam
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as changed
 
@@ -25,11 +27,12 @@ from eau2.errors import (
     TooFewCopiesError,
 )
 from eau2.kv import manifest
-from eau2.kv.exchange import fetch_file, gathered, send_file
+from eau2.kv.exchange import fetch_file, gathered, send_file, tell
 from eau2.kv.membership import Membership
 from eau2.kv.registry import Entry
 from eau2.net.frame import Buffer
 from eau2.net.message import ChunkId, GetChunk, GetManifest, PutChunk, PutManifest
+from eau2.net.ring_message import SuspectChunk
 from eau2.world import World
 
 
@@ -64,6 +67,8 @@ class Copies:
         self._net = world.net
         self._down = down
         self._limits = limits
+        self._saying: dict[int, asyncio.Task[None]] = {}
+        self._suspected = 0
 
     async def place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
         """Make a chunk durable on as many nodes as the ring says."""
@@ -157,13 +162,18 @@ class Copies:
 
     async def manifest(self, entry: Entry) -> Named:
         """What is LIVE in an entry. Raises as `chunk` does."""
-        what = f'the manifest of "{entry.name}"'
-        nodes = self.heard(self.ring.manifest_search())
-        encoded = await self._found(nodes, GetManifest(entry.df_id), entry.manifest, what)
+        encoded = await self.encoded_manifest(entry)
         try:
             return changed(manifest.decode(encoded), name=entry.name)
         except manifest.ManifestError as error:
+            what = f'the manifest of "{entry.name}"'
             raise CorruptChunkError(f"{what} cannot be read: {error}") from error
+
+    async def encoded_manifest(self, entry: Entry) -> bytes:
+        """The manifest file of what is LIVE in an entry. Raises as `chunk` does."""
+        what = f'the manifest of "{entry.name}"'
+        nodes = self.heard(self.ring.manifest_search())
+        return await self.found(nodes, GetManifest(entry.df_id), entry.manifest, what)
 
     async def chunk(self, ref: ChunkRef, nodes: Sequence[str] | None = None) -> bytes:
         """The bytes of a chunk, from the first of these nodes that has it whole, or of all.
@@ -173,16 +183,19 @@ class Copies:
         request = GetChunk(ChunkId(ref.key.df_id, ref.key.number))
         what = f"chunk {ref.key.number} of {ref.key.df_id}"
         asked = self.candidates(ref) if nodes is None else nodes
-        return await self._found(asked, request, ref.checksum, what)
+        return await self.found(asked, request, ref.checksum, what)
 
     def candidates(self, ref: ChunkRef) -> tuple[str, ...]:
         """The nodes that may hold a chunk, best first."""
         return self.heard(self.ring.search(ref))
 
-    async def _found(
+    async def found(
         self, nodes: Sequence[str], request: GetChunk | GetManifest, checksum: str, what: str
     ) -> bytes:
-        """A file with that checksum from the first node that gives it."""
+        """A file with that checksum from the first node that gives it. Raises as `chunk` does.
+
+        A node that gives another one is told, so that it looks at its disk.
+        """
         failure: Error | None = None
         for node in nodes:
             try:
@@ -194,8 +207,27 @@ class Copies:
                 continue
             if xxhash.xxh3_128_hexdigest(data) == checksum:
                 return data
+            self._suspect(node, request)
             failure = CorruptChunkError(f"{what} is damaged on node {node}")
         raise failure or MissingError(f"{what} is on no node")
+
+    def _suspect(self, node: str, request: GetChunk | GetManifest) -> None:
+        """Have a node look at a file that it gave, while the caller goes on."""
+        match request:
+            case GetChunk(chunk):
+                suspect = SuspectChunk(chunk.df_id, chunk.number)
+            case GetManifest(df_id):
+                suspect = SuspectChunk(df_id, None)
+
+        async def say() -> None:
+            # Who is not told finds it by itself, later.
+            with suppress(Error):
+                await tell(self._net, node, suspect, self._limits.ring_s)
+
+        number = self._suspected
+        self._suspected += 1
+        self._saying[number] = asyncio.create_task(say())
+        self._saying[number].add_done_callback(lambda _: self._saying.pop(number, None))
 
 
 def _too_few(what: str, kept: int, wanted: int, failures: Sequence[Error]) -> Error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from eau2.catalog import ChunkKey, ChunkRef
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import CorruptChunkError, MissingError
 from eau2.kv import chunk as files
-from eau2.kv.service import check_df_id, is_df_id
+from eau2.kv.inventory import check_df_id, is_df_id
 
 _STRIPES = 16
 
@@ -40,12 +40,19 @@ class NodeChunks:
     """Chunk files below one folder, `<df_id>/<number>.arrow`. For any number of threads."""
 
     def __init__(
-        self, folder: Path, node: str = "this node", limits: ControlLimits = CONTROL
+        self,
+        folder: Path,
+        node: str = "this node",
+        limits: ControlLimits = CONTROL,
+        damaged: Callable[[ChunkKey], None] = lambda key: None,
     ) -> None:
-        """node: its name, for messages."""
+        """node: its name, for messages. damaged: is told of each chunk that is not what its
+        manifest says, in the thread that found it.
+        """
         self.node = node
         self._folder = folder.absolute()
         self._limits = limits
+        self._report = damaged
         self._guard = threading.Lock()
         self._stripes = tuple(threading.Lock() for _ in range(_STRIPES))
         self._verified: OrderedDict[ChunkKey, _Seen] = OrderedDict()
@@ -170,6 +177,7 @@ class NodeChunks:
         )
 
     def _damaged(self, key: ChunkKey, path: Path, why: str) -> CorruptChunkError:
+        self._report(key)
         return CorruptChunkError(
             f"chunk {key.number} of {key.df_id} is damaged on node {self.node}: {why} ({path})",
             hint="Drop the frame and load it again; other frames are not affected.",

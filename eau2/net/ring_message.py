@@ -82,9 +82,13 @@ class Heartbeat(Message):
 
 @dataclass(frozen=True, slots=True)
 class Holdings(Message):
-    """What have you of these writes? Answered with Held for each, and their manifests."""
+    """What have you of these writes? Answered with HeldWrites.
+
+    first: of the first of the writes only the chunks from this number on are asked for.
+    """
 
     df_ids: tuple[Name, ...]
+    first: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HeldWrites(Message):
-    """The answer to Holdings: of the writes of which there is something."""
+    """The answer to Holdings: of the writes of which there is something, in the order asked.
+
+    more: that was not all. What follows begins in the last of these writes, behind what is said
+    of it.
+    """
 
     held: tuple[Held, ...]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,10 @@ class ConfirmChunk(Message):
 
 @dataclass(frozen=True, slots=True)
 class SuspectChunk(Message):
-    """Look at this chunk: it did not come as its manifest says. Answered with Done."""
+    """Look at this file: it did not come as it was written. Answered with Done.
 
-    chunk: TaskChunk
+    number: of the chunk; None for the manifest.
+    """
+
+    df_id: Name
+    number: Count | None

@@ -143,6 +143,17 @@ class SimDisk:
         found = self._within(path, self._platter.seen)
         return tuple(sorted(entry.rpartition("/")[2] for entry in found))
 
+    async def tree(self, path: str) -> tuple[tuple[str, int], ...]:
+        await self._work()
+        self._parent(f"{path}/")
+        start = f"{path}/"
+        files = [
+            (found.removeprefix(start), len(inode.data))
+            for found, inode in self._platter.seen.items()
+            if inode is not None and found.startswith(start)
+        ]
+        return tuple(sorted(files))
+
     async def remove(self, path: str) -> None:
         await self._work()
         self._platter.seen.pop(path, None)
