@@ -141,6 +141,25 @@ def cast_that_raises(query: Statement, tables: tuple[Table, ...], raised: Refusa
             side.close()
 
 
+_TEXT_CONSTANT = re.compile(r'Could not convert string "([^"]*)" to ([A-Z]\w*(?:\(\d+,\d+\))?)')
+
+
+def text_that_raises(sql: str, tables: tuple[Table, ...], raised: Refusal) -> bool:
+    """Whether DuckDB raised for a text constant that eau2 cannot cast either.
+
+    It casts such a constant while it plans, also where no row needs it.
+    """
+    found = _TEXT_CONSTANT.search(raised.message)
+    if found is None or f"'{found[1]}'" not in sql:
+        return False
+    side = EauSide(tables, Setup())
+    try:
+        answer = side.run(f"SELECT CAST('{found[1]}' AS {found[2]})")
+        return isinstance(answer, Refusal) and answer.fault == "data"
+    finally:
+        side.close()
+
+
 def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
     """Whether DuckDB raises for the query's data when it is made to compute more of it."""
     side = DuckSide(tables, optimizer=False)
