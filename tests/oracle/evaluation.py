@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,12 +57,45 @@ def dropped(sql: str, clauses: tuple[str, ...]) -> str:
 
 
 def only_kept_rows(query: Statement, tables: tuple[Table, ...]) -> bool:
-    """Whether eau2 raises for the rows that a DISTINCT ON or a FILTER drops."""
-    plain = dropped(query.sql, ("DISTINCT ON (", " FILTER ("))
-    if plain == query.sql:
-        return False
-    answer = as_written(plain, tables)
-    return isinstance(answer, Refusal) and answer.fault == "data"
+    """Whether eau2 raises for the rows that a DISTINCT ON, a FILTER or a WHERE drops."""
+    texts = [dropped(query.sql, ("DISTINCT ON (", " FILTER ("))]
+    if isinstance(query, Query) and query.where is not None:
+        texts.append(replace(query, where=None).sql)
+    for text in texts:
+        answer = as_written(text, tables) if text != query.sql else None
+        if isinstance(answer, Refusal) and answer.fault == "data":
+            return True
+    return False
+
+
+_DIGITS = 26
+
+
+def narrower(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    """The tables with decimals of 38 digits as ones of fewer, where no value has more.
+
+    DuckDB brings decimals whose common type needs more than 38 digits to one with fewer behind the
+    point; eau2 compares them as they are.
+    """
+    return tuple(
+        replace(
+            table,
+            columns=tuple(
+                replace(column, type=f"DECIMAL({_DIGITS},{column.parameters[1]})")
+                if column.type.startswith("DECIMAL(38,") and fits(table, number)
+                else column
+                for number, column in enumerate(table.columns)
+            ),
+        )
+        for table in tables
+    )
+
+
+def fits(table: Table, number: int) -> bool:
+    """Whether all values of a decimal column have few digits."""
+    values = [row[number] for row in table.rows]
+    digits = [len(value.as_tuple().digits) for value in values if isinstance(value, Decimal)]
+    return max(digits, default=0) < _DIGITS
 
 
 def sign_of_zero(query: Statement, tables: tuple[Table, ...]) -> bool:
