@@ -57,10 +57,12 @@ def dropped(sql: str, clauses: tuple[str, ...]) -> str:
 
 
 def only_kept_rows(query: Statement, tables: tuple[Table, ...]) -> bool:
-    """Whether eau2 raises for the rows that a DISTINCT ON, a FILTER or a WHERE drops."""
+    """Whether eau2 raises for rows that a DISTINCT ON, a FILTER or a WHERE drops."""
     texts = [dropped(query.sql, ("DISTINCT ON (", " FILTER ("))]
     if isinstance(query, Query) and query.where is not None:
         texts.append(replace(query, where=None).sql)
+        # An operand of a condition need not be computed beside one that is NULL in every row.
+        texts += [alone(query, part) for part in unguarded(query.where)]
     for text in texts:
         answer = as_written(text, tables) if text != query.sql else None
         if isinstance(answer, Refusal) and answer.fault == "data":
@@ -96,6 +98,21 @@ def fits(table: Table, number: int) -> bool:
     values = [row[number] for row in table.rows]
     digits = [len(value.as_tuple().digits) for value in values if isinstance(value, Decimal)]
     return max(digits, default=0) < _DIGITS
+
+
+def alone(query: Query, part: Expr, where: Expr | None = None) -> str:
+    """The query with nothing but a part of one of its expressions in its select list."""
+    return replace(
+        query,
+        items=(Item(part, "p"),),
+        written="",
+        where=where,
+        order=(),
+        order_all=None,
+        limit=None,
+        offset=None,
+        distinct=False,
+    ).sql
 
 
 def sign_of_zero(query: Statement, tables: tuple[Table, ...]) -> bool:
@@ -213,17 +230,7 @@ def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
             return False
         for item in query.items:
             for part in unguarded(item.expr):
-                alone = replace(
-                    query,
-                    items=(Item(part, "p"),),
-                    written="",
-                    order=(),
-                    order_all=None,
-                    limit=None,
-                    offset=None,
-                    distinct=False,
-                )
-                answer = side.run(alone.sql)
+                answer = side.run(alone(query, part, query.where))
                 if isinstance(answer, Refusal) and answer.fault == "data":
                     return True
         return False
