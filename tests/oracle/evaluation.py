@@ -57,12 +57,11 @@ def dropped(sql: str, clauses: tuple[str, ...]) -> str:
 
 
 def only_kept_rows(query: Statement, tables: tuple[Table, ...]) -> bool:
-    """Whether eau2 raises for rows that a DISTINCT ON, a FILTER or a WHERE drops."""
-    texts = [dropped(query.sql, ("DISTINCT ON (", " FILTER ("))]
-    if isinstance(query, Query) and query.where is not None:
-        texts.append(replace(query, where=None).sql)
-        # An operand of a condition need not be computed beside one that is NULL in every row.
-        texts += [alone(query, part) for part in unguarded(query.where)]
+    """Whether eau2 raises for rows that a DISTINCT ON, a FILTER or a WHERE drops.
+
+    Of a condition also: an operand need not be computed beside one that is NULL in every row.
+    """
+    texts = [dropped(query.sql, ("DISTINCT ON (", " FILTER (")), *parts_alone(query.sql)]
     for text in texts:
         answer = as_written(text, tables) if text != query.sql else None
         if isinstance(answer, Refusal) and answer.fault == "data":
@@ -100,19 +99,29 @@ def fits(table: Table, number: int) -> bool:
     return max(digits, default=0) < _DIGITS
 
 
-def alone(query: Query, part: Expr, where: Expr | None = None) -> str:
-    """The query with nothing but a part of one of its expressions in its select list."""
-    return replace(
-        query,
-        items=(Item(part, "p"),),
-        written="",
-        where=where,
-        order=(),
-        order_all=None,
-        limit=None,
-        offset=None,
-        distinct=False,
-    ).sql
+def parts_alone(sql: str) -> Iterator[str]:
+    """The query with each condition left out, and with each part of one in its place.
+
+    The part stands where it is computed for every row, and keeps every row.
+    """
+    for found in re.finditer(r" WHERE (?=\()", sql):
+        start = found.end()
+        end = closing(sql, start)
+        yield sql[:start] + "(true)" + sql[end:]
+        for opening in range(start, end):
+            if sql[opening] == "(" and sql[opening + 1 : opening + 7] != "SELECT":
+                part = sql[opening : closing(sql, opening)]
+                yield f"{sql[:start]}({part} IS NULL OR {part} IS NOT NULL){sql[end:]}"
+
+
+def closing(sql: str, opening: int) -> int:
+    """Behind the bracket that closes the one at `opening`; strings hold none."""
+    depth = 0
+    for at in range(opening, len(sql)):
+        depth += {"(": 1, ")": -1}.get(sql[at], 0)
+        if not depth:
+            return at + 1
+    return len(sql)
 
 
 def sign_of_zero(query: Statement, tables: tuple[Table, ...]) -> bool:
@@ -230,7 +239,17 @@ def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:
             return False
         for item in query.items:
             for part in unguarded(item.expr):
-                answer = side.run(alone(query, part, query.where))
+                alone = replace(
+                    query,
+                    items=(Item(part, "p"),),
+                    written="",
+                    order=(),
+                    order_all=None,
+                    limit=None,
+                    offset=None,
+                    distinct=False,
+                )
+                answer = side.run(alone.sql)
                 if isinstance(answer, Refusal) and answer.fault == "data":
                     return True
         return False
