@@ -40,6 +40,8 @@ from tests.oracle.sides import Answer, DuckSide, EauSide, NodesSide, Refusal, Se
 from tests.oracle.tables import Table, random_tables
 
 BATCH_QUERIES = 50
+_TEXT_FROM_BELOW = re.compile(r"(VARCHAR and \w+|\w+(\(.*\))? and VARCHAR) have no common type")
+_TEXT_COLUMN = re.compile(r"'[^']*' AS \w")
 CHUNK_ROWS = (1, 2, 3, 7, None)
 TASK_ROWS = (1, 6, None)
 
@@ -120,6 +122,9 @@ def judge(query: Statement, tables: tuple[Table, ...], expected: Answer, actual:
             return Verdict("refused", "refused", actual.message)
         if isinstance(expected, Refusal):
             return Verdict("both raised")
+        if _TEXT_FROM_BELOW.search(actual.message) and _TEXT_COLUMN.search(query.sql):
+            # A text constant of a subquery is a VARCHAR here, and still any type in DuckDB.
+            return Verdict("refused", "refused", actual.message)
         if re.search(r"could not cast \S+ to DECIMAL\(38,", actual.message):
             return Verdict("beyond 38 digits")
         if actual.fault == "data" and depends_on_evaluation(query, tables):
