@@ -201,23 +201,26 @@ def cast_that_raises(query: Statement, tables: tuple[Table, ...], raised: Refusa
             side.close()
 
 
-_TEXT_CONSTANT = re.compile(r'Could not convert string "([^"]*)" to ([A-Z]\w*(?:\(\d+,\d+\))?)')
+_TEXT_CONSTANT = re.compile(
+    r"""[Cc]ould not convert (?:string )?["']([^"']*)["'] to ([A-Z]\w*(?:\(\d+, ?\d+\))?)"""
+)
 
 
 def text_that_raises(sql: str, tables: tuple[Table, ...], raised: Refusal) -> bool:
-    """Whether DuckDB raised for a text constant that eau2 cannot cast either.
+    """Whether what was raised is about a text constant that neither engine can cast.
 
-    It casts such a constant while it plans, also where no row needs it.
+    Each casts some of them while it plans, also where no row needs it.
     """
     found = _TEXT_CONSTANT.search(raised.message)
     if found is None or f"'{found[1]}'" not in sql:
         return False
-    side = EauSide(tables, Setup())
+    sides: tuple[DuckSide, EauSide] = (DuckSide(tables), EauSide(tables, Setup()))
     try:
-        answer = side.run(f"SELECT CAST('{found[1]}' AS {found[2]})")
-        return isinstance(answer, Refusal) and answer.fault == "data"
+        answers = [side.run(f"SELECT CAST('{found[1]}' AS {found[2]})") for side in sides]
+        return all(isinstance(a, Refusal) and a.fault == "data" for a in answers)
     finally:
-        side.close()
+        for side in sides:
+            side.close()
 
 
 def depends_on_evaluation(query: Statement, tables: tuple[Table, ...]) -> bool:

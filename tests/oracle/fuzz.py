@@ -131,6 +131,8 @@ def judge(query: Statement, tables: tuple[Table, ...], expected: Answer, actual:
             return Verdict("evaluation order")
         if actual.fault == "data" and cast_that_raises(query, tables, actual):
             return Verdict("evaluation order")
+        if actual.fault == "data" and text_that_raises(query.sql, tables, actual):
+            return Verdict("evaluation order")
         again = as_written(query.sql, tables) if actual.fault == "data" else actual
         if not isinstance(again, Refusal) and answers_differ(query, expected, again) is None:
             return Verdict("evaluation order")
