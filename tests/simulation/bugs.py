@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from typing import TypeVar
 
 from eau2.catalog import ChunkKey, ChunkRef
 from eau2.errors import OperationalError, OutcomeUnknownError
 from eau2.kv import transitions
 from eau2.kv.coordinator import Coordinator, SealedChunk, _Reservation
 from eau2.kv.registers import entries
-from eau2.kv.registry import Entry, MemoryRegistry, State
+from eau2.kv.registry import Entry, State
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
-from tests.simulation.chance import Chance
-from tests.simulation.cluster import Parts, SimRegisters
-from tests.simulation.disk import Alive
+from tests.simulation.cluster import Parts
+from tests.simulation.registers import SimRun
 from tests.simulation.story import play
+
+T = TypeVar("T")
 
 
 class UnsyncedContent(Service):
@@ -136,33 +139,18 @@ class ReadsRegistersFirst(Sweep):
         await super().once()
 
 
-class AnswersBeforeCommit(SimRegisters):
-    """The registers answer before what they wrote is durable."""
+class AnswersBeforeCommit(SimRun):
+    """A voter answers before what it wrote is durable."""
 
-    def __init__(self, durable: MemoryRegistry, life: Alive, chance: Chance) -> None:
-        super().__init__(MemoryRegistry(), life, chance)
-        self._medium = durable
-        for entry in durable.list():
-            self.durable.cas(entry.name, None, entry)
+    async def __call__(self, call: Callable[[], T]) -> T:
+        await self._life.thaw()
+        result = call()
+        asyncio.get_running_loop().call_later(0.3, self._commit)
+        return result
 
-    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        done = self.durable.cas(name, expect, value)
-        asyncio.get_running_loop().call_later(0.3, self._commit, name)
-        return done
-
-    def _commit(self, name: str) -> None:
+    def _commit(self) -> None:
         if self._life.alive:
-            self._medium.cas(name, self._medium.read(name), self.durable.read(name))
-
-
-class IgnoresRevisions(SimRegisters):
-    """A change that comes late finds a register that only looks like the one it expects."""
-
-    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        now = self.durable.read(name)
-        if now is not None and expect is not None:
-            expect = changed(expect, revision=now.revision)
-        return await super().cas(name, expect, value)
+            self._medium.sync()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +168,9 @@ class Bug:
             (self.parts.coordinator, plain.coordinator),
             (self.parts.service, plain.service),
             (self.parts.sweep, plain.sweep),
-            (self.parts.registers, plain.registers),
+            (self.parts.quorum, plain.quorum),
+            (self.parts.acceptor, plain.acceptor),
+            (self.parts.run, plain.run),
         )
         return next(part.__name__ for part, right in pairs if part is not right)
 
@@ -196,8 +186,7 @@ BUGS = (
     Bug(Parts(coordinator=RemembersRegisters), 0),
     Bug(Parts(sweep=ForgetsPending), 2),
     Bug(Parts(sweep=ReadsRegistersFirst), 128),
-    Bug(Parts(registers=AnswersBeforeCommit), 0),
-    Bug(Parts(registers=IgnoresRevisions), 2258),
+    Bug(Parts(run=AnswersBeforeCommit), 0),
 )
 
 
