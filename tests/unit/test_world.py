@@ -294,8 +294,10 @@ def test_a_ring_makes_sense() -> None:
         ring.position("d")
 
 
-CONTROL_PLANE = ("acceptor", "coordinator", "exchange", "membership", "poll", "quorum")
-CONTROL_PLANE += ("registers", "service", "sweep", "transitions")
+CONTROL_PLANE = (
+    *("acceptor", "coordinator", "exchange", "membership", "poll", "quorum", "registers"),
+    *("service", "sweep", "transitions"),
+)
 WORLDLY = {"datetime", "io", "os", "random", "secrets", "shutil", "socket", "tempfile", "threading"}
 WORLDLY |= {"pathlib", "sqlite3", "subprocess", "time", "uuid"}
 
