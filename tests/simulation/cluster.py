@@ -1,6 +1,6 @@
 """Simulated nodes: what of them survives a crash, and one life between start and crash.
 
-All that runs is the product's: Coordinator, Service, Sweep, RemoteRegistry. Their classes can be
+All that runs is the product's: Coordinator, Service, Sweep, Quorum, Acceptor. Their classes can be
 replaced, which is how planted bugs come in.
 """
 
@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from eau2.config import ControlLimits
 from eau2.errors import Error
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.membership import Membership
-from eau2.kv.registers import AsyncRegistry, RemoteRegistry, page_of
-from eau2.kv.registry import Entry, MemoryRegistry
+from eau2.kv.quorum import Quorum
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.net.connection import Answer
@@ -25,6 +26,7 @@ from eau2.world import Talk, World
 from tests.simulation.chance import Chance
 from tests.simulation.disk import Alive, Platter, SimDisk
 from tests.simulation.network import End, Network, SimNet
+from tests.simulation.registers import Medium, SimRegisterStore, SimRun
 
 T = TypeVar("T")
 
@@ -41,45 +43,12 @@ LIMITS = ControlLimits(
     sweep_every_s=1.0,
     piece_bytes=16,
     registers_page=1,
+    grace_s=0.02,
 )
 
 
 class CrashedError(Exception):
     """The node that was to do something died before it was done."""
-
-
-class SimRegisters:
-    """The registers of the voter: a commit is durable at some moment before it is answered."""
-
-    def __init__(self, durable: MemoryRegistry, life: Alive, chance: Chance) -> None:
-        self.durable = durable
-        self._life = life
-        self._chance = chance
-        self._lock = asyncio.Lock()
-
-    async def read(self, name: str) -> Entry | None:
-        await self._work(0.0002)
-        return self.durable.read(name)
-
-    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        async with self._lock:
-            await self._work(self._chance.choice((0.001, 0.02)))
-            done = self.durable.cas(name, expect, value)
-            await self._work(self._chance.choice((0.001, 0.02)))
-            return done
-
-    async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
-        await self._work(0.0002)
-        return page_of(self.durable.list(), after, LIMITS.registers_page)
-
-    async def epoch(self) -> int:
-        await self._work(0.0002)
-        return self.durable.epoch()
-
-    async def _work(self, seconds: float) -> None:
-        await self._life.thaw()
-        await asyncio.sleep(seconds)
-        await self._life.thaw()
 
 
 class SimClock:
@@ -106,7 +75,9 @@ class Parts:
     coordinator: type[Coordinator] = Coordinator
     service: type[Service] = Service
     sweep: type[Sweep] = Sweep
-    registers: type[SimRegisters] = SimRegisters
+    quorum: type[Quorum] = Quorum
+    acceptor: type[Acceptor] = Acceptor
+    run: type[SimRun] = SimRun
 
 
 class Life:
@@ -123,13 +94,17 @@ class Life:
         disk = SimDisk(cluster.platters[name], self)
         clock = SimClock(self, 1000.0 * chance.random())
         self.world = World(clock, chance, chance, SimNet(cluster.network, self), disk)
-        registers: AsyncRegistry | None = None
-        if name in cluster.ring.voters:
-            registers = parts.registers(cluster.registers, self, chance)
-        remote = RemoteRegistry(self.world, cluster.ring.voters[0], LIMITS)
-        self.service = parts.service(name, self.world, registers, limits=LIMITS)
-        self.coordinator = parts.coordinator(name, self.world, remote, cluster.ring, LIMITS)
-        self.sweep = parts.sweep(self.world, remote, self.service, self.coordinator.named, LIMITS)
+        voters = cluster.ring.voters
+        acceptor: Acceptor | None = None
+        if name in voters:
+            medium = cluster.media[name]
+            run = parts.run(medium, self, chance)
+            acceptor = parts.acceptor(name, SimRegisterStore(medium), run, LIMITS)
+        self.registers = QuorumRegistry(parts.quorum(name, self.world, voters, acceptor, LIMITS))
+        self.service = parts.service(name, self.world, acceptor, limits=LIMITS)
+        self.coordinator = parts.coordinator(name, self.world, self.registers, cluster.ring, LIMITS)
+        named = self.coordinator.named
+        self.sweep = parts.sweep(self.world, self.registers, self.service, named, LIMITS)
         self._ready = self._spawn(self._begin(cluster))
         self._spawn(self._sweep())
 
@@ -197,22 +172,24 @@ class Life:
 
 @dataclass(slots=True)
 class Cluster:
-    """Nodes on a ring, of which the first is the one voter."""
+    """Nodes on a ring, of which the first few are the voters."""
 
     chance: Chance
     parts: Parts = Parts()
     size: int = 3
+    voters: int = 1
     ring: Membership = field(init=False)
     network: Network = field(init=False)
-    registers: MemoryRegistry = field(init=False, default_factory=MemoryRegistry)
+    media: dict[str, Medium] = field(init=False)
     platters: dict[str, Platter] = field(init=False)
     lives: dict[str, Life] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = tuple(f"n{number}" for number in range(self.size))
-        self.ring = Membership(names, names[:1])
+        self.ring = Membership(names, names[: self.voters])
         self.network = Network(self.chance)
         self.platters = {name: Platter(self.chance.source) for name in names}
+        self.media = {name: Medium() for name in self.ring.voters}
 
     def start_all(self) -> None:
         """Start every node that is not up."""
@@ -234,3 +211,5 @@ class Cluster:
             self.chance.note("crash", name)
             life.crash()
             self.platters[name].crash()
+            if name in self.media:
+                self.media[name].crash(self.chance.source)
