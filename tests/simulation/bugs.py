@@ -186,17 +186,17 @@ class Bug:
 
 
 BUGS = (
-    Bug(Parts(service=UnsyncedContent), 0),
-    Bug(Parts(service=UnsyncedName), 0),
-    Bug(Parts(coordinator=PublishesEarly), 4),
-    Bug(Parts(coordinator=TakesUnknownForFailed), 277),
-    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 415),
-    Bug(Parts(coordinator=Unfenced), 83),
-    Bug(Parts(coordinator=DropsWhateverIsThere), 2567),
+    Bug(Parts(service=UnsyncedContent), 3),
+    Bug(Parts(service=UnsyncedName), 4),
+    Bug(Parts(coordinator=PublishesEarly), 1),
+    Bug(Parts(coordinator=TakesUnknownForFailed), 103),
+    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 45),
+    Bug(Parts(coordinator=Unfenced), 182),
+    Bug(Parts(coordinator=DropsWhateverIsThere), 334),
     Bug(Parts(coordinator=RemembersRegisters), 0),
-    Bug(Parts(sweep=ForgetsPending), 2),
-    Bug(Parts(sweep=ReadsRegistersFirst), 128),
-    Bug(Parts(run=AnswersBeforeCommit), 0),
+    Bug(Parts(sweep=ForgetsPending), 0),
+    Bug(Parts(sweep=ReadsRegistersFirst), 96),
+    Bug(Parts(run=AnswersBeforeCommit), 23),
 )
 
 

@@ -7,9 +7,8 @@ replaced, which is how planted bugs come in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from eau2.config import ControlLimits
 from eau2.errors import Error
@@ -24,7 +23,8 @@ from eau2.net.connection import Answer
 from eau2.net.stream import Received
 from eau2.world import Talk, World
 from tests.simulation.chance import Chance
-from tests.simulation.disk import Alive, Platter, SimDisk
+from tests.simulation.disk import Platter, SimDisk
+from tests.simulation.life import Being, SimClock
 from tests.simulation.network import End, Network, SimNet
 from tests.simulation.registers import Medium, SimRegisterStore, SimRun
 
@@ -47,27 +47,6 @@ LIMITS = ControlLimits(
 )
 
 
-class CrashedError(Exception):
-    """The node that was to do something died before it was done."""
-
-
-class SimClock:
-    """eau2.world.Clock for one life of a node; its clock began at another moment."""
-
-    def __init__(self, life: Alive, skew_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._life = life
-        self._skew_s = skew_s
-
-    def now(self) -> float:
-        return self._loop.time() + self._skew_s
-
-    async def sleep(self, seconds: float) -> None:
-        await self._life.thaw()
-        await asyncio.sleep(seconds)
-        await self._life.thaw()
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The classes a cluster is made of."""
@@ -80,16 +59,12 @@ class Parts:
     run: type[SimRun] = SimRun
 
 
-class Life:
+class Life(Being):
     """A node from its start to its crash."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
-        self.name = name
-        self.alive = True
+        super().__init__(name)
         self.ends: dict[int, End] = {}
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
-        self._started = 0
-        self._stopped_until = 0.0
         chance, parts = cluster.chance, cluster.parts
         disk = SimDisk(cluster.platters[name], self)
         clock = SimClock(self, 1000.0 * chance.random())
@@ -119,55 +94,17 @@ class Life:
         await self._ready
         await self.sweep.run()
 
-    async def thaw(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self.alive and loop.time() < self._stopped_until:
-            await asyncio.sleep(self._stopped_until - loop.time())
-        if not self.alive:
-            raise asyncio.CancelledError
-
-    def stop(self, seconds: float) -> None:
-        """Let nothing here go on for a while, and know nothing of it (SIGSTOP)."""
-        self._stopped_until = asyncio.get_running_loop().time() + seconds
-
     async def answer(self, received: Received, talk: Talk) -> Answer:
         await asyncio.shield(self._ready)
         return await self.service.answer(received, talk)
-
-    async def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of some work of this node. Raises CrashedError if it dies meanwhile."""
-        if not self.alive:
-            work.close()
-            raise CrashedError
-        task = self._spawn(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self.alive:
-                raise
-            raise CrashedError from None
 
     def start(self, work: asyncio.Task[None]) -> None:
         self._keep(work)
 
     def crash(self) -> None:
-        """Nothing of what runs here does anything any more."""
-        self.alive = False
-        for task in list(self._tasks.values()):
-            task.cancel()
+        super().crash()
         for end in list(self.ends.values()):
             end.wake()
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._keep(task)
-        return task
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        number = self._started
-        self._started += 1
-        self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
 
 @dataclass(slots=True)

@@ -31,8 +31,9 @@ from eau2.kv.registry import State
 from eau2.kv.service import CHUNKS
 from eau2.types import Kind, SqlType
 from tests.simulation.chance import Chance
-from tests.simulation.cluster import LIMITS, Cluster, CrashedError, Life, Parts
+from tests.simulation.cluster import LIMITS, Cluster, Life, Parts
 from tests.simulation.history import Operation, Result, linearizable
+from tests.simulation.life import CrashedError
 from tests.simulation.loop import run
 
 NAMES = ("a", "b/C")
