@@ -28,7 +28,7 @@ def moved(key: str, first: int, before: int, now: int) -> int:
     """
     found = first
     for newer in range(before, now):
-        lot: int = xxhash.xxh3_64_intdigest(f"{key}/{newer}")
+        lot: int = xxhash.xxh3_64_intdigest(f"{key}/{newer}".encode())
         if lot % (newer + 1) == 0:
             found = newer
     return found

@@ -21,7 +21,6 @@ from eau2.config import CONTROL, ControlLimits
 from eau2.errors import BusyError, CorruptChunkError, MissingError, ProtocolError
 from eau2.kv.chunk import disk_error
 from eau2.kv.exchange import answer_file, pieces
-from eau2.kv.registers import AsyncRegistry, from_wire, to_wire
 from eau2.kv.inventory import CHUNKS as CHUNKS
 from eau2.kv.inventory import (
     TEMPORARY,
@@ -32,6 +31,7 @@ from eau2.kv.inventory import (
     number_of,
 )
 from eau2.kv.quarantine import Quarantine
+from eau2.kv.registers import AsyncRegistry, from_wire, to_wire
 from eau2.net.connection import Answer
 from eau2.net.message import (
     DeleteChunks,
@@ -90,6 +90,8 @@ class Service:
         self._quarantine = Quarantine(world, limits)
         self.changes = 0
         """How often a file came or went. Two equal numbers: the same files."""
+        self.storing = 0
+        """How many files are being stored now."""
         self.damaged = 0
         """How many files were found damaged since the start."""
 
@@ -283,7 +285,12 @@ class Service:
         """Keep a file that comes. Repeating it is harmless: the same bytes come to the name."""
         if size > self._limits.file_bytes:
             raise ProtocolError(f"a file of {size} bytes is larger than node {self.node} takes")
-        await self._store(df_id, name, checksum, pieces(talk, size))
+        # Whoever asks whether this node takes chunks, and then this number, misses none.
+        self.storing += 1
+        try:
+            await self._store(df_id, name, checksum, pieces(talk, size))
+        finally:
+            self.storing -= 1
         return Done()
 
     async def _store(
