@@ -4,7 +4,8 @@ Owns: the figures of each stage and node, and their text. Comes in: a prepared p
 of its tasks. Goes out: lines. Does not know: how tasks are run or timed.
 
 The root is the stage that gives the result; below a stage stand its operators, its nodes, and the
-stages that it reads. Skew is the slowest task's time by the mean of all: 1.0 is even.
+stages that it reads. "2 again after n3" are tasks that the node took over when n3 had failed them.
+Skew is the slowest task's time by the mean of all: 1.0 is even.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ def _by_node(reports: Sequence[TaskReport]) -> list[str]:
     for node in sorted(nodes):
         figures = _sum(nodes[node])
         tasks = "1 task" if figures.tasks == 1 else f"{figures.tasks} tasks"
+        again = [report for report in nodes[node] if report.failed_at]
+        if again:
+            before = sorted({failed for report in again for failed in report.failed_at})
+            tasks += f" ({len(again)} again after {', '.join(before)})"
         read = ""
         if figures.chunks:
             read = f" read {figures.rows_read:,} rows in {_bytes(figures.bytes_read)},"

@@ -266,6 +266,7 @@ def _node(options: argparse.Namespace) -> int:
         data_root=options.data_root,
         threads=options.threads,
         memory_bytes=options.memory,
+        voters=options.voters,
     )
     return _reached(lambda: run_node(node))
 

@@ -77,6 +77,8 @@ class Limits:
     summarized_columns: int = 500
     """Of one SUMMARIZE, which computes nine aggregates for each."""
     plan_cache_entries: int = 256
+    task_attempts: int = 4
+    """Nodes at which one task of a query is tried, when the ones before have failed it."""
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""
     format_width_chars: int = 10_000
@@ -126,6 +128,9 @@ class WireLimits:
 
 
 WIRE = WireLimits()
+
+NODE_WIRE = WireLimits(connect_s=3.0, ping_every_s=1.0, ping_answer_s=3.0)
+"""Of connections from one node to another: within 5 s what runs at a silent node runs elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,16 @@ class ControlLimits:
     """A chunk or manifest file is not larger."""
     manifests_cached: int = 256
     registers_page: int = 1000
+    page_bytes: int = 512 << 10
+    """Of the values in a page of registers; one value at least is in it."""
+    register_bytes: int = 64 << 10
+    """Of the value of one register."""
+    votes_at_once: int = 256
+    """Promises and values of registers that a voter makes durable together."""
+    grace_s: float = 0.05
+    """How long voters who differ are given until those not heard yet decide which are most."""
+    duel_s: float = 0.02
+    """The first pause of a proposer that met a higher ballot; it doubles up to `retry_max_s`."""
     open_chunks: int = 1024
     """Chunks that a node keeps mapped, and those it knows to be what was written."""
     verified_chunks: int = 65_536

@@ -24,7 +24,7 @@ import polars as pl
 from eau2.analyze import analyzed
 from eau2.answer import Answer, nothing, table
 from eau2.catalog import NOT_STORED, View
-from eau2.cluster import Cluster, Prepared
+from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.errors import (
     InternalError,
@@ -33,6 +33,7 @@ from eau2.errors import (
     ProgrammingError,
     StatementError,
 )
+from eau2.execution import Prepared
 from eau2.kernels.host import Cancel
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.parameters import Parameters

@@ -130,6 +130,10 @@ class UnreachableError(OperationalError):
     retryable = True
 
 
+class NoQuorumError(UnreachableError):
+    """Fewer than a majority of the voters answered; surely nothing was changed."""
+
+
 class HandshakeError(UnreachableError):
     """Somebody answered who is not an eau2 node, or one of another version or another store."""
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame, FrameSchema, View
 from eau2.config import LIMITS
 from eau2.errors import InputFileError, OperationalError, UsageError
+from eau2.kv.chunk import LOCAL
 from eau2.kv.store import Store
 
 
@@ -68,6 +69,9 @@ class Stored(Protocol):
 
     def holds(self, key: ChunkKey) -> bool:
         """Whether a chunk can be read here."""
+
+    def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
+        """The nodes that may hold a chunk now, best first."""
 
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """See node.ChunkSource.read."""
@@ -175,6 +179,11 @@ class LocalFrames:
                     hint="Leave TEMP out, so that the table is stored, or drop what is not needed.",
                 )
             yield batch
+
+    def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
+        """The nodes that may hold a chunk now, best first."""
+        at_home = chunk.locations == (LOCAL,)
+        return chunk.locations if at_home else self.stored.candidates(chunk)
 
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """See node.ChunkSource.read."""

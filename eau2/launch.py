@@ -30,6 +30,8 @@ from eau2.net.address import SCHEME, Address, parse_address, require_loopback
 UNTIL_EOF = "EAU2_UNTIL_EOF"
 """A node in whose environment this is 1 stops at the end of its standard input."""
 
+VOTERS = (1, 3, 5)
+
 _READY = re.compile(rb"node (\S+) of store (\S+) listens at (\S+)\n")
 _WATCH_S = 0.1
 _LINE_BYTES = 1000
@@ -44,7 +46,8 @@ class NodeOptions:
     directory belongs to. data_root: where SQL may read files; None: nowhere. threads: of the
     kernels, None for all cores. memory_bytes: what the kernels may have; None for most of the
     machine's memory.
-    inline_kernels: run them in the node's own process, for tests.
+    inline_kernels: run them in the node's own process, for tests. voters: how many nodes keep the
+    registers of a store that this node begins; it takes no data before so many have joined.
     """
 
     listen: Address
@@ -54,9 +57,15 @@ class NodeOptions:
     threads: int | None = None
     memory_bytes: int | None = None
     inline_kernels: bool = False
+    voters: int = 1
 
     def __post_init__(self) -> None:
         require_loopback(self.listen)
+        if self.voters not in VOTERS:
+            raise UsageError(
+                f"a store has 1, 3 or 5 voters, not {self.voters}",
+                hint="Of 3 voters one may fail, of 5 two.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,7 @@ class ClusterOptions:
             self.data_root,
             self.threads,
             self.memory_bytes or most_of_memory() // self.nodes,
+            voters=3 if self.nodes >= 3 and join is None else 1,
         )
 
 
@@ -261,15 +271,27 @@ def _greeting(nodes: list[NodeProcess], data: str | None) -> str:
 
 
 def _watch(nodes: list[NodeProcess], signals: list[int]) -> int:
-    """Wait for a signal, or for a node that ends; the exit code."""
+    """Wait for a signal, or until no node runs any more; the exit code.
+
+    A node that ends is told of, and the others go on.
+    """
+    ended: set[str] = set()
     while not signals:
         for node in nodes:
-            if node.poll() is not None:
-                raise OperationalError(
-                    f"node {node.name} ended ({node.ending()}); the others were stopped"
-                )
+            if node.name not in ended and node.poll() is not None:
+                ended.add(node.name)
+                sys.stderr.write(f"node {node.name} ended ({node.ending()}){_left(nodes)}\n")
+                sys.stderr.flush()
+        if len(ended) == len(nodes):
+            raise OperationalError(f"all nodes have ended, node {node.name} last")
         time.sleep(_WATCH_S)
     return 0
+
+
+def _left(nodes: list[NodeProcess]) -> str:
+    """What is said of the nodes that still run."""
+    running = [node.name for node in nodes if node.poll() is None]
+    return f"; {', '.join(running)} go on" if running else ""
 
 
 def _stop(nodes: list[NodeProcess], signals: list[int]) -> None:
@@ -297,5 +319,6 @@ def _arguments(options: NodeOptions) -> list[str]:
         "--data-root": options.data_root,
         "--threads": options.threads,
         "--memory": options.memory_bytes,
+        "--voters": options.voters,
     }
     return [f"{name}={value}" for name, value in given.items() if value is not None]

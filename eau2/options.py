@@ -132,6 +132,13 @@ def _node(parser: argparse.ArgumentParser) -> None:
         help=f"its folder (default: ./{DEFAULT_NODE})",
     )
     parser.add_argument("--join", metavar="HOST:PORT", help="any node of the store to be part of")
+    parser.add_argument(
+        "--voters",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="of a new store: how many nodes keep its names, 1, 3 or 5 (default: 1)",
+    )
     _files(parser)
     _engine(parser)
 

@@ -70,10 +70,11 @@ class Peers:
     async def _asked(self, task: RemoteTask, deadline_s: float, query: str) -> Talk:
         """The talk about a task that was sent whole."""
         inputs = tuple(task.inputs)
-        chunks = tuple(_chunk(chunk) for chunk in task.chunks)
+        holders = task.holders or ((),) * len(task.chunks)
+        chunks = tuple(map(_chunk, task.chunks, holders))
         talk = await self._net.open(
             task.node,
-            RunTask(task.stage, task.number, 0, chunks, inputs),
+            RunTask(task.stage, task.number, task.attempt, chunks, inputs),
             [task.fragment],
             deadline_s=deadline_s,
             query=query,
@@ -127,9 +128,9 @@ async def _next(talk: Talk) -> tuple[memoryview, Ended | None]:
             raise ProtocolError(f"a task was answered with {_said(other)}")
 
 
-def _chunk(chunk: ChunkRef) -> TaskChunk:
+def _chunk(chunk: ChunkRef, holders: tuple[str, ...]) -> TaskChunk:
     key = chunk.key
-    return TaskChunk(key.df_id, key.number, chunk.rows, chunk.bytes, chunk.checksum)
+    return TaskChunk(key.df_id, key.number, chunk.rows, chunk.bytes, chunk.checksum, holders)
 
 
 def _said(message: Message | None) -> str:

@@ -32,22 +32,32 @@ from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kernels.mixed import MixedHost
 from eau2.kernels.subprocess import SubprocessHost
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.datadir import DataDirectory
+from eau2.kv.liveness import Liveness
 from eau2.kv.nodechunks import NodeChunks
-from eau2.kv.registers import AsyncRegistry, LocalRegistry, RemoteRegistry
+from eau2.kv.quorum import Quorum
+from eau2.kv.register_store import RegisterStore
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.ringkeeper import RingKeeper
-from eau2.kv.ringsteps import membership
+from eau2.kv.ringsteps import is_formed, membership
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.launch import UNTIL_EOF, NodeOptions, most_of_memory, ready_line
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
+    Accept,
     DescribeFrame,
+    Fingerprint,
     NodeDescription,
     NodeInfo,
+    Number,
+    Peek,
+    PeekPage,
+    Prepare,
     PutChunk,
     PutFrame,
     RunTask,
@@ -55,7 +65,9 @@ from eau2.net.message import (
 )
 from eau2.net.ring_message import (
     GetRing,
+    Heartbeat,
     Join,
+    LeaveRing,
     Ring,
     RingChanged,
 )
@@ -74,7 +86,8 @@ T = TypeVar("T")
 _log = logging.getLogger("eau2.process")
 
 _FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
-_RING = (Join, GetRing, RingChanged)
+_RING = (Join, GetRing, RingChanged, LeaveRing)
+_VOTES = (Prepare, Accept, Peek, PeekPage, Fingerprint)
 _WORK = (*_FRONT_DOOR, RunTask, PutChunk)
 """What takes memory to answer."""
 _FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing)
@@ -95,6 +108,8 @@ class RunningNode:
         self._parts = AsyncExitStack()
         self._ready = asyncio.Event()
         self._coordinator: Coordinator | None = None
+        self._voter: Acceptor | None = None
+        self._registers: RegisterStore | None = None
         self._door: asyncio.Task[FrontDoor] | None = None
         self._statements = 0
         self._worked = False
@@ -140,20 +155,27 @@ class RunningNode:
         net = TcpNet({}, name=data.identity.name, store_id=data.identity.store_id)
         parts.callback(net.close)
         world = World(LoopClock(), SystemRng(), ids, net, FileDisk(data.root))
-        self._keeper = RingKeeper(world, data, self.address, net, self._ring_changed)
+        self._net = net
+        parts.push_async_callback(self._close_voter)
+        self._quorum = Quorum(data.identity.name, world)
+        parts.callback(self._quorum.close)
+        self._keeper = RingKeeper(world, data, self.address, net, self._quorum, self._ring_changed)
         parts.push_async_callback(self._keeper.stop)
-        ring = await self._keeper.start(options.join)
-        self.name, self.store_id = data.identity.name, data.identity.store_id
-        self._server.known_as(self.store_id, self.name)
+        await self._keeper.start(options.join, options.voters)
 
-        self._net, self._chunks = net, NodeChunks(data.chunks, self.name)
+        self._chunks = NodeChunks(data.chunks, self.name)
         parts.callback(self._chunks.close)
-        registry = await self._registry(world, ring)
-        voter = registry if isinstance(registry, LocalRegistry) else None
-        self._service = Service(self.name, world, voter, in_use=self._chunks.in_use)
+        registry = QuorumRegistry(self._quorum)
+        self._service = Service(self.name, world, in_use=self._chunks.in_use)
         await self._service.start()
+        self._liveness = Liveness(
+            self.name, world, lambda: self._keeper.membership, self._keeper.learn
+        )
+        parts.push_async_callback(_cancelled, asyncio.create_task(self._liveness.run()))
         # The ring may have changed since.
-        coordinator = Coordinator(self.name, world, registry, self._keeper.membership)
+        coordinator = Coordinator(
+            self.name, world, registry, self._keeper.membership, down=self._liveness.is_away
+        )
         self._coordinator = coordinator
         parts.push_async_callback(_at_most, LAUNCH.settle_s, coordinator.settle)
         self._store = ClusterStore(coordinator, self._chunks, self._loop)
@@ -165,12 +187,11 @@ class RunningNode:
         parts.push_async_callback(self._close_door)
         self._ready.set()
 
-    async def _registry(self, world: World, ring: Ring) -> AsyncRegistry:
-        if self.name not in ring.voters:
-            return RemoteRegistry(world, ring.voters[0])
-        registry = await _in_thread(self._data.registry)
-        self._parts.push_async_callback(_in_thread, registry.close)
-        return LocalRegistry(registry)
+    async def _close_voter(self) -> None:
+        if self._voter is not None:
+            await self._voter.close()
+        if self._registers is not None:
+            await _in_thread(self._registers.close)
 
     def _start_kernels(self) -> None:
         options, parts = self._options, self._parts
@@ -186,9 +207,17 @@ class RunningNode:
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
         parts.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._tasks = TaskService(Node(self.name, self._chunks, self._host), executor)
+        self._tasks = TaskService(Node(self.name, self._store, self._host), executor)
 
     def _ring_changed(self, ring: Ring) -> None:
+        """Know a ring. A node that is a voter by it votes, before anything else is done."""
+        self.name, self.store_id = self._data.identity.name, ring.store_id
+        self._server.known_as(self.store_id, self.name)
+        if is_formed(ring):
+            if self.name in ring.voters and self._voter is None:
+                self._registers = self._data.registers()
+                self._voter = Acceptor(self.name, self._registers)
+            self._quorum.decide(self.name, ring.voters, self._voter)
         if self._coordinator is not None:
             self._coordinator.copies.ring = membership(ring)
 
@@ -199,6 +228,10 @@ class RunningNode:
             raise ProtocolError(f"a {type(request).__name__} is answered to nodes only")
         if isinstance(request, _RING):
             return await self._keeper.answer(received, stream)
+        if isinstance(request, _VOTES):
+            if self._voter is None:
+                raise ProtocolError(f"node {self.name} is no voter")
+            return await self._voter.answer(request)
         await self._ready.wait()
         self._worked = self._worked or isinstance(request, _WORK)
         if isinstance(request, _FRONT_DOOR):
@@ -212,6 +245,9 @@ class RunningNode:
             return await self._tasks.answer(received, stream)
         if isinstance(request, NodeInfo):
             return await self._describe()
+        if isinstance(request, Heartbeat):
+            self._keeper.learn(request.epoch)
+            return Number(self._keeper.ring.epoch)
         return await self._service.answer(received, stream)
 
     async def _front_door(self) -> FrontDoor:

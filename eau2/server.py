@@ -163,7 +163,8 @@ class FrontDoor:
         session = self._sessions.get(number)
         if session is None:
             frames = LocalFrames(self._store, self._file_gate, self._limits.session_bytes)
-            cluster = Cluster(Node(self._name, frames, self._host), self._peers)
+            node = Node(self._name, frames, self._host)
+            cluster = Cluster(node, self._peers, candidates=frames.candidates)
             engine = Engine(frames, cluster, Settings(threads=self._threads))
             session = self._sessions[number] = Session(engine, frames)
         return session

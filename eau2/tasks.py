@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from eau2.catalog import ChunkKey, ChunkRef
@@ -52,7 +52,7 @@ class TaskService:
 
         def work() -> list[Payload]:
             stages = {n: joined([decode_frame(p) for p in parts]) for n, parts in inputs.items()}
-            chunks = _chunks(request.chunks, self._node.name)
+            chunks = tuple(map(_chunk, request.chunks))
             return list(payloads(self._node.run(fragment, chunks, stages, cancel)))
 
         *parts, (last, last_buffers) = await self._run(work, cancel)
@@ -62,9 +62,10 @@ class TaskService:
             await stream.send(Rows(count), buffers)
         elapsed_s = time.perf_counter() - start
         _log.debug(
-            "task %d of stage %d: %d rows in %.3f s",
+            "task %d of stage %d, attempt %d: %d rows in %.3f s",
             request.number,
             request.stage,
+            request.attempt + 1,
             rows,
             elapsed_s,
             extra={"query": stream.request.query},
@@ -109,9 +110,7 @@ async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[memoryview
     return inputs
 
 
-def _chunks(chunks: Iterable[TaskChunk], node: str) -> tuple[ChunkRef, ...]:
-    """The chunks that a task names, as `node` holds them."""
-    return tuple(
-        ChunkRef(ChunkKey(c.df_id, c.number), c.rows, c.bytes, c.checksum, (), (node,))
-        for c in chunks
-    )
+def _chunk(named: TaskChunk) -> ChunkRef:
+    """A chunk that a task names."""
+    key = ChunkKey(named.df_id, named.number)
+    return ChunkRef(key, named.rows, named.bytes, named.checksum, (), named.holders)

@@ -39,7 +39,7 @@ class TaskReport:
     """What a task did: what it read of which chunks, and what it gave.
 
     bytes: of the rows as they travelled, or as they are in memory where they did not. seconds: at
-    its node.
+    its node. failed_at: the nodes that had failed it before.
     """
 
     stage: int
@@ -51,17 +51,24 @@ class TaskReport:
     rows: int
     bytes: int
     seconds: float
+    failed_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteTask:
-    """A task as its node gets it. inputs: results of earlier stages, by stage."""
+    """A task as its node gets it. inputs: results of earlier stages, by stage.
+
+    attempt: how many nodes have failed it before. holders: of each chunk, the nodes that it may be
+    fetched from; none at all when the node is to have them all.
+    """
 
     node: str
     stage: int
     number: int
+    attempt: int
     fragment: bytes
     chunks: tuple[ChunkRef, ...]
+    holders: tuple[tuple[str, ...], ...]
     inputs: Mapping[int, Input]
 
 

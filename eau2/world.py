@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from eau2.config import NODE_WIRE
 from eau2.errors import UnreachableError
 from eau2.net.address import Address
 from eau2.net.client import connect
@@ -261,7 +262,12 @@ class TcpNet:
 
     async def _connect(self, node: str, address: Address) -> Connection:
         made = await connect(
-            address, role="node", name=self.name, store_id=self.store_id, handler=self._handler
+            address,
+            role="node",
+            name=self.name,
+            store_id=self.store_id,
+            handler=self._handler,
+            limits=NODE_WIRE,
         )
         # Nodes that come up again may have changed places.
         found = made.welcome.name if made.welcome is not None else ""

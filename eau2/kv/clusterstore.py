@@ -36,6 +36,7 @@ from eau2.errors import (
     CorruptChunkError,
     InterfaceError,
     MissingError,
+    OperationalError,
 )
 from eau2.kv.appending import Joint, Measured, chunks_after
 from eau2.kv.chunk import ByteSink, write_ipc
@@ -44,7 +45,7 @@ from eau2.kv.copies import SealedChunk
 from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
 from eau2.kv.nodechunks import NodeChunks
-from eau2.kv.registers import LocalRegistry
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.registry import check_name
 
 T = TypeVar("T")
@@ -165,13 +166,15 @@ class ClusterStore:
     def epoch(self) -> int:
         """A number that changes when a name means something else, on any node.
 
-        Every statement asks for it, so where the registers are on this node's disk, they are read
-        in this thread.
+        Every statement asks for it, so where this node is the only voter, it is asked in this
+        thread.
         """
         self._check_open()
         registers = self._coordinator.registers
-        if isinstance(registers, LocalRegistry):
-            return registers.registry.epoch()
+        if isinstance(registers, QuorumRegistry):
+            here = registers.quorum.epoch_here()
+            if here is not None:
+                return here
         return self._do(self._coordinator.epoch())
 
     def holds(self, key: ChunkKey) -> bool:
@@ -185,39 +188,71 @@ class ClusterStore:
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """Columns of a chunk in stored form, fetched from another node if this one has it not.
 
-        Raises MissingError, CorruptChunkError, or why no node that has it could be asked.
+        Raises MissingError, also when no node that has it could be asked, and CorruptChunkError.
         """
         self._check_open()
-        if self.chunks.holds(chunk.key):
-            with suppress(MissingError):
-                return self.chunks.read(chunk, columns)
-        return pa.Table.from_batches([self._fetched(chunk).select(list(columns))])
+        batch = self._here(chunk)
+        if batch is not None:
+            return pa.Table.from_batches([batch.select(list(columns))])
+        return _apart(self._fetched(chunk).select(list(columns)))
 
     def _batch(self, chunk: ChunkRef) -> pa.RecordBatch:
         """A whole chunk in stored form."""
-        if self.chunks.holds(chunk.key):
-            with suppress(MissingError):
+        batch = self._here(chunk)
+        return self._fetched(chunk) if batch is None else batch
+
+    def _here(self, chunk: ChunkRef) -> pa.RecordBatch | None:
+        """A chunk as it is on this disk; None when it is not, and other nodes can be asked."""
+        elsewhere = self._elsewhere(chunk)
+        if self.chunks.holds(chunk.key) or not elsewhere:
+            try:
                 return self.chunks.batch(chunk)
-        return self._fetched(chunk)
+            except (MissingError, CorruptChunkError):
+                if not elsewhere:
+                    raise
+        return None
+
+    def _elsewhere(self, chunk: ChunkRef) -> tuple[str, ...]:
+        """The other nodes that may hold a chunk."""
+        here = self._coordinator.node
+        return tuple(node for node in self.candidates(chunk) if node != here)
 
     def _fetched(self, chunk: ChunkRef) -> pa.RecordBatch:
+        key = chunk.key
         try:
-            data = self._do(self._coordinator.copies.chunk(chunk))
-        except MissingError as error:
+            nodes = self._elsewhere(chunk)
+            data = self._do(self._coordinator.copies.chunk(chunk, nodes))
+        except (CancelledError, CorruptChunkError):
+            raise
+        except OperationalError as error:
+            hint = "The frame was dropped or replaced meanwhile; run the statement again."
+            if not isinstance(error, MissingError):
+                hint = "The chunk can be read again when a node that holds it is there."
+            # Whoever asks this node for rows must not take the trouble of others for its own.
             raise MissingError(
-                error.message,
-                hint="The frame was dropped or replaced meanwhile; run the statement again.",
+                f"chunk {key.number} of {key.df_id} is not on node {self._coordinator.node},"
+                f" and no other node gave it: {error.message}",
+                hint=hint,
             ) from error
         try:
             return pa.ipc.open_file(pa.py_buffer(data)).get_batch(0)
         except pa.ArrowException as error:
-            key = chunk.key
             raise CorruptChunkError(f"chunk {key.number} of {key.df_id}: {error}") from error
 
     def chunk_file(self, chunk: ChunkRef) -> str | None:
-        """The verified file of a chunk on this node's disk; None when it is not there."""
+        """The verified file of a chunk on this node's disk; None when it is not there.
+
+        Also None when it is damaged and other nodes can be asked for it; else CorruptChunkError.
+        """
         self._check_open()
-        return self.chunks.chunk_file(chunk) if self.chunks.holds(chunk.key) else None
+        if not self.chunks.holds(chunk.key):
+            return None
+        try:
+            return self.chunks.chunk_file(chunk)
+        except (MissingError, CorruptChunkError):
+            if not self._elsewhere(chunk):
+                raise
+            return None
 
     def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
         """Keep what this node has of these writes from being deleted inside the block."""
@@ -360,6 +395,14 @@ class _Parts(ByteSink):
             self.parts[-1] += view
         else:
             self.parts.append(bytearray(view))
+
+
+def _apart(batch: pa.RecordBatch) -> pa.Table:
+    """The rows in memory of their own, so that columns which nobody reads are let go."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
 
 
 def _sealed(

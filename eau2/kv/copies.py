@@ -107,7 +107,8 @@ class Copies:
         if kept < ring.majority:
             raise _too_few("its manifest", kept, ring.majority, failures)
         if kept < ring.copies:
-            others = tuple(node for node in ring.staying if node not in ring.voters)
+            asked = dict.fromkeys((*ring.manifest_holders(df_id), *ring.staying))
+            others = tuple(node for node in asked if node not in ring.voters)
             await self._spread(others, ring.copies - kept, request, (encoded,))
         return checksum
 
@@ -174,14 +175,15 @@ class Copies:
         nodes = self.heard(self.ring.manifest_search())
         return await self.found(nodes, GetManifest(entry.df_id), entry.manifest, what)
 
-    async def chunk(self, ref: ChunkRef) -> bytes:
-        """The bytes of a chunk, from the first of its nodes that has it whole.
+    async def chunk(self, ref: ChunkRef, nodes: Sequence[str] | None = None) -> bytes:
+        """The bytes of a chunk, from the first of these nodes that has it whole, or of all.
 
         Raises MissingError, CorruptChunkError, or why the last node could not be asked.
         """
         request = GetChunk(ChunkId(ref.key.df_id, ref.key.number))
         what = f"chunk {ref.key.number} of {ref.key.df_id}"
-        return await self.found(self.candidates(ref), request, ref.checksum, what)
+        asked = self.candidates(ref) if nodes is None else nodes
+        return await self.found(asked, request, ref.checksum, what)
 
     def candidates(self, ref: ChunkRef) -> tuple[str, ...]:
         """The nodes that may hold a chunk, best first."""

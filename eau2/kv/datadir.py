@@ -1,8 +1,8 @@
 """A node's data directory: who the node is, who is in the ring, and that one node alone uses it.
 
-Owns: its format, its lock, the files `identity` and `ring`, and where names and chunks lie. Comes
-in: a path; goes out: what is kept there, or a StoreError that says what is wrong with it. Does not
-know: how a node comes into a ring, what chunks are.
+Owns: its format, its lock, the files `identity` and `ring`, and where registers and chunks lie.
+Comes in: a path; goes out: what is kept there, or a StoreError that says what is wrong with it.
+Does not know: how a node comes into a ring, what chunks are.
 
 A directory is *settled* once the node belongs to a store. What belongs to it is durable before:
 first the registers (of a voter), then the ring, then the identity that names the store. A crash in
@@ -25,26 +25,22 @@ from typing import Any, TypeVar
 
 import xxhash
 
-from eau2.config import LIMITS
 from eau2.errors import OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full, sync_directory
-from eau2.kv.registry import Registry, SqliteRegistry
-from eau2.net.ring_message import (
-    Member,
-    Ring,
-)
+from eau2.kv.register_store import RegisterStore, SqliteRegisterStore
+from eau2.net.ring_message import Member, Ring
 from eau2.world import SystemIds
 
 T = TypeVar("T")
 
-FORMAT = "eau2 node 1\n"
+FORMAT = "eau2 node 2\n"
 _FORMAT_FILE = "FORMAT"
 _IDENTITY_FILE = "identity"
 _RING_FILE = "ring"
-_NAMES_FILE = "names.sqlite"
+_REGISTERS_FILE = "registers.sqlite"
 _CHUNKS = "chunks"
 _LOCK_FILE = "lock"
-_OURS = (_FORMAT_FILE, _IDENTITY_FILE, _RING_FILE, _NAMES_FILE, _CHUNKS, _LOCK_FILE)
+_OURS = (_FORMAT_FILE, _IDENTITY_FILE, _RING_FILE, _REGISTERS_FILE, _CHUNKS, _LOCK_FILE)
 _IDS = SystemIds()
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -119,18 +115,17 @@ class DataDirectory:
 
     def _keep_ring(self, name: str, ring: Ring) -> None:
         if name in ring.voters and (self.ring is None or name not in self.ring.voters):
-            self._registers().close()
-            self._do(lambda: sync_directory(self.root), "storing the names")
+            self._registers(make=True).close()
+            self._do(lambda: sync_directory(self.root), "storing the registers")
         self._keep(_RING_FILE, asdict(ring))
         self.ring = ring
 
-    def registry(self) -> Registry:
+    def registers(self) -> RegisterStore:
         """The registers that this node keeps as a voter; the caller closes them.
 
-        Raises StoreError when they are gone: without them all chunks would be garbage.
+        Raises StoreError when they are gone or damaged: a voter that has forgotten something must
+        not vote.
         """
-        if not (self.root / _NAMES_FILE).exists():
-            raise _damaged(self.root, f"{_NAMES_FILE} is missing")
         return self._registers()
 
     def close(self) -> None:
@@ -139,8 +134,8 @@ class DataDirectory:
             self._delete()
         self._release()
 
-    def _registers(self) -> SqliteRegistry:
-        return SqliteRegistry(self.root / _NAMES_FILE, LIMITS.writer_wait_s)
+    def _registers(self, make: bool = False) -> SqliteRegisterStore:
+        return SqliteRegisterStore(self.root / _REGISTERS_FILE, make=make)
 
     def _keep(self, name: str, plain: dict[str, Any]) -> None:
         self._do(lambda: _write(self.root / name, _encoded(plain)), f"storing the {name}")
@@ -194,6 +189,11 @@ def _check_format(root: Path) -> bool:
         raise StoreError(
             f"{root} is a store for use within one process, not a node's directory",
             hint="Start the node on another directory and load the frames there.",
+        )
+    if found == "eau2 node 1\n":
+        raise StoreError(
+            f"{root} was made by an older eau2, whose registers of names this one cannot read",
+            hint="Start the older eau2 on it, and load its frames into a new store.",
         )
     raise StoreError(
         f"{root} has the format {found.strip()[:40]!r}, which this eau2 cannot read",

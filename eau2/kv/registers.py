@@ -1,12 +1,12 @@
-"""The registers of names, asked over the network: reading them, changing them, listing them.
+"""The registers of names, on the voters of a store: reading them, changing them, listing them.
 
-Owns: the `AsyncRegistry` protocol; the registers of this node's own disk, and those of a voter
-elsewhere; and how a step of kv/transitions.py is carried out although answers may be lost.
-Comes in: names and steps; goes out: entries. Does not know: chunks, and what a step is for.
+Owns: the `AsyncRegistry` protocol and what keeps it over a quorum; how an entry is written in the
+bytes of a register; and how a step of kv/transitions.py is carried out although answers may be
+lost. Comes in: names and steps; goes out: entries. Does not know: chunks, what a step is for, how
+voters agree.
 
 An answer that was lost leaves open whether the register was written. Then it is read again and the
-step decides anew; it is never taken for a failure. What replaces the one voter (a register
-replicated by consensus) keeps this protocol.
+step decides anew; it is never taken for a failure.
 """
 
 from __future__ import annotations
@@ -26,21 +26,18 @@ from eau2.errors import (
     UnreachableError,
     WithdrawnError,
 )
-from eau2.kv.exchange import ask
-from eau2.kv.registry import Entry, Registry, State
+from eau2.kv.quorum import Quorum
+from eau2.kv.registry import Entry, State
 from eau2.kv.transitions import Step
-from eau2.net.message import (
-    Epoch,
-    Number,
-    RegisterEntry,
-    RegistryCas,
-    RegistryEntries,
-    RegistryList,
-    RegistryRead,
-)
-from eau2.world import World, in_thread
+from eau2.net.message import RegisterEntry
+from eau2.net.packing import MessageError, pack, shape, unpack
+from eau2.world import World
 
 T = TypeVar("T")
+
+RESERVED = "\0"
+"""No name of a frame begins so: the key of a register that is about the cluster itself does."""
+_FORMAT = b"\x01"
 
 _NOTHING_DONE = (UnreachableError, BusyError, StoreBusyError, DiskFullError)
 """After these errors a register was surely not written."""
@@ -59,61 +56,34 @@ class AsyncRegistry(Protocol):
         """Registers in the order of their folded names after `after`; whether there are more."""
 
     async def epoch(self) -> int:
-        """A number that changes whenever the LIVE frame of any name changes."""
+        """A number that changes whenever a register does."""
 
 
-class LocalRegistry:
-    """The registers that this node keeps as a voter."""
+class QuorumRegistry:
+    """The registers of names on the voters. Those of the cluster itself begin with RESERVED."""
 
-    def __init__(self, registry: Registry, limits: ControlLimits = CONTROL) -> None:
-        self.registry = registry
-        self._limits = limits
-
-    async def read(self, name: str) -> Entry | None:
-        return await in_thread(lambda: self.registry.read(name))
-
-    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        return await in_thread(lambda: self.registry.cas(name, expect, value))
-
-    async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
-        return page_of(await in_thread(self.registry.list), after, self._limits.registers_page)
-
-    async def epoch(self) -> int:
-        return await in_thread(self.registry.epoch)
-
-
-class RemoteRegistry:
-    """The registers that one voter keeps, asked over the network."""
-
-    def __init__(self, world: World, voter: str, limits: ControlLimits = CONTROL) -> None:
-        self._net = world.net
-        self._voter = voter
-        self._deadline_s = limits.register_s
+    def __init__(self, quorum: Quorum) -> None:
+        self.quorum = quorum
 
     async def read(self, name: str) -> Entry | None:
-        question = RegistryRead(name)
-        found = await ask(self._net, self._voter, question, RegistryEntries, self._deadline_s)
-        return from_wire(found.entries[0]) if found.entries else None
+        return _decoded(await self.quorum.read(name.lower()))
 
     async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        question = RegistryCas(name, None if expect is None else to_wire(expect), to_wire(value))
-        done = await ask(self._net, self._voter, question, Number, self._deadline_s)
-        return done.value == 1
+        return await self.quorum.cas(name.lower(), _encoded(expect), _encoded(value))
 
     async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
-        question = RegistryList(after)
-        found = await ask(self._net, self._voter, question, RegistryEntries, self._deadline_s)
-        return tuple(from_wire(entry) for entry in found.entries), found.more
+        found: list[Entry] = []
+        start: str | None = after.lower()
+        while start is not None and not found:
+            page, start = await self.quorum.page(start)
+            for key, value in page:
+                entry = None if key.startswith(RESERVED) else _decoded(value)
+                if entry is not None:
+                    found.append(entry)
+        return tuple(found), start is not None
 
     async def epoch(self) -> int:
-        answer = await ask(self._net, self._voter, Epoch(), Number, self._deadline_s)
-        return answer.value
-
-
-def page_of(entries: tuple[Entry, ...], after: str, at_most: int) -> tuple[tuple[Entry, ...], bool]:
-    """A page of all entries, which are sorted by their folded names."""
-    rest = [entry for entry in entries if not after or entry.name.lower() > after]
-    return tuple(rest[:at_most]), len(rest) > at_most
+        return await self.quorum.epoch()
 
 
 async def change(
@@ -153,7 +123,7 @@ async def change(
         if tried and late:
             raise OutcomeUnknownError(
                 f'whether the name "{name}" was changed cannot be told: {failure.message}',
-                hint="Look at what the name holds when its voter can be reached again.",
+                hint="Look at what the name holds when its voters can be reached again.",
             ) from failure
         if not tried and (late or not _passing(failure)):
             raise failure
@@ -195,13 +165,15 @@ async def _rest(world: World, pause: float, limits: ControlLimits) -> float:
 
 
 def _passing(error: OperationalError) -> bool:
-    """Whether another attempt can help: the voter was not heard, or had too much to do."""
+    """Whether another attempt can help: voters were not heard, or had too much to do."""
     return error.retryable and not isinstance(error, DiskFullError)
 
 
-def to_wire(entry: Entry) -> RegisterEntry:
-    """An entry as a message's part."""
-    return RegisterEntry(
+def _encoded(entry: Entry | None) -> bytes:
+    """An entry as the bytes of a register, always the same ones; none for None."""
+    if entry is None:
+        return b""
+    plain = RegisterEntry(
         entry.name,
         entry.state.value,
         entry.df_id,
@@ -209,11 +181,26 @@ def to_wire(entry: Entry) -> RegisterEntry:
         entry.manifest,
         entry.pending,
         entry.revision,
+        entry.op,
+        entry.pending_op,
     )
+    return _FORMAT + pack(plain, CONTROL.register_bytes)
 
 
-def from_wire(entry: RegisterEntry) -> Entry:
-    """The entry that a message tells of. Raises ProtocolError."""
+def _decoded(value: bytes) -> Entry | None:
+    """The entry in the bytes of a register. Raises ProtocolError."""
+    if not value:
+        return None
+    if value[:1] != _FORMAT:
+        raise ProtocolError(
+            f"a register is written in the format {value[0]}, which this eau2 cannot read",
+            hint="Another node runs another version of eau2.",
+        )
+    try:
+        plain = unpack(value[1:], CONTROL.register_bytes, tuple)
+    except MessageError as error:
+        raise ProtocolError(f"a register that cannot be read: {error.message}") from error
+    entry: RegisterEntry = shape(RegisterEntry).build(plain)
     try:
         state = State(entry.state)
     except ValueError as error:
@@ -226,4 +213,6 @@ def from_wire(entry: RegisterEntry) -> Entry:
         entry.manifest,
         entry.pending,
         entry.revision,
+        entry.op,
+        entry.pending_op,
     )

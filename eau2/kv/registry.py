@@ -57,6 +57,8 @@ class Entry:
     manifest: the checksum of the manifest of `df_id`, empty until LIVE. pending: the df_id of the
     put that will replace a LIVE frame, or None. revision: rises with every change made over the
     wire, so that a message that comes late never finds what it expects; 0 within one process.
+    op: the operation that made what is LIVE or PENDING, as whoever asked for it calls it, so that
+    it can ask again; pending_op: that of `pending`. Both empty if it has no name for it.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Entry:
     manifest: str = ""
     pending: str | None = None
     revision: int = 0
+    op: str = ""
+    pending_op: str = ""
 
 
 class Registry(Protocol):

@@ -89,6 +89,11 @@ class RingKeeper:
         return self._data.identity.name
 
     @property
+    def is_voter(self) -> bool:
+        """Whether this node keeps registers; for a store that is formed."""
+        return self.name in self.ring.voters
+
+    @property
     def membership(self) -> Membership:
         """The ring as the coordinator takes it."""
         return membership(self.ring)
@@ -101,13 +106,17 @@ class RingKeeper:
         UnreachableError when `join` cannot be asked, HandshakeError when it is of another store
         than the directory, StoreError and its like when the directory fails.
         """
+        if self._data.ring is not None:
+            # Others may need this voter before they can answer.
+            self._use(self._data.ring)
         if join is None and not self._data.settled:
             await self._found(voters)
         elif join is not None:
             await self._join(join)
         assert self._data.ring is not None
         self._seed = join
-        self._use(self._data.ring)
+        if self._ring != self._data.ring:
+            self._use(self._data.ring)
         self._net.on_unknown = self._seek
         self._spawn(self._follow())
         return self.ring

@@ -14,14 +14,14 @@ from typing import Protocol
 
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import OperationalError, ProtocolError, StoreBusyError
+from eau2.kv.registers import RESERVED
 from eau2.kv.ringsteps import Step
 from eau2.net.codec import decode_message, encode_message
 from eau2.net.header import Kind
 from eau2.net.ring_message import Ring
 from eau2.world import World
 
-KEY = "\0ring"
-"""No name of a frame begins so."""
+KEY = f"{RESERVED}ring"
 
 
 class Cells(Protocol):

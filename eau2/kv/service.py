@@ -1,9 +1,9 @@
-"""What one node answers: chunks and manifests kept and given, registers read and written.
+"""What one node answers: chunks and manifests kept and given; what is asked of a voter goes on.
 
 Owns: the handlers, and how a file becomes durable: written under another name, synced, renamed,
 and its folder synced, before Done is said. Comes in: messages of eau2.net.message and the talk they
-opened; goes out: answers, or errors that name the node. Does not know: rings, puts, and what the
-bytes of a chunk mean; sockets and files are the World's.
+opened; goes out: answers, or errors that name the node. Does not know: rings, puts, registers, and
+what the bytes of a chunk mean; sockets and files are the World's.
 
 On disk: chunks/<df_id>/<number>.arrow and chunks/<df_id>/manifest, as in eau2.kv.shelf.
 """
@@ -19,6 +19,7 @@ import xxhash
 from eau2.catalog import ChunkKey
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import BusyError, CorruptChunkError, MissingError, ProtocolError
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.chunk import disk_error
 from eau2.kv.exchange import answer_file, pieces
 from eau2.kv.inventory import CHUNKS as CHUNKS
@@ -37,16 +38,10 @@ from eau2.net.message import (
     DeleteChunks,
     DeleteWrites,
     Done,
-    Epoch,
     GetChunk,
     GetManifest,
-    Number,
     PutChunk,
     PutManifest,
-    RegistryCas,
-    RegistryEntries,
-    RegistryList,
-    RegistryRead,
 )
 from eau2.net.stream import Received
 from eau2.world import Talk, World
@@ -64,7 +59,7 @@ class Service:
         self,
         node: str,
         world: World,
-        registry: AsyncRegistry | None = None,
+        acceptor: Acceptor | None = None,
         *,
         in_use: Callable[[str], bool] = lambda df_id: False,
         deleted: Callable[[str], None] = lambda df_id: None,
@@ -72,7 +67,7 @@ class Service:
         suspect: Callable[[str, int | None], None] = lambda df_id, number: None,
         limits: ControlLimits = CONTROL,
     ) -> None:
-        """registry: the registers this node keeps if it is a voter. in_use: whether a task here
+        """acceptor: of this node, if it is a voter. in_use: whether a task here
         still reads a write, which is then not deleted; the sweep comes back to it. deleted: is
         told of each write of which something is gone. leaving: whether this node hands its chunks
         over, and takes no new ones. suspect: is told of each file that could not be read, see
@@ -81,7 +76,7 @@ class Service:
         self.node = node
         self._world = world
         self._disk = world.disk
-        self._registry = registry
+        self._acceptor = acceptor
         self._in_use = in_use
         self._deleted = deleted
         self._limits = limits
@@ -142,28 +137,10 @@ class Service:
                 for df_id in df_ids:
                     await self.delete(df_id)
                 return Done()
-        return await self._about_registers(received)
-
-    async def _about_registers(self, received: Received) -> Answer:
-        registry = self._registry
-        if registry is None:
-            name = type(received.message).__name__
-            raise ProtocolError(f"node {self.node} is no voter; it does not answer a {name}")
-        match received.message:
-            case RegistryRead(name):
-                entry = await registry.read(name)
-                return RegistryEntries(() if entry is None else (to_wire(entry),))
-            case RegistryCas(name, expect, value):
-                if value is None:
-                    raise ProtocolError("a register is never emptied over the wire")
-                before = None if expect is None else from_wire(expect)
-                return Number(int(await registry.cas(name, before, from_wire(value))))
-            case RegistryList(after):
-                page, more = await registry.page(after)
-                return RegistryEntries(tuple(to_wire(entry) for entry in page), more)
-            case Epoch():
-                return Number(await registry.epoch())
-        raise ProtocolError(f"node {self.node} does not answer a {type(received.message).__name__}")
+        if self._acceptor is None:
+            asked = type(received.message).__name__
+            raise ProtocolError(f"node {self.node} is no voter; it does not answer a {asked}")
+        return await self._acceptor.answer(received.message)
 
     async def writes(self) -> tuple[str, ...]:
         """The df_ids of which something is on this node's disk."""

@@ -197,6 +197,10 @@ class Store:
             self._shelf.keep_room()
         return True
 
+    def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
+        """The nodes that may hold a chunk: those that its manifest lists."""
+        return chunk.locations
+
     def holds(self, key: ChunkKey) -> bool:
         """Whether a chunk belongs to a frame that this Store has put or got."""
         return self._at_hand.holds(key)

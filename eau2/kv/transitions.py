@@ -27,15 +27,18 @@ Step = Callable[[Entry | None, bool], Entry | None]
 """From (what the register holds, tried) to what it shall hold."""
 
 
-def reserve(name: str, df_id: str, replace: bool, append: bool = False) -> Step:
+def reserve(name: str, df_id: str, replace: bool, append: bool = False, op: str = "") -> Step:
     """Begin the put `df_id`. A LIVE frame stays visible while its successor is pending.
 
-    append: there must be one. Raises NameExistsError; StoreBusyError while another put of the name
-    is under way; OperationalError when there is nothing to append to.
+    append: there must be one. op: the operation it belongs to, if it may be asked for again. Where
+    it is done already, nothing is to be written: see `done`. Where an earlier attempt at it is
+    under way, its reservation is taken over, so that that one cannot become visible any more.
+    Raises NameExistsError; StoreBusyError while another put of the name is under way;
+    OperationalError when there is nothing to append to.
     """
 
     def step(entry: Entry | None, tried: bool) -> Entry | None:
-        if entry is not None and reserved_by(entry, df_id):
+        if entry is not None and (reserved_by(entry, df_id) or done(entry, op)):
             return None
         revision = 1 if entry is None else entry.revision + 1
         if entry is None or entry.state in (State.DROPPED, State.ABORTED):
@@ -46,7 +49,12 @@ def reserve(name: str, df_id: str, replace: bool, append: bool = False) -> Step:
                     f'there is no frame "{name}" to append to',
                     hint="It was dropped meanwhile. Nothing was appended.",
                 )
-            return Entry(name, State.PENDING, df_id, 1, revision=revision)
+            return Entry(name, State.PENDING, df_id, 1, revision=revision, op=op)
+        # If this reservation may have been there before, then somebody has taken it over since.
+        if op and not tried and op == _pending_op(entry):
+            if entry.state is State.PENDING:
+                return changed(entry, df_id=df_id, revision=revision)
+            return changed(entry, pending=df_id, revision=revision)
         if entry.state is State.LIVE and not replace:
             raise NameExistsError(
                 f'a frame called "{entry.name}" exists already',
@@ -57,7 +65,7 @@ def reserve(name: str, df_id: str, replace: bool, append: bool = False) -> Step:
                 f'another put of the name "{entry.name}" is under way',
                 hint="Try again when it has finished.",
             )
-        return changed(entry, pending=df_id, revision=revision)
+        return changed(entry, pending=df_id, pending_op=op, revision=revision)
 
     return step
 
@@ -82,7 +90,7 @@ def publish(name: str, df_id: str, version: int, manifest: str, base: str | None
 
     def step(entry: Entry | None, tried: bool) -> Entry | None:
         if entry is not None and reserved_by(entry, df_id):
-            live = Entry(name, State.LIVE, df_id, version, manifest)
+            live = Entry(name, State.LIVE, df_id, version, manifest, op=_pending_op(entry))
             return changed(live, revision=entry.revision + 1)
         if entry is not None and entry.df_id == df_id and entry.state is not State.ABORTED:
             # LIVE, or LIVE for a while and dropped since.
@@ -108,7 +116,7 @@ def abort(df_id: str, revision: int | None = None) -> Step:
             return None
         if entry.state is State.PENDING:
             return changed(entry, state=State.ABORTED, revision=entry.revision + 1)
-        return changed(entry, pending=None, revision=entry.revision + 1)
+        return changed(entry, pending=None, pending_op="", revision=entry.revision + 1)
 
     return step
 
@@ -119,7 +127,8 @@ def drop(df_id: str) -> Step:
     def step(entry: Entry | None, tried: bool) -> Entry | None:
         if entry is None or entry.state is not State.LIVE or entry.df_id != df_id:
             return None
-        return changed(entry, state=State.DROPPED, pending=None, revision=entry.revision + 1)
+        gone = changed(entry, state=State.DROPPED, pending=None, pending_op="")
+        return changed(gone, revision=entry.revision + 1)
 
     return step
 
@@ -134,6 +143,16 @@ def pending(entry: Entry | None) -> str | None:
     if entry is None:
         return None
     return entry.df_id if entry.state is State.PENDING else entry.pending
+
+
+def done(entry: Entry | None, op: str) -> bool:
+    """Whether what is visible was made by the operation `op`."""
+    return bool(op) and live(entry) is not None and entry is not None and entry.op == op
+
+
+def _pending_op(entry: Entry) -> str:
+    """The operation of the put that is under way."""
+    return entry.op if entry.state is State.PENDING else entry.pending_op
 
 
 def reserved_by(entry: Entry, df_id: str) -> bool:

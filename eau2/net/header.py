@@ -58,7 +58,7 @@ _CHECKED_BYTES = HEADER_BYTES - 4
 
 
 class Kind(IntEnum):
-    """The numbers of the message kinds. A number is never given to another kind."""
+    """The numbers of the message kinds. No number is given to another kind; 64 to 68 are taken."""
 
     HELLO = 1
     WELCOME = 2
@@ -83,12 +83,14 @@ class Kind(IntEnum):
     PUT_MANIFEST = 52
     GET_MANIFEST = 53
     DELETE_WRITES = 54
-    REGISTRY_READ = 64
-    REGISTRY_CAS = 65
-    REGISTRY_LIST = 66
-    REGISTRY_ENTRIES = 67
-    EPOCH = 68
     NUMBER = 69
+    PREPARE = 70
+    ACCEPT = 71
+    PEEK = 72
+    VOTE = 73
+    PEEK_PAGE = 74
+    VOTES = 75
+    FINGERPRINT = 76
     NODE_INFO = 80
     NODE_DESCRIPTION = 81
     JOIN = 82

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from eau2.config import WIRE
+from eau2.config import CONTROL, WIRE
 from eau2.net.packing import MessageError as MessageError
 from eau2.net.packing import Range
 
@@ -21,6 +21,9 @@ Scalar = None | bool | int | float | str | bytes
 Name = Annotated[str, Range(0, 200)]
 Count = Annotated[int, Range(0, 2**63 - 1)]
 Seconds = Annotated[float, Range(0.0, 1e12)]
+Ballot = tuple[Count, Name]
+"""A number and who drew it: eau2.kv.register_store.Ballot."""
+RegisterValue = Annotated[bytes, Range(0, CONTROL.register_bytes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +178,14 @@ class DescribeFrame(Message):
 
 @dataclass(frozen=True, slots=True)
 class TaskChunk:
-    """A chunk to read, and what its file must be."""
+    """A chunk to read, and what its file must be. holders: nodes that it may be fetched from."""
 
     df_id: Name
     number: Count
     rows: Count
     bytes: Count
     checksum: Name
+    holders: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,8 @@ class RunTask(Message):
     """Run the fragment in the payload over the chunks together and the inputs.
 
     The rows of the inputs (numbers of earlier stages) follow as Rows, one payload at least for
-    each. Answered with Rows, if there are many, and a TaskResult.
+    each. attempt: at how many nodes it was tried before. Answered with Rows, if there are many, and
+    a TaskResult.
     """
 
     stage: Count
@@ -276,7 +281,7 @@ class DeleteWrites(Message):
 
 @dataclass(frozen=True, slots=True)
 class RegisterEntry:
-    """What the register of a name holds."""
+    """What the register of a name holds, as it lies in the bytes of the register."""
 
     name: Name
     state: Name
@@ -285,42 +290,67 @@ class RegisterEntry:
     manifest: Name = ""
     pending: Name | None = None
     revision: Count = 0
+    op: Name = ""
+    pending_op: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryRead(Message):
-    """What does the register of this name hold? Answered with RegistryEntries of none or one."""
+class Prepare(Message):
+    """Promise to accept no value of a lower ballot for this register. Answered with a Vote.
 
-    name: Name
+    In the Vote, `promised` is this ballot, or the higher one for which it was refused.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class RegistryCas(Message):
-    """Write `value` if the register holds `expect`. Answered with a Number: 1 if it did."""
-
-    name: Name
-    expect: RegisterEntry | None
-    value: RegisterEntry | None
+    key: Name
+    ballot: Ballot
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryList(Message):
-    """All registers, after the folded name `after`. Answered with RegistryEntries."""
+class Accept(Message):
+    """Take this value, unless a higher ballot is promised. Answered with a Vote without a value.
+
+    In the Vote, `accepted` is this ballot if the value was taken.
+    """
+
+    key: Name
+    ballot: Ballot
+    value: RegisterValue
+
+
+@dataclass(frozen=True, slots=True)
+class Peek(Message):
+    """What has this voter promised and accepted for this register? Answered with a Vote."""
+
+    key: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Vote(Message):
+    """What a voter has promised and accepted: durable before it is said."""
+
+    promised: Ballot
+    accepted: Ballot
+    value: RegisterValue
+
+
+@dataclass(frozen=True, slots=True)
+class PeekPage(Message):
+    """All registers of this voter after the key `after`, in order. Answered with Votes."""
 
     after: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryEntries(Message):
-    """Registers that hold something. more: ask again, after the last of these."""
+class Votes(Message):
+    """Registers by key: what is accepted, and its ballot. more: ask again, after the last one."""
 
-    entries: tuple[RegisterEntry, ...]
+    cells: tuple[tuple[Name, Ballot, RegisterValue], ...]
     more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch(Message):
-    """The number that changes with every change of a LIVE name. Answered with a Number."""
+class Fingerprint(Message):
+    """What has this voter accepted in all its registers? Answered with a Number made of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Does not know: how a task travels, whether a node lives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 
@@ -18,13 +18,21 @@ from eau2.operators.scan import StageInput
 from eau2.planner.physical import Source, Stage
 from eau2.planner.prune import may_match
 
+Candidates = Callable[[ChunkRef], tuple[str, ...]]
+"""The nodes that may hold a chunk, best first: those that are believed to live before others."""
+
+
+def recorded(chunk: ChunkRef) -> tuple[str, ...]:
+    """The candidates that the chunk's manifest lists."""
+    return chunk.locations
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """Run a stage's fragment on these chunks, taken together, at `node`.
 
     `number` orders the results of a stage. A task without chunks gives what the fragment makes
-    of no rows at all.
+    of no rows at all. failed_at: the nodes that have failed it before, in order.
     """
 
     stage: int
@@ -32,38 +40,45 @@ class Task:
     chunks: tuple[ChunkRef, ...]
     rows: int
     node: str
+    failed_at: tuple[str, ...] = ()
 
 
-def tasks(stage: Stage, run_rows: int, home: str) -> tuple[Task, ...]:
+def tasks(
+    stage: Stage, run_rows: int, home: str, candidates: Candidates = recorded
+) -> tuple[Task, ...]:
     """The tasks of `stage`: runs of chunks of one node, of at most `run_rows` rows.
 
     There is at least one. A single chunk may be larger than `run_rows`. Where the order of rows can
     show, the chunks of a run are neighbours. `home` is the node that leads the query; it runs what
-    needs no chunk.
+    needs no chunk. The first candidate of a chunk is the node that it is taken to be on.
     """
     chunks = () if stage.source is None else surviving(stage.source)
     if not chunks:
         return (Task(stage.id, 0, (), 0, home),)
-    runs = _neighbours(chunks, run_rows) if stage.ordered else _together(chunks, run_rows)
+    placed = [(candidates(chunk)[0], chunk) for chunk in chunks]
+    runs = _neighbours(placed, run_rows) if stage.ordered else _together(placed, run_rows)
     return tuple(
-        Task(stage.id, number, tuple(run), sum(chunk.rows for chunk in run), run[0].locations[0])
-        for number, run in enumerate(runs)
+        Task(stage.id, number, tuple(run), sum(chunk.rows for chunk in run), node)
+        for number, (node, run) in enumerate(runs)
     )
 
 
-def _neighbours(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
+_Run = tuple[str, list[ChunkRef]]
+
+
+def _neighbours(placed: list[tuple[str, ChunkRef]], run_rows: int) -> list[_Run]:
     """The chunks in their order, cut where the node changes or a run is full."""
-    groups = groupby(chunks, key=lambda chunk: chunk.locations[0])
-    return [run for _, group in groups for run in _runs(group, run_rows)]
+    groups = groupby(placed, key=lambda at: at[0])
+    return [(node, run) for node, group in groups for run in _runs((c for _, c in group), run_rows)]
 
 
-def _together(chunks: tuple[ChunkRef, ...], run_rows: int) -> list[list[ChunkRef]]:
+def _together(placed: list[tuple[str, ChunkRef]], run_rows: int) -> list[_Run]:
     """The chunks of each node together; the nodes' first runs come before their second ones."""
     of_node: dict[str, list[ChunkRef]] = {}
-    for chunk in chunks:
-        of_node.setdefault(chunk.locations[0], []).append(chunk)
-    rounds = zip_longest(*(_runs(held, run_rows) for held in of_node.values()))
-    return [run for turn in rounds for run in turn if run is not None]
+    for node, chunk in placed:
+        of_node.setdefault(node, []).append(chunk)
+    runs = ([(node, run) for run in _runs(held, run_rows)] for node, held in of_node.items())
+    return [run for turn in zip_longest(*runs) for run in turn if run is not None]
 
 
 def _runs(chunks: Iterable[ChunkRef], run_rows: int) -> list[list[ChunkRef]]:

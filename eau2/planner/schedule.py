@@ -3,12 +3,14 @@
 Owns: which tasks may run, which results are complete, when the query is over.
 Comes in: `TaskDone`, `TaskFailed`, `RoundTaken`. Goes out: `RunTask`, `StageComplete`, `TakeRound`,
 `LoopComplete`, `Finished`, `Failed`.
-Does not know: sockets, threads, the clock, what a result looks like.
+Does not know: sockets, threads, the clock, what a result looks like, which node is the next best
+(attempts.py).
 
-A stage's tasks may run once all stages it reads are complete. A result that comes twice counts
-once. Where the first tasks may give enough rows, the failure of a later one counts only when they
-have not: whether a query fails does not depend on which node is quick. After `Finished` or
-`Failed` nothing more is asked for.
+A stage's tasks may run once all stages it reads are complete. A task that its node has failed runs
+again at another one, and so does all that runs at a node which is lost. Only the last attempt of a
+task counts; what is said of an earlier one, or twice, is ignored. Where the first tasks may give
+enough rows, the failure of a later one counts only when they have not: whether a query fails does
+not depend on which node is quick. After `Finished` or `Failed` nothing more is asked for.
 
 A loop's base gives its first round; while a round has rows, the stages of the body run over them,
 and the last of these gives the next round.
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 
 from eau2.config import LIMITS
 from eau2.errors import DataError
+from eau2.planner.attempts import Attempts
 from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Task
 
@@ -35,7 +38,7 @@ class TaskDone:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """A task has ended with an error that a retry would not change."""
+    """A task has ended with an error at its node."""
 
     task: Task
     error: Exception
@@ -43,7 +46,7 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """Send this task to its node."""
+    """Send this task to its node; what an earlier attempt of it has given is of no use any more."""
 
     task: Task
 
@@ -108,10 +111,18 @@ class _Rounds:
 class Schedule:
     """The state of one running query. `window` bounds the tasks of a stage under way at once."""
 
-    def __init__(self, plan: Plan, tasks: Mapping[int, tuple[Task, ...]], window: int = 1) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        tasks: Mapping[int, tuple[Task, ...]],
+        window: int = 1,
+        attempts: Attempts | None = None,
+    ) -> None:
         self._stages: dict[int, Stage] = {stage.id: stage for stage in plan.stages}
         self._tasks = tasks
         self._window = window
+        self._attempts = attempts or Attempts()
+        self._under_way: dict[tuple[int, int], Task] = {}
         self._last = plan.stages[-1].id
         self._rows: dict[int, dict[int, int]] = {stage.id: {} for stage in plan.stages}
         self._errors: dict[int, dict[int, Exception]] = {stage.id: {} for stage in plan.stages}
@@ -144,21 +155,43 @@ class Schedule:
                 return self._round_taken(loop, rows)
 
     def _failed(self, task: Task, error: Exception) -> list[Instruction]:
-        """End the query, unless the tasks before this one may make its rows unnecessary."""
-        stage = self._stages[task.stage]
-        if stage.id in self._complete or task.number in self._rows[stage.id]:
+        """Begin again elsewhere what has failed: the task, or all that runs at its lost node."""
+        if not self._runs(task):
             return []
-        self._errors[stage.id].setdefault(task.number, error)
+        broken = [task]
+        if self._attempts.loses(task, error):
+            broken = [t for t in self._under_way.values() if t.node == task.node]
+        instructions: list[Instruction] = []
+        for each in broken:
+            following = self._again(each, error) if self._runs(each) else []
+            if self._over:
+                return following
+            instructions += following
+        return instructions
+
+    def _again(self, task: Task, error: Exception) -> list[Instruction]:
+        """Run it elsewhere; else end, unless tasks before it may make its rows unnecessary."""
+        found = self._attempts.again(task, error)
+        if isinstance(found, Task):
+            self._under_way[task.stage, task.number] = found
+            return [RunTask(found)]
+        stage = self._stages[task.stage]
+        del self._under_way[task.stage, task.number]
+        self._errors[stage.id][task.number] = found
         if stage.enough_rows is None:
-            return self._over_with(error)
+            return self._over_with(found)
         return self._on(stage)
 
     def _done(self, task: Task, rows: int) -> list[Instruction]:
-        stage = task.stage
-        if stage in self._complete or task.number in self._rows[stage]:
+        if not self._runs(task):
             return []
-        self._rows[stage][task.number] = rows
-        return self._on(self._stages[stage])
+        del self._under_way[task.stage, task.number]
+        self._rows[task.stage][task.number] = rows
+        return self._on(self._stages[task.stage])
+
+    def _runs(self, task: Task) -> bool:
+        """Whether this is the attempt that counts of a task that has not ended."""
+        return self._under_way.get((task.stage, task.number)) == task
 
     def _over_with(self, error: Exception) -> list[Instruction]:
         self._over = True
@@ -176,6 +209,8 @@ class Schedule:
         if needed is None:
             return self._send()
         self._complete.add(stage)
+        for key in [key for key in self._under_way if key[0] == stage]:
+            del self._under_way[key]
         instructions: list[Instruction] = [StageComplete(stage, needed)]
         if stage == self._last:
             self._over = True
@@ -195,6 +230,7 @@ class Schedule:
         rounds.rows += rows
         if rounds.count > LIMITS.recursion_rounds or rounds.rows > LIMITS.recursion_rows:
             return self._over_with(_endless(loop))
+        self._attempts.forget(loop.body)
         for stage in loop.body:
             self._complete.discard(stage)
             self._rows[stage], self._errors[stage], self._sent[stage] = {}, {}, 0
@@ -221,7 +257,9 @@ class Schedule:
             ended = len(self._rows[stage.id]) + len(self._errors[stage.id])
             under_way = self._sent[stage.id] - ended
             while self._sent[stage.id] < len(tasks) and under_way < self._window:
-                instructions.append(RunTask(tasks[self._sent[stage.id]]))
+                task = self._attempts.first(tasks[self._sent[stage.id]])
+                self._under_way[task.stage, task.number] = task
+                instructions.append(RunTask(task))
                 self._sent[stage.id] += 1
                 under_way += 1
         return instructions

@@ -35,7 +35,7 @@ from eau2.net.message import (
     DeleteWrites,
     Message,
     NodeInfo,
-    RegistryRead,
+    Peek,
     RunTask,
 )
 from eau2.net.ring_message import (
@@ -101,9 +101,7 @@ def test_every_node_answers_for_every_name(three_in_process: InProcess) -> None:
         sql(first, "SELECT * FROM every")
 
 
-@pytest.mark.parametrize(
-    "message", [DeleteWrites(("abc",)), RegistryRead("t"), RunTask(0, 0, 0, ())]
-)
+@pytest.mark.parametrize("message", [DeleteWrites(("abc",)), Peek("t"), RunTask(0, 0, 0, ())])
 @pytest.mark.parametrize("role", ["client", "", "voter"])
 def test_a_client_is_not_answered_what_nodes_ask(
     three_in_process: InProcess, message: Message, role: str

@@ -33,7 +33,9 @@ def test_a_put_over_three_nodes_goes_round_the_ring() -> None:
             found = await life.do(life.coordinator.get("T"))
             assert found == frame
             for number, ref in enumerate(found.chunks):
-                assert (await life.do(life.coordinator.chunk(ref))).startswith(b"1:%d:" % number)
+                assert (await life.do(life.coordinator.copies.chunk(ref))).startswith(
+                    b"1:%d:" % number
+                )
         other = cluster.lives["n2"].coordinator
         assert await other.names() == ("t",)
         with pytest.raises(NameExistsError):

@@ -17,7 +17,7 @@ import pytest
 from eau2.catalog import Frame
 from eau2.cluster import Cluster
 from eau2.engine import Engine
-from eau2.errors import CancelledError, DeadlineError, OutOfRangeError, PeerLostError
+from eau2.errors import CancelledError, DeadlineError, OutOfRangeError
 from eau2.frames import LocalFrames
 from eau2.kernels.host import Cancel, ChunkFiles
 from eau2.kernels.inline import InlineHost
@@ -218,13 +218,12 @@ def test_a_deadline_ends_the_query() -> None:
         assert time.monotonic() - start < 1.3
 
 
-def test_a_node_that_dies_is_named() -> None:
-    with nodes(SlowHost(20.0)) as made:
+def test_the_tasks_of_a_node_that_dies_run_elsewhere() -> None:
+    with nodes(SlowHost(0.6)) as made:
         threading.Timer(0.3, made.kill, ["n2"]).start()
         start = time.monotonic()
-        with pytest.raises(PeerLostError, match="n2"):
-            made.engine.run("SELECT sum(v) FROM t")
-        assert time.monotonic() - start < 1.3
+        assert made.engine.run("SELECT count(*) FROM t").rows.item() == ROWS
+        assert time.monotonic() - start < 4
 
 
 def test_what_joins_or_makes_text_runs_in_a_process(three: Nodes) -> None:

@@ -12,7 +12,6 @@ import pytest
 from eau2.catalog import ColumnSchema, Frame, FrameSchema, View, merge_chunk_statistics
 from eau2.errors import DataError, NameExistsError, OperationalError
 from eau2.kv.clusterstore import ClusterStore
-from eau2.kv.registers import LocalRegistry
 from eau2.kv.sweep import Sweep
 from eau2.types import BIGINT, VARCHAR
 from tests.unit.test_clusterstore import Ring, _coordinator
@@ -48,9 +47,7 @@ def sweep(ring: Ring) -> None:
     ring.settle()
     for store, service in zip(ring.stores, ring.services, strict=True):
         coordinator = _coordinator(store)
-        work = Sweep(
-            coordinator._world, LocalRegistry(ring.registry), service, coordinator.named
-        ).once()
+        work = Sweep(coordinator._world, coordinator.registers, service, coordinator.named).once()
         asyncio.run_coroutine_threadsafe(work, ring.loop).result(10)
 
 

@@ -27,15 +27,19 @@ from eau2.errors import (
     NameExistsError,
     NotSupportedError,
     OperationalError,
+    TooFewCopiesError,
     UsageError,
 )
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.copies import SealedChunk
 from eau2.kv.membership import Membership
 from eau2.kv.nodechunks import NodeChunks
-from eau2.kv.registers import LocalRegistry, RemoteRegistry
-from eau2.kv.registry import SqliteRegistry
+from eau2.kv.quorum import Quorum
+from eau2.kv.register_store import SqliteRegisterStore
+from eau2.kv.registers import QuorumRegistry
+from eau2.kv.registry import Entry
 from eau2.kv.service import Service
 from eau2.kv.store import Store
 from eau2.net.address import Address
@@ -65,10 +69,15 @@ class Ring:
     servers: list[Server]
     services: list[Service]
     nets: list[TcpNet]
-    registry: SqliteRegistry
+    voter: Acceptor
 
     def on_disk(self, pattern: str = "*.arrow") -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob(pattern))
+
+    def entry(self, name: str) -> Entry | None:
+        """What the register of a name holds."""
+        work = _coordinator(self.stores[0]).registers.read(name)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
     def settle(self) -> None:
         """Wait until what was dropped is deleted."""
@@ -83,19 +92,20 @@ def _coordinator(store: ClusterStore) -> Coordinator:
 async def _start(folder: Path) -> Ring:
     addresses: dict[str, Address] = {}
     loop = asyncio.get_running_loop()
-    ring = Ring(loop, folder, [], [], [], [], SqliteRegistry(folder / "names", 1.0))
+    voter = Acceptor("n1", SqliteRegisterStore(folder / "registers", make=True))
+    ring = Ring(loop, folder, [], [], [], [], voter)
     for name in NAMES:
         root = folder / name
         root.mkdir()
         net = TcpNet({}, name=name, store_id="s")
         world = World(LoopClock(), SystemRng(), SystemIds(), net, FileDisk(root))
         chunks = NodeChunks(root / "chunks", name)
-        local = LocalRegistry(ring.registry) if name == "n1" else None
+        local = voter if name == "n1" else None
         service = Service(name, world, local, in_use=chunks.in_use, deleted=chunks.forget)
         await service.start()
         server = Server(service.answer, name=name, store_id="s")
         addresses[name] = await server.start(Address("127.0.0.1", 0))
-        registers = local or RemoteRegistry(world, "n1", LIMITS)
+        registers = QuorumRegistry(Quorum(name, world, MEMBERSHIP.voters, local, LIMITS))
         coordinator = Coordinator(name, world, registers, MEMBERSHIP, LIMITS)
         ring.stores.append(ClusterStore(coordinator, chunks, loop))
         ring.servers.append(server)
@@ -127,7 +137,7 @@ def ring(tmp_path: Path) -> Iterator[Ring]:
             loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-        made.registry.close()
+        made.voter.store.close()
 
 
 def put(store: ClusterStore, name: str, table: pa.Table = TABLE, chunk_rows: int = 3) -> Frame:
@@ -143,15 +153,15 @@ def rows(store: ClusterStore, frame: Frame | None) -> pa.Table:
 @pytest.mark.parametrize("taker", [0, 1, 2])
 def test_what_one_node_takes_all_nodes_give(ring: Ring, taker: int) -> None:
     frame = put(ring.stores[taker], "T")
-    expected = [(NAMES[(taker + number) % 3],) for number in range(4)]
+    expected = [(NAMES[(taker + n) % 3], NAMES[(taker + n + 1) % 3]) for n in range(4)]
     assert [ref.locations for ref in frame.chunks] == expected
     for store in ring.stores:
         assert store.get("t") == frame
         assert store.names() == ("T",)
         assert rows(store, frame).to_pydict() == TABLE.to_pydict()
-        assert store.epoch() == ring.registry.epoch()
+        assert store.epoch() == ring.voter.fingerprint()
     held = [store.holds(frame.chunks[0].key) for store in ring.stores]
-    assert held == [number == taker for number in range(3)]
+    assert held == [number in (taker, (taker + 1) % 3) for number in range(3)]
     paths = [store.chunk_file(frame.chunks[0]) for store in ring.stores]
     assert [path is not None for path in paths] == held
     assert os.path.isabs(paths[taker] or "")
@@ -172,8 +182,8 @@ def test_the_frame_is_the_one_that_a_store_of_one_process_makes(ring: Ring) -> N
         assert frame.schema == alone.schema
         assert frame.statistics == alone.statistics
         for ours, theirs in zip(frame.chunks, alone.chunks, strict=True):
-            same = replace(theirs, key=ours.key, locations=ours.locations)
-            assert ours == same
+            same = replace(theirs, key=ours.key, locations=ours.locations, slot=ours.slot)
+            assert ours == replace(same, slots=3)
     store.close()
 
 
@@ -195,7 +205,7 @@ def test_names_that_exist_are_kept_and_their_rows_not_even_read(ring: Ring) -> N
     assert (first.version, second.version) == (1, 2)
     assert ring.stores[1].epoch() != epoch
     ring.settle()
-    assert len(ring.on_disk()) == 4
+    assert len(ring.on_disk()) == 8
 
 
 def test_drop_is_seen_everywhere(ring: Ring) -> None:
@@ -233,16 +243,14 @@ def test_a_source_that_fails_changes_nothing(
     ring: Ring, error: BaseException, batches: int
 ) -> None:
     before = put(ring.stores[0], "t")
-    epoch = ring.stores[0].epoch()
     source = Failing(error, batches)
     with pytest.raises(type(error)):
         ring.stores[0].put("t", TABLE.schema, source, chunk_rows=3, replace=True)
     with pytest.raises(type(error)):
         ring.stores[0].put("new", TABLE.schema, Failing(error, batches), chunk_rows=3)
     assert (ring.stores[0].get("t"), ring.stores[0].get("new")) == (before, None)
-    assert ring.stores[0].epoch() == epoch
     ring.settle()
-    assert len(ring.on_disk()) == 4
+    assert len(ring.on_disk()) == 8
     assert put(ring.stores[0], "new").rows == 10
 
 
@@ -256,20 +264,31 @@ def test_arguments_are_checked_before_anything_is_asked(ring: Ring) -> None:
         put(store, "t", pa.table({}))
     with pytest.raises(NotSupportedError):
         put(store, "t", pa.table({"l": [{"x": 1}]}))
-    assert ring.registry.list() == ()
+    assert ring.voter.store.page("", 9) == ((), False)
 
 
-def test_a_node_that_is_gone_fails_the_put_as_a_whole(ring: Ring) -> None:
+def test_a_node_that_is_gone_is_replaced_by_the_next(ring: Ring) -> None:
     before = put(ring.stores[0], "t")
     asyncio.run_coroutine_threadsafe(ring.servers[2].stop(0), ring.loop).result(10)
     began = time.monotonic()
-    with pytest.raises(OperationalError, match="n3"):
-        put(ring.stores[0], "t")
+    after = put(ring.stores[0], "u")
     assert time.monotonic() - began < 5
-    assert ring.stores[1].get("t") == before
-    assert ring.stores[0].put("one", TABLE.schema, TABLE.to_batches()).rows == 10
-    with pytest.raises(OperationalError, match="n3"):
+    assert {ref.locations for ref in after.chunks} == {("n1", "n2"), ("n2", "n1")}
+    for store in ring.stores[:2]:
+        assert rows(store, before).to_pydict() == rows(store, after).to_pydict()
+
+
+def test_too_few_nodes_fail_the_put_as_a_whole(ring: Ring) -> None:
+    before = put(ring.stores[0], "t")
+    for server in ring.servers[1:]:
+        asyncio.run_coroutine_threadsafe(server.stop(0), ring.loop).result(10)
+    with pytest.raises(TooFewCopiesError, match=r"(?s)1 of the 2 nodes.*n2"):
+        put(ring.stores[0], "t")
+    assert ring.stores[0].get("t") == before
+    with pytest.raises(OperationalError, match="n2"):
         rows(ring.stores[0], before)
+    ring.settle()
+    assert len(ring.on_disk()) == 8
 
 
 def test_rows_are_pulled_only_as_chunks_are_wanted(ring: Ring) -> None:
@@ -329,7 +348,7 @@ def test_an_interrupted_put_is_taken_back(ring: Ring) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         store.put("t", TABLE.schema, source(), chunk_rows=3, replace=True)
-    entry = ring.registry.read("t")
+    entry = ring.entry("t")
     assert entry is not None
     assert (entry.df_id, entry.pending) == (frame.df_id, None)
 

@@ -14,7 +14,7 @@ import pytest
 from eau2.errors import DiskFullError, StoreError
 from eau2.kv.chunk import sync_directory
 from eau2.kv.datadir import FORMAT, DataDirectory
-from eau2.kv.registry import Entry, State
+from eau2.kv.register_store import Ballot, Cell
 from eau2.kv.store import Store
 from eau2.net.ring_message import (
     Member,
@@ -23,6 +23,7 @@ from eau2.net.ring_message import (
 from tests.processes import ROOT, environment
 
 STORE_ID = "5" * 32
+CELL = Cell(Ballot(3, "p"), Ballot(2, "q"), b"a value")
 
 
 def ring_of(data: DataDirectory, epoch: int = 1, voters: tuple[str, ...] = ("n1",)) -> Ring:
@@ -50,8 +51,8 @@ def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
     data = DataDirectory.open(path)
     assert data.identity == identity
     data.settle("n1", ring_of(data))
-    registry = data.registry()
-    registry.cas("t", None, Entry("t", State.LIVE, "d", 1))
+    registry = data.registers()
+    registry.write([("t", CELL)])
     registry.close()
     data.keep_ring(ring_of(data, epoch=7))
     data.close()
@@ -61,8 +62,8 @@ def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
     assert data.identity.id == identity.id
     assert (data.identity.name, data.identity.store_id) == ("n1", STORE_ID)
     assert data.ring == ring_of(data, epoch=7)
-    registry = data.registry()
-    assert registry.read("T") == Entry("t", State.LIVE, "d", 1)
+    registry = data.registers()
+    assert registry.read("t") == CELL
     registry.close()
     data.close()
     assert sorted(os.listdir(path)) == [
@@ -70,15 +71,16 @@ def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
         "chunks",
         "identity",
         "lock",
-        "names.sqlite",
+        "registers.sqlite",
+        "registers.sqlite-mark",
         "ring",
     ]
 
 
 def test_only_a_voter_has_registers(tmp_path: Path) -> None:
     data = settled(tmp_path, voters=("n2",))
-    with pytest.raises(StoreError, match=r"names\.sqlite is missing"):
-        data.registry()
+    with pytest.raises(StoreError, match=r"registers\.sqlite cannot be used; .* missing"):
+        data.registers()
     data.close()
 
 
@@ -227,7 +229,7 @@ def test_a_crash_at_any_step_leaves_a_directory_to_go_on_with(
         data = DataDirectory.open(tmp_path / "data")
         if data.settled:
             assert data.ring in (ring_of(data), ring_of(data, epoch=2))
-            data.registry().close()
+            data.registers().close()
         data.close()
     assert data.settled or done < 7
     assert (tmp_path / "data" / "FORMAT").read_text() == FORMAT

@@ -11,7 +11,7 @@ import pytest
 
 from eau2.errors import StoreError
 from eau2.kv.registry import Entry, MemoryRegistry, Registry, SqliteRegistry, State
-from eau2.kv.ring import holders, slot
+from eau2.kv.ring import copies, moved, slot, walk
 
 A = Entry("Name", State.LIVE, "1", 1, "digest")
 B = replace(A, df_id="2", version=2)
@@ -117,7 +117,18 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_chunks_go_round_the_ring() -> None:
     assert [slot(2, number, 3) for number in range(5)] == [2, 0, 1, 2, 0]
-    assert holders(0, 4, 5, 3) == (4, 0, 1)
-    assert holders(0, 7, 1, 3) == (0,)
+    assert walk(3, 5) == (3, 4, 0, 1, 2)
+    assert [copies(nodes) for nodes in (1, 2, 3, 4, 5, 20)] == [1, 2, 2, 2, 3, 3]
     with pytest.raises(ValueError, match="ring"):
         slot(3, 0, 3)
+
+
+def test_a_new_slot_takes_its_share_and_nothing_else_moves() -> None:
+    places = {f"w/{number}": number % 4 for number in range(4000)}
+    grown = {key: moved(key, first, 4, 5) for key, first in places.items()}
+    taken = [key for key, now in grown.items() if now != places[key]]
+    assert {grown[key] for key in taken} == {4}
+    assert 700 < len(taken) < 900
+    # By way of five slots or at once, the place among six is the same.
+    for key, first in places.items():
+        assert moved(key, grown[key], 5, 6) == moved(key, first, 4, 6)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eau2.config import CONTROL
 from eau2.errors import (
     Error,
     InternalError,
@@ -34,15 +35,17 @@ from eau2.net.codec import (
 from eau2.net.fault import CLASSES, describe, rebuild
 from eau2.net.header import CONTROL_BYTES, Kind
 from eau2.net.message import (
+    Accept,
     Credit,
     ErrorMessage,
     Hello,
     Message,
     Number,
-    RegistryRead,
+    Peek,
     Request,
     RunTask,
     Statement,
+    Vote,
 )
 from eau2.net.packing import Range
 from eau2.operators.codec import FragmentError
@@ -83,6 +86,9 @@ def bounded(hint: Any, bounds: Range) -> st.SearchStrategy[Any]:
         return st.integers(int(low), int(high))
     if hint is float:
         return st.floats(low, high)
+    if hint is bytes:
+        # As many as are allowed travel in test_the_largest_register_travels.
+        return st.binary(max_size=20)
     return st.one_of(st.text(max_size=5), st.just("n" * int(high)))
 
 
@@ -131,8 +137,8 @@ def packed(values_: Any) -> bytes:
         (Kind.NUMBER, packed(["1"]), "must be a whole number"),
         (Kind.NUMBER, packed([None]), "must be a whole number"),
         (Kind.CREDIT, packed([0]), "must be from 1"),
-        (Kind.REGISTRY_READ, packed(["n" * 201]), "must be from 0 to 200"),
-        (Kind.REGISTRY_READ, packed([b"bytes"]), "must be a text"),
+        (Kind.PEEK, packed(["n" * 201]), "must be from 0 to 200"),
+        (Kind.PEEK, packed([b"bytes"]), "must be a text"),
         (Kind.HELLO, packed([[1], "client", "", "", ""]), "must be an array of 2"),
         (Kind.STATEMENT, packed(["", [[1, "", []]], "", 0, {}]), "parameters of a Statement"),
         (Kind.STATEMENT, packed(["", [], "", 0, {"a": 1}]), "settings of a Statement"),
@@ -145,7 +151,7 @@ def packed(values_: Any) -> bytes:
         (Kind.DONE, b"\x90\x90", "no message"),
         (Kind.DONE, b"\xc1", "no message"),
         (Kind.DONE, b"\xdd\xff\xff\xff\xff", "no message"),
-        (Kind.REGISTRY_READ, b"\x91\xa2\xff\xfe", "no message"),
+        (Kind.PEEK, b"\x91\xa2\xff\xfe", "no message"),
         (Kind.DONE, b"\x91" * 100 + b"\x90", "has 0 fields, not 1"),
         (Kind.DONE, b"\x91" * 500_000 + b"\x90", "no message"),
         (Kind.DONE, bytes(CONTROL_BYTES + 1), "exceeds"),
@@ -168,9 +174,17 @@ def test_a_request_needs_its_envelope_within_bounds() -> None:
         (packed([[1.0, "q" * 65], body]), "query of a Request"),
     ):
         with pytest.raises(ProtocolError, match=message):
-            decode_request(Kind.REGISTRY_READ, control)
+            decode_request(Kind.PEEK, control)
     with pytest.raises(ProtocolError, match="asks for nothing"):
         decode_request(Kind.NUMBER, packed([[1.0, "q"], [1]]))
+
+
+def test_the_largest_register_travels() -> None:
+    value = bytes(CONTROL.register_bytes)
+    for sent in (Accept("n", (1, "p"), value), Vote((1, "p"), (1, "p"), value)):
+        assert decode_message(kind_of(sent), encode_message(sent)) == sent
+    with pytest.raises(ProtocolError, match="value of a Vote message must be"):
+        decode_message(Kind.VOTE, encode_message(Vote((1, "p"), (1, "p"), value + b"x")))
 
 
 def test_what_cannot_be_packed_or_is_too_large_is_not_sent() -> None:
@@ -179,7 +193,7 @@ def test_what_cannot_be_packed_or_is_too_large_is_not_sent() -> None:
     with pytest.raises(MessageError, match="cannot be packed"):
         encode_message(Number(2**64))
     with pytest.raises(MessageError, match="cannot be packed"):
-        encode_message(RegistryRead("\ud800"))
+        encode_message(Peek("\ud800"))
 
 
 def test_every_error_comes_back_as_itself() -> None:

@@ -20,7 +20,7 @@ from eau2.planner.schedule import (
 )
 
 
-def _plan(inputs: list[tuple[int, ...]], enough_rows: int | None = None) -> Plan:
+def plan_of(inputs: list[tuple[int, ...]], enough_rows: int | None = None) -> Plan:
     last = len(inputs) - 1
     stages = tuple(
         Stage(i, OneRow(), None, needed, enough_rows if i == last else None)
@@ -40,7 +40,7 @@ def test_any_order_of_completion_finishes_each_stage_once(data: st.DataObject) -
     for i in range(1, data.draw(st.integers(1, 5))):
         inputs.append(tuple(sorted(data.draw(st.sets(st.integers(0, i - 1))) | {i - 1})))
     counts = [data.draw(st.integers(1, 4)) for _ in inputs]
-    schedule = Schedule(_plan(inputs), _tasks(counts), window=data.draw(st.integers(1, 5)))
+    schedule = Schedule(plan_of(inputs), _tasks(counts), window=data.draw(st.integers(1, 5)))
     pending: list[Task] = []
     complete: list[int] = []
     seen: set[tuple[int, int]] = set()
@@ -76,7 +76,7 @@ def test_any_order_of_completion_finishes_each_stage_once(data: st.DataObject) -
 
 
 def test_a_failure_ends_the_query_and_nothing_follows() -> None:
-    schedule = Schedule(_plan([()]), _tasks([3]), window=2)
+    schedule = Schedule(plan_of([()]), _tasks([3]), window=2)
     first, second = (i.task for i in schedule.start() if isinstance(i, RunTask))
     error = ValueError("x")
     assert schedule.handle(TaskFailed(first, error)) == [Failed(error)]
@@ -85,7 +85,7 @@ def test_a_failure_ends_the_query_and_nothing_follows() -> None:
 
 
 def test_enough_rows_of_the_first_tasks_end_a_stage_early() -> None:
-    schedule = Schedule(_plan([()], enough_rows=5), _tasks([4]), window=2)
+    schedule = Schedule(plan_of([()], enough_rows=5), _tasks([4]), window=2)
     a, b = (i.task for i in schedule.start() if isinstance(i, RunTask))
     later = [i.task for i in schedule.handle(TaskDone(b, 9)) if isinstance(i, RunTask)]
     assert [task.number for task in later] == [2]
@@ -93,7 +93,7 @@ def test_enough_rows_of_the_first_tasks_end_a_stage_early() -> None:
 
 
 def test_a_failure_behind_enough_rows_does_not_count() -> None:
-    schedule = Schedule(_plan([()], enough_rows=5), _tasks([4]), window=3)
+    schedule = Schedule(plan_of([()], enough_rows=5), _tasks([4]), window=3)
     a, b, c = (i.task for i in schedule.start() if isinstance(i, RunTask))
     assert [type(i) for i in schedule.handle(TaskFailed(c, ValueError("x")))] == [RunTask]
     assert [type(i) for i in schedule.handle(TaskDone(b, 4))] == []
@@ -101,7 +101,7 @@ def test_a_failure_behind_enough_rows_does_not_count() -> None:
 
 
 def test_a_failure_before_enough_rows_counts_when_its_turn_has_come() -> None:
-    schedule = Schedule(_plan([()], enough_rows=5), _tasks([3]), window=3)
+    schedule = Schedule(plan_of([()], enough_rows=5), _tasks([3]), window=3)
     a, b, c = (i.task for i in schedule.start() if isinstance(i, RunTask))
     error = ValueError("x")
     assert schedule.handle(TaskFailed(c, ValueError("later"))) == []

@@ -11,15 +11,12 @@ import pytest
 from eau2.errors import (
     NameExistsError,
     OutcomeUnknownError,
-    ProtocolError,
     StoreBusyError,
     StoreError,
     WithdrawnError,
 )
-from eau2.kv.registers import from_wire, page_of, to_wire
 from eau2.kv.registry import Entry, SqliteRegistry, State
 from eau2.kv.transitions import Step, abort, drop, publish, renew, reserve
-from eau2.net.message import RegisterEntry
 
 PENDING = Entry("t", State.PENDING, "new", 1, revision=1)
 LIVE = Entry("t", State.LIVE, "old", 4, "sum", revision=7)
@@ -104,25 +101,6 @@ def test_every_change_raises_the_revision() -> None:
             except (NameExistsError, StoreBusyError, WithdrawnError):
                 continue
             assert after is None or after.revision == before.revision + 1
-
-
-def test_entries_travel() -> None:
-    for entry in (PENDING, UPDATING, gone(LIVE, State.DROPPED)):
-        assert from_wire(to_wire(entry)) == entry
-    with pytest.raises(ProtocolError, match="SLEEPING"):
-        from_wire(RegisterEntry("t", "SLEEPING", "x", 1))
-
-
-def test_pages_cover_all_registers_once() -> None:
-    all_entries = tuple(replace(LIVE, name=name) for name in ("A", "b", "C", "d", "E"))
-    found: list[Entry] = []
-    more, after = True, ""
-    while more:
-        page, more = page_of(all_entries, after, 2)
-        found += page
-        after = page[-1].name.lower()
-    assert tuple(found) == all_entries
-    assert page_of((), "", 2) == ((), False)
 
 
 def test_revisions_are_kept_and_guarded(tmp_path: Path) -> None:

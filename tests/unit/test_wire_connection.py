@@ -30,14 +30,14 @@ from eau2.net.header import WINDOW_BYTES
 from eau2.net.message import (
     ChunkResult,
     DeleteChunks,
-    Epoch,
+    Fingerprint,
     GetChunk,
     NodeInfo,
     Number,
+    Peek,
+    PeekPage,
     Piece,
     PutChunk,
-    RegistryList,
-    RegistryRead,
     Rows,
     RunTask,
 )
@@ -83,12 +83,12 @@ def test_errors_come_back_as_what_they_were() -> None:
         async with serving() as (server, _):
             connection = await connect(server.address)
             with pytest.raises(NotSupportedError) as caught:
-                await connection.call(RegistryRead("x"))
+                await connection.call(Peek("x"))
             assert str(caught.value) == "no x\nline 1: abc\n         ^\nhint"
             with pytest.raises(InternalError, match="ValueError: a bug"):
-                await connection.call(Epoch())
-            with pytest.raises(ProtocolError, match="name of a RegistryRead message"):
-                await connection.call(RegistryRead("x" * 300))
+                await connection.call(Fingerprint())
+            with pytest.raises(ProtocolError, match="key of a Peek message"):
+                await connection.call(Peek("x" * 300))
             with pytest.raises(ProtocolError, match="did not answer GET_CHUNK with one message"):
                 await connection.call(chunk(2))
             assert (await connection.call(NodeInfo())).message == Number(7)
@@ -159,8 +159,8 @@ def test_a_deadline_ends_both_sides() -> None:
         async with serving() as (server, echo):
             connection = await connect(server.address)
             with pytest.raises(DeadlineError, match=r"did not answer within 0\.05 s"):
-                await connection.call(RegistryList(), deadline_s=0.05)
-            await until(lambda: echo.cancelled == ["RegistryList"])
+                await connection.call(PeekPage(), deadline_s=0.05)
+            await until(lambda: echo.cancelled == ["PeekPage"])
             assert (await connection.call(NodeInfo())).message == Number(7)
             assert connection.idle
             connection.close()
@@ -172,11 +172,11 @@ def test_the_answering_side_keeps_the_deadline_by_itself() -> None:
     async def main() -> None:
         async with serving() as (server, echo):
             connection = await connect(server.address)
-            stream = await connection.open(RegistryList(), deadline_s=0.05, end=True)
+            stream = await connection.open(PeekPage(), deadline_s=0.05, end=True)
             stream.deadline += 60
             with pytest.raises(DeadlineError):
                 await stream.receive()
-            assert echo.cancelled == ["RegistryList"]
+            assert echo.cancelled == ["PeekPage"]
             connection.close()
 
     asyncio.run(main())
@@ -188,18 +188,18 @@ def test_cancelling_ends_the_handler(way: str) -> None:
         async with serving() as (server, echo):
             connection = await connect(server.address)
             if way == "task":
-                call = asyncio.ensure_future(connection.call(RegistryList()))
+                call = asyncio.ensure_future(connection.call(PeekPage()))
                 await until(lambda: echo.started)
                 call.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await call
             else:
-                stream = await connection.open(RegistryList(), end=True)
+                stream = await connection.open(PeekPage(), end=True)
                 await until(lambda: echo.started)
                 stream.cancel() if way == "stream" else connection.close()
                 with pytest.raises((CancelledError, PeerLostError)):
                     await stream.receive()
-            await until(lambda: echo.cancelled == ["RegistryList"])
+            await until(lambda: echo.cancelled == ["PeekPage"])
             connection.close()
             await until(lambda: server.connections == 0)
 
@@ -211,9 +211,7 @@ def test_two_hundred_cancels_leave_nothing_behind() -> None:
         async with serving() as (server, echo):
             connection = await connect(server.address)
             for turn in range(200):
-                call = asyncio.ensure_future(
-                    connection.call(chunk(30) if turn % 2 else RegistryList())
-                )
+                call = asyncio.ensure_future(connection.call(chunk(30) if turn % 2 else PeekPage()))
                 await asyncio.sleep(0.0001 * (turn % 20))
                 call.cancel()
                 await asyncio.gather(call, return_exceptions=True)
@@ -233,7 +231,7 @@ def test_requests_beyond_the_limit_are_refused() -> None:
     async def main() -> None:
         async with serving(replace(QUICK, requests_per_connection=3)) as (server, echo):
             connection = await connect(server.address)
-            waiting = [await connection.open(RegistryList(), end=True) for _ in range(3)]
+            waiting = [await connection.open(PeekPage(), end=True) for _ in range(3)]
             with pytest.raises(BusyError, match="3 requests of this connection"):
                 await connection.call(NodeInfo())
             echo.released.set()
@@ -253,7 +251,7 @@ def test_a_stopping_server_lets_requests_end_and_takes_no_more() -> None:
     async def main() -> None:
         async with serving(QUICK) as (server, echo):
             connection = await connect(server.address)
-            running = await connection.open(RegistryList(), end=True)
+            running = await connection.open(PeekPage(), end=True)
             await until(lambda: echo.started)
             stopping = asyncio.ensure_future(server.stop(drain_s=5))
             await asyncio.sleep(0.02)
@@ -280,12 +278,12 @@ def test_a_stop_does_not_wait_longer_than_its_time() -> None:
     async def main() -> None:
         async with serving(QUICK) as (server, echo):
             connection = await connect(server.address)
-            running = await connection.open(RegistryList(), end=True)
+            running = await connection.open(PeekPage(), end=True)
             await until(lambda: echo.started)
             await server.stop(drain_s=0.05)
             with pytest.raises(BusyError):
                 await running.receive()
-            await until(lambda: echo.cancelled == ["RegistryList"])
+            await until(lambda: echo.cancelled == ["PeekPage"])
 
     asyncio.run(main())
 
@@ -294,7 +292,7 @@ def test_a_peer_that_dies_fails_its_requests_at_once() -> None:
     async def main() -> None:
         async with serving() as (node, echo):
             connection = await connect(node.address)
-            stream = await connection.open(RegistryList(), end=True)
+            stream = await connection.open(PeekPage(), end=True)
             await until(lambda: echo.started)
             for held in list(node._connections):
                 held.close()
@@ -311,7 +309,7 @@ def test_a_peer_that_falls_silent_is_asked_and_then_given_up() -> None:
     async def main() -> None:
         async with serving() as (server, echo):
             connection = await connect(server.address, limits=limits)
-            stream = await connection.open(RegistryList(), end=True)
+            stream = await connection.open(PeekPage(), end=True)
             await asyncio.sleep(1.6)
             assert not connection.closed
             loop = asyncio.get_running_loop()
@@ -319,7 +317,7 @@ def test_a_peer_that_falls_silent_is_asked_and_then_given_up() -> None:
                 loop.remove_reader(held._channel._fd)
             with pytest.raises(PeerLostError, match="has not answered for"):
                 await asyncio.wait_for(stream.receive(), 5)
-            assert echo.started == ["RegistryList"]
+            assert echo.started == ["PeekPage"]
 
     asyncio.run(main())
 
@@ -379,14 +377,14 @@ def test_the_blocking_face() -> None:
     assert connection.call(NodeInfo()).message == Number(7)
     with connection.open(chunk(30), end=True) as stream:
         assert len(list(stream)) == 31
-    with connection.open(RegistryList(), end=True):
+    with connection.open(PeekPage(), end=True):
         pass
     with connection.open(PutChunk(CHUNK, 0, 0, "")) as stream:
         stream.send(Piece(0), [b"abc"])
         stream.finish()
         assert stream.receive() == Received(Number(3))
     with pytest.raises(NotSupportedError):
-        connection.call(RegistryRead("x"))
+        connection.call(Peek("x"))
     connection.close()
     connection.close()
     assert connection.closed

@@ -15,14 +15,14 @@ from eau2.net.message import (
     ChunkId,
     ChunkResult,
     DeleteChunks,
-    Epoch,
+    Fingerprint,
     GetChunk,
     NodeInfo,
     Number,
+    Peek,
+    PeekPage,
     Piece,
     PutChunk,
-    RegistryList,
-    RegistryRead,
     Rows,
     RunTask,
     Statement,
@@ -69,11 +69,11 @@ class Echo:
                 return Number(total)
             case RunTask():
                 return Rows(1), [received.payload]
-            case RegistryRead(name):
+            case Peek(name):
                 raise NotSupportedError(f"no {name}", span=Span(1, 2), text="abc", hint="hint")
-            case Epoch():
+            case Fingerprint():
                 raise ValueError("a bug")
-            case RegistryList():
+            case PeekPage():
                 await self.released.wait()
                 return Number(1)
             case DeleteChunks():

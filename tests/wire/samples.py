@@ -9,6 +9,7 @@ from eau2.net.codec import TABLE, encode_message, kind_of
 from eau2.net.frame import frame_buffers
 from eau2.net.header import END, OPEN, Kind
 from eau2.net.message import (
+    Accept,
     Cancel,
     ChunkId,
     ChunkResult,
@@ -17,8 +18,8 @@ from eau2.net.message import (
     DeleteWrites,
     DescribeFrame,
     Done,
-    Epoch,
     ErrorMessage,
+    Fingerprint,
     GetChunk,
     GetManifest,
     Hello,
@@ -26,17 +27,15 @@ from eau2.net.message import (
     NodeDescription,
     NodeInfo,
     Number,
+    Peek,
+    PeekPage,
     Piece,
     Ping,
     Pong,
+    Prepare,
     PutChunk,
     PutFrame,
     PutManifest,
-    RegisterEntry,
-    RegistryCas,
-    RegistryEntries,
-    RegistryList,
-    RegistryRead,
     Request,
     Rows,
     RunTask,
@@ -44,6 +43,8 @@ from eau2.net.message import (
     StatementResult,
     TaskChunk,
     TaskResult,
+    Vote,
+    Votes,
     Welcome,
 )
 from eau2.net.ring_message import (
@@ -55,7 +56,6 @@ from eau2.net.ring_message import (
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))
-_ENTRY = RegisterEntry("lineitem", "LIVE", "d3adbeef", 3, "00ff", None, 5)
 _RING = Ring("store", 2, (Member("n1", "d3adbeef", "127.0.0.1:7700"),), ("n1",))
 
 MESSAGES: tuple[Message, ...] = (
@@ -84,11 +84,13 @@ MESSAGES: tuple[Message, ...] = (
     PutManifest("d3adbeef", 99, "abc"),
     GetManifest("d3adbeef"),
     DeleteWrites(("d3adbeef", "f00d")),
-    RegistryRead("lineitem"),
-    RegistryCas("lineitem", None, _ENTRY),
-    RegistryList("a"),
-    RegistryEntries((_ENTRY, _ENTRY), True),
-    Epoch(),
+    Peek("lineitem"),
+    Prepare("lineitem", (7, "f00d")),
+    Accept("lineitem", (7, "f00d"), b"a value"),
+    Vote((7, "f00d"), (0, ""), b""),
+    PeekPage("a"),
+    Votes((("a", (7, "f00d"), b"a value"), ("b", (0, ""), b"")), True),
+    Fingerprint(),
     Number(-1),
     NodeInfo(),
     NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5),

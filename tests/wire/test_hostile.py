@@ -31,10 +31,10 @@ from eau2.net.message import (
     Message,
     NodeInfo,
     Number,
+    PeekPage,
     Piece,
     Ping,
     PutChunk,
-    RegistryList,
     Request,
     Statement,
     Welcome,
@@ -140,7 +140,7 @@ DAMAGED[-1] ^= 1
             "DONE message that is not the last",
         ),
         (
-            HELLO + ask(RegistryList(), 1) + frame(Piece(0), 1, 0, b"x"),
+            HELLO + ask(PeekPage(), 1) + frame(Piece(0), 1, 0, b"x"),
             "after the last one of its stream",
         ),
         (
@@ -197,8 +197,8 @@ def test_a_close_within_a_frame(cut: int) -> None:
 
 def test_a_closed_connection_cancels_what_was_asked_on_it() -> None:
     async def main(server: Server, echo: Echo) -> None:
-        await told(server.address, HELLO + ask(RegistryList()), close=True)
-        await until(lambda: echo.cancelled == ["RegistryList"])
+        await told(server.address, HELLO + ask(PeekPage()), close=True)
+        await until(lambda: echo.cancelled == ["PeekPage"])
 
     run(main)
 
@@ -227,7 +227,7 @@ def test_who_stops_within_a_frame_is_dropped() -> None:
 def test_a_frame_without_credit_is_refused_before_it_is_received() -> None:
     async def main(server: Server, echo: Echo) -> None:
         piece = frame(Piece(0), 1, 0, bytes(WINDOW_BYTES))
-        data = HELLO + ask(RegistryList(), 1, OPEN) + piece + piece[:HEADER_BYTES]
+        data = HELLO + ask(PeekPage(), 1, OPEN) + piece + piece[:HEADER_BYTES]
         with pytest.raises(ProtocolError, match="no credit"):
             raise error_of(await told(server.address, data))
 
