@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 
 from eau2 import __version__, logs
+from eau2.catalog import ChunkKey
 from eau2.config import LAUNCH
 from eau2.errors import ProtocolError, UsageError
 from eau2.kernels.host import KernelHost
@@ -44,7 +45,7 @@ from eau2.kv.registers import QuorumRegistry
 from eau2.kv.ringkeeper import RingKeeper
 from eau2.kv.ringsteps import is_formed, membership
 from eau2.kv.service import Service
-from eau2.kv.sweep import Sweep
+from eau2.kv.upkeep import ABOUT_COPIES, Upkeep
 from eau2.launch import UNTIL_EOF, NodeOptions, most_of_memory, ready_line
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
@@ -109,6 +110,7 @@ class RunningNode:
         self._ready = asyncio.Event()
         self._coordinator: Coordinator | None = None
         self._voter: Acceptor | None = None
+        self._upkeep: Upkeep | None = None
         self._registers: RegisterStore | None = None
         self._door: asyncio.Task[FrontDoor] | None = None
         self._statements = 0
@@ -163,15 +165,21 @@ class RunningNode:
         parts.push_async_callback(self._keeper.stop)
         await self._keeper.start(options.join, options.voters)
 
-        self._chunks = NodeChunks(data.chunks, self.name)
+        self._chunks = NodeChunks(data.chunks, self.name, damaged=self._damaged)
         parts.callback(self._chunks.close)
         registry = QuorumRegistry(self._quorum)
-        self._service = Service(self.name, world, in_use=self._chunks.in_use)
+        self._service = Service(
+            self.name,
+            world,
+            in_use=self._chunks.in_use,
+            deleted=self._chunks.forget,
+            leaving=lambda: self.name in self._keeper.membership.leaving,
+            suspect=self._suspect,
+        )
         await self._service.start()
         self._liveness = Liveness(
             self.name, world, lambda: self._keeper.membership, self._keeper.learn
         )
-        parts.push_async_callback(_cancelled, asyncio.create_task(self._liveness.run()))
         # The ring may have changed since.
         coordinator = Coordinator(
             self.name, world, registry, self._keeper.membership, down=self._liveness.is_away
@@ -182,8 +190,16 @@ class RunningNode:
         parts.push_async_callback(_in_thread, self._store.close)
         self._start_kernels()
         parts.push_async_callback(_cancelled, asyncio.create_task(self._rest()))
-        sweep = Sweep(world, registry, self._service, coordinator.named)
-        parts.push_async_callback(_cancelled, asyncio.create_task(sweep.run()))
+        self._upkeep = Upkeep(
+            world,
+            coordinator,
+            self._service,
+            self._liveness,
+            lambda: self._keeper.ring,
+            self._keeper.lose,
+        )
+        self._upkeep.start()
+        parts.push_async_callback(self._upkeep.stop)
         parts.push_async_callback(self._close_door)
         self._ready.set()
 
@@ -220,6 +236,16 @@ class RunningNode:
             self._quorum.decide(self.name, ring.voters, self._voter)
         if self._coordinator is not None:
             self._coordinator.copies.ring = membership(ring)
+        if self._upkeep is not None:
+            self._upkeep.wake()
+
+    def _damaged(self, key: ChunkKey) -> None:
+        """A task has found a chunk damaged. For any thread."""
+        self._loop.call_soon_threadsafe(self._suspect, key.df_id, key.number)
+
+    def _suspect(self, df_id: str, number: int | None) -> None:
+        if self._upkeep is not None:
+            self._upkeep.suspect(df_id, number)
 
     async def _answer(self, received: Received, stream: Stream) -> Answer:
         """Have the part that a request is for answer it."""
@@ -243,6 +269,9 @@ class RunningNode:
                 self._statements -= 1
         if isinstance(request, RunTask):
             return await self._tasks.answer(received, stream)
+        if isinstance(request, ABOUT_COPIES):
+            assert self._upkeep is not None
+            return await self._upkeep.answer(received)
         if isinstance(request, NodeInfo):
             return await self._describe()
         if isinstance(request, Heartbeat):

@@ -146,6 +146,10 @@ class RingKeeper:
         name = type(received.message).__name__
         raise ProtocolError(f"node {self.name} was asked about the ring with a {name}")
 
+    async def lose(self, node: str) -> Ring:
+        """The ring after a node has left it. Raises OperationalError."""
+        return await self._change(leave(node, LEFT))
+
     def learn(self, epoch: int) -> None:
         """Somebody knows a ring of this epoch."""
         if self._ring is not None and epoch > self._ring.epoch:

@@ -1,0 +1,102 @@
+"""What a node does for the store all the time: heartbeats, sweeps, repairs and scrubs.
+
+Owns: the parts that do it, how they are joined, and their tasks. Comes in: the ring as it is known
+here, and what other nodes ask about copies; goes out: answers, and what is known of the node's own
+copies. Does not know: what any of the parts decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from eau2.config import CONTROL, ControlLimits
+from eau2.kv.coordinator import Coordinator
+from eau2.kv.holding import Holding
+from eau2.kv.listing import Listing
+from eau2.kv.liveness import Liveness
+from eau2.kv.repair import Repair, Repaired
+from eau2.kv.ringsteps import membership
+from eau2.kv.scrub import Scrub
+from eau2.kv.service import Service
+from eau2.kv.sweep import Sweep
+from eau2.net.connection import Answer
+from eau2.net.ring_message import ConfirmChunk, Holdings, Ring, SuspectChunk
+from eau2.net.stream import Received
+from eau2.world import World
+
+ABOUT_COPIES = (Holdings, ConfirmChunk, SuspectChunk)
+"""What `Upkeep.answer` answers."""
+
+
+class Upkeep:
+    """For one node, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        world: World,
+        coordinator: Coordinator,
+        service: Service,
+        liveness: Liveness,
+        ring: Callable[[], Ring],
+        lose: Callable[[str], Awaitable[object]],
+        limits: ControlLimits = CONTROL,
+    ) -> None:
+        """ring: as it is known here, durably. lose: changes it so that a node has left."""
+        node = coordinator.node
+        listing = Listing(world, coordinator.registers, coordinator.named, limits)
+        self._scrub = Scrub(node, world, service, listing, self.wake, limits)
+        holding = Holding(
+            node, world, service, lambda: membership(ring()), self._scrub.suspect, limits
+        )
+        self._holding = holding
+        self._repair = Repair(
+            node,
+            world,
+            service,
+            holding,
+            listing,
+            coordinator.copies,
+            ring,
+            liveness,
+            epoch=coordinator.epoch,
+            lose=lose,
+            limits=limits,
+        )
+        self._sweep = Sweep(world, coordinator.registers, service, coordinator.named, limits)
+        self._liveness = liveness
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin all of it."""
+        work: list[Coroutine[Any, Any, None]] = [
+            self._liveness.run(),
+            self._sweep.run(),
+            self._repair.run(),
+            self._scrub.run(),
+        ]
+        self._tasks = [asyncio.get_running_loop().create_task(each) for each in work]
+
+    async def stop(self) -> None:
+        """End all of it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Repair soon: something has changed."""
+        self._repair.wake()
+
+    def suspect(self, df_id: str, number: int | None) -> None:
+        """A file was found damaged: look at it soon. number: of the chunk; None: the manifest."""
+        self._scrub.suspect(df_id, number)
+
+    @property
+    def repaired(self) -> Repaired | None:
+        """What the last round of repairs did."""
+        return self._repair.last
+
+    async def answer(self, received: Received) -> Answer:
+        """Answer a request of ABOUT_COPIES."""
+        return await self._holding.answer(received)
