@@ -32,7 +32,6 @@ from eau2.kv.inventory import (
     number_of,
 )
 from eau2.kv.quarantine import Quarantine
-from eau2.kv.registers import AsyncRegistry, from_wire, to_wire
 from eau2.net.connection import Answer
 from eau2.net.message import (
     DeleteChunks,

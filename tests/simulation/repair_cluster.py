@@ -25,7 +25,6 @@ from eau2.kv.inventory import CHUNKS, file_name
 from eau2.kv.listing import Listing
 from eau2.kv.liveness import Health, Liveness
 from eau2.kv.membership import Membership
-from eau2.kv.registers import page_of
 from eau2.kv.registry import Entry, MemoryRegistry, State
 from eau2.kv.repair import Repair, Repaired
 from eau2.kv.ringsteps import IN, LEFT, Step, admit, founded, leave, membership
@@ -99,7 +98,8 @@ class Registers:
 
     async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
         await self._work()
-        return page_of(self._durable.list(), after, LIMITS.registers_page)
+        rest = [entry for entry in self._durable.list() if not after or entry.name > after]
+        return tuple(rest[: LIMITS.registers_page]), len(rest) > LIMITS.registers_page
 
     async def epoch(self) -> int:
         await self._work()

@@ -232,7 +232,7 @@ class Story:
             return _chunks(tag, 1)
 
         work = life.coordinator.append(name, SCHEMA, 1, 1, chunks)
-        new = {(*old, (tag, 0)) for old in self._maybe[name] if old is not None}
+        new: set[Content] = {(*old, (tag, 0)) for old in self._maybe[name] if old is not None}
         self._expect(name, await self._done(life.do(work)), new)
 
     async def _drop(self, life: Life, name: str) -> None:
