@@ -216,11 +216,13 @@ class Service:
         """
         check_df_id(df_id)
         folder, name = f"{CHUNKS}/{df_id}", file_name(number)
-        self.damaged += 1
         self.changes += 1
+        # Before it is gone: Holding.confirm relies on it.
+        self.damaged += 1
         try:
             kept = await self._quarantine.take(folder, name)
         except FileNotFoundError:
+            self.damaged -= 1
             return False
         except OSError as error:
             doing = f"putting {folder}/{name} of node {self.node} into quarantine"

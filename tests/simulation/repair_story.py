@@ -181,7 +181,8 @@ class Story:
     def _come_and_go(self, up: list[str]) -> None:
         ring = membership(self.cluster.ring)
         data = [name for name in up if name not in ring.voters and name in ring.staying]
-        if self.chance.random() < 0.5 and data and len(ring.staying) >= self._size:
+        living = [name for name in ring.staying if name not in self.cluster.off]
+        if self.chance.random() < 0.5 and data and len(living) >= self._size:
             name = self.chance.choice(data)
             self.cluster.drained.append(name)
             self.cluster.change(leave(name, LEAVING))
@@ -219,7 +220,7 @@ class Story:
     async def _put(self, life: Life, name: str) -> None:
         count = self.chance.choice((1, 3, 6))
         tag = self._tag()
-        work = life.coordinator.put(name, SCHEMA, _chunks(tag, count), replace=True)
+        work = life.coordinator.put(name, SCHEMA, chunks_of(tag, count), replace=True)
         new = tuple((tag, number) for number in range(count))
         result = await self._done(life.do(work))
         self._expect(name, result, {new})
@@ -229,7 +230,7 @@ class Story:
 
         def chunks(place: Joint) -> AsyncIterator[SealedChunk]:
             assert not place.tail, "chunks of one row are full here"
-            return _chunks(tag, 1)
+            return chunks_of(tag, 1)
 
         work = life.coordinator.append(name, SCHEMA, 1, 1, chunks)
         new: set[Content] = {(*old, (tag, 0)) for old in self._maybe[name] if old is not None}
@@ -346,7 +347,8 @@ def _parts(tag: int, number: int) -> tuple[bytes, bytes]:
     return f"{tag}:{number}:".encode(), b"x" * (1 + 40 * (number % 2))
 
 
-async def _chunks(tag: int, count: int) -> AsyncIterator[SealedChunk]:
+async def chunks_of(tag: int, count: int) -> AsyncIterator[SealedChunk]:
+    """Chunks of one row each."""
     for number in range(count):
         parts = _parts(tag, number)
         whole = b"".join(parts)
