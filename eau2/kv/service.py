@@ -30,6 +30,7 @@ from eau2.kv.inventory import (
     file_name,
     inventory,
     number_of,
+    together,
 )
 from eau2.kv.quarantine import Quarantine
 from eau2.net.connection import Answer
@@ -49,6 +50,10 @@ _log = logging.getLogger("eau2.chunks")
 
 _NAMED_AT_ONCE = 10
 """A message names so many files at most."""
+
+
+_FILES_AT_ONCE = 2000
+"""So many names are looked at before others have their turn."""
 
 
 class Service:
@@ -98,7 +103,7 @@ class Service:
             await self._disk.make_folder(CHUNKS)
             await self._quarantine.start()
             await self._disk.sync_folder("")
-            found = inventory(await self._disk.tree(CHUNKS))
+            found = await self._inventory()
             for path in found.temporaries:
                 await self._disk.remove(f"{CHUNKS}/{path}")
         except OSError as error:
@@ -151,9 +156,17 @@ class Service:
     async def inventory(self) -> Inventory:
         """What is in the chunk folder. Raises OperationalError."""
         try:
-            return inventory(await self._disk.tree(CHUNKS))
+            return await self._inventory()
         except OSError as error:
             raise disk_error(error, f"listing the chunks of node {self.node}") from error
+
+    async def _inventory(self) -> Inventory:
+        files = await self._disk.tree(CHUNKS)
+        parts = []
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            parts.append(inventory(files[start : start + _FILES_AT_ONCE]))
+            await self._world.clock.sleep(0)
+        return together(parts)
 
     async def held(self, df_id: str) -> tuple[bool, tuple[int, ...]]:
         """Whether the manifest of a write is here, and the numbers of its chunks, sorted."""

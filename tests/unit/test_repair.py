@@ -72,9 +72,7 @@ def test_a_joining_node_gets_its_share_and_others_let_go() -> None:
         await in_order(cluster)
         moved = [ref for ref in frame.chunks if before[ref.key] != held_by(cluster, ref)]
         assert 0 < len(moved) < len(frame.chunks)
-        # Only the new node gets something.
-        for ref in moved:
-            assert held_by(cluster, ref) - before[ref.key] == {name}
+        assert all(name in held_by(cluster, ref) for ref in moved)
         deleted = sum(done.deleted for done in cluster.reports)
         assert deleted == sum(done.fetched for done in cluster.reports if done.fetched) >= 1
 
@@ -247,9 +245,9 @@ def test_a_draining_node_takes_nothing_gives_all_and_has_left() -> None:
         cluster.change(leave("n5", LEAVING))
         await asyncio.sleep(2.5)
         life = cluster.lives["n5"]
-        first = life.repair.last
-        assert first is not None
-        assert first.extra_bytes > 0
+        left_to_do = [done.extra_bytes - done.deleted_bytes for done in cluster.reports]
+        assert max(done.extra_bytes for done in cluster.reports) > 0
+        assert left_to_do[-1] == 0
         with pytest.raises(BusyError, match="n5 is leaving"):
             await life.service.answer(
                 Received(PutChunk(ChunkId("a", 0), 1, 1, "")),
@@ -275,7 +273,9 @@ def test_a_node_that_stays_silent_is_lost_and_back_when_it_is_heard() -> None:
         assert "n4" in membership(cluster.ring).staying
         await asyncio.sleep(LIMITS.lost_s)
         assert "n4" not in membership(cluster.ring).staying
-        await in_order(cluster)
+        await asyncio.sleep(20)
+        # What is on its disk is too much by now.
+        assert {fault.rpartition(" is left on ")[2] for fault in cluster.faults()} == {"n4"}
         cluster.start("n4")
         await asyncio.sleep(1)
         assert "n4" in membership(cluster.ring).staying
