@@ -52,15 +52,6 @@ class ForgetsItsEpoch(Holding):
         return ref.key not in self._going
 
 
-class SaysYesUnread(Holding):
-    """Confirms a copy without looking at it."""
-
-    async def confirm(self, question: ConfirmChunk) -> bool:
-        _, numbers = await self._service.held(question.chunk.df_id)
-        ring = self._ring()
-        return question.chunk.number in numbers and ring.epoch == question.epoch
-
-
 class ForgetsSharedChunks(Sweep):
     """Takes a write for garbage that is not LIVE itself, though a version lists chunks of it."""
 
@@ -142,7 +133,6 @@ class Bug:
 BUGS = (
     Bug(Parts(holding=DeletesAfterOneYes), 0),
     Bug(Parts(holding=ForgetsItsEpoch), 0),
-    Bug(Parts(holding=SaysYesUnread), 0),
     Bug(Parts(sweep=ForgetsSharedChunks), 0),
     Bug(Parts(copies=AcknowledgesEarly), 0),
     Bug(Parts(service=RepairsUnsynced), 0),

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import xxhash
 
-from eau2.catalog import ChunkRef, Frame
+from eau2.catalog import ChunkRef, Frame, Named
 from eau2.config import ControlLimits
 from eau2.errors import Error, UsageError
 from eau2.kv import manifest
@@ -307,6 +307,7 @@ class RingCluster:
     off: list[str] = field(init=False, default_factory=list)
     drained: list[str] = field(init=False, default_factory=list)
     reports: list[Repaired] = field(init=False, default_factory=list)
+    manifests: dict[str, Named] = field(init=False, default_factory=dict)
     damage_found: int = 0
     late_s: float = 0.0
 
@@ -409,8 +410,10 @@ class RingCluster:
         """What names mean, each manifest from whichever disk has it whole; others are left out."""
         found = []
         for entry in self.registers.list():
-            encoded = self._manifest(entry) if entry.state is State.LIVE else None
-            named = None if encoded is None else manifest.decode(encoded)
+            if entry.state is not State.LIVE:
+                continue
+            encoded = self._manifest(entry)
+            named = None if encoded is None else self._decoded(entry.manifest, encoded)
             if isinstance(named, Frame):
                 found.append((entry, named))
         return found
@@ -419,6 +422,11 @@ class RingCluster:
         path = f"{CHUNKS}/{entry.df_id}/{file_name(None)}"
         files = (self.read(name, path) for name in self.platters)
         return next((f for f in files if f and manifest.checksum(f) == entry.manifest), None)
+
+    def _decoded(self, checksum: str, encoded: bytes) -> Named:
+        if checksum not in self.manifests:
+            self.manifests[checksum] = manifest.decode(encoded)
+        return self.manifests[checksum]
 
     def faults(self) -> list[str]:
         """What is not as it should be when all is repaired: copies, manifests, garbage."""
@@ -449,7 +457,7 @@ class RingCluster:
 
     def has_whole(self, node: str, ref: ChunkRef) -> bool:
         """Whether a node's disk has a chunk as it was written."""
-        data = self.read(node, f"{CHUNKS}/{ref.key.df_id}/{file_name(ref.key.number)}")
+        data = self.read(node, chunk_path(ref))
         digest: str = xxhash.xxh3_128_hexdigest(data or b"")
         return data is not None and digest == ref.checksum
 
@@ -468,3 +476,8 @@ class RingCluster:
             and path.startswith(f"{CHUNKS}/")
             and (node, path.removeprefix(f"{CHUNKS}/")) not in right
         ]
+
+
+def chunk_path(ref: ChunkRef) -> str:
+    """Where a chunk lies on a node's disk."""
+    return f"{CHUNKS}/{ref.key.df_id}/{file_name(ref.key.number)}"

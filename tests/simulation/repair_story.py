@@ -28,7 +28,14 @@ from eau2.kv.ringsteps import IN, LEAVING, LEFT, leave, membership
 from eau2.types import Kind, SqlType
 from tests.simulation.chance import Chance
 from tests.simulation.loop import run
-from tests.simulation.repair_cluster import LIMITS, CrashedError, Life, Parts, RingCluster
+from tests.simulation.repair_cluster import (
+    LIMITS,
+    CrashedError,
+    Life,
+    Parts,
+    RingCluster,
+    chunk_path,
+)
 
 NAMES = ("a", "b", "c")
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
@@ -79,10 +86,12 @@ class Story:
         network.delay_s = self.chance.choice((0.002, 0.02, 0.1))
         self.cluster.late_s = self.chance.choice((0.1, 1.0, 5.0))
         nemesis = asyncio.create_task(self._nemesis())
+        strike = asyncio.create_task(self._strike())
         watch = asyncio.create_task(self._watch())
         await asyncio.gather(*[self._client(name) for name in NAMES])
-        nemesis.cancel()
-        await asyncio.gather(nemesis, return_exceptions=True)
+        for task in (nemesis, strike):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self._make_peace()
         watch.cancel()
         await self._judge()
@@ -141,9 +150,11 @@ class Story:
 
     def _may_harm(self, node: str) -> bool:
         """Whether the copies bear that a disk of a node is harmed; then it counts as harmed."""
-        if not self.cluster.faults():
+        cluster = self.cluster
+        known = {cluster.known[name].epoch for name in cluster.platters}
+        if known == {cluster.ring.epoch} and not cluster.faults():
             self._harmed.clear()
-            self._least_copies = membership(self.cluster.ring).copies
+            self._least_copies = membership(cluster.ring).copies
         if node not in self._harmed:
             if len(self._harmed) + 1 >= self._least_copies:
                 return False
@@ -177,6 +188,22 @@ class Story:
             at = int(self.chance.random() * bits)
             self.chance.note("flip", name, path, at)
             self.cluster.flip(name, path, at)
+
+    async def _strike(self) -> None:
+        """Harm all copies of a chunk at once, whenever there are so few that this is allowed.
+
+        Where nothing is deleted or acknowledged too early, it never is.
+        """
+        while True:
+            await asyncio.sleep(0.25)
+            for _, frame in self.cluster.live():
+                for ref in frame.chunks:
+                    nodes = [n for n in self.cluster.platters if self.cluster.has_whole(n, ref)]
+                    if len(nodes) > 0 and len({*nodes, *self._harmed}) < self._least_copies:
+                        self.chance.note("strike", ref.key, nodes)
+                        self._harmed = sorted({*nodes, *self._harmed})
+                        for node in nodes:
+                            self.cluster.flip(node, chunk_path(ref), 0)
 
     def _come_and_go(self, up: list[str]) -> None:
         ring = membership(self.cluster.ring)
