@@ -47,6 +47,7 @@ class Liveness:
         self._on_epoch = on_epoch
         self._limits = limits
         self._heard: dict[str, float] = {}
+        self._away: frozenset[str] = frozenset()
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     def health(self, node: str) -> Health:
@@ -57,8 +58,8 @@ class Liveness:
         return Health.SUSPECT if silent < self._limits.down_s else Health.DOWN
 
     def is_away(self, node: str) -> bool:
-        """Whether others are to be asked before this node."""
-        return self.health(node) is not Health.UP
+        """Whether others are to be asked before this node. For any thread."""
+        return node in self._away
 
     def silent_s(self, node: str) -> float:
         """Seconds since a node was heard last."""
@@ -69,7 +70,9 @@ class Liveness:
         """Ask, again and again, until cancelled."""
         try:
             while True:
-                for node in self._ring().slots:
+                nodes = self._ring().slots
+                self._away = frozenset(node for node in nodes if self.health(node) is not Health.UP)
+                for node in nodes:
                     if node != self.node and node not in self._asking:
                         self.silent_s(node)
                         self._asking[node] = asyncio.create_task(self._ask(node))
@@ -85,6 +88,7 @@ class Liveness:
                 self._world.net, node, question, Number, self._limits.heartbeat_answer_s
             )
             self._heard[node] = self._world.clock.now()
+            self._away -= {node}
             self._on_epoch(answer.value)
         except Error:
             # Its silence is what counts.
