@@ -27,6 +27,7 @@ from eau2.options import parse
 if TYPE_CHECKING:
     from eau2.connection import Connection
     from eau2.net.address import Address
+    from eau2.net.thin import ThinClient
 
 T = TypeVar("T")
 
@@ -305,9 +306,48 @@ def _node(options: argparse.Namespace) -> int:
     return _reached(lambda: run_node(node))
 
 
+def _operated(options: argparse.Namespace, work: Callable[[ThinClient], int]) -> int:
+    """What is asked of a running store, the thin way."""
+    from eau2.net.address import parse_address
+    from eau2.net.thin import ThinClient
+
+    client = _reached(lambda: ThinClient(parse_address(options.connect)))
+    try:
+        return work(client)
+    finally:
+        client.close()
+
+
+def _status(options: argparse.Namespace) -> int:
+    from eau2.operate import status
+
+    return _operated(options, status)
+
+
+def _drain(options: argparse.Namespace) -> int:
+    from eau2.operate import drain
+
+    if options.undo:
+        return _undrain(options)
+    return _operated(options, lambda client: drain(client, options.name, options.timeout))
+
+
+def _undrain(options: argparse.Namespace) -> int:
+    from eau2.operate import undrain
+
+    return _operated(options, lambda client: undrain(client, options.name))
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from eau2.operate import remove
+
+    return _operated(options, lambda client: remove(client, options.name, sure=options.yes))
+
+
 def _cluster(options: argparse.Namespace) -> int:
     from eau2.launch import ClusterOptions, run_cluster
     from eau2.net.address import parse_address
+    from eau2.operate import after_end
 
     return run_cluster(
         ClusterOptions(
@@ -317,7 +357,8 @@ def _cluster(options: argparse.Namespace) -> int:
             data_root=options.data_root,
             threads=options.threads,
             memory_bytes=options.memory,
-        )
+        ),
+        after_end,
     )
 
 
@@ -329,5 +370,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "drop": _drop,
     "shell": _shell,
     "node": _node,
+    "node drain": _drain,
+    "node undrain": _undrain,
+    "node remove": _remove,
     "cluster": _cluster,
+    "cluster status": _status,
 }

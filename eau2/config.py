@@ -240,6 +240,8 @@ class ControlLimits:
     """So often a node looks for missing copies although it knows of no change."""
     holdings_s: float = 10.0
     """For a node to say what it has of some writes."""
+    describe_s: float = 2.0
+    """For a node to say what it is doing."""
     holdings_writes: int = 1000
     """Of so many writes a node is asked at once."""
     holdings_ranges: int = 20_000

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -26,6 +26,9 @@ from typing import IO
 from eau2.config import LAUNCH
 from eau2.errors import OperationalError, UsageError
 from eau2.net.address import SCHEME, Address, parse_address, require_loopback
+
+AfterEnd = Callable[[Address, Collection[str]], str]
+"""Says what the others still do when some nodes have ended; the address is that of another one."""
 
 UNTIL_EOF = "EAU2_UNTIL_EOF"
 """A node in whose environment this is 1 stops at the end of its standard input."""
@@ -215,8 +218,8 @@ class NodeProcess:
         return code
 
 
-def run_cluster(options: ClusterOptions) -> int:
-    """Run nodes until a signal comes or one of them ends; the exit code."""
+def run_cluster(options: ClusterOptions, after_end: AfterEnd | None = None) -> int:
+    """Run nodes until a signal comes or none of them runs any more; the exit code."""
     folder = tempfile.mkdtemp(prefix="eau2-cluster-") if options.data is None else options.data
     Path(folder).mkdir(parents=True, exist_ok=True)
     signals: list[int] = []
@@ -232,7 +235,7 @@ def run_cluster(options: ClusterOptions) -> int:
             return 0
         sys.stdout.write(_greeting(nodes, options.data))
         sys.stdout.flush()
-        return _watch(nodes, signals)
+        return _watch(nodes, signals, after_end)
     finally:
         _stop(nodes, signals)
         for number, handler in before.items():
@@ -270,18 +273,23 @@ def _greeting(nodes: list[NodeProcess], data: str | None) -> str:
     )
 
 
-def _watch(nodes: list[NodeProcess], signals: list[int]) -> int:
+def _watch(nodes: list[NodeProcess], signals: list[int], after_end: AfterEnd | None) -> int:
     """Wait for a signal, or until no node runs any more; the exit code.
 
     A node that ends is told of, and the others go on.
     """
     ended: set[str] = set()
     while not signals:
+        before = len(ended)
         for node in nodes:
             if node.name not in ended and node.poll() is not None:
                 ended.add(node.name)
                 sys.stderr.write(f"node {node.name} ended ({node.ending()}){_left(nodes)}\n")
-                sys.stderr.flush()
+        running = [node for node in nodes if node.poll() is None]
+        if len(ended) > before and running and after_end is not None:
+            said = after_end(running[0].address, ended)
+            sys.stderr.write(f"{said}\n" if said else "")
+        sys.stderr.flush()
         if len(ended) == len(nodes):
             raise OperationalError(f"all nodes have ended, node {node.name} last")
         time.sleep(_WATCH_S)

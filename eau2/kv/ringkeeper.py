@@ -147,8 +147,8 @@ class RingKeeper:
         raise ProtocolError(f"node {self.name} was asked about the ring with a {name}")
 
     async def lose(self, node: str) -> Ring:
-        """The ring after a node has left it. Raises OperationalError."""
-        return await self._change(leave(node, LEFT))
+        """The ring after a node has left it: this one for good. Raises OperationalError."""
+        return await self._change(leave(node, LEFT, returns=node != self.name))
 
     def learn(self, epoch: int) -> None:
         """Somebody knows a ring of this epoch."""
@@ -316,7 +316,8 @@ class RingKeeper:
 
     async def _refresh(self) -> None:
         me = next(member for member in self.ring.members if member.name == self.name)
-        here = me.address == str(self.address) and me.state != LEFT
+        is_lost = me.state == LEFT and not me.stays_out
+        here = me.address == str(self.address) and not is_lost
         request: Message = GetRing() if here else Join(me.id, str(self.address))
         failure: OperationalError | None = None
         if is_formed(self.ring):

@@ -146,6 +146,11 @@ class Service:
             raise ProtocolError(f"node {self.node} is no voter; it does not answer a {asked}")
         return await self._acceptor.answer(received.message)
 
+    @property
+    def quarantined(self) -> int:
+        """How many damaged files are kept to be looked at."""
+        return self._quarantine.files
+
     async def writes(self) -> tuple[str, ...]:
         """The df_ids of which something is on this node's disk."""
         try:

@@ -97,7 +97,24 @@ class ThinClient:
         body = [text, list(map(list, parameters)), format, width, dict(settings or {})]
         try:
             self._say(Kind.STATEMENT, [[deadline_s, query], body], OPEN | END, stream)
-            return self._answer(stream, sink)
+            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT))
+        except Error:
+            raise
+        except BaseException:
+            self._give_up(stream)
+            raise
+
+    def leave_ring(self, name: str, state: str, *, deadline_s: float = DEADLINE_S) -> None:
+        """Have the ring say that a node is "leaving", "left", or "in" again.
+
+        Raises what the node answers: UsageError for a node that is not known or the last one,
+        OperationalError when the voters cannot be asked; PeerLostError, ProtocolError.
+        """
+        stream = self._stream
+        self._stream += 2
+        try:
+            self._say(Kind.LEAVE_RING, [[deadline_s, ""], [name, state]], OPEN | END, stream)
+            self._answer(stream, _nothing, Kind.RING)
         except Error:
             raise
         except BaseException:
@@ -131,7 +148,8 @@ class ThinClient:
         if isinstance(fields[2], str) and fields[2]:
             self._peer = f"{fields[2]} ({self._peer})"
 
-    def _answer(self, stream: int, sink: Sink) -> Summary:
+    def _answer(self, stream: int, sink: Sink, last: Kind) -> list[Any]:
+        """What comes until the last message of the answer; the fields of that one."""
         owed = 0
         while True:
             header, control, payload = self._frame()
@@ -143,8 +161,8 @@ class ThinClient:
                 continue
             if len(payload):
                 sink(payload)
-            if header.kind is Kind.STATEMENT_RESULT:
-                return _summary(_fields(control))
+            if header.kind is last:
+                return _fields(control)
             if header.flags & END:
                 raise ProtocolError(f"{self._peer} ended the answer without a result")
             owed += frame_cost(header.control_bytes, header.payload_bytes)
@@ -222,6 +240,10 @@ class ThinClient:
                 raise self._broke(f"{self._peer} closed the connection")
             return count
         raise self._broke(f"{self._peer} does not answer")
+
+
+def _nothing(_: memoryview) -> None:
+    """Take bytes that nobody expects."""
 
 
 def _connect(address: Address) -> socket.socket:

@@ -93,7 +93,7 @@ MESSAGES: tuple[Message, ...] = (
     Fingerprint(),
     Number(-1),
     NodeInfo(),
-    NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5),
+    NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5, 7, 8, 9),
     PutFrame("lineitem", True, 1_048_576),
     PutFrame("t", False, 2, True),
     DescribeFrame("lineitem"),
