@@ -48,6 +48,7 @@ class NodeOptions:
     machine's memory.
     inline_kernels: run them in the node's own process, for tests. voters: how many nodes keep the
     registers of a store that this node begins; it takes no data before so many have joined.
+    advertise: where other nodes reach this one, None for where it listens.
     """
 
     listen: Address
@@ -58,9 +59,17 @@ class NodeOptions:
     memory_bytes: int | None = None
     inline_kernels: bool = False
     voters: int = 1
+    advertise: Address | None = None
 
     def __post_init__(self) -> None:
         require_loopback(self.listen)
+        if self.advertise is not None:
+            require_loopback(self.advertise)
+            if not self.advertise.port:
+                raise UsageError(
+                    f"nobody can be reached at {self.advertise}",
+                    hint="Name the port that leads to this node (--advertise HOST:PORT).",
+                )
         if self.voters not in VOTERS:
             raise UsageError(
                 f"a store has 1, 3 or 5 voters, not {self.voters}",
@@ -320,5 +329,6 @@ def _arguments(options: NodeOptions) -> list[str]:
         "--threads": options.threads,
         "--memory": options.memory_bytes,
         "--voters": options.voters,
+        "--advertise": options.advertise,
     }
     return [f"{name}={value}" for name, value in given.items() if value is not None]
