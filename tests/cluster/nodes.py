@@ -89,7 +89,7 @@ def until_dead(pids: set[int]) -> None:
 
 @contextmanager
 def in_process(
-    count: int, *, data_root: str | None = None, data: Path | None = None
+    count: int, *, data_root: str | None = None, data: Path | None = None, voters: int = 1
 ) -> Iterator[InProcess]:
     """So many nodes in this process, whose kernels run here too."""
     with ExitStack() as stack:
@@ -101,7 +101,14 @@ def in_process(
         first: Address | None = None
         for number in range(1, count + 1):
             folder = None if data is None else str(data / f"n{number}")
-            options = NodeOptions(ANY_PORT, folder, first, data_root, inline_kernels=True)
+            options = NodeOptions(
+                ANY_PORT,
+                folder,
+                first,
+                data_root,
+                inline_kernels=True,
+                voters=voters if first is None else 1,
+            )
             node = running.start(options)
             first = first or node.address
         yield running
@@ -174,6 +181,7 @@ def processes(
     data_root: str | None = None,
     threads: int | None = 1,
     memory_bytes: int | None = None,
+    voters: int = 1,
 ) -> Iterator[Processes]:
     """So many nodes as processes of their own, each with a kernel process."""
     with tempfile.TemporaryDirectory(prefix="eau2-test-", ignore_cleanup_errors=True) as folder:
@@ -181,7 +189,8 @@ def processes(
 
         def options(number: int, join: Address | None) -> NodeOptions:
             data = os.path.join(folder, f"n{number}")
-            return NodeOptions(ANY_PORT, data, join, data_root, threads, memory_bytes)
+            own = voters if join is None else 1
+            return NodeOptions(ANY_PORT, data, join, data_root, threads, memory_bytes, voters=own)
 
         try:
             running.start(options(1, None)).ready()
