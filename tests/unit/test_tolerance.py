@@ -1,4 +1,4 @@
-"""Which nodes may fail: what is promised holds in every case, and nothing is promised too little."""
+"""Which nodes may fail: what is promised holds in every case, and no less is promised."""
 
 from __future__ import annotations
 
