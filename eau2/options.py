@@ -204,7 +204,11 @@ def _one_node(parser: argparse.ArgumentParser) -> None:
 
 def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="DIR", help="the store's folder")
-    parser.add_argument("--connect", metavar="URL", help="a node, like eau2://127.0.0.1:7700")
+    parser.add_argument(
+        "--connect",
+        metavar="URL",
+        help="a node, like eau2://127.0.0.1:7700; or several, with commas",
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

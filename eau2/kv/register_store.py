@@ -147,7 +147,11 @@ class SqliteRegisterStore:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             # Also closed when nobody closed it and the last user is gone.
             weakref.finalize(self, self._db.close)
-            self._open(make)
+            try:
+                self._open(make)
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.Error as error:
             raise self._translated(error) from error
         except OSError as error:

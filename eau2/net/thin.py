@@ -60,6 +60,8 @@ class ThinClient:
 
     def __init__(self, address: Address, *, store_id: str = "", token: str = "") -> None:
         """Connect and say hello. Raises UnreachableError or HandshakeError; BusyError."""
+        self.lost = False
+        """Whether the connection broke; what it was asked may have been done or not."""
         self._peer = str(address)
         self._stream = _STREAM
         self._hello_only = True
@@ -118,6 +120,10 @@ class ThinClient:
         except BaseException:
             self._give_up(stream)
             raise
+
+    def _broke(self, why: str) -> PeerLostError:
+        self.lost = True
+        return PeerLostError(why)
 
     def close(self) -> None:
         """End the connection. May be called again."""
@@ -181,7 +187,7 @@ class ThinClient:
         try:
             self._socket.sendall(head + control)
         except OSError as error:
-            raise PeerLostError(f"the connection to {self._peer} broke: {error}") from error
+            raise self._broke(f"the connection to {self._peer} broke: {error}") from error
         self._sending = False
 
     def _frame(self) -> tuple[Header, memoryview, memoryview]:
@@ -229,11 +235,11 @@ class ThinClient:
                     self._say(Kind.PING, [0])
                 continue
             except OSError as error:
-                raise PeerLostError(f"the connection to {self._peer} broke: {error}") from error
+                raise self._broke(f"the connection to {self._peer} broke: {error}") from error
             if not count:
-                raise PeerLostError(f"{self._peer} closed the connection")
+                raise self._broke(f"{self._peer} closed the connection")
             return count
-        raise PeerLostError(f"{self._peer} does not answer")
+        raise self._broke(f"{self._peer} does not answer")
 
 
 def _nothing(_: memoryview) -> None:
