@@ -290,9 +290,9 @@ def _shell(options: argparse.Namespace) -> int:
 
 
 def _node(options: argparse.Namespace) -> int:
+    from eau2.daemon import run_node
     from eau2.launch import NodeOptions
     from eau2.net.address import parse_address
-    from eau2.process import run_node
 
     node = NodeOptions(
         listen=parse_address(options.listen),
@@ -302,6 +302,7 @@ def _node(options: argparse.Namespace) -> int:
         threads=options.threads,
         memory_bytes=options.memory,
         voters=options.voters,
+        advertise=None if options.advertise is None else parse_address(options.advertise),
     )
     return _reached(lambda: run_node(node))
 

@@ -262,6 +262,25 @@ CONTROL = ControlLimits()
 
 
 @dataclass(frozen=True, slots=True)
+class RoomLimits:
+    """What a node leaves free on its disk, for registers and for whoever else uses the disk."""
+
+    free_share: float = 0.05
+    free_bytes: int = 2 << 30
+    """New chunks are refused when less than the larger of the two would be left free."""
+    free_share_max: float = 0.25
+    """But no more than this share of a small disk is left free."""
+    ballast_bytes: int = 64 << 20
+    """Of a file that is given up when a register cannot be written for want of room."""
+    ballast_share: float = 0.001
+    """Of the disk: on a small one the file is smaller."""
+    ballast_bytes_min: int = 256 << 10
+
+
+ROOM = RoomLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchLimits:
     """Bounds on nodes as processes: their start and their end."""
 

@@ -100,6 +100,10 @@ class StoreError(OperationalError):
     """The store cannot be used: not a store, of another version, unreadable."""
 
 
+class DiskFailedError(StoreError):
+    """The disk did not keep what it was given: no more is written until all is opened anew."""
+
+
 class CorruptChunkError(OperationalError):
     """A chunk file does not have the content that was written."""
 

@@ -51,6 +51,7 @@ class NodeOptions:
     machine's memory.
     inline_kernels: run them in the node's own process, for tests. voters: how many nodes keep the
     registers of a store that this node begins; it takes no data before so many have joined.
+    advertise: where other nodes reach this one, None for where it listens.
     """
 
     listen: Address
@@ -61,9 +62,17 @@ class NodeOptions:
     memory_bytes: int | None = None
     inline_kernels: bool = False
     voters: int = 1
+    advertise: Address | None = None
 
     def __post_init__(self) -> None:
         require_loopback(self.listen)
+        if self.advertise is not None:
+            require_loopback(self.advertise)
+            if not self.advertise.port:
+                raise UsageError(
+                    f"nobody can be reached at {self.advertise}",
+                    hint="Name the port that leads to this node (--advertise HOST:PORT).",
+                )
         if self.voters not in VOTERS:
             raise UsageError(
                 f"a store has 1, 3 or 5 voters, not {self.voters}",
@@ -103,8 +112,13 @@ class ClusterOptions:
             self.data_root,
             self.threads,
             self.memory_bytes or most_of_memory() // self.nodes,
-            voters=3 if self.nodes >= 3 and join is None else 1,
+            voters=voters(self.nodes) if join is None else 1,
         )
+
+
+def voters(nodes: int) -> int:
+    """How many nodes of a new store of so many keep the registers, when nobody says."""
+    return 3 if nodes >= 3 else 1
 
 
 def most_of_memory() -> int:
@@ -329,5 +343,6 @@ def _arguments(options: NodeOptions) -> list[str]:
         "--threads": options.threads,
         "--memory": options.memory_bytes,
         "--voters": options.voters,
+        "--advertise": options.advertise,
     }
     return [f"{name}={value}" for name, value in given.items() if value is not None]

@@ -151,6 +151,11 @@ def _node(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="of a new store: how many nodes keep its names, 1, 3 or 5 (default: 1)",
     )
+    parser.add_argument(
+        "--advertise",
+        metavar="HOST:PORT",
+        help="where other nodes reach it (default: where it listens), as through a forwarded port",
+    )
     _files(parser)
     _engine(parser)
 

@@ -1,8 +1,7 @@
-"""One node: what it is made of, what it is asked, how it starts and stops. `eau2 node` runs one.
+"""One node: what it is made of, what it is asked, how it starts and stops.
 
 Owns: the parts of a node and the order of their making and unmaking, which part answers which
-request, and the process's signals. Comes in: options; goes out: a node that listens. Does not know:
-what any request means.
+request. Comes in: options; goes out: a node that listens. Does not know: what any request means.
 
 A node that has only run tasks never loads the engine: the front door, which needs the parser and
 the planner, is loaded when the first statement comes.
@@ -13,11 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-import logging
 import os
-import resource
-import signal
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -25,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
-from eau2 import __version__, logs
+from eau2 import __version__
 from eau2.catalog import ChunkKey
 from eau2.config import LAUNCH
 from eau2.errors import ProtocolError, UsageError
@@ -44,10 +39,11 @@ from eau2.kv.register_store import RegisterStore
 from eau2.kv.registers import QuorumRegistry
 from eau2.kv.ringkeeper import RingKeeper
 from eau2.kv.ringsteps import is_formed, membership
+from eau2.kv.room import Room
 from eau2.kv.service import Service
 from eau2.kv.survey import Survey
 from eau2.kv.upkeep import ABOUT_COPIES, Upkeep
-from eau2.launch import UNTIL_EOF, NodeOptions, most_of_memory, ready_line
+from eau2.launch import NodeOptions, most_of_memory
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
@@ -78,14 +74,12 @@ from eau2.net.stream import Received, Stream
 from eau2.node import Node
 from eau2.peers import Peers
 from eau2.tasks import TaskService
-from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
+from eau2.world import DiskWatch, FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 
 if TYPE_CHECKING:
     from eau2.server import FrontDoor
 
 T = TypeVar("T")
-
-_log = logging.getLogger("eau2.process")
 
 _FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
 _RING = (Join, GetRing, RingChanged, LeaveRing)
@@ -99,9 +93,10 @@ _FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing, LeaveRing)
 class RunningNode:
     """A node that answers requests. Made by `start`, ended by `stop`."""
 
-    def __init__(self, options: NodeOptions) -> None:
+    def __init__(self, options: NodeOptions, watch: DiskWatch | None = None) -> None:
         """Use `start`."""
         self.name = ""
+        self._watch = watch or DiskWatch()
         self.store_id = ""
         self.address = options.listen
         self._options = options
@@ -125,14 +120,14 @@ class RunningNode:
         )
 
     @classmethod
-    async def start(cls, options: NodeOptions) -> RunningNode:
-        """A node that listens and belongs to its store.
+    async def start(cls, options: NodeOptions, watch: DiskWatch | None = None) -> RunningNode:
+        """A node that listens and belongs to its store. watch: is told when its disk fails.
 
         Raises UsageError for an address that other machines can reach, StoreError for the data
         directory, OperationalError when the port is taken; UnreachableError and HandshakeError when
         the store cannot be joined. Then nothing of the node is left.
         """
-        node = cls(options)
+        node = cls(options, watch)
         try:
             await node._build()
         except BaseException:
@@ -151,18 +146,27 @@ class RunningNode:
         if options.data_root is not None and not os.path.isdir(options.data_root):
             raise UsageError(f"the data root {options.data_root} is no folder")
         ids = SystemIds()
-        data = await _in_thread(lambda: DataDirectory.open(options.data, ids.new))
+        data = await _in_thread(lambda: DataDirectory.open(options.data, ids.new, self._watch))
         parts.push_async_callback(_in_thread, data.close)
         self._data = data
         self.address = await self._server.start(options.listen)
         net = TcpNet({}, name=data.identity.name, store_id=data.identity.store_id)
         parts.callback(net.close)
-        world = World(LoopClock(), SystemRng(), ids, net, FileDisk(data.root))
+        disk = FileDisk(data.root, self._watch)
+        world = World(LoopClock(), SystemRng(), ids, net, disk)
         self._net = net
         parts.push_async_callback(self._close_voter)
         self._quorum = Quorum(data.identity.name, world)
         parts.callback(self._quorum.close)
-        self._keeper = RingKeeper(world, data, self.address, net, self._quorum, self._ring_changed)
+        self._keeper = RingKeeper(
+            world,
+            data,
+            options.advertise or self.address,
+            net,
+            self._quorum,
+            self._ring_changed,
+            here=self.address,
+        )
         parts.push_async_callback(self._keeper.stop)
         await self._keeper.start(options.join, options.voters)
 
@@ -176,6 +180,7 @@ class RunningNode:
             deleted=self._chunks.forget,
             leaving=lambda: self.name in self._keeper.membership.leaving,
             suspect=self._suspect,
+            room=Room(self.name, disk.room, data.ballast),
         )
         await self._service.start()
         self._liveness = Liveness(
@@ -338,81 +343,6 @@ class RunningNode:
             self._loop.time() - self._started,
             *self._upkeep.looked,
         )
-
-
-def run_node(options: NodeOptions) -> int:
-    """Run a node until it is told to stop; the exit code. Raises as RunningNode.start."""
-    logs.setup()
-    # The loop is not to wait long for a thread that plans or converts: all share one interpreter.
-    sys.setswitchinterval(LAUNCH.switch_s)
-    _allow_files(LAUNCH.files)
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
-    # Not asyncio.run: at the end it would wait for threads that may wait for a disk or a peer.
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(LAUNCH.loop_threads, "eau2"))
-    try:
-        loop.run_until_complete(_run(options))
-    finally:
-        loop.close()
-    return 0
-
-
-async def _run(options: NodeOptions) -> None:
-    told = asyncio.Event()
-    again = asyncio.Event()
-
-    def note(why: str) -> None:
-        _log.info("told to stop by %s", why)
-        (again if told.is_set() else told).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, note, signal.Signals(number).name)
-    starting = asyncio.create_task(RunningNode.start(options))
-    if not await _before(starting, told):
-        return
-    node = starting.result()
-    logs.name_node(node.name)
-    _log.info("listens at %s%s", SCHEME, node.address)
-    sys.stdout.write(ready_line(node.name, node.store_id, node.address))
-    sys.stdout.flush()
-    if os.environ.get(UNTIL_EOF) == "1":
-        _watch_stdin(loop, note)
-    await told.wait()
-    if not await _before(asyncio.create_task(node.stop()), again):
-        await node.stop(0)
-    _log.info("stopped")
-
-
-async def _before(work: asyncio.Task[T], event: asyncio.Event) -> bool:
-    """Wait for the work to end, and whether it did before the event; if not, it is cancelled."""
-    waiting = asyncio.create_task(event.wait())
-    await asyncio.wait([work, waiting], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if work.done():
-        work.result()
-        return True
-    await _cancelled(work)
-    return False
-
-
-def _allow_files(count: int) -> None:
-    """Let this process have so many files and sockets open, as far as the system lets it."""
-    now, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if at_most == resource.RLIM_INFINITY else min(count, at_most)
-    if now != resource.RLIM_INFINITY and now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, at_most))
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -> None:
-    def readable() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            loop.remove_reader(sys.stdin.fileno())
-            note("the end of its standard input")
-
-    loop.add_reader(sys.stdin.fileno(), readable)
 
 
 def _release_memory() -> None:

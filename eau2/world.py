@@ -9,12 +9,13 @@ a file does it through here, so that a simulator can take this module's place.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -283,14 +284,51 @@ class TcpNet:
         self._connections.clear()
 
 
+class DiskWatch:
+    """Remembers that a disk has not kept what it was given. For any thread.
+
+    After a failed fsync the system counts the pages as written: a second one succeeds, and the
+    bytes are gone. So nothing is tried again, and nothing more is written.
+    """
+
+    def __init__(self, on_failure: Callable[[str], None] = lambda why: None) -> None:
+        """on_failure: is told why, in the thread that found it and before anybody else knows."""
+        self.failure: str | None = None
+        self._on_failure = on_failure
+
+    @contextmanager
+    def writing(self, what: str | os.PathLike[str], syncing: bool = False) -> Iterator[None]:
+        """Change a file in the block. Its OSError is a failure if it is EIO, or `syncing`.
+
+        Raises OSError at once after a failure.
+        """
+        if self.failure is not None:
+            raise OSError(errno.EIO, f"nothing is written any more, since {self.failure}")
+        try:
+            yield
+        except OSError as error:
+            if syncing or error.errno == errno.EIO:
+                did = "made durable" if syncing else "written"
+                self.fail(f"{os.fspath(what)} could not be {did} ({error.strerror or error})")
+            raise
+
+    def fail(self, why: str) -> None:
+        """The disk has failed; why: completes "since ..."."""
+        if self.failure is None:
+            self.failure = why
+        self._on_failure(why)
+
+
 class FileDisk:
     """Files below the folder `root`, which exists."""
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], watch: DiskWatch | None = None) -> None:
+        """watch: is told of failures; after one of them all that changes a file raises OSError."""
         self._root = Path(root)
+        self._watch = watch or DiskWatch()
 
     async def make_folder(self, path: str) -> None:
-        await in_thread(lambda: (self._root / path).mkdir(exist_ok=True))
+        await self._change(path, lambda: (self._root / path).mkdir(exist_ok=True))
 
     async def append(self, path: str, data: Buffer) -> None:
         def work() -> None:
@@ -303,16 +341,16 @@ class FileDisk:
             finally:
                 os.close(file)
 
-        await in_thread(work)
+        await self._change(path, work)
 
     async def sync(self, path: str) -> None:
-        await in_thread(lambda: _fsync(self._root / path, os.O_RDONLY))
+        await in_thread(lambda: self._fsync(path, os.O_RDONLY))
 
     async def sync_folder(self, path: str) -> None:
-        await in_thread(lambda: _fsync(self._root / path, os.O_RDONLY | os.O_DIRECTORY))
+        await in_thread(lambda: self._fsync(path, os.O_RDONLY | os.O_DIRECTORY))
 
     async def rename(self, old: str, new: str) -> None:
-        await in_thread(lambda: os.rename(self._root / old, self._root / new))
+        await self._change(new, lambda: os.rename(self._root / old, self._root / new))
 
     async def size(self, path: str) -> int:
         return await in_thread(lambda: (self._root / path).stat().st_size)
@@ -339,14 +377,38 @@ class FileDisk:
         return await in_thread(lambda: tuple(sorted(_below(os.fspath(self._root / path), ""))))
 
     async def remove(self, path: str) -> None:
-        await in_thread(lambda: (self._root / path).unlink(missing_ok=True))
+        await self._change(path, lambda: (self._root / path).unlink(missing_ok=True))
 
     async def remove_folder(self, path: str) -> None:
         def work() -> None:
             with suppress(FileNotFoundError):
                 shutil.rmtree(self._root / path)
 
+        await self._change(path, work)
+
+    async def room(self) -> tuple[int, int]:
+        """The bytes that are free on this disk for whoever runs this, and all that it has."""
+
+        def work() -> tuple[int, int]:
+            found = os.statvfs(self._root)
+            return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+        return await in_thread(work)
+
+    async def _change(self, path: str, call: Callable[[], object]) -> None:
+        def work() -> None:
+            with self._watch.writing(self._root / path):
+                call()
+
         await in_thread(work)
+
+    def _fsync(self, path: str, flags: int) -> None:
+        file = os.open(self._root / path, flags | os.O_CLOEXEC)
+        try:
+            with self._watch.writing(self._root / path, syncing=True):
+                os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def _below(folder: str, prefix: str) -> Iterator[tuple[str, int]]:
@@ -359,11 +421,3 @@ def _below(folder: str, prefix: str) -> Iterator[tuple[str, int]]:
                     yield from _below(entry.path, f"{prefix}{entry.name}/")
                 else:
                     yield prefix + entry.name, entry.stat(follow_symlinks=False).st_size
-
-
-def _fsync(path: Path, flags: int) -> None:
-    file = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

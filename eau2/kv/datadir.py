@@ -25,11 +25,12 @@ from typing import Any, TypeVar
 
 import xxhash
 
-from eau2.errors import OperationalError, StoreError
+from eau2.errors import DiskFullError, OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full, sync_directory
 from eau2.kv.register_store import RegisterStore, SqliteRegisterStore
+from eau2.kv.room import Ballast, GuardedRegisters
 from eau2.net.ring_message import Member, Ring
-from eau2.world import SystemIds
+from eau2.world import DiskWatch, SystemIds
 
 T = TypeVar("T")
 
@@ -40,7 +41,11 @@ _RING_FILE = "ring"
 _REGISTERS_FILE = "registers.sqlite"
 _CHUNKS = "chunks"
 _LOCK_FILE = "lock"
-_OURS = (_FORMAT_FILE, _IDENTITY_FILE, _RING_FILE, _REGISTERS_FILE, _CHUNKS, _LOCK_FILE)
+_BALLAST_FILE = "ballast"
+_OURS = (
+    *(_FORMAT_FILE, _IDENTITY_FILE, _RING_FILE, _REGISTERS_FILE),
+    *(_CHUNKS, _LOCK_FILE, _BALLAST_FILE),
+)
 _IDS = SystemIds()
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -57,26 +62,35 @@ class Identity:
 class DataDirectory:
     """The open directory of one node. `close` it."""
 
-    def __init__(self, root: Path, lock: int, identity: Identity, ring: Ring | None) -> None:
+    def __init__(
+        self, root: Path, lock: int, identity: Identity, ring: Ring | None, watch: DiskWatch
+    ) -> None:
         """Use `open`."""
         self.root = root
         self.identity = identity
         self.ring = ring
+        self.ballast = Ballast(root / _BALLAST_FILE)
+        self._watch = watch
         self._release = weakref.finalize(self, os.close, lock)
         self._delete: weakref.finalize[Any, Any] | None = None
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str] | None, new_id: Callable[[], str] = _IDS.new
+        cls,
+        path: str | os.PathLike[str] | None,
+        new_id: Callable[[], str] = _IDS.new,
+        watch: DiskWatch | None = None,
     ) -> DataDirectory:
         """The directory at `path`, made if there is none; None is a temporary one.
 
-        new_id: names a directory that has no id yet. A temporary directory is deleted when it is
-        closed. Raises StoreError when it is in use by another node, is not a node's, or is damaged.
+        new_id: names a directory that has no id yet. watch: is told when the disk fails. A
+        temporary directory is deleted when it is closed. Raises StoreError when it is in use by
+        another node, is not a node's, or is damaged.
         """
         root = Path(tempfile.mkdtemp(prefix="eau2-node-") if path is None else path)
         try:
-            opened = _open(cls, root, new_id)
+            opened = _open(cls, root, new_id, watch or DiskWatch())
+            opened.ballast.take()
         except BaseException:
             if path is None:
                 shutil.rmtree(root, ignore_errors=True)
@@ -116,7 +130,7 @@ class DataDirectory:
     def _keep_ring(self, name: str, ring: Ring) -> None:
         if name in ring.voters and (self.ring is None or name not in self.ring.voters):
             self._registers(make=True).close()
-            self._do(lambda: sync_directory(self.root), "storing the registers")
+            self._do(lambda: _sync(self.root, self._watch), "storing the registers")
         self._keep(_RING_FILE, asdict(ring))
         self.ring = ring
 
@@ -126,7 +140,7 @@ class DataDirectory:
         Raises StoreError when they are gone or damaged: a voter that has forgotten something must
         not vote.
         """
-        return self._registers()
+        return GuardedRegisters(self._registers(), self.ballast, self._watch)
 
     def close(self) -> None:
         """Let another node use the directory; a temporary one is deleted."""
@@ -138,7 +152,15 @@ class DataDirectory:
         return SqliteRegisterStore(self.root / _REGISTERS_FILE, make=make)
 
     def _keep(self, name: str, plain: dict[str, Any]) -> None:
-        self._do(lambda: _write(self.root / name, _encoded(plain)), f"storing the {name}")
+        def work() -> None:
+            _write(self.root / name, _encoded(plain), self._watch)
+
+        try:
+            self._do(work, f"storing the {name}")
+        except DiskFullError:
+            if not self.ballast.give():
+                raise
+            self._do(work, f"storing the {name}")
 
     def _do(self, work: Callable[[], None], doing: str) -> None:
         try:
@@ -147,18 +169,20 @@ class DataDirectory:
             raise disk_error(error, f"{doing} of the node in {self.root}") from error
 
 
-def _open(cls: type[DataDirectory], root: Path, new_id: Callable[[], str]) -> DataDirectory:
+def _open(
+    cls: type[DataDirectory], root: Path, new_id: Callable[[], str], watch: DiskWatch
+) -> DataDirectory:
     try:
         root.mkdir(parents=True, exist_ok=True)
         _check_format(root)
         lock = _lock(root)
         try:
             if not _check_format(root):
-                _make(root, new_id)
+                _make(root, new_id, watch)
             identity = _kept(root, _IDENTITY_FILE, _identity)
             ring = _kept(root, _RING_FILE, _ring) if identity.store_id else None
             _check_ring(root, identity, ring)
-            return cls(root, lock, identity, ring)
+            return cls(root, lock, identity, ring, watch)
         except BaseException:
             os.close(lock)
             raise
@@ -201,13 +225,13 @@ def _check_format(root: Path) -> bool:
     )
 
 
-def _make(root: Path, new_id: Callable[[], str]) -> None:
+def _make(root: Path, new_id: Callable[[], str], watch: DiskWatch) -> None:
     """Make a node's directory. Its format is written last, so a crash leaves one to be made."""
     (root / _CHUNKS).mkdir(exist_ok=True)
     if not (root / _IDENTITY_FILE).exists():
-        _write(root / _IDENTITY_FILE, _encoded(asdict(Identity(new_id()))))
-    _write(root / _FORMAT_FILE, FORMAT.encode())
-    sync_directory(root.parent)
+        _write(root / _IDENTITY_FILE, _encoded(asdict(Identity(new_id()))), watch)
+    _write(root / _FORMAT_FILE, FORMAT.encode(), watch)
+    _sync(root.parent, watch)
 
 
 def _lock(root: Path) -> int:
@@ -238,15 +262,24 @@ def _check_ring(root: Path, identity: Identity, ring: Ring | None) -> None:
         raise _damaged(root, f"{_RING_FILE} is not of the store that {_IDENTITY_FILE} names")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, watch: DiskWatch) -> None:
     """Make `data` the durable content of a file: all of it, or what was there before."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    sync_directory(path.parent)
+    with temporary.open("wb", buffering=0) as file:
+        with watch.writing(path):
+            view = memoryview(data)
+            while len(view):
+                view = view[file.write(view) :]
+        with watch.writing(path, syncing=True):
+            os.fsync(file.fileno())
+    with watch.writing(path):
+        temporary.rename(path)
+    _sync(path.parent, watch)
+
+
+def _sync(folder: Path, watch: DiskWatch) -> None:
+    with watch.writing(folder, syncing=True):
+        sync_directory(folder)
 
 
 def _encoded(plain: dict[str, Any]) -> bytes:

@@ -24,7 +24,8 @@ from typing import NamedTuple, Protocol
 
 import xxhash
 
-from eau2.errors import DiskFullError, OperationalError, StoreError
+from eau2.errors import DiskFailedError, DiskFullError, OperationalError, StoreError
+from eau2.kv.chunk import is_full
 
 
 class Ballot(NamedTuple):
@@ -132,7 +133,7 @@ class SqliteRegisterStore:
 
     Write-ahead log, synchronous=FULL: what was written survives the loss of power. All errors are
     OperationalError: DiskFullError when nothing was changed and reading goes on; StoreError when
-    the file is damaged or failed, after which every call raises it again.
+    the file is damaged, DiskFailedError when the disk failed; every later call raises it again.
     """
 
     def __init__(self, path: Path, *, make: bool = False) -> None:
@@ -234,11 +235,17 @@ class SqliteRegisterStore:
                         self._db.execute("ROLLBACK")
                 self._writes += 1
                 self._fingerprint = fingerprint
-                os.pwrite(self._mark, _marked(self._writes), 0)
+                self._write_mark()
             except sqlite3.Error as error:
                 raise self._translated(error) from error
-            except OSError as error:
-                raise self._failed(f"its mark cannot be written: {error}") from error
+
+    def _write_mark(self) -> None:
+        try:
+            os.pwrite(self._mark, _marked(self._writes), 0)
+        except OSError as error:
+            # A mark that is too low says less, and nothing wrong.
+            if not is_full(error):
+                raise self._disk_failed(f"its mark cannot be written: {error}") from error
 
     def page(self, after: str, at_most: int) -> Page:
         with self._lock:
@@ -287,7 +294,15 @@ class SqliteRegisterStore:
             return DiskFullError("no room on the disk for the registers; nothing was changed")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return self._damaged(str(error))
-        return self._failed(f"the disk failed: {error}")
+        return self._disk_failed(str(error))
+
+    def _disk_failed(self, why: str) -> OperationalError:
+        """Whether the last write is on the disk is known when the file is opened anew."""
+        self._failure = DiskFailedError(
+            f"the registers in {self._path} cannot be used; the disk failed: {why}",
+            hint="Look at the disk, then start the node again.",
+        )
+        return self._failure
 
 
 def _row(key: str, cell: Cell) -> _Row:

@@ -22,11 +22,17 @@ from typing import Protocol
 import xxhash
 
 from eau2.errors import (
+    DiskFailedError,
     DiskFullError,
     OperationalError,
     StoreBusyError,
     StoreError,
     UsageError,
+)
+
+OPEN_AGAIN = (
+    "Look at the disk, then open the store again: it takes up what is there, with or without the"
+    " change that failed."
 )
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
@@ -295,4 +301,8 @@ def _translated(error: sqlite3.Error) -> OperationalError:
         sqlite3.SQLITE_READONLY,
     ):
         return StoreError(f"the store's list of names cannot be opened ({error})")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_IOERR:
+        return DiskFailedError(
+            f"the disk failed under the store's list of names ({error})", hint=OPEN_AGAIN
+        )
     return OperationalError(f"the store's list of names failed ({error})")

@@ -57,12 +57,16 @@ class RingKeeper:
         cells: Cells,
         on_change: Callable[[Ring], None],
         limits: ControlLimits = CONTROL,
+        *,
+        here: Address | None = None,
     ) -> None:
-        """address: where this node listens. cells: the voters' registers, once there are voters.
+        """address: where others reach this node. cells: the voters' registers, once there are some.
 
-        on_change: is told of the first and each later ring, before this node acts on it.
+        on_change: is told of the first and each later ring, before this node acts on it. here:
+        where this node reaches itself, if that is another address.
         """
         self.address = address
+        self._here = here
         self._world = world
         self._data = data
         self._net = net
@@ -275,7 +279,7 @@ class RingKeeper:
     def _update_net(self) -> None:
         found = {m.name: m.address for m in self.ring.members if m.address}
         # The saved address of this node itself may be that of an earlier start.
-        found |= self._heard | {self.name: str(self.address)}
+        found |= self._heard | {self.name: str(self._here or self.address)}
         self._net.update({name: parse_address(address) for name, address in found.items()})
 
     def _own_name(self, ring: Ring) -> str:

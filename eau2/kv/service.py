@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 import xxhash
 
@@ -33,6 +33,7 @@ from eau2.kv.inventory import (
     together,
 )
 from eau2.kv.quarantine import Quarantine
+from eau2.kv.room import Room
 from eau2.net.connection import Answer
 from eau2.net.message import (
     DeleteChunks,
@@ -69,13 +70,14 @@ class Service:
         deleted: Callable[[str], None] = lambda df_id: None,
         leaving: Callable[[], bool] = lambda: False,
         suspect: Callable[[str, int | None], None] = lambda df_id, number: None,
+        room: Room | None = None,
         limits: ControlLimits = CONTROL,
     ) -> None:
         """acceptor: of this node, if it is a voter. in_use: whether a task here
         still reads a write, which is then not deleted; the sweep comes back to it. deleted: is
         told of each write of which something is gone. leaving: whether this node hands its chunks
         over, and takes no new ones. suspect: is told of each file that could not be read, see
-        Scrub.suspect.
+        Scrub.suspect. room: says when the disk takes no more chunks; None: when it is full.
         """
         self.node = node
         self._world = world
@@ -86,6 +88,7 @@ class Service:
         self._limits = limits
         self._leaving = leaving
         self._suspect = suspect
+        self._room = room
         self._quarantine = Quarantine(world, limits)
         self.changes = 0
         """How often a file came or went. Two equal numbers: the same files."""
@@ -128,9 +131,12 @@ class Service:
                     hint="Another node takes them; nothing is to be done.",
                 )
             case PutChunk(chunk, _, size, checksum):
-                return await self._put(chunk.df_id, file_name(chunk.number), size, checksum, talk)
+                async with self._taken(size):
+                    name = file_name(chunk.number)
+                    return await self._put(chunk.df_id, name, size, checksum, talk)
             case PutManifest(df_id, size, checksum):
-                return await self._put(df_id, file_name(None), size, checksum, talk)
+                async with self._taken(size):
+                    return await self._put(df_id, file_name(None), size, checksum, talk)
             case GetChunk(chunk):
                 return await self._get(chunk.df_id, file_name(chunk.number), talk)
             case GetManifest(df_id):
@@ -216,7 +222,8 @@ class Service:
             for start in range(0, len(data), self._limits.piece_bytes):
                 yield memoryview(data)[start : start + self._limits.piece_bytes]
 
-        await self._store(df_id, file_name(number), checksum, parts())
+        async with self._taken(len(data)):
+            await self._store(df_id, file_name(number), checksum, parts())
 
     async def remove(self, key: ChunkKey) -> None:
         """Delete one chunk that others hold. Raises OperationalError."""
@@ -276,6 +283,9 @@ class Service:
         except OSError as error:
             raise disk_error(error, f"deleting {df_id} on node {self.node}") from error
         self._deleted(df_id)
+
+    def _taken(self, size: int) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._room is None else self._room.taken(size)
 
     async def _put(self, df_id: str, name: str, size: int, checksum: str, talk: Talk) -> Answer:
         """Keep a file that comes. Repeating it is harmless: the same bytes come to the name."""

@@ -11,6 +11,7 @@ the one before. A chunk is deleted when the version that comes lists it no more,
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ from eau2.catalog import (
 )
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import (
+    DiskFailedError,
     DiskFullError,
     Error,
     InterfaceError,
@@ -48,6 +50,7 @@ from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
 from eau2.kv.lock import WriterLock
 from eau2.kv.registry import (
+    OPEN_AGAIN,
     Entry,
     MemoryRegistry,
     Registry,
@@ -71,6 +74,7 @@ class Store:
         self._shelf = shelf
         self._writer = lock
         self._closed = False
+        self._failure: DiskFailedError | None = None
         self._at_hand = AtHand(shelf)
 
     @classmethod
@@ -191,6 +195,7 @@ class Store:
         entry = self._registry.read(name)
         if entry is None or entry.state is not State.LIVE:
             return False
+        self._check_writable()
         with self._writer.held(LIMITS.writer_wait_s):
             entry = self._registry.read(name)
             if entry is None or entry.state is not State.LIVE:
@@ -252,6 +257,7 @@ class Store:
     def _published(self, name: str, replace: bool, make: Callable[[str, int], T]) -> T:
         """Have `make` write what `name` shall mean, given its df_id and version; publish that."""
         check_name(name)
+        self._check_writable()
         self._check_absent(name, replace)
         with self._writer.held(LIMITS.writer_wait_s):
             self._check_absent(name, replace)
@@ -289,8 +295,11 @@ class Store:
     def _undo(self, name: str, reserved: Entry, before: Entry | None, df_id: str) -> None:
         """Take a failed put back. What cannot be taken back now, the next start collects.
 
-        The chunks go first, since on a full disk the register has no room to change before.
+        The chunks go first, since on a full disk the register has no room to change before. When
+        the disk has failed, it may say LIVE at the next start.
         """
+        if self._failure is not None:
+            return
         try:
             current = self._registry.read(name)
             if current is None or current.df_id != df_id or current.state is not State.LIVE:
@@ -370,7 +379,12 @@ class Store:
             return None
 
     def _swap(self, name: str, expect: Entry | None, value: Entry | None) -> None:
-        if not self._registry.cas(name, expect, value):
+        try:
+            done = self._registry.cas(name, expect, value)
+        except DiskFailedError as error:
+            self._failure = error
+            raise
+        if not done:
             raise OperationalError(
                 f'another writer changed the name "{name}" meanwhile',
                 hint="Look at what it holds now, then try again.",
@@ -379,6 +393,13 @@ class Store:
     def _check_open(self) -> None:
         if self._closed:
             raise InterfaceError("the store is closed")
+
+    def _check_writable(self) -> None:
+        """After a failed write only what is on the disk counts, and who opens it anew reads it."""
+        if self._failure is not None:
+            raise DiskFailedError(
+                f"the store takes no more writes: {self._failure.message}", hint=OPEN_AGAIN
+            ) from self._failure
 
     def _check_absent(self, name: str, replace: bool) -> None:
         entry = self._registry.read(name)
@@ -393,7 +414,12 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise chunk.disk_error(error, f'storing the frame "{name}"') from error
+            doing = f'storing the frame "{name}"'
+            if error.errno != errno.EIO:
+                raise chunk.disk_error(error, doing) from error
+            message = f"the disk failed while {doing} ({error.strerror}); nothing was changed"
+            self._failure = DiskFailedError(message, hint=OPEN_AGAIN)
+            raise self._failure from error
 
 
 def _next_version(before: Entry | None) -> int:

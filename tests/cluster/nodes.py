@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from eau2.launch import NodeOptions, NodeProcess
+from eau2.launch import NodeOptions, NodeProcess, voters
 from eau2.net.address import SCHEME, Address
 from eau2.net.blocking import LoopThread
 from eau2.process import RunningNode
@@ -89,7 +89,7 @@ def until_dead(pids: set[int]) -> None:
 
 @contextmanager
 def in_process(
-    count: int, *, data_root: str | None = None, data: Path | None = None, voters: int = 1
+    count: int, *, data_root: str | None = None, data: Path | None = None
 ) -> Iterator[InProcess]:
     """So many nodes in this process, whose kernels run here too."""
     with ExitStack() as stack:
@@ -102,12 +102,9 @@ def in_process(
         for number in range(1, count + 1):
             folder = None if data is None else str(data / f"n{number}")
             options = NodeOptions(
-                ANY_PORT,
-                folder,
-                first,
-                data_root,
+                *(ANY_PORT, folder, first, data_root),
                 inline_kernels=True,
-                voters=voters if first is None else 1,
+                voters=1 if first else voters(count),
             )
             node = running.start(options)
             first = first or node.address
@@ -181,7 +178,6 @@ def processes(
     data_root: str | None = None,
     threads: int | None = 1,
     memory_bytes: int | None = None,
-    voters: int = 1,
 ) -> Iterator[Processes]:
     """So many nodes as processes of their own, each with a kernel process."""
     with tempfile.TemporaryDirectory(prefix="eau2-test-", ignore_cleanup_errors=True) as folder:
@@ -189,8 +185,10 @@ def processes(
 
         def options(number: int, join: Address | None) -> NodeOptions:
             data = os.path.join(folder, f"n{number}")
-            own = voters if join is None else 1
-            return NodeOptions(ANY_PORT, data, join, data_root, threads, memory_bytes, voters=own)
+            return NodeOptions(
+                *(ANY_PORT, data, join, data_root, threads, memory_bytes),
+                voters=1 if join else voters(count),
+            )
 
         try:
             running.start(options(1, None)).ready()

@@ -13,7 +13,7 @@ from tests.cluster.test_status import seen
 
 
 def test_a_drained_node_holds_nothing_and_can_be_stopped() -> None:
-    with processes(3, voters=3) as nodes:
+    with processes(3) as nodes:
         first, second, third = nodes.urls
         put(first, "t", 1000)
         # A put of the node that leaves goes to the others.

@@ -10,10 +10,11 @@ import pytest
 
 import eau2
 from eau2.errors import ProgrammingError, UnknownNameError
+from eau2.launch import NodeOptions
 from eau2.net.message import NodeInfo
 from eau2.net.ring_message import LeaveRing, Ring
 from tests.cluster.asking import about, ask, put, sql
-from tests.cluster.nodes import InProcess, in_process, until
+from tests.cluster.nodes import ANY_PORT, InProcess, in_process, until
 from tests.conftest import Cli
 
 COLUMNS = ["name", "state", "health", "voter", "may_fail", "chunks", "missing"]
@@ -22,7 +23,7 @@ COLUMNS = ["name", "state", "health", "voter", "may_fail", "chunks", "missing"]
 @pytest.fixture(scope="module")
 def store() -> Iterator[InProcess]:
     """Three nodes, all voters, with the frame t of four chunks. Left as it was."""
-    with in_process(3, voters=3) as nodes:
+    with in_process(3) as nodes:
         put(nodes.urls[0], "t", 400)
         until(lambda: seen(nodes.urls[0]) == in_order(), 30)
         yield nodes
@@ -150,7 +151,7 @@ def test_the_last_node_cannot_be_drained(main: Cli) -> None:
 
 
 def test_nodes_that_are_not_there(main: Cli, tmp_path: Path) -> None:
-    with in_process(3, voters=3, data=tmp_path / "data") as nodes:
+    with in_process(3, data=tmp_path / "data") as nodes:
         url = nodes.urls[0]
         put(url, "t", 400)
         gone = nodes.nodes.pop()
@@ -175,7 +176,9 @@ def test_nodes_that_are_not_there(main: Cli, tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_being_formed(main: Cli) -> None:
-    with in_process(2, voters=3) as nodes:
+    with in_process(0) as nodes:
+        first = nodes.start(NodeOptions(ANY_PORT, inline_kernels=True, voters=3))
+        nodes.start(NodeOptions(ANY_PORT, None, first.address, inline_kernels=True))
         done = main("cluster", "status", "--connect", nodes.urls[0])
         assert "The store is being formed" in done.stdout
         assert [row[3:5] for row in seen(nodes.urls[0])] == [(False, False)] * 2

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +16,8 @@ from eau2.errors import MissingError, OperationalError, PeerLostError
 from eau2.net.address import Address
 from eau2.net.blocking import LoopThread
 from eau2.net.connection import Answer
-from eau2.net.message import GetRing, NodeInfo, Number
+from eau2.net.message import NodeInfo, Number
+from eau2.net.ring_message import GetRing
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.world import TcpNet
@@ -37,19 +37,10 @@ JOIN = "SELECT t.a, u.b FROM t JOIN u ON t.a % 10 = u.b WHERE u.b > 3"
 QUERIES = (SCAN, GROUP, JOIN, "SELECT a FROM t WHERE a % 3 = 0 LIMIT 500")
 
 
-def two_copies(nodes: InProcess) -> None:
-    """What is put from now on is on two nodes."""
-    for node in nodes.nodes:
-        assert node._coordinator is not None
-        if node._coordinator.ring.replicas < 2:
-            node._coordinator.ring = replace(node._coordinator.ring, replicas=2)
-
-
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[InProcess]:
     """Three nodes that hold t and u, with two copies of each chunk."""
     with in_process(3, data=tmp_path) as running:
-        two_copies(running)
         with eau2.connect(running.urls[0]) as connection:
             connection.sql(f"SET chunk_rows = {CHUNK_ROWS}")
             connection.put("t", TABLE)

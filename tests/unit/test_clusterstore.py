@@ -321,6 +321,7 @@ def test_rows_are_pulled_only_as_chunks_are_wanted(ring: Ring) -> None:
             chunks: AsyncIterator[SealedChunk],
             *,
             replace: bool = False,
+            op: str = "",
         ) -> Frame:
             await asyncio.sleep(0.05)
             seen.append(pulled)

@@ -68,6 +68,7 @@ def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
     data.close()
     assert sorted(os.listdir(path)) == [
         "FORMAT",
+        "ballast",
         "chunks",
         "identity",
         "lock",
