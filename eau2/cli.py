@@ -309,10 +309,10 @@ def _node(options: argparse.Namespace) -> int:
 
 def _operated(options: argparse.Namespace, work: Callable[[ThinClient], int]) -> int:
     """What is asked of a running store, the thin way."""
-    from eau2.net.address import parse_address
+    from eau2.net.address import parse_addresses
     from eau2.net.thin import ThinClient
 
-    client = _reached(lambda: ThinClient(parse_address(options.connect)))
+    client = _first_reached(list(parse_addresses(options.connect)), ThinClient)
     try:
         return work(client)
     finally:

@@ -313,7 +313,8 @@ def _watch(nodes: list[NodeProcess], signals: list[int], after_end: AfterEnd | N
 def _left(nodes: list[NodeProcess]) -> str:
     """What is said of the nodes that still run."""
     running = [node.name for node in nodes if node.poll() is None]
-    return f"; {', '.join(running)} go on" if running else ""
+    goes = "goes" if len(running) == 1 else "go"
+    return f"; {', '.join(running)} {goes} on" if running else ""
 
 
 def _stop(nodes: list[NodeProcess], signals: list[int]) -> None:

@@ -135,6 +135,7 @@ def _shell(parser: argparse.ArgumentParser) -> None:
 
 
 def _node(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Of nodes that run: eau2 node drain, eau2 node undrain, eau2 node remove."
     _listen(parser, "its address")
     parser.add_argument(
         "--data",
@@ -160,6 +161,7 @@ def _node(parser: argparse.ArgumentParser) -> None:
 
 
 def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Of a store that runs: eau2 cluster status."
     parser.add_argument(
         "--nodes", metavar="N", type=_count, default=3, help="how many (default: 3)"
     )
@@ -203,7 +205,7 @@ def _one_node(parser: argparse.ArgumentParser) -> None:
         "--connect",
         metavar="URL",
         default=DEFAULT_LISTEN,
-        help=f"any node that runs (default: eau2://{DEFAULT_LISTEN})",
+        help=f"any node that runs, or several, with commas (default: eau2://{DEFAULT_LISTEN})",
     )
 
 

@@ -108,11 +108,13 @@ def promises(rows: Sequence[Row], gone: Collection[str] = ()) -> list[str]:
     others = [node.name for node in seen if node.up and node.name not in single]
     if min(able, taking) > 0:
         if able == taking:
-            said.append(f"Any {_count(able, 'node')} may fail: all can be read, and puts go on.")
+            which = "one node" if able == 1 else f"{able} nodes"
+            said.append(f"Any {which} may fail: all can be read, and puts go on.")
         else:
             said.append(f"Any {_count(able, 'node')} may fail for reads, {taking} for puts.")
     elif single:
-        said.append(f"{_list(single, 'or')} may fail, {_list(others, 'or')} must not.")
+        but = f", {_list(others, 'and')} must not" if others else ""
+        said.append(f"{_list(single, 'or')} may fail{but}.")
     elif able > 0:
         said.append(
             f"For reads any {_count(able, 'node')} may fail; then nothing can be put until it is"
@@ -132,7 +134,7 @@ def changes(rows: Sequence[Row]) -> list[str]:
                 f"{row.name} is handing over: {held(row)}. `eau2 node undrain {row.name}` takes it"
                 " back."
             )
-        if row.state == LEFT and row.is_up:
+        if row.state == LEFT and row.is_up and row.chunks is not None:
             said.append(stopping(rows, row))
         if row.quarantined:
             said.append(
@@ -150,7 +152,7 @@ def troubles(rows: Sequence[Row]) -> list[str]:
         if needed and not row.is_up:
             said.append(_away(row))
         elif row.health == "up" and row.chunks is None:
-            said.append(f"{row.name} does not say how it is: look at its log.")
+            said.append(f"{row.name} does not answer. If it goes on so, look at its log.")
         elif row.missing:
             said.append(
                 f"{row.name} is to hold {_count(row.missing, 'file')} that it has not: it fetches"
@@ -158,8 +160,8 @@ def troubles(rows: Sequence[Row]) -> list[str]:
             )
         elif needed and row.missing is None:
             said.append(
-                f"{row.name} has not compared its disk with what it is to hold: ask again in some"
-                " seconds."
+                f"{row.name} has not looked yet whether it has what it is to hold: ask again in"
+                " some seconds."
             )
     return said
 

@@ -18,6 +18,8 @@ _HARMLESS = (
     ast.Explain,
     ast.Describe,
     ast.ShowTables,
+    ast.ShowNodes,
+    ast.ShowChunks,
     ast.ShowSetting,
     ast.SetStatement,
     ast.Prepare,
