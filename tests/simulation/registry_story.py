@@ -107,9 +107,9 @@ class RegistryStory:
         self.voters = tuple(f"n{number}" for number in range(chance.choice((3, 3, 3, 5))))
         self.media = {name: parts.medium() for name in self.voters}
         self._names = chance.choice((("a",), ("a",), ("a", "b")))
-        self.upload_s = chance.choice((0.01, 0.2, 2.0))
+        self.upload_s = chance.choice((0.01, 0.1, 1.0))
         self._pace_s = chance.choice((0.05, 0.3, 1.0))
-        self._faults_s = chance.choice((0.2, 1.0, 3.0))
+        self._faults_s = chance.choice((0.5, 1.5, 5.0))
         self._all = (*self.voters, "c0")
         self._nodes: dict[str, Node] = {}
         self._history: dict[str, list[Operation]] = {name: [] for name in self._names}
@@ -145,53 +145,51 @@ class RegistryStory:
             self.chance.note("start", name)
             self._nodes[name] = self.post.nodes[name] = Node(self, name)
 
-    def _crash(self, name: str) -> None:
+    def _crash(self, name: str, lasts_s: float = 0.0) -> None:
+        """Cut a node's power. It starts again after a while, or at once when peace is made."""
         if self._nodes[name].alive:
             self.chance.note("crash", name)
             self._nodes[name].crash()
             if name in self.media:
                 self.media[name].crash(self.chance.source)
+            self._loop.call_later(lasts_s, self._start, name)
 
     async def _nemesis(self) -> None:
+        """One fault after the other; each is over after a while, on its own."""
         chance = self.chance
         while True:
             await asyncio.sleep(chance.random() * self._faults_s)
+            lasts_s = chance.random() * chance.choice((0.2, 1.0, 4.0))
             lot = chance.random()
-            if lot < 0.3:
+            if lot < 0.25:
+                self._crash(chance.choice(self._all), lasts_s)
+            elif lot < 0.3:
                 for name in self._all:
-                    self._start(name)
-            elif lot < 0.45:
-                self.post.cut.clear()
+                    self._crash(name, lasts_s * chance.random())
+            elif lot < 0.35:
+                self._wipe(chance.choice(self.voters), lasts_s)
             elif lot < 0.6:
-                self._crash(chance.choice(self._all))
-            elif lot < 0.65:
-                for name in self._all:
-                    self._crash(name)
-            elif lot < 0.7:
-                self._wipe(chance.choice(self.voters))
-            elif lot < 0.8:
-                name, seconds = chance.choice(self._all), chance.random() * 3
-                chance.note("stop", name, seconds)
-                self._nodes[name].stop(seconds)
+                name = chance.choice(self._all)
+                chance.note("stop", name, lasts_s)
+                self._nodes[name].stop(lasts_s)
             else:
-                self._cut(chance.choice(self._all), both=chance.random() < 0.5)
+                self._cut(chance.choice(self._all), lasts_s, both=chance.random() < 0.5)
 
-    def _wipe(self, name: str) -> None:
-        """A voter's disk is replaced by an empty one; so few that a majority is left."""
-        if self._wiped < (len(self.voters) - 1) // 2:
+    def _wipe(self, name: str, lasts_s: float) -> None:
+        """A voter's disk is replaced by an empty one; of so few that a majority is left."""
+        if self._wiped < (len(self.voters) - 1) // 2 and self._nodes[name].alive:
             self._wiped += 1
-            self._crash(name)
+            self._crash(name, lasts_s)
             self.chance.note("wipe", name)
             self.media[name].wipe()
-            self._start(name)
 
-    def _cut(self, alone: str, both: bool) -> None:
+    def _cut(self, alone: str, lasts_s: float, both: bool) -> None:
         self.chance.note("cut", alone, both)
         for other in self._all:
             if other != alone and self.chance.random() < 0.8:
-                self.post.cut.add((alone, other))
-                if both:
-                    self.post.cut.add((other, alone))
+                pairs = ((alone, other), (other, alone)) if both else ((alone, other),)
+                self.post.cut.update(pairs)
+                self._loop.call_later(lasts_s, self.post.cut.difference_update, pairs)
 
     async def _sweep(self) -> None:
         while True:
@@ -209,11 +207,11 @@ class RegistryStory:
             node = await self._someone()
             name = chance.choice(self._names)
             lot = chance.random()
-            if lot < 0.25:
+            if lot < 0.35:
                 await self._put(node, name, replace=chance.random() < 0.3)
-            elif lot < 0.45:
+            elif lot < 0.55:
                 await self._append(node, name)
-            elif lot < 0.6:
+            elif lot < 0.67:
                 await self._drop(node, name)
             elif lot < 0.8:
                 await self._get(node, name, node.writer.get(name))
@@ -229,7 +227,6 @@ class RegistryStory:
             if up:
                 return self.chance.choice(up)
             await asyncio.sleep(self.chance.random())
-            self._start(self.chance.choice(self._all))
 
     async def _put(self, node: Node, name: str, replace: bool) -> None:
         tag, op = self._tag()
