@@ -282,7 +282,7 @@ BUGS = (
 
 
 def main(arguments: list[str]) -> None:
-    """Print the first seeds that find each bug, or each one that is named."""
+    """Print the first seed that finds each bug, or each one that is named."""
     for bug in BUGS:
         if arguments[1:] and bug.name not in arguments[1:]:
             continue
@@ -290,7 +290,6 @@ def main(arguments: list[str]) -> None:
         for seed in range(int(arguments[0])):
             if play(seed, bug.parts).faults:
                 found.append(seed)
-            if len(found) == 3:
                 break
         print(f"{bug.name}: {found}", flush=True)
 
