@@ -110,7 +110,7 @@ class Scrub:
 
     def _moment(self, file: _File) -> float:
         """When in each cycle a file is due, in seconds from the cycle's begin."""
-        lot: int = xxhash.xxh3_64_intdigest(f"{file[0]}/{file[1]}")
+        lot: int = xxhash.xxh3_64_intdigest(f"{file[0]}/{file[1]}".encode())
         return lot / 2**64 * self._limits.scrub_every_s
 
     async def _look_at_suspects(self, live: Live) -> int:
