@@ -8,6 +8,7 @@ is unknown may have taken effect at any later moment, or never.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -17,19 +18,21 @@ class Result(Enum):
 
     OK = auto()
     EXISTS = auto()
+    ABSENT = auto()
     FAILED = auto()
     UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """kind: "put", "replace", "drop" or "get". value: the frame that was put or found, or None.
+    """kind: "put", "replace", "append", "drop" or "get". value: what was put or found, or None.
 
-    A drop that is OK has the value 1 if it found a frame, else 0.
+    A drop that is OK has the value 1 if it found a frame, else 0. Where there are appends, what is
+    put or found is a tuple, to which an append adds its value; it is ABSENT if it found nothing.
     """
 
     kind: str
-    value: int | None
+    value: Hashable
     result: Result
     start: float
     end: float
@@ -40,8 +43,8 @@ def linearizable(operations: list[Operation]) -> bool:
     told = [op for op in operations if op.result is not Result.FAILED and _tells(op)]
     ends = [math.inf if op.result is Result.UNKNOWN else op.end for op in told]
     needed = sum(1 << i for i, op in enumerate(told) if op.result is not Result.UNKNOWN)
-    seen: set[tuple[int, int | None]] = set()
-    stack: list[tuple[int, int | None]] = [(0, None)]
+    seen: set[tuple[int, Hashable]] = set()
+    stack: list[tuple[int, Hashable]] = [(0, None)]
     while stack:
         done, state = stack.pop()
         if done & needed == needed:
@@ -62,7 +65,7 @@ def _tells(op: Operation) -> bool:
     return op.kind != "get" or op.result is Result.OK
 
 
-def _apply(op: Operation, state: int | None) -> tuple[bool, int | None]:
+def _apply(op: Operation, state: Hashable) -> tuple[bool, Hashable]:
     """Whether the operation may happen in this state, and the state after it."""
     match op.kind:
         case "put" | "replace" if op.result is Result.EXISTS:
@@ -71,8 +74,16 @@ def _apply(op: Operation, state: int | None) -> tuple[bool, int | None]:
             return state is None, op.value
         case "replace":
             return True, op.value
+        case "append" if op.result is Result.ABSENT:
+            return state is None, state
+        case "append":
+            return isinstance(state, tuple), (*_parts(state), op.value)
         case "drop":
             # Two drops at the same time may both have found the frame that both removed.
             return op.value != 0 or state is None, None
         case _:
             return state == op.value, state
+
+
+def _parts(state: Hashable) -> tuple[Hashable, ...]:
+    return state if isinstance(state, tuple) else ()
