@@ -22,15 +22,17 @@ class Result(Enum):
 
     OK = auto()
     EXISTS = auto()
+    ABSENT = auto()
     FAILED = auto()
     UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """kind: "put", "replace", "drop" or "get". value: the frame that was put or found, or None.
+    """kind: "put", "replace", "append", "drop" or "get". value: what was put or found, or None.
 
-    A drop that is OK has the value 1 if it found a frame, else 0.
+    A drop that is OK has the value 1 if it found a frame, else 0. Where there are appends, what is
+    put or found is a tuple, to which an append adds its value; it is ABSENT if it found nothing.
     """
 
     kind: str
@@ -80,6 +82,10 @@ def _apply(op: Operation, state: Value) -> tuple[Value, ...]:
             return (op.value,) if state is None else ()
         case "replace":
             return (op.value,)
+        case "append" if op.result is Result.ABSENT:
+            return (state,) if state is None else ()
+        case "append":
+            return ((*state, op.value),) if isinstance(state, tuple) else ()
         case "drop":
             # Two drops at the same time may both have found the frame that both removed.
             return (None,) if op.value != 0 or state is None else ()
