@@ -224,7 +224,7 @@ class Life(Being):
         return await self.service.answer(received, talk)
 
     def start(self, work: asyncio.Task[None]) -> None:
-        self._keep(work)
+        self.keep(work)
 
     def crash(self) -> None:
         super().crash()
