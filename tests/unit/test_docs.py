@@ -82,7 +82,14 @@ def test_the_commands_for_several_nodes_are_commands() -> None:
     shown = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in shown for line in block.splitlines()]
     named = {parse(shlex.split(line, comments=True)[1:]).command for line in lines}
-    assert named > {"cluster", "cluster status", "node", "node drain", "node undrain", "node remove"}
+    assert named > {
+        "cluster",
+        "cluster status",
+        "node",
+        "node drain",
+        "node undrain",
+        "node remove",
+    }
 
 
 def test_the_readme_shows_commands() -> None:
