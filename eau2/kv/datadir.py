@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import xxhash
 
-from eau2.errors import DiskFullError, OperationalError, StoreError
+from eau2.errors import DiskFailedError, DiskFullError, OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full, sync_directory
 from eau2.kv.register_store import RegisterStore, SqliteRegisterStore
 from eau2.kv.room import Ballast, GuardedRegisters
@@ -149,7 +149,11 @@ class DataDirectory:
         self._release()
 
     def _registers(self, make: bool = False) -> SqliteRegisterStore:
-        return SqliteRegisterStore(self.root / _REGISTERS_FILE, make=make)
+        try:
+            return SqliteRegisterStore(self.root / _REGISTERS_FILE, make=make)
+        except DiskFailedError as error:
+            self._watch.fail(error.message)
+            raise
 
     def _keep(self, name: str, plain: dict[str, Any]) -> None:
         def work() -> None:

@@ -192,5 +192,6 @@ class NodeChunks:
         self._report(key)
         return CorruptChunkError(
             f"chunk {key.number} of {key.df_id} is damaged on node {self.node}: {why} ({path})",
-            hint="Drop the frame and load it again; other frames are not affected.",
+            hint="The node gets a whole copy from another one; run the statement again. If no node"
+            " has one, as its log says, drop the frame and load it again.",
         )

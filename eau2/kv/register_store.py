@@ -12,6 +12,7 @@ damaged page of its log, it takes it for the end of the log, and says nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import struct
@@ -25,7 +26,7 @@ from typing import NamedTuple, Protocol
 import xxhash
 
 from eau2.errors import DiskFailedError, DiskFullError, OperationalError, StoreError
-from eau2.kv.chunk import is_full
+from eau2.kv.chunk import disk_error, is_full
 
 
 class Ballot(NamedTuple):
@@ -156,6 +157,10 @@ class SqliteRegisterStore:
         except sqlite3.Error as error:
             raise self._translated(error) from error
         except OSError as error:
+            if error.errno == errno.EIO:
+                raise self._disk_failed(str(error)) from error
+            if is_full(error):
+                raise disk_error(error, f"making the registers {path}") from error
             raise self._damaged(str(error)) from error
 
     def _open(self, make: bool) -> None:
@@ -294,7 +299,9 @@ class SqliteRegisterStore:
             return DiskFullError("no room on the disk for the registers; nothing was changed")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return self._damaged(str(error))
-        return self._disk_failed(str(error))
+        if code is not None and code & 0xFF == sqlite3.SQLITE_IOERR:
+            return self._disk_failed(str(error))
+        return self._failed(f"the disk failed: {error}")
 
     def _disk_failed(self, why: str) -> OperationalError:
         """Whether the last write is on the disk is known when the file is opened anew."""

@@ -98,9 +98,6 @@ class Life(Being):
         await asyncio.shield(self._ready)
         return await self.service.answer(received, talk)
 
-    def start(self, work: asyncio.Task[None]) -> None:
-        self._keep(work)
-
     def crash(self) -> None:
         super().crash()
         for end in list(self.ends.values()):

@@ -58,10 +58,11 @@ class Being:
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
-        self._keep(task)
+        self.keep(task)
         return task
 
-    def _keep(self, task: asyncio.Task[Any]) -> None:
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Let a task live as long as this."""
         number = self._started
         self._started += 1
         self._tasks[number] = task

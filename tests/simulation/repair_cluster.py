@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import xxhash
 
@@ -39,9 +39,8 @@ from eau2.net.stream import Received
 from eau2.world import Talk, World
 from tests.simulation.chance import Chance
 from tests.simulation.disk import Inode, Platter, SimDisk
+from tests.simulation.life import Being, SimClock
 from tests.simulation.network import End, Network, SimNet
-
-T = TypeVar("T")
 
 LIMITS = ControlLimits(
     register_s=1.0,
@@ -77,10 +76,6 @@ LIMITS = ControlLimits(
 )
 
 
-class CrashedError(Exception):
-    """The node that was to do something died before it was done."""
-
-
 class Registers:
     """The registers of all names, for one life of a node; nobody is ever kept from them."""
 
@@ -111,23 +106,6 @@ class Registers:
         await self._life.thaw()
 
 
-class Clock:
-    """eau2.world.Clock for one life of a node; its clock began at another moment."""
-
-    def __init__(self, life: Life, skew_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._life = life
-        self._skew_s = skew_s
-
-    def now(self) -> float:
-        return self._loop.time() + self._skew_s
-
-    async def sleep(self, seconds: float) -> None:
-        await self._life.thaw()
-        await asyncio.sleep(seconds)
-        await self._life.thaw()
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The classes a cluster is made of."""
@@ -139,20 +117,16 @@ class Parts:
     repair: type[Repair] = Repair
 
 
-class Life:
+class Life(Being):
     """A node from its start to its crash."""
 
     def __init__(self, cluster: RingCluster, name: str) -> None:
-        self.name = name
-        self.alive = True
+        super().__init__(name)
         self.ends: dict[int, End] = {}
         self._cluster = cluster
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
-        self._started = 0
-        self.stopped_until = 0.0
         chance, parts = cluster.chance, cluster.parts
         disk = SimDisk(cluster.platters[name], self)
-        clock = Clock(self, 1000.0 * chance.random())
+        clock = SimClock(self, 1000.0 * chance.random())
         world = World(clock, chance, chance, SimNet(cluster.network, self), disk)
         registers = Registers(cluster.registers, self)
         self.service = parts.service(
@@ -190,6 +164,11 @@ class Life:
         self._ready = self._spawn(self._begin())
         for part in (self.sweep.run, self.repair.run, self.scrub.run, self.liveness.run):
             self._spawn(self._when_ready(part()))
+
+    @property
+    def stopped_until_s(self) -> float:
+        """The loop's time from when on it goes on."""
+        return self._stopped_until
 
     def ring(self) -> Ring:
         """The ring as it is known here."""
@@ -235,13 +214,6 @@ class Life:
         finally:
             work.close()
 
-    async def thaw(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self.alive and loop.time() < self.stopped_until:
-            await asyncio.sleep(self.stopped_until - loop.time())
-        if not self.alive:
-            raise asyncio.CancelledError
-
     async def answer(self, received: Received, talk: Talk) -> Answer:
         await asyncio.shield(self._ready)
         match received.message:
@@ -251,40 +223,13 @@ class Life:
                 return await self.holding.answer(received)
         return await self.service.answer(received, talk)
 
-    async def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of some work of this node. Raises CrashedError if it dies meanwhile."""
-        if not self.alive:
-            work.close()
-            raise CrashedError
-        task = self._spawn(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self.alive:
-                raise
-            raise CrashedError from None
-
     def start(self, work: asyncio.Task[None]) -> None:
-        self._keep(work)
+        self.keep(work)
 
     def crash(self) -> None:
-        """Nothing of what runs here does anything any more."""
-        self.alive = False
-        for task in list(self._tasks.values()):
-            task.cancel()
+        super().crash()
         for end in list(self.ends.values()):
             end.wake()
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._keep(task)
-        return task
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        number = self._started
-        self._started += 1
-        self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
 
 @dataclass(slots=True)
@@ -348,8 +293,8 @@ class RingCluster:
 
     def _tell(self, name: str, ring: Ring) -> None:
         life, loop = self.lives[name], asyncio.get_running_loop()
-        if loop.time() < life.stopped_until:
-            loop.call_at(life.stopped_until, self._tell, name, ring)
+        if loop.time() < life.stopped_until_s:
+            loop.call_at(life.stopped_until_s, self._tell, name, ring)
             return
         life.learn(ring)
         me = next(m for m in self.ring.members if m.name == name)

@@ -27,10 +27,10 @@ from eau2.kv.quarantine import QUARANTINE
 from eau2.kv.ringsteps import IN, LEAVING, LEFT, leave, membership
 from eau2.types import Kind, SqlType
 from tests.simulation.chance import Chance
+from tests.simulation.life import CrashedError
 from tests.simulation.loop import run
 from tests.simulation.repair_cluster import (
     LIMITS,
-    CrashedError,
     Life,
     Parts,
     RingCluster,
@@ -123,7 +123,7 @@ class Story:
                 seconds = self.chance.random() * 8
                 name = self.chance.choice(up)
                 self.chance.note("stop", name, seconds)
-                self.cluster.lives[name].stopped_until = self._loop.time() + seconds
+                self.cluster.lives[name].stop(seconds)
             elif lot < 0.58:
                 self._cut(self.chance.choice(up), both=self.chance.random() < 0.5)
             elif lot < 0.72:

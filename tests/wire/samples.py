@@ -48,11 +48,18 @@ from eau2.net.message import (
     Welcome,
 )
 from eau2.net.ring_message import (
+    ConfirmChunk,
     GetRing,
+    Heartbeat,
+    Held,
+    HeldWrites,
+    Holdings,
     Join,
+    LeaveRing,
     Member,
     Ring,
     RingChanged,
+    SuspectChunk,
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))
@@ -101,6 +108,13 @@ MESSAGES: tuple[Message, ...] = (
     GetRing(),
     _RING,
     RingChanged(_RING),
+    LeaveRing("n2", "leaving"),
+    Heartbeat(7),
+    Holdings(("d3adbeef", "f00d"), 9),
+    HeldWrites((Held("d3adbeef", True, ((0, 3), (5, 1))), Held("f00d", False, ())), True),
+    ConfirmChunk(7, TaskChunk("d3adbeef", 7, 1_048_576, 99, "00ff"), 2, 5),
+    SuspectChunk("d3adbeef", 7),
+    SuspectChunk("d3adbeef", None),
 )
 
 

@@ -1,0 +1,1 @@
+"""Nodes on disks that fail, fill up and forget, and files in which bits have flipped."""

@@ -1,0 +1,1 @@
+"""Nodes as processes that are killed, stopped, cut off and emptied while others write."""
