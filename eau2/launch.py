@@ -292,12 +292,12 @@ def _watch(nodes: list[NodeProcess], signals: list[int], after_end: AfterEnd | N
 
     A node that ends is told of, and the others go on.
     """
-    ended: set[str] = set()
+    ended: list[str] = []
     while not signals:
         before = len(ended)
         for node in nodes:
             if node.name not in ended and node.poll() is not None:
-                ended.add(node.name)
+                ended.append(node.name)
                 sys.stderr.write(f"node {node.name} ended ({node.ending()}){_left(nodes)}\n")
         running = [node for node in nodes if node.poll() is None]
         if len(ended) > before and running and after_end is not None:
@@ -305,7 +305,7 @@ def _watch(nodes: list[NodeProcess], signals: list[int], after_end: AfterEnd | N
             sys.stderr.write(f"{said}\n" if said else "")
         sys.stderr.flush()
         if len(ended) == len(nodes):
-            raise OperationalError(f"all nodes have ended, node {node.name} last")
+            raise OperationalError(f"all nodes have ended, node {ended[-1]} last")
         time.sleep(_WATCH_S)
     return 0
 

@@ -320,8 +320,7 @@ class RingKeeper:
 
     async def _refresh(self) -> None:
         me = next(member for member in self.ring.members if member.name == self.name)
-        is_lost = me.state == LEFT and not me.stays_out
-        here = me.address == str(self.address) and not is_lost
+        here = me.address == str(self.address) and me.state != LEFT
         request: Message = GetRing() if here else Join(me.id, str(self.address))
         failure: OperationalError | None = None
         if is_formed(self.ring):

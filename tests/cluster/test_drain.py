@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 from tests.cluster.asking import put, sql
 from tests.cluster.nodes import processes, until
@@ -43,7 +44,10 @@ def test_a_drained_node_holds_nothing_and_can_be_stopped() -> None:
 
         for row in sql(first, "SHOW CHUNKS"):
             assert set(str(row[4]).split(", ")) == set(str(row[5]).split(", ")) == {"n1", "n2"}
-        assert not list((nodes.folder / "n3" / "chunks").rglob("*.arrow"))
+        folder = nodes.options[2].data
+        assert folder is not None
+        assert (Path(folder) / "chunks").is_dir()
+        assert not list((Path(folder) / "chunks").rglob("*.arrow"))
         put(third, "v", 300)
         assert {str(row[5]) for row in sql(third, "SHOW CHUNKS FROM v")} <= {"n1, n2", "n2, n1"}
         assert seen(first)[2][1:6] == ("left", "up", True, True, 0)
