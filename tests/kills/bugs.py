@@ -22,12 +22,11 @@ def few_copies() -> None:
     ) -> tuple[str, ...]:
         return await spread(self, nodes, max(1, count - 1), request, data)
 
-    copies.Copies._spread = fewer  # type: ignore[method-assign]
+    copies.Copies._spread = fewer  # type: ignore[method-assign, assignment]
 
 
 def hasty_voter() -> None:
     """A voter answers before what it says is written."""
-    decided = acceptor._decided
 
     async def decide(self: acceptor.Acceptor, batch: Sequence[Any]) -> None:
         pending: dict[str, Any] = vars(acceptor).setdefault("_pending", {})
@@ -46,7 +45,6 @@ def hasty_voter() -> None:
         tasks: list[Any] = vars(acceptor).setdefault("_tasks", [])
         tasks.append(asyncio.create_task(later()))
 
-    assert decided
     acceptor.Acceptor._decide_together = decide  # type: ignore[method-assign]
 
 
