@@ -12,7 +12,14 @@ import polars as pl
 
 from eau2.operators.expr import Column
 from eau2.travel import joined
-from eau2.types import BIGINT, VARCHAR
+from eau2.types import BIGINT, BOOLEAN, DOUBLE, VARCHAR, SqlType
+
+_KERNEL: Mapping[SqlType, pl.DataType] = {
+    BIGINT: pl.Int64(),
+    BOOLEAN: pl.Boolean(),
+    DOUBLE: pl.Float64(),
+    VARCHAR: pl.String(),
+}
 
 
 class Answer:
@@ -42,9 +49,14 @@ class Answer:
 
 def table(columns: Mapping[str, Sequence[str | None]]) -> Answer:
     """Text columns as an answer."""
-    described = tuple(Column(i, name, VARCHAR) for i, name in enumerate(columns))
-    data = {column.label: columns[column.name] for column in described}
-    schema = {column.label: pl.String() for column in described}
+    return typed([(name, VARCHAR, values) for name, values in columns.items()])
+
+
+def typed(columns: Sequence[tuple[str, SqlType, Sequence[str | int | float | None]]]) -> Answer:
+    """Columns as an answer: each its name, its type (one of those in _KERNEL) and its values."""
+    described = tuple(Column(i, name, type_) for i, (name, type_, _) in enumerate(columns))
+    data = {column.label: values for column, (_, _, values) in zip(described, columns, strict=True)}
+    schema = {column.label: _KERNEL[column.type] for column in described}
     return _at_once(pl.DataFrame(data, schema=schema), described)
 
 

@@ -18,14 +18,16 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from eau2.errors import StoreError, UnreachableError, UsageError, report
+from eau2.errors import PeerLostError, StoreError, UnreachableError, UsageError, report
 from eau2.options import parse
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
     from eau2.net.address import Address
+    from eau2.net.thin import ThinClient
 
 T = TypeVar("T")
 
@@ -81,8 +83,8 @@ def _command(arguments: list[str]) -> int:
     return _COMMANDS[options.command](options)
 
 
-def _address(options: argparse.Namespace) -> Address | None:
-    """The node of this command line; None when it is about a store."""
+def _addresses(options: argparse.Namespace) -> tuple[Address, ...] | None:
+    """The nodes of this command line, of which any will do; None when it is about a store."""
     if options.connect is None:
         return None
     for name in ("store", "threads", "memory"):
@@ -90,9 +92,9 @@ def _address(options: argparse.Namespace) -> Address | None:
             raise UsageError(
                 f"--{name} does not go with --connect", hint="A node has its own, given to it."
             )
-    from eau2.net.address import parse_address
+    from eau2.net.address import parse_addresses
 
-    return parse_address(options.connect)
+    return parse_addresses(options.connect)
 
 
 def _reached(connect: Callable[[], T]) -> T:
@@ -109,13 +111,14 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
     in its default place, statements run on an empty one in memory; a place that was named and is
     not there is an error.
     """
-    address = _address(options)
-    if address is not None:
+    addresses = _addresses(options)
+    if addresses is not None:
         from eau2.connection import connect as connect_to
         from eau2.net.address import SCHEME
 
         _collect_garbage()
-        return _reached(lambda: connect_to(f"{SCHEME}{address}"))
+        url = SCHEME + ",".join(map(str, addresses))
+        return _reached(lambda: connect_to(url))
     named = options.store or os.environ.get("EAU2_STORE")
     path: str | None = named or DEFAULT_STORE
     if not make and path is not None and not os.path.exists(path):
@@ -137,29 +140,61 @@ def _collect_garbage() -> None:
         gc.enable()
 
 
-def _ask(address: Address, options: argparse.Namespace) -> int:
-    """Have a node run the statements and draw what they give: the thin way, which loads little."""
+def _ask(addresses: tuple[Address, ...], options: argparse.Namespace) -> int:
+    """Have a node run the statements and draw what they give: the thin way, which loads little.
+
+    Of several nodes the next is asked when one cannot be reached, or is lost before it has said
+    anything, if the statements change nothing.
+    """
     from eau2.net.thin import DEADLINE_S, ThinClient
 
     text = _statement_text(options)
     if not text.strip():
         raise _no_statement()
-    client = _reached(lambda: ThinClient(address))
-    try:
-        start = time.perf_counter()
-        client.statement(
-            text,
-            sys.stdout.buffer.write,
-            format=options.format,
-            width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
-            deadline_s=options.timeout or DEADLINE_S,
-        )
-        sys.stdout.flush()
-        if options.timing:
-            print(f"Time: {time.perf_counter() - start:.3f} s", file=sys.stderr)
-    finally:
-        client.close()
+    start = time.perf_counter()
+    written = False
+
+    def write(data: memoryview) -> None:
+        nonlocal written
+        written = True
+        sys.stdout.buffer.write(data)
+
+    left = list(addresses)
+    while True:
+        client = _first_reached(left, ThinClient)
+        try:
+            client.statement(
+                text,
+                write,
+                format=options.format,
+                width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
+                deadline_s=options.timeout or DEADLINE_S,
+            )
+            break
+        except PeerLostError as error:
+            if not client.lost:
+                raise
+            from eau2.repeating import changes_nothing, unanswered
+
+            if written or not left or not changes_nothing(text):
+                raise unanswered(text, error) from error
+        finally:
+            client.close()
+    sys.stdout.flush()
+    if options.timing:
+        print(f"Time: {time.perf_counter() - start:.3f} s", file=sys.stderr)
     return 0
+
+
+def _first_reached(left: list[Address], connect: Callable[[Address], T]) -> T:
+    """A connection to the first of these that can be reached; those that were tried are taken."""
+    while True:
+        address = left.pop(0)
+        try:
+            return _reached(partial(connect, address))
+        except _NotConnectedError:
+            if not left:
+                raise
 
 
 def _no_statement() -> UsageError:
@@ -168,9 +203,9 @@ def _no_statement() -> UsageError:
 
 def _query(options: argparse.Namespace) -> int:
     _check_sink(options.format)
-    address = _address(options)
-    if address is not None:
-        return _ask(address, options)
+    addresses = _addresses(options)
+    if addresses is not None:
+        return _ask(addresses, options)
     from eau2.sql.split import split
 
     statements, rest = split(_statement_text(options))
@@ -272,9 +307,48 @@ def _node(options: argparse.Namespace) -> int:
     return _reached(lambda: run_node(node))
 
 
+def _operated(options: argparse.Namespace, work: Callable[[ThinClient], int]) -> int:
+    """What is asked of a running store, the thin way."""
+    from eau2.net.address import parse_addresses
+    from eau2.net.thin import ThinClient
+
+    client = _first_reached(list(parse_addresses(options.connect)), ThinClient)
+    try:
+        return work(client)
+    finally:
+        client.close()
+
+
+def _status(options: argparse.Namespace) -> int:
+    from eau2.operate import status
+
+    return _operated(options, status)
+
+
+def _drain(options: argparse.Namespace) -> int:
+    from eau2.operate import drain
+
+    if options.undo:
+        return _undrain(options)
+    return _operated(options, lambda client: drain(client, options.name, options.timeout))
+
+
+def _undrain(options: argparse.Namespace) -> int:
+    from eau2.operate import undrain
+
+    return _operated(options, lambda client: undrain(client, options.name))
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from eau2.operate import remove
+
+    return _operated(options, lambda client: remove(client, options.name, sure=options.yes))
+
+
 def _cluster(options: argparse.Namespace) -> int:
     from eau2.launch import ClusterOptions, run_cluster
     from eau2.net.address import parse_address
+    from eau2.operate import after_end
 
     return run_cluster(
         ClusterOptions(
@@ -284,7 +358,8 @@ def _cluster(options: argparse.Namespace) -> int:
             data_root=options.data_root,
             threads=options.threads,
             memory_bytes=options.memory,
-        )
+        ),
+        after_end,
     )
 
 
@@ -296,5 +371,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "drop": _drop,
     "shell": _shell,
     "node": _node,
+    "node drain": _drain,
+    "node undrain": _undrain,
+    "node remove": _remove,
     "cluster": _cluster,
+    "cluster status": _status,
 }

@@ -79,6 +79,8 @@ class Limits:
     plan_cache_entries: int = 256
     task_attempts: int = 4
     """Nodes at which one task of a query is tried, when the ones before have failed it."""
+    task_end_s: float = 2.0
+    """How long the end of a query waits for a task that was told to end."""
     plan_attempts: int = 3
     """How often a query begins anew because chunks that it was to read were replaced."""
     format_width_chars: int = 10_000
@@ -240,6 +242,8 @@ class ControlLimits:
     """So often a node looks for missing copies although it knows of no change."""
     holdings_s: float = 10.0
     """For a node to say what it has of some writes."""
+    describe_s: float = 2.0
+    """For a node to say what it is doing."""
     holdings_writes: int = 1000
     """Of so many writes a node is asked at once."""
     holdings_ranges: int = 20_000

@@ -20,7 +20,7 @@ from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
 from eau2.frames import source_of
-from eau2.net.address import SCHEME, parse_address
+from eau2.net.address import SCHEME, parse_addresses
 from eau2.parameters import Parameters, numbered
 from eau2.result import Batches
 from eau2.result import Result as Result
@@ -198,10 +198,13 @@ def connect(
     """Open a store and an engine over it in this process, or connect to a node.
 
     path: the folder of the store, made when it is not there; None keeps all in memory;
-    "eau2://host:port" is a node. threads: of the kernels, fixed by their first use in the process;
-    None takes all cores. memory: bytes (or "512MB") beyond which the kernels spill to disk. Both
-    are not for nodes, which have their own. timeout: seconds after which a statement is given up,
-    if it says nothing else. Raises StoreError, InterfaceError; UnreachableError, HandshakeError.
+    "eau2://host:port" is a node. Of "eau2://host:port,host:port" the first that can be reached is
+    taken, and the next when it is lost, unless settings, prepared statements or registered frames
+    are lost with it; a statement that changes nothing and has given no row is asked again there.
+    threads: of the kernels, fixed by their first use in the process; None takes all cores. memory:
+    bytes (or "512MB") beyond which the kernels spill to disk. Both are not for nodes, which have
+    their own. timeout: seconds after which a statement is given up, if it says nothing else. Raises
+    StoreError, InterfaceError; UnreachableError, HandshakeError.
     """
     timeout_s = None if timeout is None else _positive(timeout)
     memory_bytes = byte_count(memory) if isinstance(memory, str) else memory
@@ -216,7 +219,7 @@ def connect(
             )
         from eau2.remote import RemoteBackend
 
-        return Connection(RemoteBackend(parse_address(path)), timeout_s)
+        return Connection(RemoteBackend(parse_addresses(path)), timeout_s)
     from eau2.embedded import EmbeddedBackend
 
     folder = None if path is None else os.fspath(path)

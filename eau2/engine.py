@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from difflib import get_close_matches
 
 import polars as pl
 
@@ -52,8 +53,11 @@ from eau2.sql.spans import at
 from eau2.statements import Frames, Surroundings, create_table, create_view, drop, insert
 from eau2.travel import TaskReport
 from eau2.types import described
+from eau2.whereabouts import chunks, nodes
 
 _TELLS_TIME = re.compile(r"now|today|current_|localtime", re.IGNORECASE)
+_SHOWS = re.compile(r"\s*show\b", re.IGNORECASE)
+"""Who asks how the nodes are is to be answered also when names cannot be read."""
 _PIVOTS = re.compile(r"pivot", re.IGNORECASE)
 
 
@@ -231,7 +235,7 @@ class Engine:
 
     def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
         """What a kept plan depends on; None for statements whose plans are not kept."""
-        if _TELLS_TIME.search(text):
+        if _TELLS_TIME.search(text) or _SHOWS.match(text):
             return None
         values = () if parameters is None else tuple(parameters.items())
         typed = tuple((name, type(value), value) for name, value in values)
@@ -299,20 +303,30 @@ class Engine:
                 return nothing()
             case ast.ShowTables():
                 return table({"name": list(self._frames.names())})
-            case ast.ShowSetting(name=name):
-                return self._show(name)
+            case ast.ShowNodes():
+                return nodes(self._frames)
+            case ast.ShowChunks():
+                return chunks(statement, self._surroundings(asked))
+            case ast.ShowSetting():
+                return self._show(statement)
             case ast.Describe(target=target):
                 return self._describe(target, asked)
             case ast.UnsupportedStatement(what=what, span=span):
                 raise NotSupportedError(f"{what} is not supported", span=span)
         raise unsupported(statement)
 
-    def _show(self, name: str) -> Answer:
-        values = self.settings.values()
+    def _show(self, asked: ast.ShowSetting) -> Answer:
+        name, values = asked.name, self.settings.values()
         if name.lower() == "all":
             return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
-            self.settings.changed(name, None, rule_names())
+            if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks"), 1):
+                raise ProgrammingError(
+                    f'there is no setting "{name}"',
+                    span=asked.span,
+                    hint=f"Did you mean SHOW {near[0].upper()}?",
+                )
+            at(asked.span, self.settings.changed, name, None, rule_names())
             return table({name: ["on"]})
         return table({name: [values[name.lower()]]})
 

@@ -5,8 +5,8 @@ another one over the network. Comes in: a prepared plan; goes out: the result's 
 they come. Does not know: SQL, what a fragment computes, which node is the next best for a task.
 
 The caller's thread leads. Tasks of other nodes run on the network's event loop and report through
-a queue; they go on while the caller computes a task of its own. Of a result's rows only a little
-is here at a time: a node whose turn has not come, or whose rows nobody takes, waits.
+a queue, and so does a task of this node that runs meanwhile. Of a result's rows only a little is
+here at a time: a node whose turn has not come, or whose rows nobody takes, waits.
 
 A task that begins again at another node may have given rows to the user already. Where its rows
 come in the same order every time, those are left out of what comes again; where they may not, no
@@ -16,7 +16,6 @@ row of it is given before all of them are here.
 from __future__ import annotations
 
 import queue
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +25,7 @@ import polars as pl
 
 from eau2.config import WIRE
 from eau2.errors import InternalError
+from eau2.hometasks import HomeTask, HomeTasks
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
 from eau2.net.arrow import decode_frame
@@ -35,7 +35,7 @@ from eau2.operators.filter import Filter
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks
 from eau2.operators.sort import Limit
-from eau2.planner.attempts import Attempts, helps_elsewhere
+from eau2.planner.attempts import Attempts
 from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Candidates, Task
 from eau2.planner.schedule import (
@@ -56,7 +56,6 @@ from eau2.travel import (
     Input,
     Remote,
     RemoteTask,
-    Report,
     Running,
     TaskReport,
     encoded,
@@ -147,8 +146,7 @@ class Execution:
         self._inputs: dict[int, Input] = {}
         self._turn = 0
         self._given = 0
-        # Ends the task that runs here: with the query, and when a task elsewhere has ended it.
-        self._cancel_home = Cancel(cancel.left_s())
+        self._own = HomeTasks(home)
         self._take_back = cancel.on_cancel(self._cancelled)
 
     def rows(self) -> Iterator[pl.DataFrame]:
@@ -170,6 +168,7 @@ class Execution:
                         return
                     case Failed(error):
                         raise error
+            self._own.go_on(self._cancel, beside=self._others_run())
             self._handle(self._wait())
             yield from self._next_rows()
 
@@ -178,9 +177,10 @@ class Execution:
         self._take_back()
         for attempt in self._attempts.values():
             _give_up(attempt)
+        self._own.end()
 
     def _cancelled(self) -> None:
-        self._cancel_home.cancel()
+        self._own.cancel()
         self._events.put(None)
 
     def _window(self) -> int:
@@ -191,20 +191,27 @@ class Execution:
     def _is_home(self, task: Task) -> bool:
         return task.node in (self._home.name, LOCAL)
 
+    def _others_run(self) -> bool:
+        """Whether a task is under way elsewhere, of which something may be heard."""
+        return any(
+            not attempt.ended and not self._is_home(attempt.task)
+            for attempt in self._attempts.values()
+        )
+
     def _start(self, task: Task) -> None:
-        """Send a task, or run it here. Others are sent first, so that they run meanwhile."""
+        """Send a task, or have it run here once all that can be sent is sent."""
         if task.failed_at:
             # What has no time left is late, whatever else has happened to it.
             self._cancel.check()
         if not self._is_home(task):
             self._send(task)
             return
-        for instruction in list(self._instructions):
-            match instruction:
-                case RunTask(other) if not self._is_home(other):
-                    self._instructions.remove(instruction)
-                    self._send(other)
-        self._run_here(task)
+        attempt = self._attempt(task)
+        fragment = self._prepared.fragments[task.stage]
+        inputs = {number: self._results[number] for number in self._stages[task.stage].inputs}
+        own = HomeTask(fragment, task.chunks, inputs, self._report(attempt))
+        attempt.running = own
+        self._own.add(own)
 
     def _attempt(self, task: Task) -> _Attempt:
         """The task anew; what an earlier attempt of it still says is not heard any more."""
@@ -214,21 +221,6 @@ class Execution:
         skip = self._given if key == (self._last, self._turn) else 0
         attempt = self._attempts[key] = _Attempt(task, skip)
         return attempt
-
-    def _run_here(self, task: Task) -> None:
-        stage, attempt = self._stages[task.stage], self._attempt(task)
-        inputs = {number: self._results[number] for number in stage.inputs}
-        self._cancel.check()
-        start = time.perf_counter()
-        try:
-            rows = self._home.run(
-                self._prepared.fragments[stage.id], task.chunks, inputs, self._cancel_home
-            )
-        except Exception as error:
-            self._events.put(_Broken(attempt, error))
-            return
-        self._events.put(_Part(attempt, rows))
-        self._events.put(_Part(attempt, Ended(time.perf_counter() - start)))
 
     def _send(self, task: Task) -> None:
         if self._peers is None:
@@ -272,18 +264,16 @@ class Execution:
             self._inputs[stage] = encoded(self._results[stage])
         return self._inputs[stage]
 
-    def _report(self, attempt: _Attempt) -> Report:
-        """What a task on another node reports to. Called on the network's thread."""
+    def _report(
+        self, attempt: _Attempt
+    ) -> Callable[[pl.DataFrame | memoryview | Exception | Ended], None]:
+        """What a task reports to. Called on any thread."""
 
-        def report(said: memoryview | Exception | Ended) -> None:
-            if not isinstance(said, Exception):
+        def report(said: pl.DataFrame | memoryview | Exception | Ended) -> None:
+            if isinstance(said, Exception):
+                self._events.put(_Broken(attempt, said))
+            else:
                 self._events.put(_Part(attempt, said))
-                return
-            self._events.put(_Broken(attempt, said))
-            needed = self._stages[attempt.task.stage].enough_rows is None
-            if needed and not helps_elsewhere(said):
-                # The query has failed. The caller may be busy with a task of its own.
-                self._cancel_home.cancel()
 
         return report
 

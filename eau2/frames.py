@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -22,6 +22,7 @@ from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame, Fra
 from eau2.config import LIMITS
 from eau2.errors import InputFileError, OperationalError, UsageError
 from eau2.kv.chunk import LOCAL
+from eau2.kv.status import NodeStatus, Place
 from eau2.kv.store import Store
 
 
@@ -69,6 +70,12 @@ class Stored(Protocol):
 
     def holds(self, key: ChunkKey) -> bool:
         """Whether a chunk can be read here."""
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """The nodes that the frames are spread over, in the order of the ring."""
+
+    def places(self, chunks: Sequence[ChunkRef]) -> tuple[Place, ...]:
+        """Where each of the chunks is to be, and is now."""
 
     def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
         """The nodes that may hold a chunk now, best first."""

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -26,6 +26,9 @@ from typing import IO
 from eau2.config import LAUNCH
 from eau2.errors import OperationalError, UsageError
 from eau2.net.address import SCHEME, Address, parse_address, require_loopback
+
+AfterEnd = Callable[[Address, Collection[str]], str]
+"""Says what the others still do when some nodes have ended; the address is that of another one."""
 
 UNTIL_EOF = "EAU2_UNTIL_EOF"
 """A node in whose environment this is 1 stops at the end of its standard input."""
@@ -109,8 +112,13 @@ class ClusterOptions:
             self.data_root,
             self.threads,
             self.memory_bytes or most_of_memory() // self.nodes,
-            voters=3 if self.nodes >= 3 and join is None else 1,
+            voters=voters(self.nodes) if join is None else 1,
         )
+
+
+def voters(nodes: int) -> int:
+    """How many nodes of a new store of so many keep the registers, when nobody says."""
+    return 3 if nodes >= 3 else 1
 
 
 def most_of_memory() -> int:
@@ -224,8 +232,8 @@ class NodeProcess:
         return code
 
 
-def run_cluster(options: ClusterOptions) -> int:
-    """Run nodes until a signal comes or one of them ends; the exit code."""
+def run_cluster(options: ClusterOptions, after_end: AfterEnd | None = None) -> int:
+    """Run nodes until a signal comes or none of them runs any more; the exit code."""
     folder = tempfile.mkdtemp(prefix="eau2-cluster-") if options.data is None else options.data
     Path(folder).mkdir(parents=True, exist_ok=True)
     signals: list[int] = []
@@ -241,7 +249,7 @@ def run_cluster(options: ClusterOptions) -> int:
             return 0
         sys.stdout.write(_greeting(nodes, options.data))
         sys.stdout.flush()
-        return _watch(nodes, signals)
+        return _watch(nodes, signals, after_end)
     finally:
         _stop(nodes, signals)
         for number, handler in before.items():
@@ -279,20 +287,25 @@ def _greeting(nodes: list[NodeProcess], data: str | None) -> str:
     )
 
 
-def _watch(nodes: list[NodeProcess], signals: list[int]) -> int:
+def _watch(nodes: list[NodeProcess], signals: list[int], after_end: AfterEnd | None) -> int:
     """Wait for a signal, or until no node runs any more; the exit code.
 
     A node that ends is told of, and the others go on.
     """
-    ended: set[str] = set()
+    ended: list[str] = []
     while not signals:
+        before = len(ended)
         for node in nodes:
             if node.name not in ended and node.poll() is not None:
-                ended.add(node.name)
+                ended.append(node.name)
                 sys.stderr.write(f"node {node.name} ended ({node.ending()}){_left(nodes)}\n")
-                sys.stderr.flush()
+        running = [node for node in nodes if node.poll() is None]
+        if len(ended) > before and running and after_end is not None:
+            said = after_end(running[0].address, ended)
+            sys.stderr.write(f"{said}\n" if said else "")
+        sys.stderr.flush()
         if len(ended) == len(nodes):
-            raise OperationalError(f"all nodes have ended, node {node.name} last")
+            raise OperationalError(f"all nodes have ended, node {ended[-1]} last")
         time.sleep(_WATCH_S)
     return 0
 
@@ -300,7 +313,8 @@ def _watch(nodes: list[NodeProcess], signals: list[int]) -> int:
 def _left(nodes: list[NodeProcess]) -> str:
     """What is said of the nodes that still run."""
     running = [node.name for node in nodes if node.poll() is None]
-    return f"; {', '.join(running)} go on" if running else ""
+    goes = "goes" if len(running) == 1 else "go"
+    return f"; {', '.join(running)} {goes} on" if running else ""
 
 
 def _stop(nodes: list[NodeProcess], signals: list[int]) -> None:

@@ -16,6 +16,7 @@ from eau2.errors import UsageError
 
 DEFAULT_LISTEN = "127.0.0.1:7700"
 DEFAULT_NODE = ".eau2-node"
+DRAIN_S = 3600.0
 FORMATS = ("box", "csv", "json", "arrow")
 
 EXAMPLES = """\
@@ -41,7 +42,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         return _parser(_COMMANDS).parse_args(arguments)
     if first not in _COMMANDS:
         raise _unknown_command(first)
-    return _parser([first]).parse_args(arguments or [first])
+    rest = list(arguments[1:])
+    below = [name for name in _COMMANDS if name.startswith(f"{first} ")]
+    if below and rest and not rest[0].startswith("-"):
+        first = f"{first} {rest.pop(0)}"
+        if first not in below:
+            raise _unknown(first, below)
+    return _parser([first]).parse_args([first, *rest])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,10 +63,14 @@ def _unknown_command(word: str) -> UsageError:
         return UsageError(
             f"there is no command '{word}'", hint=f'To run a statement: eau2 query "{word}"'
         )
+    return _unknown(word, list(_COMMANDS))
+
+
+def _unknown(word: str, known: Sequence[str]) -> UsageError:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, _COMMANDS, 1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"The commands are {', '.join(_COMMANDS)}."
+    near = get_close_matches(word, known, 1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"The commands are {', '.join(known)}."
     return UsageError(f"there is no command '{word}'", hint=hint)
 
 
@@ -124,6 +135,7 @@ def _shell(parser: argparse.ArgumentParser) -> None:
 
 
 def _node(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Of nodes that run: eau2 node drain, eau2 node undrain, eau2 node remove."
     _listen(parser, "its address")
     parser.add_argument(
         "--data",
@@ -149,6 +161,7 @@ def _node(parser: argparse.ArgumentParser) -> None:
 
 
 def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Of a store that runs: eau2 cluster status."
     parser.add_argument(
         "--nodes", metavar="N", type=_count, default=3, help="how many (default: 3)"
     )
@@ -160,9 +173,49 @@ def _cluster(parser: argparse.ArgumentParser) -> None:
     _engine(parser)
 
 
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "The exit code is 0 when all is in order, 1 when something is wrong."
+    _one_node(parser)
+
+
+def _drain(parser: argparse.ArgumentParser) -> None:
+    _node_name(parser)
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=_seconds,
+        default=DRAIN_S,
+        help=f"how long it is waited for (default: {DRAIN_S:g}); it goes on after that",
+    )
+    parser.add_argument("--undo", action="store_true", help="take it back, as undrain does")
+
+
+def _remove(parser: argparse.ArgumentParser) -> None:
+    _node_name(parser)
+    parser.add_argument("--yes", action="store_true", help="also if it is up")
+
+
+def _node_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the node, like n2")
+    _one_node(parser)
+
+
+def _one_node(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--connect",
+        metavar="URL",
+        default=DEFAULT_LISTEN,
+        help=f"any node that runs, or several, with commas (default: eau2://{DEFAULT_LISTEN})",
+    )
+
+
 def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="DIR", help="the store's folder")
-    parser.add_argument("--connect", metavar="URL", help="a node, like eau2://127.0.0.1:7700")
+    parser.add_argument(
+        "--connect",
+        metavar="URL",
+        help="a node, like eau2://127.0.0.1:7700; or several, with commas",
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
@@ -231,5 +284,9 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "drop": ("drop a frame", _drop),
     "shell": ("type statements at a prompt", _shell),
     "node": ("run a node until it is told to stop", _node),
+    "node drain": ("have a node hand over what it holds, so that it can be stopped", _drain),
+    "node undrain": ("take a node back that was drained or removed", _node_name),
+    "node remove": ("do without a node that will not come back", _remove),
     "cluster": ("run several nodes on this machine, to try them out", _cluster),
+    "cluster status": ("say how the nodes of a store are, and what may fail", _status),
 }

@@ -41,6 +41,7 @@ from eau2.kv.ringkeeper import RingKeeper
 from eau2.kv.ringsteps import is_formed, membership
 from eau2.kv.room import Room
 from eau2.kv.service import Service
+from eau2.kv.survey import Survey
 from eau2.kv.upkeep import ABOUT_COPIES, Upkeep
 from eau2.launch import NodeOptions, most_of_memory
 from eau2.net.address import SCHEME
@@ -85,7 +86,7 @@ _RING = (Join, GetRing, RingChanged, LeaveRing)
 _VOTES = (Prepare, Accept, Peek, PeekPage, Fingerprint)
 _WORK = (*_FRONT_DOOR, RunTask, PutChunk)
 """What takes memory to answer."""
-_FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing)
+_FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing, LeaveRing)
 """What may be asked by whoever is no node of the store."""
 
 
@@ -191,7 +192,8 @@ class RunningNode:
         )
         self._coordinator = coordinator
         parts.push_async_callback(_at_most, LAUNCH.settle_s, coordinator.settle)
-        self._store = ClusterStore(coordinator, self._chunks, self._loop)
+        survey = Survey(world, lambda: self._keeper.ring, self._liveness.health)
+        self._store = ClusterStore(coordinator, self._chunks, self._loop, survey)
         parts.push_async_callback(_in_thread, self._store.close)
         self._start_kernels()
         parts.push_async_callback(_cancelled, asyncio.create_task(self._rest()))
@@ -327,7 +329,8 @@ class RunningNode:
                 await _in_thread(_release_memory)
 
     async def _describe(self) -> NodeDescription:
-        chunks, size = await _in_thread(lambda: _chunk_files(self._data.chunks))
+        assert self._upkeep is not None
+        chunks, size = await _in_thread(self._chunks.count)
         return NodeDescription(
             self.name,
             f"{SCHEME}{self.address}",
@@ -338,24 +341,13 @@ class RunningNode:
             size,
             self._statements + self._tasks.running,
             self._loop.time() - self._started,
+            *self._upkeep.looked,
         )
 
 
 def _release_memory() -> None:
     gc.collect()
     pa.default_memory_pool().release_unused()
-
-
-def _chunk_files(folder: os.PathLike[str]) -> tuple[int, int]:
-    """How many chunk files there are, and their bytes."""
-    sizes = []
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".arrow"):
-                # It may be deleted meanwhile.
-                with suppress(OSError):
-                    sizes.append(os.stat(os.path.join(place, name)).st_size)
-    return len(sizes), sum(sizes)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

@@ -1,27 +1,32 @@
 """A connection's work done by a node: statements and rows go over the wire, and answers come back.
 
-Owns: the conversation about each thing a connection does, and the check of what is answered. Comes
-in: statements and sources; goes out: results. Does not know: what a program sees of it
-(connection.py), how a node does it (server.py).
+Owns: the conversation about each thing a connection does, the check of what is answered, and going
+on with another node when one is lost. Comes in: statements and sources; goes out: results. Does not
+know: what a program sees of it (connection.py), how a node does it (server.py).
 """
 
 from __future__ import annotations
 
+import time
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import pyarrow as pa
 
 from eau2.catalog import Frame
 from eau2.config import WIRE
 from eau2.errors import (
+    BusyError,
     DataError,
+    Error,
     InterfaceError,
     NotSupportedError,
     PeerLostError,
     ProtocolError,
     UnknownNameError,
+    UnreachableError,
 )
 from eau2.kv import manifest
 from eau2.kv.encoding import frame_schema
@@ -43,8 +48,11 @@ from eau2.net.message import (
 )
 from eau2.net.stream import Received
 from eau2.parameters import Parameters, to_wire
+from eau2.repeating import changes_nothing, leaves_state, unanswered, unknown
 from eau2.result import Batches, Result
 from eau2.types import SqlType, logical_arrow, parse_type
+
+T = TypeVar("T")
 
 _BATCHES_JOINED = 1000
 """Batches that are sent together at most."""
@@ -53,20 +61,26 @@ _BATCHES_JOINED = 1000
 class RemoteBackend:
     """See connection.Backend."""
 
-    def __init__(self, address: Address) -> None:
-        """Connect. Raises UnreachableError, HandshakeError, BusyError."""
-        self._url = f"{SCHEME}{address}"
-        self._node = BlockingConnection(address)
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        """Connect to the first that can be reached; the others are for when it is lost.
+
+        Raises UnreachableError, HandshakeError, BusyError.
+        """
+        self._addresses = tuple(addresses)
+        self._url = ""
+        self._store_id = ""
+        self._state = False
         self._reading: BlockingStream | None = None
-        # A program that forgets to close, or ends, does not leave a thread and a socket behind.
-        weakref.finalize(self, self._node.close)
+        self._connect(0)
 
     def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
         """See Backend."""
-        with self._asking():
-            answer = self._node.collect(
-                _statement(text, parameters), deadline_s=_deadline_s(timeout_s)
-            )
+        ends = time.monotonic() + _deadline_s(timeout_s)
+
+        def collect() -> list[Received]:
+            return self._node.collect(_statement(text, parameters), deadline_s=_left_s(ends))
+
+        answer = self._asked(text, collect)
         last = answer.pop().message if answer else None
         if not isinstance(last, StatementResult):
             raise ProtocolError(f"{self._url} ended the answer without a result")
@@ -74,11 +88,12 @@ class RemoteBackend:
 
     def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
         """See Backend."""
-        return Batches(self._tables(_statement(text, parameters), _deadline_s(timeout_s)))
+        return Batches(self._tables(text, parameters, _deadline_s(timeout_s)))
 
     def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """See Backend."""
         self._send(PutFrame(name, True, 0, session=True), schema, batches)
+        self._state = True
 
     def put(
         self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
@@ -102,8 +117,10 @@ class RemoteBackend:
     def frame(self, name: str) -> Frame | None:
         """See Backend."""
         try:
-            with self._asking():
-                answer = self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s)
+            answer = self._asked(
+                "SHOW TABLES",
+                lambda: self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s),
+            )
             named = manifest.decode(_file(answer))
         except UnknownNameError:
             return None
@@ -117,7 +134,88 @@ class RemoteBackend:
         """See Backend."""
         self._node.close()
 
-    def _tables(self, statement: Statement, deadline_s: float) -> Generator[pa.Table, None, None]:
+    def _connect(self, first: int) -> None:
+        """Connect to the first node that can be reached, from the address at `first` on."""
+        failures: list[Error] = []
+        for turn in range(len(self._addresses)):
+            self._place = (first + turn) % len(self._addresses)
+            address = self._addresses[self._place]
+            try:
+                self._node = BlockingConnection(address, store_id=self._store_id)
+            except (UnreachableError, BusyError) as error:
+                failures.append(error)
+                continue
+            self._url = f"{SCHEME}{address}"
+            self._store_id = self._node.welcome.store_id
+            # A program that forgets to close, or ends, leaves no thread and no socket behind.
+            weakref.finalize(self, self._node.close)
+            return
+        if len(failures) == 1:
+            raise failures[0]
+        words = "; ".join(error.message for error in failures)
+        raise UnreachableError(f"none of the nodes can be reached: {words}") from failures[-1]
+
+    def _asked(self, text: str, ask: Callable[[], T]) -> T:
+        """What a statement is answered; when its node is lost, what another one answers."""
+        try:
+            for turn in range(len(self._addresses)):
+                with self._asking():
+                    try:
+                        return ask()
+                    except (PeerLostError, BusyError) as error:
+                        self._go_on(text, error, turn)
+        finally:
+            self._remember(text)
+        raise AssertionError
+
+    def _go_on(self, text: str, error: Error, turn: int, rows: int = 0) -> None:
+        """Raise the error, unless the statement may be asked again at another node."""
+        if isinstance(error, PeerLostError) and not self._node.closed:
+            # The node tells of another one that it has lost itself.
+            raise error
+        others = turn + 1 < len(self._addresses)
+        if others and not rows and not self._state and changes_nothing(text):
+            self._node.close()
+            return
+        if isinstance(error, BusyError):
+            raise error
+        if self._state and changes_nothing(text):
+            raise self._gone(error.message) from error
+        raise unanswered(text, error) from error
+
+    def _gone(self, message: str) -> PeerLostError:
+        """The error for when a connection's settings and frames are lost with it."""
+        return PeerLostError(
+            f"{message}; its settings, prepared statements and registered frames are gone",
+            hint="Connect again, and make those anew that are needed.",
+        )
+
+    def _remember(self, text: str) -> None:
+        """Whether later statements depend on this one, where they could be asked elsewhere."""
+        if len(self._addresses) > 1 and not self._state:
+            self._state = leaves_state(text)
+
+    def _tables(
+        self, text: str, parameters: Parameters | None, deadline_s: float
+    ) -> Generator[pa.Table, None, None]:
+        """The rows as they come. While none has, another node may be asked."""
+        statement = _statement(text, parameters)
+        ends = time.monotonic() + deadline_s
+        self._reach()
+        try:
+            for turn in range(len(self._addresses)):
+                rows = 0
+                try:
+                    for table in self._rows(statement, _left_s(ends)):
+                        rows += table.num_rows
+                        yield table
+                    return
+                except (PeerLostError, BusyError) as error:
+                    self._go_on(text, error, turn, rows)
+        finally:
+            self._remember(text)
+
+    def _rows(self, statement: Statement, deadline_s: float) -> Generator[pa.Table, None, None]:
         with self._asking():
             stream = self._node.open(statement, deadline_s=deadline_s, end=True)
         first: pa.Schema | None = None
@@ -137,20 +235,35 @@ class RemoteBackend:
     def _send(self, put: PutFrame, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         frame_schema(schema)
         plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
-        with (
-            self._asking(),
-            self._node.open(
-                put, encode_table(plain.empty_table()), deadline_s=WIRE.deadline_max_s
-            ) as stream,
-        ):
-            for table in _joined(batches, plain):
-                for part in parts(table):
-                    for rows, payload in _payloads(part):
-                        stream.send(Rows(rows), payload)
-            stream.finish()
-            if (received := stream.receive()) is not None:
-                kind = type(received.message).__name__
-                raise ProtocolError(f"{self._url} answered rows to store with a {kind}")
+        complete = False
+        try:
+            with (
+                self._asking(),
+                self._node.open(
+                    put, encode_table(plain.empty_table()), deadline_s=WIRE.deadline_max_s
+                ) as stream,
+            ):
+                for table in _joined(batches, plain):
+                    for part in parts(table):
+                        for rows, payload in _payloads(part):
+                            stream.send(Rows(rows), payload)
+                complete = True
+                stream.finish()
+                if (received := stream.receive()) is not None:
+                    kind = type(received.message).__name__
+                    raise ProtocolError(f"{self._url} answered rows to store with a {kind}")
+        except PeerLostError as error:
+            if complete and self._node.closed and not put.session:
+                raise unknown(error) from error
+            raise
+
+    def _reach(self) -> None:
+        """See that there is a node to ask: the next one, if nothing is lost by that."""
+        if not self._node.closed:
+            return
+        if len(self._addresses) == 1 or self._state:
+            raise self._gone(f"the connection to {self._url} is closed")
+        self._connect(self._place + 1)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -161,11 +274,7 @@ class RemoteBackend:
                 hint="Read them to their end or close them first, or use another connection.",
             )
         self._reading = None
-        if self._node.closed:
-            raise PeerLostError(
-                f"the connection to {self._url} is closed",
-                hint="Connect again; its registered frames and settings are gone.",
-            )
+        self._reach()
         try:
             yield
         except MessageError as error:
@@ -174,6 +283,10 @@ class RemoteBackend:
 
 def _deadline_s(timeout_s: float | None) -> float:
     return WIRE.deadline_max_s if timeout_s is None else timeout_s
+
+
+def _left_s(ends: float) -> float:
+    return max(0.0, ends - time.monotonic())
 
 
 def _statement(text: str, parameters: Parameters | None) -> Statement:

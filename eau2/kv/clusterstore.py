@@ -21,6 +21,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sequence,
 )
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
@@ -47,6 +48,8 @@ from eau2.kv.encoding import schema_of
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import QuorumRegistry
 from eau2.kv.registry import check_name
+from eau2.kv.status import NodeStatus, Place
+from eau2.kv.survey import Survey, places
 
 T = TypeVar("T")
 
@@ -60,12 +63,17 @@ class ClusterStore:
     """Frames under names, spread over a ring. For any number of threads, but not the loop's own."""
 
     def __init__(
-        self, coordinator: Coordinator, chunks: NodeChunks, loop: asyncio.AbstractEventLoop
+        self,
+        coordinator: Coordinator,
+        chunks: NodeChunks,
+        loop: asyncio.AbstractEventLoop,
+        survey: Survey,
     ) -> None:
-        """coordinator: of this node, running on `loop`. chunks: those on this node's disk."""
+        """coordinator, survey: of this node, running on `loop`. chunks: on this node's disk."""
         self.chunks = chunks
         self._coordinator = coordinator
         self._loop = loop
+        self._survey = survey
         self._closed = False
 
     def put(
@@ -180,6 +188,14 @@ class ClusterStore:
     def holds(self, key: ChunkKey) -> bool:
         """Whether a chunk is on this node's disk."""
         return self.chunks.holds(key)
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """The nodes of the ring; also when there are too few of them for anything else."""
+        return self._do(self._survey.nodes())
+
+    def places(self, chunks: Sequence[ChunkRef]) -> tuple[Place, ...]:
+        """Where each of the chunks is to be, and is now."""
+        return places(*self._do(self._survey.sources(chunks)), chunks)
 
     def candidates(self, chunk: ChunkRef) -> tuple[str, ...]:
         """The nodes that may hold a chunk, best first."""

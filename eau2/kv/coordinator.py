@@ -55,12 +55,16 @@ T = TypeVar("T", Frame, View)
 
 @dataclass(frozen=True, slots=True)
 class _Reservation:
-    """A name held for a put. before: the register when it was reserved, if LIVE."""
+    """A name held for a put. before: the register when it was reserved, if LIVE.
+
+    done: `before` is what the same operation made when it was asked for earlier; nothing is held.
+    """
 
     name: str
     df_id: str
     version: int
     before: Entry | None
+    done: bool = False
 
     @property
     def base(self) -> str | None:
@@ -98,13 +102,16 @@ class Coordinator:
         chunks: AsyncIterator[SealedChunk],
         *,
         replace: bool = False,
+        op: str = "",
     ) -> Frame:
         """Store the chunks under `name`, spread over the ring from this node on; the new frame.
 
-        At most CONTROL.chunks_in_flight chunks are held. Raises NameExistsError unless `replace`;
-        StoreBusyError while another put of the name is under way; whatever kept a chunk from being
-        durable; and OutcomeUnknownError when it cannot be told whether the frame is visible. After
-        every other error the name is as it was before.
+        op: what the asker calls this put, if it may ask again: while nothing else is written to the
+        name it is done once, and an earlier attempt that is still under way cannot become visible
+        any more. At most CONTROL.chunks_in_flight chunks are held. Raises NameExistsError unless
+        `replace`; StoreBusyError while another put of the name is under way; whatever kept a chunk
+        from being durable; and OutcomeUnknownError when it cannot be told whether the frame is
+        visible. After every other error the name is as it was before.
         """
 
         async def make(held: _Reservation, renewing: asyncio.Task[None]) -> Frame:
@@ -113,7 +120,10 @@ class Coordinator:
             return Frame(name, held.df_id, held.version, schema, refs, merged)
 
         df_id = self._world.ids.new()
-        held = await self._reserve(name, df_id, transitions.reserve(name, df_id, replace))
+        step = transitions.reserve(name, df_id, replace, op=op)
+        held = await self._reserve(name, df_id, step, op=op)
+        if held.done and held.before is not None:
+            return _frame(await self.named(held.before))
         return await self._make(held, make)
 
     async def append(
@@ -123,12 +133,14 @@ class Coordinator:
         rows: int,
         chunk_rows: int,
         chunks: Callable[[Joint], AsyncIterator[SealedChunk]],
+        *,
+        op: str = "",
     ) -> Frame:
         """Publish the next version of the frame `name`, which must have that schema.
 
-        rows: of the first new chunk. chunks: what follows the chunks that stay, once it is known
-        which do. Puts and appends of one name follow one another: each waits for a while. Raises
-        as `put` does, and OperationalError when there is no such frame any more.
+        op: as in `put`. rows: of the first new chunk. chunks: what follows the chunks that stay,
+        once it is known which do. Puts and appends of one name follow one another: each waits for a
+        while. Raises as `put` does, and OperationalError when there is no such frame any more.
         """
 
         async def make(held: _Reservation, renewing: asyncio.Task[None]) -> Frame:
@@ -139,8 +151,10 @@ class Coordinator:
             return appended(place, held.df_id, refs)
 
         df_id = self._world.ids.new()
-        step = transitions.reserve(name, df_id, replace=True, append=True)
-        held = await self._reserve(name, df_id, step, self._limits.append_s)
+        step = transitions.reserve(name, df_id, replace=True, append=True, op=op)
+        held = await self._reserve(name, df_id, step, self._limits.append_s, op)
+        if held.done and held.before is not None:
+            return _frame(await self.named(held.before))
         return await self._make(held, make, appends=True)
 
     async def put_view(self, view: View, *, replace: bool = False) -> None:
@@ -243,7 +257,12 @@ class Coordinator:
         await asyncio.gather(*self._deleting.values(), return_exceptions=True)
 
     async def _reserve(
-        self, name: str, df_id: str, step: transitions.Step, wait_s: float | None = None
+        self,
+        name: str,
+        df_id: str,
+        step: transitions.Step,
+        wait_s: float | None = None,
+        op: str = "",
     ) -> _Reservation:
         try:
             entry = await self._change(name, step, wait_s)
@@ -257,6 +276,8 @@ class Coordinator:
             raise OperationalError(
                 f'"{name}" was not put: {error.__cause__ or error}', hint="Put it again."
             ) from error
+        if transitions.pending(entry) != df_id and transitions.done(entry, op):
+            return _Reservation(name, df_id, 0, entry, done=True)
         base = transitions.live(entry)
         version = 1 if entry is None or base is None else entry.version + 1
         return _Reservation(name, df_id, version, entry if base is not None else None)
@@ -351,3 +372,13 @@ class Coordinator:
         self._known[df_id] = named
         while len(self._known) > self._limits.manifests_cached:
             self._known.popitem(last=False)
+
+
+def _frame(named: Named) -> Frame:
+    """What an operation that puts frames has made. Raises OperationalError if it is no frame."""
+    if isinstance(named, Frame):
+        return named
+    raise OperationalError(
+        f'the operation that is asked for again has made the view "{named.name}"',
+        hint="Give each operation a name of its own.",
+    )

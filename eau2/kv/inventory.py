@@ -45,12 +45,17 @@ def inventory(files: Iterable[tuple[str, int]]) -> Inventory:
     manifests: dict[str, int] = {}
     temporaries: list[str] = []
     strange: list[str] = []
+    known = ""
     for path, size in files:
         df_id, _, name = path.partition("/")
         number = number_of(name)
-        if not is_df_id(df_id):
+        # The files of a write follow one another.
+        if df_id == known or is_df_id(df_id):
+            known = df_id
+        else:
             strange.append(path)
-        elif number is not None:
+            continue
+        if number is not None:
             chunks[ChunkKey(df_id, number)] = size
         elif name == MANIFEST:
             manifests[df_id] = size
@@ -59,6 +64,21 @@ def inventory(files: Iterable[tuple[str, int]]) -> Inventory:
         else:
             strange.append(path)
     return Inventory(chunks, manifests, tuple(temporaries), tuple(strange))
+
+
+def together(parts: Sequence[Inventory]) -> Inventory:
+    """What several parts of a folder hold."""
+    chunks: dict[ChunkKey, int] = {}
+    manifests: dict[str, int] = {}
+    for part in parts:
+        chunks.update(part.chunks)
+        manifests.update(part.manifests)
+    return Inventory(
+        chunks,
+        manifests,
+        tuple([path for part in parts for path in part.temporaries]),
+        tuple([path for part in parts for path in part.strange]),
+    )
 
 
 def file_name(number: int | None) -> str:

@@ -7,10 +7,11 @@ form, or the path of a verified file. Does not know: who stores and deletes the 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from eau2.catalog import ChunkKey, ChunkRef
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import CorruptChunkError, MissingError
 from eau2.kv import chunk as files
-from eau2.kv.inventory import check_df_id, is_df_id
+from eau2.kv.inventory import check_df_id, is_df_id, number_of
 
 _STRIPES = 16
 
@@ -62,6 +63,17 @@ class NodeChunks:
     def holds(self, key: ChunkKey) -> bool:
         """Whether there is a file for a chunk; never for one of a file that is read in place."""
         return is_df_id(key.df_id) and self._path(key).exists()
+
+    def count(self) -> tuple[int, int]:
+        """How many chunks there are, and their bytes, whole or not."""
+        sizes = []
+        for place, _, names in os.walk(self._folder):
+            for name in names:
+                if number_of(name) is not None:
+                    # It may be deleted meanwhile.
+                    with suppress(OSError):
+                        sizes.append(os.stat(os.path.join(place, name)).st_size)
+        return len(sizes), sum(sizes)
 
     def read(self, chunk: ChunkRef, columns: tuple[str, ...]) -> pa.Table:
         """Columns of a chunk in stored form, mapped from its file.
@@ -180,5 +192,6 @@ class NodeChunks:
         self._report(key)
         return CorruptChunkError(
             f"chunk {key.number} of {key.df_id} is damaged on node {self.node}: {why} ({path})",
-            hint="Drop the frame and load it again; other frames are not affected.",
+            hint="The node gets a whole copy from another one; run the statement again. If no node"
+            " has one, as its log says, drop the frame and load it again.",
         )

@@ -74,14 +74,13 @@ class Poll(Generic[A]):
         return "; ".join(said)
 
     def _ended(self, node: str, task: asyncio.Task[A]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             self.answers[node] = task.result()
         elif isinstance(error, Error):
             self.failures[node] = error
         else:
+            # A question that somebody else cancelled ends the poll too; after `close` nobody waits.
             self._bug = error
         if self._news is not None and not self._news.done():
             self._news.set_result(None)

@@ -91,6 +91,7 @@ class Quorum:
         """local: this node's own voter, if it is one of `voters`; it is asked directly."""
         self.node = node
         self.voters = voters
+        self.majority = len(voters) // 2 + 1
         self._world = world
         self._local = local
         self._limits = limits
@@ -127,7 +128,7 @@ class Quorum:
         vote = agreed()
         if vote is not None:
             return vote.value
-        self._check_majority(poll, key)
+        self._check_majority(poll)
         _, value = await self._change(key, b"", None)
         return value
 
@@ -156,7 +157,7 @@ class Quorum:
             await self._wait_for(poll, lambda: False)
         finally:
             poll.close()
-        self._check_majority(poll, after)
+        self._check_majority(poll)
         pages = [poll.answers[voter] for voter in self.voters if voter in poll.answers]
         # A voter that has more says nothing about the keys after its last one.
         ends = [page.cells[-1][0] for page in pages if page.more]
@@ -194,7 +195,7 @@ class Quorum:
             await self._wait_for(poll, lambda: bool(agreed()))
         finally:
             poll.close()
-        self._check_majority(poll, "")
+        self._check_majority(poll)
         if found := agreed():
             return found[0]
         self._unsettled += 1
@@ -236,7 +237,7 @@ class Quorum:
         ours = change.ours(current.accepted)
         if ours is None:
             raise self._gave_up(change, "others have changed it since")
-        chosen = _agreed(promises, len(self.voters) // 2 + 1) == current
+        chosen = _agreed(promises, self.majority) == current
         hit = not ours and change.value is not None and current.value == change.expect
         if chosen and not hit and not change.sent:
             # A majority accepted it, and with our ballot promised nothing later is chosen yet.
@@ -305,19 +306,19 @@ class Quorum:
                 f"whether the register {change.key!r} was changed cannot be told by {voters}: {why}"
             )
         if no_quorum:
-            return self._no_quorum(change.key, why)
+            return self._no_quorum(why)
         return StoreBusyError(f"the register {change.key!r} was not changed by {voters}: {why}")
 
-    def _no_quorum(self, key: str, why: str) -> NoQuorumError:
+    def _no_quorum(self, why: str) -> NoQuorumError:
         count = f"{len(self.voters)} voters" if len(self.voters) > 1 else "voter"
         return NoQuorumError(
             f"no majority of the {count} {', '.join(self.voters)} answered: {why}",
             hint="Nothing was changed. Try again when they can be reached.",
         )
 
-    def _check_majority(self, poll: Poll[Any], key: str) -> None:
+    def _check_majority(self, poll: Poll[Any]) -> None:
         if len(poll.answers) < poll.majority:
-            raise self._no_quorum(key, poll.why())
+            raise self._no_quorum(poll.why())
 
     async def _wait_for(self, poll: Poll[Any], agreed: Callable[[], bool]) -> None:
         """Give those not heard yet a little time, if those heard do not agree."""

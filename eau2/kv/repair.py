@@ -357,8 +357,9 @@ class Repair:
 
     async def _leave(self, ring: Membership, live: Live) -> None:
         """Say that this node, which is leaving, has left, if nothing of it is needed any more."""
+        storing = self._service.storing
         here = await self._service.inventory()
-        if here.chunks:
+        if storing or here.chunks:
             # Also those of a put under way: it may become visible.
             return
         df_ids = [df_id for df_id in here.manifests if df_id in live.manifests]

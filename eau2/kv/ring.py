@@ -46,11 +46,6 @@ def copies(nodes: int) -> int:
     return min(nodes, 2)
 
 
-def voters(nodes: int) -> int:
-    """How many nodes of a new ring of so many keep the registers."""
-    return 3 if nodes >= 3 else 1
-
-
 def majority(count: int) -> int:
     """How many of so many voters are more than half."""
     return count // 2 + 1

@@ -151,8 +151,8 @@ class RingKeeper:
         raise ProtocolError(f"node {self.name} was asked about the ring with a {name}")
 
     async def lose(self, node: str) -> Ring:
-        """The ring after a node has left it. Raises OperationalError."""
-        return await self._change(leave(node, LEFT))
+        """The ring after a node has left it: this one for good. Raises OperationalError."""
+        return await self._change(leave(node, LEFT, returns=node != self.name))
 
     def learn(self, epoch: int) -> None:
         """Somebody knows a ring of this epoch."""

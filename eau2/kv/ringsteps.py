@@ -39,9 +39,9 @@ def membership(ring: Ring) -> Membership:
 def admit(id_: str, address: str, at_most: int) -> Step:
     """Let a node in, or take note of its address. The first voters_wanted nodes are the voters.
 
-    A known one keeps its place and its name, and is back if it had left. Whoever was at the address
-    before is not there any more, and has left: its directory has another id. Raises UsageError
-    when the ring is full.
+    A known one keeps its place and its name, and is back if it had left, unless that was wanted.
+    Whoever was at the address before is not there any more, and has left: its directory has another
+    id. Raises UsageError when the ring is full.
     """
 
     def step(ring: Ring) -> Ring:
@@ -60,17 +60,18 @@ def admit(id_: str, address: str, at_most: int) -> Step:
 
 def _moved(member: Member, id_: str, address: str) -> Member:
     if member.id == id_:
-        state = IN if member.state == LEFT else member.state
+        state = IN if member.state == LEFT and not member.stays_out else member.state
         return replace(member, address=address, state=state)
     if member.address == address:
         return replace(member, address="", state=LEFT)
     return member
 
 
-def leave(name: str, state: str) -> Step:
+def leave(name: str, state: str, *, returns: bool = False) -> Step:
     """Let a node leave, say that it has left, or take it back. Raises UsageError.
 
-    A voter may hand over its chunks, and is asked about names all the same.
+    A voter may hand over its chunks, and is asked about names all the same. returns: one that has
+    left is back when it is there again, unless it was leaving before.
     """
 
     def step(ring: Ring) -> Ring:
@@ -80,7 +81,7 @@ def leave(name: str, state: str) -> Step:
             known = ", ".join(member.name for member in ring.members)
             raise UsageError(f"there is no node {name!r}", hint=f"The nodes are {known}.")
         members = tuple(
-            replace(member, state=state) if member.name == name else member
+            _changed(member, state, returns) if member.name == name else member
             for member in ring.members
         )
         if all(member.state != IN for member in members):
@@ -91,6 +92,11 @@ def leave(name: str, state: str) -> Step:
         return _next(ring, members, ring.voters)
 
     return step
+
+
+def _changed(member: Member, state: str, returns: bool) -> Member:
+    wanted = member.stays_out or member.state == LEAVING or not returns
+    return replace(member, state=state, stays_out=state == LEFT and wanted)
 
 
 def _next(ring: Ring, members: tuple[Member, ...], voters: tuple[str, ...]) -> Ring:

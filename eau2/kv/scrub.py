@@ -27,6 +27,9 @@ from eau2.world import World
 
 _log = logging.getLogger("eau2.scrub")
 
+_AT_ONCE = 2000
+"""So many files are looked up before others have their turn."""
+
 _File = tuple[str, int | None]
 """The df_id of a write, and a chunk's number or None for the manifest."""
 
@@ -84,7 +87,7 @@ class Scrub:
         here = await self._service.inventory()
         files: list[_File] = [(key.df_id, key.number) for key in here.chunks if key in live.chunks]
         files += [(df_id, None) for df_id in here.manifests if df_id in live.manifests]
-        for file in self._due(files, begin, end):
+        for file in await self._due(files, begin, end):
             damaged += await self._look_at_suspects(live)
             damaged += await self._check(live, file)
         # What is due from now on comes next, also when reading took longer than it should.
@@ -98,11 +101,13 @@ class Scrub:
             self._done_s = now - self._limits.scrub_round_s
         return max(self._done_s, now - self._limits.scrub_every_s), now
 
-    def _due(self, files: list[_File], begin: float, end: float) -> list[_File]:
+    async def _due(self, files: list[_File], begin: float, end: float) -> list[_File]:
         """The files that are due after `begin` and up to `end`, in that order."""
         cycle_s = self._limits.scrub_every_s
         due = []
-        for file in files:
+        for place, file in enumerate(files):
+            if place % _AT_ONCE == 0:
+                await self._world.clock.sleep(0)
             since = (self._moment(file) - begin) % cycle_s
             if since < end - begin:
                 due.append((since, file[0], -1 if file[1] is None else file[1], file))

@@ -30,6 +30,7 @@ from eau2.kv.inventory import (
     file_name,
     inventory,
     number_of,
+    together,
 )
 from eau2.kv.quarantine import Quarantine
 from eau2.kv.room import Room
@@ -50,6 +51,10 @@ _log = logging.getLogger("eau2.chunks")
 
 _NAMED_AT_ONCE = 10
 """A message names so many files at most."""
+
+
+_FILES_AT_ONCE = 2000
+"""So many names are looked at before others have their turn."""
 
 
 class Service:
@@ -87,6 +92,8 @@ class Service:
         self._quarantine = Quarantine(world, limits)
         self.changes = 0
         """How often a file came or went. Two equal numbers: the same files."""
+        self.storing = 0
+        """How many files are being stored now."""
         self.damaged = 0
         """How many files were found damaged since the start."""
 
@@ -99,7 +106,7 @@ class Service:
             await self._disk.make_folder(CHUNKS)
             await self._quarantine.start()
             await self._disk.sync_folder("")
-            found = inventory(await self._disk.tree(CHUNKS))
+            found = await self._inventory()
             for path in found.temporaries:
                 await self._disk.remove(f"{CHUNKS}/{path}")
         except OSError as error:
@@ -145,6 +152,11 @@ class Service:
             raise ProtocolError(f"node {self.node} is no voter; it does not answer a {asked}")
         return await self._acceptor.answer(received.message)
 
+    @property
+    def quarantined(self) -> int:
+        """How many damaged files are kept to be looked at."""
+        return self._quarantine.files
+
     async def writes(self) -> tuple[str, ...]:
         """The df_ids of which something is on this node's disk."""
         try:
@@ -155,9 +167,17 @@ class Service:
     async def inventory(self) -> Inventory:
         """What is in the chunk folder. Raises OperationalError."""
         try:
-            return inventory(await self._disk.tree(CHUNKS))
+            return await self._inventory()
         except OSError as error:
             raise disk_error(error, f"listing the chunks of node {self.node}") from error
+
+    async def _inventory(self) -> Inventory:
+        files = await self._disk.tree(CHUNKS)
+        parts = []
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            parts.append(inventory(files[start : start + _FILES_AT_ONCE]))
+            await self._world.clock.sleep(0)
+        return together(parts)
 
     async def held(self, df_id: str) -> tuple[bool, tuple[int, ...]]:
         """Whether the manifest of a write is here, and the numbers of its chunks, sorted."""
@@ -221,11 +241,13 @@ class Service:
         """
         check_df_id(df_id)
         folder, name = f"{CHUNKS}/{df_id}", file_name(number)
-        self.damaged += 1
         self.changes += 1
+        # Before it is gone: Holding.confirm relies on it.
+        self.damaged += 1
         try:
             kept = await self._quarantine.take(folder, name)
         except FileNotFoundError:
+            self.damaged -= 1
             return False
         except OSError as error:
             doing = f"putting {folder}/{name} of node {self.node} into quarantine"
@@ -269,7 +291,12 @@ class Service:
         """Keep a file that comes. Repeating it is harmless: the same bytes come to the name."""
         if size > self._limits.file_bytes:
             raise ProtocolError(f"a file of {size} bytes is larger than node {self.node} takes")
-        await self._store(df_id, name, checksum, pieces(talk, size))
+        # Whoever asks whether this node takes chunks, and then this number, misses none.
+        self.storing += 1
+        try:
+            await self._store(df_id, name, checksum, pieces(talk, size))
+        finally:
+            self.storing -= 1
         return Done()
 
     async def _store(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace as changed
 from pathlib import Path
@@ -59,6 +59,7 @@ from eau2.kv.registry import (
 )
 from eau2.kv.replaced import kept, replaced, writes_of
 from eau2.kv.shelf import MANIFEST, DiskShelf, MemoryShelf, Shelf
+from eau2.kv.status import AT_HOME, NodeStatus, Place, local_node
 from eau2.kv.storedir import CHUNKS, LOCK_FILE, prepare
 
 T = TypeVar("T", Frame, View)
@@ -178,6 +179,15 @@ class Store:
         """The names of all frames and views, sorted, in the letter case they were put with."""
         self._check_open()
         return tuple(entry.name for entry in self._registry.list() if entry.state is State.LIVE)
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """The one node that there is: a store of this process."""
+        frames = [self.get(name) for name in self.names()]
+        return (local_node(frame for frame in frames if frame is not None),)
+
+    def places(self, chunks: Sequence[ChunkRef]) -> tuple[Place, ...]:
+        """Where each of the chunks is."""
+        return tuple(AT_HOME for _ in chunks)
 
     def drop(self, name: str) -> bool:
         """Remove `name` and what it means; False when it means nothing."""

@@ -45,6 +45,10 @@ class Upkeep:
     ) -> None:
         """ring: as it is known here, durably. lose: changes it so that a node has left."""
         node = coordinator.node
+        self._ring = ring
+        self._service = service
+        self._registers_epoch = coordinator.epoch
+        self._begun = self._looked = (0, 0)
         listing = Listing(world, coordinator.registers, coordinator.named, limits)
         self._scrub = Scrub(node, world, service, listing, self.wake, limits)
         holding = Holding(
@@ -60,8 +64,9 @@ class Upkeep:
             coordinator.copies,
             ring,
             liveness,
-            epoch=coordinator.epoch,
+            epoch=self._begin,
             lose=lose,
+            report=self._report,
             limits=limits,
         )
         self._sweep = Sweep(world, coordinator.registers, service, coordinator.named, limits)
@@ -96,6 +101,25 @@ class Upkeep:
     def repaired(self) -> Repaired | None:
         """What the last round of repairs did."""
         return self._repair.last
+
+    @property
+    def looked(self) -> tuple[int, int, int]:
+        """What is known of the copies here: `looked`, `missing` and `quarantined` of a
+        net.message.NodeDescription.
+        """
+        epoch, damaged = self._looked
+        done = self._repair.last
+        known = done is not None and damaged == self._service.damaged
+        missing = 0 if done is None else max(done.missing - done.fetched, done.unread)
+        return epoch if known else 0, missing, self._service.quarantined
+
+    async def _begin(self) -> int:
+        """A round of repairs begins: for which ring, and what was damaged before it."""
+        self._begun = (self._ring().epoch, self._service.damaged)
+        return await self._registers_epoch()
+
+    def _report(self, done: Repaired) -> None:
+        self._looked = self._begun
 
     async def answer(self, received: Received) -> Answer:
         """Answer a request of ABOUT_COPIES."""

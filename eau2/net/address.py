@@ -1,6 +1,7 @@
 """Addresses of nodes as people write them.
 
-Owns: reading "eau2://127.0.0.1:7700" and "localhost:7700", and what counts as this machine.
+Owns: reading "eau2://127.0.0.1:7700" and "localhost:7700", several of them with commas between,
+and what counts as this machine.
 Comes in: text; goes out: host and port. Does not know: sockets. The thin client starts with it.
 """
 
@@ -47,6 +48,11 @@ def parse_address(text: str) -> Address:
     if number > 65535:
         raise UsageError(f"'{text}' has a port above 65535")
     return Address(host, number)
+
+
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """The addresses of several nodes of one store, with commas between them. Raises UsageError."""
+    return tuple(parse_address(part) for part in text.split(","))
 
 
 def require_loopback(address: Address) -> None:

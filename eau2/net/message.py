@@ -367,7 +367,12 @@ class NodeInfo(Message):
 
 @dataclass(frozen=True, slots=True)
 class NodeDescription(Message):
-    """A node, as SHOW NODES shows it."""
+    """A node, as SHOW NODES shows it.
+
+    looked: the epoch of the ring for which it last compared its disk with what it is to hold, 0 if
+    it has not since it started or found a file damaged. missing: files that it lacked then and has
+    not got. quarantined: damaged files that it has put away.
+    """
 
     name: Name
     address: Name
@@ -378,3 +383,6 @@ class NodeDescription(Message):
     bytes: Count
     running: Count
     uptime_s: Seconds
+    looked: Count = 0
+    missing: Count = 0
+    quarantined: Count = 0

@@ -14,14 +14,16 @@ from eau2.net.message import Count, Message, Name, TaskChunk
 class Member:
     """A node of the ring. id: of its data directory, which it keeps when its address changes.
 
-    state: "in"; "leaving" when what it holds is to go to others; "left" when it is not expected
-    back. Its place in the ring stays.
+    state: "in"; "leaving" when what it holds is to go to others; "left" when it is to hold nothing
+    any more. Its place in the ring stays. stays_out: somebody wanted it to leave, so that it is not
+    "in" again because it is there.
     """
 
     name: Name
     id: Name
     address: Name
     state: Name = "in"
+    stays_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

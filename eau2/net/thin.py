@@ -60,6 +60,8 @@ class ThinClient:
 
     def __init__(self, address: Address, *, store_id: str = "", token: str = "") -> None:
         """Connect and say hello. Raises UnreachableError or HandshakeError; BusyError."""
+        self.lost = False
+        """Whether the connection broke; what it was asked may have been done or not."""
         self._peer = str(address)
         self._stream = _STREAM
         self._hello_only = True
@@ -95,12 +97,33 @@ class ThinClient:
         body = [text, list(map(list, parameters)), format, width, dict(settings or {})]
         try:
             self._say(Kind.STATEMENT, [[deadline_s, query], body], OPEN | END, stream)
-            return self._answer(stream, sink)
+            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT))
         except Error:
             raise
         except BaseException:
             self._give_up(stream)
             raise
+
+    def leave_ring(self, name: str, state: str, *, deadline_s: float = DEADLINE_S) -> None:
+        """Have the ring say that a node is "leaving", "left", or "in" again.
+
+        Raises what the node answers: UsageError for a node that is not known or the last one,
+        OperationalError when the voters cannot be asked; PeerLostError, ProtocolError.
+        """
+        stream = self._stream
+        self._stream += 2
+        try:
+            self._say(Kind.LEAVE_RING, [[deadline_s, ""], [name, state]], OPEN | END, stream)
+            self._answer(stream, _nothing, Kind.RING)
+        except Error:
+            raise
+        except BaseException:
+            self._give_up(stream)
+            raise
+
+    def _broke(self, why: str) -> PeerLostError:
+        self.lost = True
+        return PeerLostError(why)
 
     def close(self) -> None:
         """End the connection. May be called again."""
@@ -125,7 +148,8 @@ class ThinClient:
         if isinstance(fields[2], str) and fields[2]:
             self._peer = f"{fields[2]} ({self._peer})"
 
-    def _answer(self, stream: int, sink: Sink) -> Summary:
+    def _answer(self, stream: int, sink: Sink, last: Kind) -> list[Any]:
+        """What comes until the last message of the answer; the fields of that one."""
         owed = 0
         while True:
             header, control, payload = self._frame()
@@ -137,8 +161,8 @@ class ThinClient:
                 continue
             if len(payload):
                 sink(payload)
-            if header.kind is Kind.STATEMENT_RESULT:
-                return _summary(_fields(control))
+            if header.kind is last:
+                return _fields(control)
             if header.flags & END:
                 raise ProtocolError(f"{self._peer} ended the answer without a result")
             owed += frame_cost(header.control_bytes, header.payload_bytes)
@@ -163,7 +187,7 @@ class ThinClient:
         try:
             self._socket.sendall(head + control)
         except OSError as error:
-            raise PeerLostError(f"the connection to {self._peer} broke: {error}") from error
+            raise self._broke(f"the connection to {self._peer} broke: {error}") from error
         self._sending = False
 
     def _frame(self) -> tuple[Header, memoryview, memoryview]:
@@ -211,11 +235,15 @@ class ThinClient:
                     self._say(Kind.PING, [0])
                 continue
             except OSError as error:
-                raise PeerLostError(f"the connection to {self._peer} broke: {error}") from error
+                raise self._broke(f"the connection to {self._peer} broke: {error}") from error
             if not count:
-                raise PeerLostError(f"{self._peer} closed the connection")
+                raise self._broke(f"{self._peer} closed the connection")
             return count
-        raise PeerLostError(f"{self._peer} does not answer")
+        raise self._broke(f"{self._peer} does not answer")
+
+
+def _nothing(_: memoryview) -> None:
+    """Take bytes that nobody expects."""
 
 
 def _connect(address: Address) -> socket.socket:

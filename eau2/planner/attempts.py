@@ -89,7 +89,7 @@ class Attempts:
         if len(failures) >= LIMITS.task_attempts or kernels >= _KERNELS:
             return _given_up(failures)
         node = self._choice(task, [failed for failed, _ in failures])
-        if node is None:
+        if node is None or self._out_of_reach(task):
             return _given_up(failures)
         return replace(task, node=node, failed_at=(*task.failed_at, task.node))
 
@@ -98,6 +98,12 @@ class Attempts:
         wanted = set(stages)
         for key in [key for key in self._failures if key[0] in wanted]:
             del self._failures[key]
+
+    def _out_of_reach(self, task: Task) -> bool:
+        """Whether a chunk of the task was on lost nodes alone: nobody can fetch it from there."""
+        return any(
+            all(node in self._lost for node in self._candidates(chunk)) for chunk in task.chunks
+        )
 
     def _choice(self, task: Task, failed: Sequence[str]) -> str | None:
         """The node that holds most of the task's chunks, of several the best; else the leading one.

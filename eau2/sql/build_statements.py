@@ -62,6 +62,7 @@ class StatementReader:
             "statement": self.statement,
             "written": self.written,
             "refuse_array_type": self.refuse_array_type,
+            "show_from": self.show_from,
             "refuse_schema": self.refuse_schema,
             "refuse_type": self.refuse_type,
             "refuse_statement": self.refuse_statement,
@@ -108,6 +109,11 @@ class StatementReader:
     def written(self, span: Span, statement: ast.Statement) -> tuple[ast.Statement, str]:
         """A statement within a statement, and its text."""
         return statement, self.text[span.start : span.end]
+
+    def show_from(self, span: Span, what: str, name: str) -> ast.Statement:
+        if what.lower() != "chunks":
+            self.refuse(span, f"SHOW {what.upper()} FROM")
+        return ast.ShowChunks(span, name)
 
     def refuse_schema(self, span: Span, *parts: str) -> str:
         self.refuse(span, "A table name with a point")
@@ -175,7 +181,14 @@ def _negative_number(span: Span, text: str) -> ast.Constant:
 
 @action
 def _show(span: Span, name: str) -> ast.Statement:
-    return ast.ShowTables(span) if name.lower() == "tables" else ast.ShowSetting(span, name)
+    match name.lower():
+        case "tables":
+            return ast.ShowTables(span)
+        case "nodes":
+            return ast.ShowNodes(span)
+        case "chunks":
+            return ast.ShowChunks(span, None)
+    return ast.ShowSetting(span, name)
 
 
 @action

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from eau2.launch import NodeOptions, NodeProcess
+from eau2.launch import NodeOptions, NodeProcess, voters
 from eau2.net.address import SCHEME, Address
 from eau2.net.blocking import LoopThread
 from eau2.process import RunningNode
@@ -101,7 +101,11 @@ def in_process(
         first: Address | None = None
         for number in range(1, count + 1):
             folder = None if data is None else str(data / f"n{number}")
-            options = NodeOptions(ANY_PORT, folder, first, data_root, inline_kernels=True)
+            options = NodeOptions(
+                *(ANY_PORT, folder, first, data_root),
+                inline_kernels=True,
+                voters=1 if first else voters(count),
+            )
             node = running.start(options)
             first = first or node.address
         yield running
@@ -181,7 +185,10 @@ def processes(
 
         def options(number: int, join: Address | None) -> NodeOptions:
             data = os.path.join(folder, f"n{number}")
-            return NodeOptions(ANY_PORT, data, join, data_root, threads, memory_bytes)
+            return NodeOptions(
+                *(ANY_PORT, data, join, data_root, threads, memory_bytes),
+                voters=1 if join else voters(count),
+            )
 
         try:
             running.start(options(1, None)).ready()

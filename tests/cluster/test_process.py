@@ -15,6 +15,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_every_node_knows_the_ring_and_itself(three_in_process: InProcess) -> No
     (ring,) = rings
     assert isinstance(ring, Ring)
     assert [member.name for member in ring.members] == ["n1", "n2", "n3"]
-    assert ring.voters == ("n1",)
+    assert ring.voters == ("n1", "n2", "n3")
     nodes = [about(url) for url in three_in_process.urls]
     assert [node.name for node in nodes] == ["n1", "n2", "n3"]
     assert {node.store_id for node in nodes} == {ring.store_id}
@@ -384,23 +385,41 @@ def test_a_local_cluster_from_start_to_ctrl_c(tmp_path: Path) -> None:
         _end(cluster)
 
 
-def test_a_local_cluster_ends_when_one_of_its_nodes_does(tmp_path: Path) -> None:
-    cluster = _cluster(tmp_path)
+def test_a_local_cluster_goes_on_without_a_node_and_says_what_it_can_do(tmp_path: Path) -> None:
+    cluster = _cluster(tmp_path, 3)
     try:
         nodes = children(cluster.pid)
-        os.kill(max(nodes), signal.SIGKILL)
-        assert cluster.wait(20) == 1
         assert cluster.stderr is not None
-        assert "Error: node n2 ended (signal 9)" in cluster.stderr.read()
+        os.kill(max(nodes), signal.SIGKILL)
+        said = _said(cluster.stderr, "node n3 ended")
+        assert said[0] == "node n3 ended (signal 9); n1, n2 go on\n"
+        assert "Each chunk is on 2 nodes. " in said[1]
+        os.kill(sorted(nodes)[1], signal.SIGKILL)
+        said = _said(cluster.stderr, "node n2 ended")
+        assert said[0] == "node n2 ended (signal 9); n1 goes on\n"
+        assert "1 of 3 voters is there" in said[1]
+        os.kill(min(nodes), signal.SIGKILL)
+        assert cluster.wait(20) == 1
+        assert "Error: all nodes have ended, node n1 last\n" in cluster.stderr.read()
         until_dead(nodes)
     finally:
         _end(cluster)
 
 
-def _cluster(temporary: Path) -> subprocess.Popen[str]:
-    """A local cluster of two nodes that says it is ready."""
+def _said(stderr: IO[str], start: str) -> list[str]:
+    """The line that starts so and what is said after it, without what nodes log."""
+    lines: list[str] = []
+    while len(lines) < 2 and (line := stderr.readline()):
+        logged = line.startswith("{") or line[:2].isdigit()
+        if not logged and (lines or line.startswith(start)):
+            lines.append(line)
+    return lines
+
+
+def _cluster(temporary: Path, count: int = 2) -> subprocess.Popen[str]:
+    """A local cluster that says it is ready."""
     made = subprocess.Popen(
-        [sys.executable, "-m", "eau2", "cluster", "--nodes=2", "--listen=127.0.0.1:0"],
+        [sys.executable, "-m", "eau2", "cluster", f"--nodes={count}", "--listen=127.0.0.1:0"],
         env=environment(TMPDIR=str(temporary)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -73,18 +73,32 @@ def near(a: Cell, b: Cell) -> bool:
 def match_rows(
     left: list[tuple[Cell, ...]], right: list[tuple[Cell, ...]], inexact: Sequence[int]
 ) -> tuple[tuple[Cell, ...], tuple[Cell, ...]] | None:
-    """The first pair that does not match when both are sorted; None when all match."""
+    """The first pair that does not match when both are sorted; None when all match.
+
+    Rows whose exact cells are equal may be sorted by the last digits of the others, so each takes
+    any of the other side's that is near.
+    """
     free = set(inexact)
 
     def key(row: tuple[Cell, ...]) -> tuple[object, ...]:
         exact = tuple(c for i, c in enumerate(row) if i not in free)
         return exact, tuple((row[i][0], row[i][1]) for i in inexact)
 
+    def match(a: tuple[Cell, ...], b: tuple[Cell, ...]) -> bool:
+        pairs = enumerate(zip(a, b, strict=True))
+        return a == b or all(near(x, y) if i in free else x == y for i, (x, y) in pairs)
+
+    waiting: list[tuple[Cell, ...]] = []
+    others: list[tuple[Cell, ...]] = []
     for a, b in zip(sorted(left, key=key), sorted(right, key=key), strict=True):
-        if a != b and not all(
-            near(x, y) if i in free else x == y for i, (x, y) in enumerate(zip(a, b, strict=True))
-        ):
-            return a, b
+        if not match(a, b):
+            waiting.append(a)
+            others.append(b)
+    for a in waiting:
+        found = next((n for n, b in enumerate(others) if match(a, b)), None)
+        if found is None:
+            return a, others[0]
+        del others[found]
     return None
 
 

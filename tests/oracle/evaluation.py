@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,12 +57,71 @@ def dropped(sql: str, clauses: tuple[str, ...]) -> str:
 
 
 def only_kept_rows(query: Statement, tables: tuple[Table, ...]) -> bool:
-    """Whether eau2 raises for the rows that a DISTINCT ON or a FILTER drops."""
-    plain = dropped(query.sql, ("DISTINCT ON (", " FILTER ("))
-    if plain == query.sql:
-        return False
-    answer = as_written(plain, tables)
-    return isinstance(answer, Refusal) and answer.fault == "data"
+    """Whether eau2 raises for rows that a DISTINCT ON, a FILTER or a WHERE drops.
+
+    Of a condition also: an operand need not be computed beside one that is NULL in every row.
+    """
+    texts = [dropped(query.sql, ("DISTINCT ON (", " FILTER (")), *parts_alone(query.sql)]
+    for text in texts:
+        answer = as_written(text, tables) if text != query.sql else None
+        if isinstance(answer, Refusal) and answer.fault == "data":
+            return True
+    return False
+
+
+_DIGITS = 26
+
+
+def narrower(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    """The tables with decimals of 38 digits as ones of fewer, where no value has more.
+
+    DuckDB brings decimals whose common type needs more than 38 digits to one with fewer behind the
+    point; eau2 compares them as they are.
+    """
+    return tuple(
+        replace(
+            table,
+            columns=tuple(
+                replace(column, type=f"DECIMAL({_DIGITS},{column.parameters[1]})")
+                if column.type.startswith("DECIMAL(38,") and fits(table, number)
+                else column
+                for number, column in enumerate(table.columns)
+            ),
+        )
+        for table in tables
+    )
+
+
+def fits(table: Table, number: int) -> bool:
+    """Whether all values of a decimal column have few digits."""
+    values = [row[number] for row in table.rows]
+    digits = [len(value.as_tuple().digits) for value in values if isinstance(value, Decimal)]
+    return max(digits, default=0) < _DIGITS
+
+
+def parts_alone(sql: str) -> Iterator[str]:
+    """The query with each condition left out, and with each part of one in its place.
+
+    The part stands where it is computed for every row, and keeps every row.
+    """
+    for found in re.finditer(r" WHERE (?=\()", sql):
+        start = found.end()
+        end = closing(sql, start)
+        yield sql[:start] + "(true)" + sql[end:]
+        for opening in range(start, end):
+            if sql[opening] == "(" and sql[opening + 1 : opening + 7] != "SELECT":
+                part = sql[opening : closing(sql, opening)]
+                yield f"{sql[:start]}({part} IS NULL OR {part} IS NOT NULL){sql[end:]}"
+
+
+def closing(sql: str, opening: int) -> int:
+    """Behind the bracket that closes the one at `opening`; strings hold none."""
+    depth = 0
+    for at in range(opening, len(sql)):
+        depth += {"(": 1, ")": -1}.get(sql[at], 0)
+        if not depth:
+            return at + 1
+    return len(sql)
 
 
 def sign_of_zero(query: Statement, tables: tuple[Table, ...]) -> bool:
@@ -136,6 +196,28 @@ def cast_that_raises(query: Statement, tables: tuple[Table, ...], raised: Refusa
                 if same and theirs.fault == ours.fault == "data":
                     return True
         return False
+    finally:
+        for side in sides:
+            side.close()
+
+
+_TEXT_CONSTANT = re.compile(
+    r"""[Cc]ould not convert (?:string )?["']([^"']*)["'] to ([A-Z]\w*(?:\(\d+, ?\d+\))?)"""
+)
+
+
+def text_that_raises(sql: str, tables: tuple[Table, ...], raised: Refusal) -> bool:
+    """Whether what was raised is about a text constant that neither engine can cast.
+
+    Each casts some of them while it plans, also where no row needs it.
+    """
+    found = _TEXT_CONSTANT.search(raised.message)
+    if found is None or f"'{found[1]}'" not in sql:
+        return False
+    sides: tuple[DuckSide, EauSide] = (DuckSide(tables), EauSide(tables, Setup()))
+    try:
+        answers = [side.run(f"SELECT CAST('{found[1]}' AS {found[2]})") for side in sides]
+        return all(isinstance(a, Refusal) and a.fault == "data" for a in answers)
     finally:
         for side in sides:
             side.close()

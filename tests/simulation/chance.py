@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import struct
 import zlib
 from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_MARK = struct.Struct("<dI")
 
 
 class Chance:
@@ -39,3 +42,10 @@ class Chance:
         self.digest = zlib.crc32(line.encode(), self.digest)
         if self.events is not None:
             self.events.append(line)
+
+    def mark(self, kind: int, data: bytes) -> None:
+        """A message came: what `note` does, in less time."""
+        now = asyncio.get_running_loop().time()
+        self.digest = zlib.crc32(data, zlib.crc32(_MARK.pack(now, kind), self.digest))
+        if self.events is not None:
+            self.events.append(f"{now:.9f} {kind!r} {data!r}")

@@ -1,30 +1,32 @@
 """Simulated nodes: what of them survives a crash, and one life between start and crash.
 
-All that runs is the product's: Coordinator, Service, Sweep, RemoteRegistry. Their classes can be
+All that runs is the product's: Coordinator, Service, Sweep, Quorum, Acceptor. Their classes can be
 replaced, which is how planted bugs come in.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from eau2.config import ControlLimits
 from eau2.errors import Error
+from eau2.kv.acceptor import Acceptor
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.membership import Membership
-from eau2.kv.registers import AsyncRegistry, RemoteRegistry, page_of
-from eau2.kv.registry import Entry, MemoryRegistry
+from eau2.kv.quorum import Quorum
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.net.connection import Answer
 from eau2.net.stream import Received
 from eau2.world import Talk, World
 from tests.simulation.chance import Chance
-from tests.simulation.disk import Alive, Platter, SimDisk
+from tests.simulation.disk import Platter, SimDisk
+from tests.simulation.life import Being, SimClock
 from tests.simulation.network import End, Network, SimNet
+from tests.simulation.registers import Medium, SimRegisterStore, SimRun
 
 T = TypeVar("T")
 
@@ -41,62 +43,8 @@ LIMITS = ControlLimits(
     sweep_every_s=1.0,
     piece_bytes=16,
     registers_page=1,
+    grace_s=0.02,
 )
-
-
-class CrashedError(Exception):
-    """The node that was to do something died before it was done."""
-
-
-class SimRegisters:
-    """The registers of the voter: a commit is durable at some moment before it is answered."""
-
-    def __init__(self, durable: MemoryRegistry, life: Alive, chance: Chance) -> None:
-        self.durable = durable
-        self._life = life
-        self._chance = chance
-        self._lock = asyncio.Lock()
-
-    async def read(self, name: str) -> Entry | None:
-        await self._work(0.0002)
-        return self.durable.read(name)
-
-    async def cas(self, name: str, expect: Entry | None, value: Entry) -> bool:
-        async with self._lock:
-            await self._work(self._chance.choice((0.001, 0.02)))
-            done = self.durable.cas(name, expect, value)
-            await self._work(self._chance.choice((0.001, 0.02)))
-            return done
-
-    async def page(self, after: str) -> tuple[tuple[Entry, ...], bool]:
-        await self._work(0.0002)
-        return page_of(self.durable.list(), after, LIMITS.registers_page)
-
-    async def epoch(self) -> int:
-        await self._work(0.0002)
-        return self.durable.epoch()
-
-    async def _work(self, seconds: float) -> None:
-        await self._life.thaw()
-        await asyncio.sleep(seconds)
-        await self._life.thaw()
-
-
-class SimClock:
-    """eau2.world.Clock for one life of a node; its clock began at another moment."""
-
-    def __init__(self, life: Alive, skew_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._life = life
-        self._skew_s = skew_s
-
-    def now(self) -> float:
-        return self._loop.time() + self._skew_s
-
-    async def sleep(self, seconds: float) -> None:
-        await self._life.thaw()
-        await asyncio.sleep(seconds)
-        await self._life.thaw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +54,32 @@ class Parts:
     coordinator: type[Coordinator] = Coordinator
     service: type[Service] = Service
     sweep: type[Sweep] = Sweep
-    registers: type[SimRegisters] = SimRegisters
+    quorum: type[Quorum] = Quorum
+    acceptor: type[Acceptor] = Acceptor
+    run: type[SimRun] = SimRun
 
 
-class Life:
+class Life(Being):
     """A node from its start to its crash."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
-        self.name = name
-        self.alive = True
+        super().__init__(name)
         self.ends: dict[int, End] = {}
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
-        self._started = 0
-        self._stopped_until = 0.0
         chance, parts = cluster.chance, cluster.parts
         disk = SimDisk(cluster.platters[name], self)
         clock = SimClock(self, 1000.0 * chance.random())
         self.world = World(clock, chance, chance, SimNet(cluster.network, self), disk)
-        registers: AsyncRegistry | None = None
-        if name in cluster.ring.voters:
-            registers = parts.registers(cluster.registers, self, chance)
-        remote = RemoteRegistry(self.world, cluster.ring.voters[0], LIMITS)
-        self.service = parts.service(name, self.world, registers, limits=LIMITS)
-        self.coordinator = parts.coordinator(name, self.world, remote, cluster.ring, LIMITS)
-        self.sweep = parts.sweep(self.world, remote, self.service, self.coordinator.named, LIMITS)
+        voters = cluster.ring.voters
+        acceptor: Acceptor | None = None
+        if name in voters:
+            medium = cluster.media[name]
+            run = parts.run(medium, self, chance)
+            acceptor = parts.acceptor(name, SimRegisterStore(medium), run, LIMITS)
+        self.registers = QuorumRegistry(parts.quorum(name, self.world, voters, acceptor, LIMITS))
+        self.service = parts.service(name, self.world, acceptor, limits=LIMITS)
+        self.coordinator = parts.coordinator(name, self.world, self.registers, cluster.ring, LIMITS)
+        named = self.coordinator.named
+        self.sweep = parts.sweep(self.world, self.registers, self.service, named, LIMITS)
         self._ready = self._spawn(self._begin(cluster))
         self._spawn(self._sweep())
 
@@ -144,75 +94,36 @@ class Life:
         await self._ready
         await self.sweep.run()
 
-    async def thaw(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self.alive and loop.time() < self._stopped_until:
-            await asyncio.sleep(self._stopped_until - loop.time())
-        if not self.alive:
-            raise asyncio.CancelledError
-
-    def stop(self, seconds: float) -> None:
-        """Let nothing here go on for a while, and know nothing of it (SIGSTOP)."""
-        self._stopped_until = asyncio.get_running_loop().time() + seconds
-
     async def answer(self, received: Received, talk: Talk) -> Answer:
         await asyncio.shield(self._ready)
         return await self.service.answer(received, talk)
 
-    async def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of some work of this node. Raises CrashedError if it dies meanwhile."""
-        if not self.alive:
-            work.close()
-            raise CrashedError
-        task = self._spawn(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self.alive:
-                raise
-            raise CrashedError from None
-
-    def start(self, work: asyncio.Task[None]) -> None:
-        self._keep(work)
-
     def crash(self) -> None:
-        """Nothing of what runs here does anything any more."""
-        self.alive = False
-        for task in list(self._tasks.values()):
-            task.cancel()
+        super().crash()
         for end in list(self.ends.values()):
             end.wake()
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._keep(task)
-        return task
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        number = self._started
-        self._started += 1
-        self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
 
 @dataclass(slots=True)
 class Cluster:
-    """Nodes on a ring, of which the first is the one voter."""
+    """Nodes on a ring, of which the first few are the voters."""
 
     chance: Chance
     parts: Parts = Parts()
     size: int = 3
+    voters: int = 1
     ring: Membership = field(init=False)
     network: Network = field(init=False)
-    registers: MemoryRegistry = field(init=False, default_factory=MemoryRegistry)
+    media: dict[str, Medium] = field(init=False)
     platters: dict[str, Platter] = field(init=False)
     lives: dict[str, Life] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = tuple(f"n{number}" for number in range(self.size))
-        self.ring = Membership(names, names[:1])
+        self.ring = Membership(names, names[: self.voters])
         self.network = Network(self.chance)
         self.platters = {name: Platter(self.chance.source) for name in names}
+        self.media = {name: Medium() for name in self.ring.voters}
 
     def start_all(self) -> None:
         """Start every node that is not up."""
@@ -234,3 +145,5 @@ class Cluster:
             self.chance.note("crash", name)
             life.crash()
             self.platters[name].crash()
+            if name in self.media:
+                self.media[name].crash(self.chance.source)

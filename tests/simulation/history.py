@@ -8,9 +8,13 @@ is unknown may have taken effect at any later moment, or never.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
+
+Value = Any
+"""What a register holds, or None: anything that has a hash."""
 
 
 class Result(Enum):
@@ -32,19 +36,26 @@ class Operation:
     """
 
     kind: str
-    value: Hashable
+    value: Value
     result: Result
     start: float
     end: float
 
 
-def linearizable(operations: list[Operation]) -> bool:
-    """Whether the answers can be those of one register that was absent at first."""
+def linearizable(
+    operations: list[Operation], apply: Callable[[Operation, Value], Iterable[Value]] | None = None
+) -> bool:
+    """Whether the answers can be those of one register that was absent at first.
+
+    apply: in which states an operation may leave a register that is in the given one; none if it
+    cannot have happened there.
+    """
+    after_of = apply or _apply
     told = [op for op in operations if op.result is not Result.FAILED and _tells(op)]
     ends = [math.inf if op.result is Result.UNKNOWN else op.end for op in told]
     needed = sum(1 << i for i, op in enumerate(told) if op.result is not Result.UNKNOWN)
-    seen: set[tuple[int, Hashable]] = set()
-    stack: list[tuple[int, Hashable]] = [(0, None)]
+    seen: set[tuple[int, Value]] = set()
+    stack: list[tuple[int, Value]] = [(0, None)]
     while stack:
         done, state = stack.pop()
         if done & needed == needed:
@@ -55,9 +66,7 @@ def linearizable(operations: list[Operation]) -> bool:
         first_end = min(end for i, end in enumerate(ends) if not done >> i & 1)
         for i, op in enumerate(told):
             if not done >> i & 1 and op.start <= first_end:
-                allowed, after = _apply(op, state)
-                if allowed:
-                    stack.append((done | 1 << i, after))
+                stack += [(done | 1 << i, after) for after in after_of(op, state)]
     return False
 
 
@@ -65,25 +74,20 @@ def _tells(op: Operation) -> bool:
     return op.kind != "get" or op.result is Result.OK
 
 
-def _apply(op: Operation, state: Hashable) -> tuple[bool, Hashable]:
-    """Whether the operation may happen in this state, and the state after it."""
+def _apply(op: Operation, state: Value) -> tuple[Value, ...]:
     match op.kind:
         case "put" | "replace" if op.result is Result.EXISTS:
-            return state is not None, state
+            return () if state is None else (state,)
         case "put":
-            return state is None, op.value
+            return (op.value,) if state is None else ()
         case "replace":
-            return True, op.value
+            return (op.value,)
         case "append" if op.result is Result.ABSENT:
-            return state is None, state
+            return (state,) if state is None else ()
         case "append":
-            return isinstance(state, tuple), (*_parts(state), op.value)
+            return ((*state, op.value),) if isinstance(state, tuple) else ()
         case "drop":
             # Two drops at the same time may both have found the frame that both removed.
-            return op.value != 0 or state is None, None
+            return (None,) if op.value != 0 or state is None else ()
         case _:
-            return state == op.value, state
-
-
-def _parts(state: Hashable) -> tuple[Hashable, ...]:
-    return state if isinstance(state, tuple) else ()
+            return (state,) if state == op.value else ()

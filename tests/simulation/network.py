@@ -44,7 +44,7 @@ class Host(Protocol):
     async def answer(self, received: Received, talk: Talk) -> Answer:
         """Answer a request."""
 
-    def start(self, work: asyncio.Task[None]) -> None:
+    def keep(self, task: asyncio.Task[None]) -> None:
         """Let a task live as long as the host."""
 
 
@@ -258,7 +258,7 @@ class SimNet:
         request, message = decode_request(kind, control)
         answering = network.new_end(host, self._host.name, request.deadline_s)
         answering.task = self._loop.create_task(self._serve(host, message, answering))
-        host.start(answering.task)
+        host.keep(answering.task)
         answering._heard_end = end
         if not ghost:
             answering.other, talk.other = talk, answering

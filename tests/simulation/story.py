@@ -26,12 +26,14 @@ from eau2.errors import (
     UnreachableError,
 )
 from eau2.kv.copies import SealedChunk
+from eau2.kv.registers import entries
 from eau2.kv.registry import State
 from eau2.kv.service import CHUNKS
 from eau2.types import Kind, SqlType
 from tests.simulation.chance import Chance
-from tests.simulation.cluster import LIMITS, Cluster, CrashedError, Life, Parts
+from tests.simulation.cluster import LIMITS, Cluster, Life, Parts
 from tests.simulation.history import Operation, Result, linearizable
+from tests.simulation.life import CrashedError
 from tests.simulation.loop import run
 
 NAMES = ("a", "b/C")
@@ -82,7 +84,7 @@ class Story:
     def __init__(self, seed: int, parts: Parts, keep_trace: bool = False) -> None:
         self.chance = Chance(seed, keep_trace)
         self.outcome = Outcome(seed)
-        self._cluster = Cluster(self.chance, parts)
+        self._cluster = Cluster(self.chance, parts, voters=self.chance.choice((1, 3, 3)))
         self._history: dict[str, list[Operation]] = {name: [] for name in NAMES}
         self._puts: dict[int, int] = {}
         self._loop = asyncio.get_running_loop()
@@ -276,11 +278,12 @@ class Story:
                 self._record(name, "get", found, Result.OK, start)
             if not linearizable(self._history[name]):
                 self.outcome.faults.append(f"the history of {name} is not linearizable")
-        self._judge_disks()
+        await self._judge_disks()
 
-    def _judge_disks(self) -> None:
+    async def _judge_disks(self) -> None:
         live = set()
-        for entry in self._cluster.registers.list():
+        life = next(iter(self._cluster.lives.values()))
+        async for entry in entries(life.world, life.registers, LIMITS):
             if entry.state is State.LIVE:
                 live.add(entry.df_id)
             if entry.state is State.PENDING or entry.pending is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -104,11 +105,12 @@ def test_load_tables_describe_drop(main: Cli, url: str, tmp_path: Path) -> None:
 
 
 def test_the_help_names_every_command(main: Cli) -> None:
-    for command in ("query", "shell", "node", "cluster"):
-        assert f"    {command} " in main("--help").stdout
-        done = main(command, "--help")
+    asking = ("query", "shell", "cluster status", "node drain", "node undrain", "node remove")
+    for command in ("node", "cluster", *asking):
+        assert re.search(rf"^    {command}(?:  |$)", main("--help").stdout, re.MULTILINE)
+        done = main(*command.split(), "--help")
         assert done.returncode == 0
-        assert ("--connect" in done.stdout) is (command in ("query", "shell"))
+        assert ("--connect" in done.stdout) is (command in asking)
 
 
 def test_time_goes_to_stderr(main: Cli, url: str) -> None:
@@ -121,6 +123,17 @@ COMMANDS = [
     *(["query", "SELECT 1"], ["tables"], ["describe", "t"], ["drop", "t"], ["load", "t", DF]),
     ["shell"],
 ]
+OPERATING = [
+    ["cluster", "status"],
+    *(["node", verb, "n1"] for verb in ("drain", "undrain", "remove")),
+]
+
+
+@pytest.mark.parametrize("arguments", OPERATING, ids=[c[1] for c in OPERATING])
+def test_operating_without_a_connection(main: Cli, arguments: list[str]) -> None:
+    done = main(*arguments, "--connect", NOBODY)
+    assert (done.returncode, done.stdout) == (3, "")
+    check_message(done.stderr, "nobody listens at eau2://127.0.0.1:1", "eau2 node")
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=[c[0] for c in COMMANDS])
@@ -168,7 +181,10 @@ WRONG = {
     "a node elsewhere": (["node", "--listen", "0.0.0.0:0"], "can be reached from other machines"),
     "a cluster elsewhere": (["cluster", "--listen", "10.0.0.1:7700"], "not encrypted"),
     "no nodes": (["cluster", "--nodes", "0"], "'0'"),
-    "a node's word": (["node", "here"], "here"),
+    "a node's word": (["node", "here"], "there is no command 'node here'"),
+    "a cluster's word": (["cluster", "stat"], "Did you mean 'cluster status'?"),
+    "no node to drain": (["node", "drain"], "NAME"),
+    "no time to drain": (["node", "drain", "n1", "--timeout", "0"], "'0' is not a number"),
     "no address": (["node", "--join", "a/b"], "'a/b' is not the address"),
 }
 

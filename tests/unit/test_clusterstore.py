@@ -34,6 +34,7 @@ from eau2.kv.acceptor import Acceptor
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.copies import SealedChunk
+from eau2.kv.liveness import Health
 from eau2.kv.membership import Membership
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.quorum import Quorum
@@ -42,8 +43,11 @@ from eau2.kv.registers import QuorumRegistry
 from eau2.kv.registry import Entry
 from eau2.kv.service import Service
 from eau2.kv.store import Store
+from eau2.kv.survey import Survey
 from eau2.net.address import Address
 from eau2.net.connection import Answer
+from eau2.net.ring_message import Member
+from eau2.net.ring_message import Ring as Nodes
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
@@ -89,6 +93,11 @@ def _coordinator(store: ClusterStore) -> Coordinator:
     return store._coordinator
 
 
+def _survey(world: World) -> Survey:
+    members = tuple(Member(name, name, "127.0.0.1:1") for name in NAMES)
+    return Survey(world, lambda: Nodes("s", 1, members, MEMBERSHIP.voters), lambda _: Health.UP)
+
+
 async def _start(folder: Path) -> Ring:
     addresses: dict[str, Address] = {}
     loop = asyncio.get_running_loop()
@@ -107,7 +116,7 @@ async def _start(folder: Path) -> Ring:
         addresses[name] = await server.start(Address("127.0.0.1", 0))
         registers = QuorumRegistry(Quorum(name, world, MEMBERSHIP.voters, local, LIMITS))
         coordinator = Coordinator(name, world, registers, MEMBERSHIP, LIMITS)
-        ring.stores.append(ClusterStore(coordinator, chunks, loop))
+        ring.stores.append(ClusterStore(coordinator, chunks, loop, _survey(world)))
         ring.servers.append(server)
         ring.services.append(service)
         ring.nets.append(net)
@@ -312,6 +321,7 @@ def test_rows_are_pulled_only_as_chunks_are_wanted(ring: Ring) -> None:
             chunks: AsyncIterator[SealedChunk],
             *,
             replace: bool = False,
+            op: str = "",
         ) -> Frame:
             await asyncio.sleep(0.05)
             seen.append(pulled)
@@ -325,7 +335,7 @@ def test_rows_are_pulled_only_as_chunks_are_wanted(ring: Ring) -> None:
 
     store = ring.stores[0]
     slow = Slow("n1", _coordinator(store)._world, store._coordinator.registers, MEMBERSHIP)
-    with closing(ClusterStore(slow, store.chunks, ring.loop)) as made:
+    with closing(ClusterStore(slow, store.chunks, ring.loop, store._survey)) as made:
         assert made.put("t", batch.schema, counted(), chunk_rows=100_000).name == "t"
     assert seen == [0, 1, 2, 3, 4, 5, 6]
 

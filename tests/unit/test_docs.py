@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import eau2
 from eau2.operators.functions import table
+from eau2.options import parse
 from tests.documents import (
     ARCHITECTURE,
     DOCUMENTS,
@@ -72,6 +74,22 @@ def test_commands_print_what_is_shown(page: Path, tmp_path: Path) -> None:
     found = blocks(page.read_text(encoding="utf-8"))
     for step in [step for block in found for step in block]:
         assert run(step.command, tmp_path) == step.output, f"$ {step.command}"
+
+
+def test_the_commands_for_several_nodes_are_commands() -> None:
+    """They need nodes that run; here it is held against them what may stand on a command line."""
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in shown for line in block.splitlines()]
+    named = {parse(shlex.split(line, comments=True)[1:]).command for line in lines}
+    assert named > {
+        "cluster",
+        "cluster status",
+        "node",
+        "node drain",
+        "node undrain",
+        "node remove",
+    }
 
 
 def test_the_readme_shows_commands() -> None:

@@ -47,6 +47,9 @@ def read(text: str, span: Span) -> str:
         ("SET threads = 4", ast.SetStatement(Span(0, 15), "threads", None)),
         ("RESET threads", ast.SetStatement(Span(0, 13), "threads", None)),
         ("SHOW TABLES", ast.ShowTables(Span(0, 11))),
+        ("SHOW nodes", ast.ShowNodes(Span(0, 10))),
+        ("SHOW CHUNKS", ast.ShowChunks(Span(0, 11), None)),
+        ('show chunks from "a b"', ast.ShowChunks(Span(0, 22), "a b")),
         ("show threads", ast.ShowSetting(Span(0, 12), "threads")),
         ("SHOW ALL", ast.ShowSetting(Span(0, 8), "all")),
         ("DROP TABLE t", ast.Drop(Span(0, 12), "t", False)),
@@ -275,6 +278,8 @@ REFUSED_STATEMENTS = {
     ),
     "FROM t ASOF SEMI JOIN u USING (a)": ("This kind of ASOF JOIN", "ASOF SEMI"),
     "SELECT a FROM s.t": ("A table name with a point", "s.t"),
+    "SHOW tables FROM t": ("SHOW TABLES FROM", "SHOW tables FROM t"),
+    "SHOW CHUNKS FROM s.t": ("A table name with a point", "s.t"),
     "SHOW ALL TABLES": ("This form of SHOW", "SHOW ALL TABLES"),
     "SET GLOBAL x = 1": ("SET with a scope", "SET GLOBAL x = 1"),
 }

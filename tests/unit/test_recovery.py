@@ -36,8 +36,9 @@ WIDE = pa.table(
 
 SCAN = "SELECT n, s FROM wide"
 JOIN = "SELECT w.n, w.s, d.m FROM wide w JOIN d ON w.k = d.k"
+LISTS = "SELECT n, unnest([s, s]) AS s FROM wide"
 GROUP = "SELECT k, count(*), sum(n) FROM wide GROUP BY k ORDER BY k"
-QUERIES = (SCAN, SCAN + " WHERE n % 3 > 0 LIMIT 240", JOIN, GROUP)
+QUERIES = (SCAN, SCAN + " WHERE n % 3 > 0 LIMIT 240", JOIN, LISTS, GROUP)
 
 
 class PairedFrames(SpreadFrames):
@@ -75,11 +76,12 @@ class Faulty:
         self.asked.append(task)
         passed = 0
         breaks = task.node in self.errors and not (self.once and self.broken)
+        held: list[memoryview] = []
 
-        def between(said: memoryview | Exception | Ended) -> None:
+        def one_by_one(said: memoryview | Exception | Ended) -> None:
             nonlocal passed
             if not breaks or passed < 0:
-                report(self._changed(task, said) if passed >= 0 else said)
+                report(said)
                 return
             if passed == self.payloads or isinstance(said, Ended):
                 passed = -1
@@ -90,17 +92,27 @@ class Faulty:
                 report(Ended(0.0))
                 return
             passed += 1
-            report(self._changed(task, said))
+            report(said)
 
-        return self.inner.start(task, deadline_s, query, between, waits)
+        def backwards(said: memoryview | Exception | Ended) -> None:
+            if isinstance(said, memoryview):
+                held.append(_reversed(said))
+                running.taken()
+                return
+            for payload in reversed(held):
+                one_by_one(payload)
+            one_by_one(said)
 
-    def _changed(
-        self, task: RemoteTask, said: memoryview | Exception | Ended
-    ) -> memoryview | Exception | Ended:
-        if task.node != self.reverses or not isinstance(said, memoryview):
-            return said
-        ((_, buffers),) = encoded(decode_frame(said).reverse())
-        return memoryview(b"".join(bytes(buffer) for buffer in buffers))
+        reverse = task.node == self.reverses
+        running = self.inner.start(
+            task, deadline_s, query, backwards if reverse else one_by_one, waits
+        )
+        return running
+
+
+def _reversed(payload: memoryview) -> memoryview:
+    ((_, buffers),) = encoded(decode_frame(payload).reverse())
+    return memoryview(b"".join(bytes(buffer) for buffer in buffers))
 
 
 @contextmanager
@@ -138,7 +150,7 @@ def alone(nodes: Nodes, sql: str) -> pl.DataFrame:
 
 
 def same(sql: str, found: pl.DataFrame, wanted: pl.DataFrame) -> None:
-    if sql == JOIN:
+    if sql in (JOIN, LISTS):
         found, wanted = found.sort(found.columns[0]), wanted.sort(wanted.columns[0])
     assert found.equals(wanted)
 
@@ -165,21 +177,25 @@ def test_a_result_that_was_begun_goes_on_where_it_was(nodes: Nodes, sql: str) ->
     same(sql, pl.concat(batches), alone(nodes, sql))
 
 
-def test_rows_in_another_order_neither_double_nor_get_lost(nodes: Nodes) -> None:
+@pytest.mark.parametrize("payloads", [1, 2, 3])
+def test_rows_in_another_order_neither_double_nor_get_lost(nodes: Nodes, payloads: int) -> None:
     """The node that is lost gave them in another order than the one that takes over."""
-    way = Faulty(way_of(nodes), {"n2": PeerLostError("gone")}, 2, reverses="n2")
-    batches = engine(nodes, way).stream(JOIN).batches
-    same(JOIN, pl.concat(list(batches)), alone(nodes, JOIN))
+    way = Faulty(way_of(nodes), {"n2": PeerLostError("gone")}, payloads, reverses="n2")
+    batches = engine(nodes, way).stream(LISTS).batches
+    same(LISTS, pl.concat(list(batches)), alone(nodes, LISTS))
+    assert way.broken
 
 
 def test_where_no_order_is_promised_no_row_is_given_before_the_task_has_ended(
     nodes: Nodes,
 ) -> None:
     way = Faulty(way_of(nodes), {"n2": PeerLostError("gone")}, 2)
-    ordered = next(engine(nodes, way).stream(SCAN).batches)
-    assert 0 < ordered.height < 250
+    ordered = engine(nodes, way).stream(SCAN).batches
+    assert 0 < next(ordered).height < 250
+    assert not any(task.attempt for task in way.asked)
+    ordered.close()
     way = Faulty(way_of(nodes), {"n2": PeerLostError("gone")}, 2)
-    batches = engine(nodes, way).stream(JOIN).batches
+    batches = engine(nodes, way).stream(LISTS).batches
     next(batches)
     assert [task.node for task in way.asked if task.attempt] == ["n3"]
     batches.close()

@@ -507,11 +507,46 @@ def test_a_node_leaves_and_is_taken_back(tmp_path: Path) -> None:
         await ask(a.net, "n2", LeaveRing("n2", "leaving"), Ring, 2.0)
         with pytest.raises(UsageError, match="n1 is the last node that stays"):
             await ask(a.net, "n2", LeaveRing("n1", "left"), Ring, 2.0)
-        await ask(a.net, "n1", LeaveRing("n3", "left"), Ring, 2.0)
+        await ask(a.net, "n2", LeaveRing("n2", "in"), Ring, 2.0)
+        await ask(a.net, "n2", LeaveRing("n3", "in"), Ring, 2.0)
+        await a.keeper.lose("n3")
         # It is there all the same, and says so.
-        await until(lambda: membership(a.keeper.ring).leaving == ("n2",))
+        await until(lambda: membership(c.keeper.ring).leaving == ())
 
     told(tmp_path, story)
+
+
+@pytest.mark.parametrize("way", ["removed", "drained", "lost while it was leaving"])
+def test_a_node_that_was_to_leave_stays_out(tmp_path: Path, way: str) -> None:
+    async def story(place: Place) -> None:
+        a, _, c = await place.three()
+        await until(lambda: len(c.keeper.ring.members) == 3)
+        if way != "removed":
+            await ask(a.net, "n1", LeaveRing("n3", "leaving"), Ring, 2.0)
+        match way:
+            case "removed":
+                await ask(a.net, "n1", LeaveRing("n3", "left"), Ring, 2.0)
+            case "drained":
+                await c.keeper.lose("n3")
+            case _:
+                await a.keeper.lose("n3")
+        await until(lambda: state(c) == "left")
+        # It asks for the ring several times meanwhile, and does not join.
+        await asyncio.sleep(0.3)
+        assert state(a) == state(c) == "left"
+        await place.stop("c")
+        c = await place.start("c", a.address)
+        await until(lambda: addresses(a.keeper.ring)[2] == str(c.address))
+        assert state(a) == state(c) == "left"
+        await ask(a.net, "n3", LeaveRing("n3", "in"), Ring, 2.0)
+        await until(lambda: state(a) == state(c) == "in")
+
+    told(tmp_path, story)
+
+
+def state(node: Node) -> str:
+    """Of n3, as a node knows it."""
+    return node.keeper.ring.members[2].state
 
 
 def test_whose_address_another_has_taken_has_left(tmp_path: Path) -> None:

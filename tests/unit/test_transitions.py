@@ -16,7 +16,7 @@ from eau2.errors import (
     WithdrawnError,
 )
 from eau2.kv.registry import Entry, SqliteRegistry, State
-from eau2.kv.transitions import Step, abort, drop, publish, renew, reserve
+from eau2.kv.transitions import Step, abort, done, drop, publish, renew, reserve
 
 PENDING = Entry("t", State.PENDING, "new", 1, revision=1)
 LIVE = Entry("t", State.LIVE, "old", 4, "sum", revision=7)
@@ -90,6 +90,76 @@ def test_a_step_is_refused(
 ) -> None:
     with pytest.raises(error):
         step(before, tried)
+
+
+NAMED = reserve("t", "new", True, op="op")
+MINE = Entry("t", State.PENDING, "first", 1, revision=3, op="op")
+MINE_UPDATING = replace(LIVE, pending="first", pending_op="op", revision=8)
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        (NAMED, None, replace(PENDING, op="op")),
+        (NAMED, LIVE, replace(UPDATING, pending_op="op")),
+        # Done already, also while the next put is under way.
+        (NAMED, replace(LIVE, op="op"), None),
+        (reserve("t", "new", False, op="op"), replace(LIVE, op="op", pending="x"), None),
+        (reserve("t", "new", True, append=True, op="op"), replace(LIVE, op="op"), None),
+        # An earlier attempt is taken over.
+        (NAMED, MINE, replace(MINE, df_id="new", revision=4)),
+        (reserve("t", "new", False, op="op"), MINE, replace(MINE, df_id="new", revision=4)),
+        (NAMED, MINE_UPDATING, replace(MINE_UPDATING, pending="new", revision=9)),
+        (
+            publish("t", "first", 1, "m", None),
+            MINE,
+            Entry("t", State.LIVE, "first", 1, "m", None, 4, "op"),
+        ),
+        (
+            publish("t", "first", 5, "m", "old"),
+            MINE_UPDATING,
+            Entry("t", State.LIVE, "first", 5, "m", None, 9, "op"),
+        ),
+        (abort("first"), MINE_UPDATING, replace(LIVE, revision=9)),
+        (drop("old"), MINE_UPDATING, replace(LIVE, state=State.DROPPED, revision=9)),
+    ],
+)
+def test_an_operation_that_is_asked_for_again_is_done_once(
+    step: Step, before: Entry | None, after: Entry | None
+) -> None:
+    assert step(before, False) == after
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "tried", "error"),
+    [
+        (NAMED, replace(MINE, op="other"), False, StoreBusyError),
+        (NAMED, replace(MINE_UPDATING, pending_op="other"), False, StoreBusyError),
+        (NAMED, replace(MINE_UPDATING, pending_op="", op="op2"), False, StoreBusyError),
+        (reserve("t", "new", True), replace(MINE, op=""), False, StoreBusyError),
+        # It may have been taken over from this very attempt.
+        (NAMED, MINE, True, StoreBusyError),
+        (publish("t", "first", 1, "m", None), replace(MINE, df_id="new"), False, WithdrawnError),
+    ],
+)
+def test_another_operation_is_not_taken_for_this_one(
+    step: Step, before: Entry, tried: bool, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        step(before, tried)
+
+
+def test_what_an_operation_made_is_done_while_it_is_visible() -> None:
+    assert done(replace(LIVE, op="op"), "op")
+    for entry in (
+        None,
+        LIVE,
+        replace(LIVE, op="other"),
+        MINE,
+        gone(replace(LIVE, op="op"), State.DROPPED),
+    ):
+        assert not done(entry, "op")
+    assert not done(LIVE, "")
 
 
 def test_every_change_raises_the_revision() -> None:

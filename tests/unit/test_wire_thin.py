@@ -31,6 +31,7 @@ from eau2.net.message import (
     Statement,
     StatementResult,
 )
+from eau2.net.ring_message import LeaveRing
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.net.thin import Summary, ThinClient
@@ -162,6 +163,13 @@ def test_it_says_the_same_bytes_as_the_full_client() -> None:
             OPEN | END,
             5,
             Request(1.5, "q"),
+        ),
+        (
+            LeaveRing("n3", "leaving"),
+            [[1.5, ""], ["n3", "leaving"]],
+            OPEN | END,
+            7,
+            Request(1.5),
         ),
     ]
     for message, fields, flags, stream, request in values:

@@ -48,11 +48,18 @@ from eau2.net.message import (
     Welcome,
 )
 from eau2.net.ring_message import (
+    ConfirmChunk,
     GetRing,
+    Heartbeat,
+    Held,
+    HeldWrites,
+    Holdings,
     Join,
+    LeaveRing,
     Member,
     Ring,
     RingChanged,
+    SuspectChunk,
 )
 
 _CHUNKS = tuple(ChunkId("d3adbeef", number) for number in range(4))
@@ -93,7 +100,7 @@ MESSAGES: tuple[Message, ...] = (
     Fingerprint(),
     Number(-1),
     NodeInfo(),
-    NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5),
+    NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5, 7, 8, 9),
     PutFrame("lineitem", True, 1_048_576),
     PutFrame("t", False, 2, True),
     DescribeFrame("lineitem"),
@@ -101,6 +108,13 @@ MESSAGES: tuple[Message, ...] = (
     GetRing(),
     _RING,
     RingChanged(_RING),
+    LeaveRing("n2", "leaving"),
+    Heartbeat(7),
+    Holdings(("d3adbeef", "f00d"), 9),
+    HeldWrites((Held("d3adbeef", True, ((0, 3), (5, 1))), Held("f00d", False, ())), True),
+    ConfirmChunk(7, TaskChunk("d3adbeef", 7, 1_048_576, 99, "00ff"), 2, 5),
+    SuspectChunk("d3adbeef", 7),
+    SuspectChunk("d3adbeef", None),
 )
 
 

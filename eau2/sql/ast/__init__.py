@@ -196,6 +196,12 @@ from eau2.sql.ast.statements import (
     SetStatement as SetStatement,
 )
 from eau2.sql.ast.statements import (
+    ShowChunks as ShowChunks,
+)
+from eau2.sql.ast.statements import (
+    ShowNodes as ShowNodes,
+)
+from eau2.sql.ast.statements import (
     ShowSetting as ShowSetting,
 )
 from eau2.sql.ast.statements import (

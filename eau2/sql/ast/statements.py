@@ -33,6 +33,18 @@ class ShowTables(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowNodes(Statement):
+    """SHOW NODES."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowChunks(Statement):
+    """SHOW CHUNKS [FROM table]; name is None for those of all tables."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ShowSetting(Statement):
     """SHOW name: one setting; SHOW ALL is 'all'."""
 
