@@ -363,6 +363,25 @@ def _cluster(options: argparse.Namespace) -> int:
     )
 
 
+def _torture(options: argparse.Namespace) -> int:
+    from eau2.torture.command import STORIES, TortureOptions, torture
+
+    for name in options.stories:
+        if name not in STORIES:
+            known = ", ".join(STORIES)
+            raise UsageError(f"there is no story {name!r}", hint=f"The stories are {known}.")
+    seeds = options.seeds or (1 if options.minutes is None else 10**9)
+    return torture(
+        TortureOptions(
+            tuple(dict.fromkeys(options.stories)) or tuple(STORIES),
+            options.seed,
+            seeds,
+            options.minutes,
+            options.resume,
+        )
+    )
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "query": _query,
     "load": _load,
@@ -376,4 +395,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "node remove": _remove,
     "cluster": _cluster,
     "cluster status": _status,
+    "torture": _torture,
 }

@@ -209,6 +209,25 @@ def _one_node(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _torture(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "A seed always tells the same story. Code 1 when one went wrong; it is printed."
+    parser.add_argument(
+        "stories",
+        nargs="*",
+        metavar="STORY",
+        help="registry (names alone), store (puts over them), copies (disks, repair, the ring);"
+        " all if none is named",
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=_whole, default=0, help="the first (default: 0)"
+    )
+    parser.add_argument(
+        "--seeds", metavar="N", type=_count, help="how many of each story (default: 1)"
+    )
+    parser.add_argument("--minutes", metavar="T", type=_seconds, help="end after so long")
+    parser.add_argument("--resume", metavar="FILE", help="keep the tally there, and go on from it")
+
+
 def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="DIR", help="the store's folder")
     parser.add_argument(
@@ -257,6 +276,10 @@ def _count(text: str) -> int:
     return count
 
 
+def _whole(text: str) -> int:
+    return 0 if text.strip() == "0" else _count(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -288,5 +311,6 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "node undrain": ("take a node back that was drained or removed", _node_name),
     "node remove": ("do without a node that will not come back", _remove),
     "cluster": ("run several nodes on this machine, to try them out", _cluster),
+    "torture": ("run the store's code under simulated faults", _torture),
     "cluster status": ("say how the nodes of a store are, and what may fail", _status),
 }

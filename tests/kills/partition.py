@@ -27,12 +27,12 @@ from pathlib import Path
 import eau2
 from eau2.errors import Error, NoQuorumError
 from eau2.net.address import Address
+from eau2.torture.history import linearizable
 from tests.kills.bugs import BUGS
 from tests.kills.nodes import Maker, Node
 from tests.kills.proxy import Proxy
 from tests.kills.run import quantile
 from tests.kills.writers import Ids, Names, Record, Writer, content
-from tests.simulation.history import linearizable
 
 NODES = 3
 SAID_S = 5.0

@@ -29,11 +29,11 @@ from eau2.errors import Error
 from eau2.kv.ringsteps import LEFT
 from eau2.net.blocking import BlockingConnection
 from eau2.net.ring_message import LeaveRing
+from eau2.torture.history import Result, linearizable
 from tests.cluster.nodes import ANY_PORT
 from tests.kills.bugs import BUGS
 from tests.kills.nodes import Maker, Node
 from tests.kills.writers import Client, Ids, Names, Record, Writer
-from tests.simulation.history import Result, linearizable
 
 NODES, VOTERS, COPIES, WRITERS = 5, 3, 3, 4
 ROUND_KILLS = 50

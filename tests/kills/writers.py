@@ -29,7 +29,7 @@ from eau2.errors import (
     UnknownNameError,
     UnreachableError,
 )
-from tests.simulation.history import Operation, Result
+from eau2.torture.history import Operation, Result
 
 CHUNK_ROWS = 200
 ROWS_MAX = 900

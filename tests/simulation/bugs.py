@@ -23,10 +23,10 @@ from eau2.kv.registers import entries
 from eau2.kv.registry import Entry, State
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
+from eau2.torture.cluster import Parts
+from eau2.torture.registers import SimRun
+from eau2.torture.story import play
 from eau2.world import World
-from tests.simulation.cluster import Parts
-from tests.simulation.registers import SimRun
-from tests.simulation.story import play
 
 T = TypeVar("T")
 

@@ -22,9 +22,9 @@ from eau2.kv.quorum import Quorum, _Change
 from eau2.kv.register_store import Ballot, Cell, RegisterStore
 from eau2.kv.registry import Entry, State
 from eau2.net.message import Accept, Fingerprint, Message, Number, Peek, Vote
-from tests.simulation.registers import Medium, SimRun
-from tests.simulation.registry_story import Parts, play
-from tests.simulation.writer import Writer
+from eau2.torture.registers import Medium, SimRun
+from eau2.torture.registry_story import Parts, play
+from eau2.torture.writer import Writer
 
 T = TypeVar("T")
 

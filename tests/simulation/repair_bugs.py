@@ -24,8 +24,8 @@ from eau2.kv.transitions import live, pending
 from eau2.net.frame import Buffer
 from eau2.net.message import GetChunk, GetManifest, PutChunk, PutManifest, TaskChunk
 from eau2.net.ring_message import ConfirmChunk
-from tests.simulation.repair_cluster import Parts
-from tests.simulation.repair_story import play
+from eau2.torture.repair_cluster import Parts
+from eau2.torture.repair_story import play
 
 
 class DeletesAfterOneYes(Holding):

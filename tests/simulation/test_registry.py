@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from eau2.torture.history import Operation, Result, linearizable
+from eau2.torture.registry_story import _apply, play
 from tests.processes import ROOT, environment
-from tests.simulation.history import Operation, Result, linearizable
 from tests.simulation.registry_bugs import BUGS, Bug
-from tests.simulation.registry_story import _apply, play
 
 SEEDS = 600
 
@@ -31,7 +31,7 @@ def test_a_seed_is_replayed_exactly() -> None:
 
 def test_replays_do_not_depend_on_the_order_of_hashes() -> None:
     code = (
-        "from tests.simulation.registry_story import play;"
+        "from eau2.torture.registry_story import play;"
         "print([(play(seed).digest, play(seed).operations) for seed in range(20)])"
     )
     printed = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from eau2.torture.repair_story import play
 from tests.processes import environment
 from tests.simulation.repair_bugs import BUGS, Bug
-from tests.simulation.repair_story import play
 
 SEEDS = 24
 
@@ -33,7 +33,7 @@ def test_a_seed_is_replayed_exactly() -> None:
 
 def test_replays_do_not_depend_on_the_order_of_hashes() -> None:
     code = (
-        "from tests.simulation.repair_story import play;"
+        "from eau2.torture.repair_story import play;"
         "print([(play(seed).digest, play(seed).fetched) for seed in range(2)])"
     )
     printed = {

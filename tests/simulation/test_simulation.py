@@ -11,12 +11,12 @@ import pytest
 import xxhash
 
 from eau2.errors import DiskFullError, NameExistsError, OperationalError
+from eau2.torture.chance import Chance
+from eau2.torture.cluster import Cluster
+from eau2.torture.loop import DeadlockError, run
+from eau2.torture.story import SCHEMA, play, some_chunks
 from tests.processes import environment
 from tests.simulation.bugs import BUGS, Bug
-from tests.simulation.chance import Chance
-from tests.simulation.cluster import Cluster
-from tests.simulation.loop import DeadlockError, run
-from tests.simulation.story import SCHEMA, play, some_chunks
 
 SEEDS = 150
 
@@ -101,7 +101,7 @@ def test_a_seed_is_replayed_exactly() -> None:
 
 def test_replays_do_not_depend_on_the_order_of_hashes() -> None:
     code = (
-        "from tests.simulation.story import play;"
+        "from eau2.torture.story import play;"
         "print([(play(seed).digest, play(seed).operations) for seed in range(4)])"
     )
     printed = {

@@ -27,10 +27,10 @@ from eau2.kv.transitions import reserve
 from eau2.net.frame import Buffer
 from eau2.net.message import Accept, Message, Number, Peek, Prepare
 from eau2.net.stream import Received
+from eau2.torture.chance import Chance
+from eau2.torture.cluster import LIMITS, Cluster, Life
+from eau2.torture.loop import run
 from eau2.world import Talk, World
-from tests.simulation.chance import Chance
-from tests.simulation.cluster import LIMITS, Cluster, Life
-from tests.simulation.loop import run
 
 T = TypeVar("T")
 ENTRY = Entry("T", State.LIVE, "d" * 32, 3, "m", "p", 7, "op", "pop")

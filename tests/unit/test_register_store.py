@@ -25,8 +25,8 @@ from eau2.kv.register_store import (
     SqliteRegisterStore,
     mark_of,
 )
+from eau2.torture.registers import Medium, SimRegisterStore
 from tests.processes import ROOT, environment
-from tests.simulation.registers import Medium, SimRegisterStore
 
 ONE = Cell(Ballot(3, "p"), Ballot(2, "q"), b"one")
 TWO = Cell(Ballot(4, "p"), Ballot(4, "p"), b"\x00two\xff")

@@ -17,10 +17,10 @@ from eau2.kv.sources import sources
 from eau2.net.message import ChunkId, Number, PutChunk, TaskChunk
 from eau2.net.ring_message import ConfirmChunk, Heartbeat
 from eau2.net.stream import Received
-from tests.simulation.chance import Chance
-from tests.simulation.loop import run
-from tests.simulation.repair_cluster import LIMITS, Life, Registers, RingCluster
-from tests.simulation.repair_story import SCHEMA, chunks_of
+from eau2.torture.chance import Chance
+from eau2.torture.loop import run
+from eau2.torture.repair_cluster import LIMITS, Life, Registers, RingCluster
+from eau2.torture.repair_story import SCHEMA, chunks_of
 
 
 def told(

@@ -16,10 +16,10 @@ from eau2.kv.listing import Listing, Live
 from eau2.kv.registry import Entry, State
 from eau2.kv.scrub import Scrub
 from eau2.kv.service import Service
+from eau2.torture.chance import Chance
+from eau2.torture.disk import Platter, SimDisk
+from eau2.torture.loop import run
 from eau2.world import World
-from tests.simulation.chance import Chance
-from tests.simulation.disk import Platter, SimDisk
-from tests.simulation.loop import run
 from tests.unit.test_inventory import world_at
 
 LIMITS = ControlLimits(scrub_every_s=1000.0, scrub_round_s=10.0, scrub_bytes_per_s=1 << 40)

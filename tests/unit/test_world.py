@@ -33,10 +33,10 @@ from eau2.kv.sweep import Sweep
 from eau2.net.address import Address
 from eau2.net.message import ChunkId, DeleteWrites, PutChunk
 from eau2.net.server import Server
+from eau2.torture.disk import Platter, SimDisk
 from eau2.types import Kind, SqlType
 from eau2.world import Disk, FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 from tests.processes import ROOT
-from tests.simulation.disk import Platter, SimDisk
 
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
 DF_ID = "0" * 32

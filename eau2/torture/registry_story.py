@@ -1,17 +1,15 @@
 """One seed's story of the registers alone: names change while voters crash and wires are cut.
 
-Quicker than tests.simulation.story, so that many more seeds can be told. After peace has come, the
+Quicker than eau2.torture.story, so that many more seeds can be told. After peace has come, the
 history of each name must be linearizable, reads that trust the epoch and lists of all names among
 it; what is visible must be there; no operation may have taken longer than its deadlines add up to;
-and every failure must be an error of eau2. `python -m tests.simulation.registry_story FIRST COUNT`
+and every failure must be an error of eau2. `python -m eau2.torture.registry_story FIRST COUNT`
 runs seeds, `... SEED trace` prints one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,15 +20,15 @@ from eau2.kv.acceptor import Acceptor
 from eau2.kv.quorum import Quorum
 from eau2.kv.registers import QuorumRegistry
 from eau2.net.message import Message
+from eau2.torture.chance import Chance
+from eau2.torture.disk import Platter, SimDisk
+from eau2.torture.history import Operation, Result, Value, linearizable
+from eau2.torture.life import Being, CrashedError, SimClock
+from eau2.torture.loop import run
+from eau2.torture.post import Post, PostNet
+from eau2.torture.registers import Medium, SimRegisterStore, SimRun
+from eau2.torture.writer import Content, LostError, Writer
 from eau2.world import World
-from tests.simulation.chance import Chance
-from tests.simulation.disk import Platter, SimDisk
-from tests.simulation.history import Operation, Result, Value, linearizable
-from tests.simulation.life import Being, CrashedError, SimClock
-from tests.simulation.loop import run
-from tests.simulation.post import Post, PostNet
-from tests.simulation.registers import Medium, SimRegisterStore, SimRun
-from tests.simulation.writer import Content, LostError, Writer
 
 T = TypeVar("T")
 
@@ -396,30 +394,3 @@ def play(seed: int, parts: Parts | None = None, keep_trace: bool = False) -> Out
         return await RegistryStory(seed, parts or Parts(), keep_trace).tell()
 
     return run(main())
-
-
-def main(arguments: list[str]) -> int:
-    """Play seeds from the command line; 1 if any went wrong."""
-    first = int(arguments[0])
-    if arguments[1:] == ["trace"]:
-        outcome = play(first, keep_trace=True)
-        print(*(outcome.events or ()), *outcome.faults, sep="\n")
-        return int(bool(outcome.faults))
-    begin = time.process_time()
-    outcomes = [play(first + number) for number in range(int(arguments[1]))]
-    seconds = time.process_time() - begin
-    failing = [outcome for outcome in outcomes if outcome.faults]
-    for outcome in failing[:5]:
-        print(outcome.seed, *outcome.faults, sep="\n  ")
-    print(
-        f"{len(outcomes)} seeds, {len(failing)} failing;"
-        f" {sum(o.operations for o in outcomes)} operations,"
-        f" {sum(o.acknowledged for o in outcomes)} acknowledged changes,"
-        f" {sum(o.virtual_s for o in outcomes) / 3600:.1f} virtual hours;"
-        f" {seconds:.1f} s of processor time"
-    )
-    return int(bool(failing))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from eau2.kv.register_store import Cell, MemoryRegisterStore
-from tests.simulation.chance import Chance
-from tests.simulation.disk import Alive
+from eau2.torture.chance import Chance
+from eau2.torture.disk import Alive
 
 T = TypeVar("T")
 

@@ -36,11 +36,11 @@ from eau2.net.connection import Answer
 from eau2.net.message import Number
 from eau2.net.ring_message import ConfirmChunk, Heartbeat, Holdings, Ring, SuspectChunk
 from eau2.net.stream import Received
+from eau2.torture.chance import Chance
+from eau2.torture.disk import Inode, Platter, SimDisk
+from eau2.torture.life import Being, SimClock
+from eau2.torture.network import End, Network, SimNet
 from eau2.world import Talk, World
-from tests.simulation.chance import Chance
-from tests.simulation.disk import Inode, Platter, SimDisk
-from tests.simulation.life import Being, SimClock
-from tests.simulation.network import End, Network, SimNet
 
 LIMITS = ControlLimits(
     register_s=1.0,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from tests.simulation.disk import Alive
+from eau2.torture.disk import Alive
 
 T = TypeVar("T")
 

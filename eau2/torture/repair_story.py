@@ -4,15 +4,12 @@ Names are put, appended to, replaced and dropped meanwhile, each by one client. 
 disks are harmed as the copies bear, until all is repaired. After peace every frame that was
 acknowledged can be read whole at every node; every chunk is on the nodes that the ring gives it to
 and on no other; there is no garbage; whoever was to leave has left.
-`python -m tests.simulation.repair_story FIRST COUNT` runs seeds, `... SEED trace` prints one.
+`python -m eau2.torture.repair_story FIRST COUNT` runs seeds, `... SEED trace` prints one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -25,17 +22,17 @@ from eau2.kv.copies import SealedChunk
 from eau2.kv.inventory import CHUNKS
 from eau2.kv.quarantine import QUARANTINE
 from eau2.kv.ringsteps import IN, LEAVING, LEFT, leave, membership
-from eau2.types import Kind, SqlType
-from tests.simulation.chance import Chance
-from tests.simulation.life import CrashedError
-from tests.simulation.loop import run
-from tests.simulation.repair_cluster import (
+from eau2.torture.chance import Chance
+from eau2.torture.life import CrashedError
+from eau2.torture.loop import run
+from eau2.torture.repair_cluster import (
     LIMITS,
     Life,
     Parts,
     RingCluster,
     chunk_path,
 )
+from eau2.types import Kind, SqlType
 
 NAMES = ("a", "b", "c")
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
@@ -397,34 +394,3 @@ def play(seed: int, parts: Parts | None = None, keep_trace: bool = False) -> Out
         return await Story(seed, parts or Parts(), keep_trace).tell()
 
     return run(main())
-
-
-def main(arguments: list[str]) -> int:
-    """Play seeds from the command line; 1 if any went wrong."""
-    logging.disable()
-    first = int(arguments[0])
-    if arguments[1:] == ["trace"]:
-        outcome = play(first, keep_trace=True)
-        print(*(outcome.events or ()), *outcome.faults, sep="\n")
-        return int(bool(outcome.faults))
-    begin = time.perf_counter()
-    outcomes = [play(first + number) for number in range(int(arguments[1]))]
-    seconds = time.perf_counter() - begin
-    failing = [outcome for outcome in outcomes if outcome.faults]
-    for outcome in failing[:10]:
-        print(outcome.seed, *outcome.faults[:8], sep="\n  ")
-    print(
-        f"{len(outcomes)} seeds, {len(failing)} failing;"
-        f" {sum(o.acknowledged for o in outcomes)} acknowledged,"
-        f" {sum(o.fetched for o in outcomes)} fetched, {sum(o.deleted for o in outcomes)} deleted,"
-        f" {sum(o.harms for o in outcomes)} disks harmed,"
-        f" {sum(o.damage_found for o in outcomes)} files in quarantine,"
-        f" {sum(o.left for o in outcomes)} nodes left,"
-        f" longest peace {max(o.peace_s for o in outcomes):.0f} s,"
-        f" {sum(o.virtual_s for o in outcomes) / 3600:.1f} virtual hours in {seconds:.1f} s"
-    )
-    return int(bool(failing))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

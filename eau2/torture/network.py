@@ -27,8 +27,8 @@ from eau2.net.frame import Buffer
 from eau2.net.header import Kind
 from eau2.net.message import Cancel, Done, ErrorMessage, Message, Request
 from eau2.net.stream import Received, raised, told
+from eau2.torture.chance import Chance
 from eau2.world import Talk
-from tests.simulation.chance import Chance
 
 
 class Host(Protocol):

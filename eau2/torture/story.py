@@ -3,14 +3,12 @@
 After peace has come, everything must be in order: each name's history is linearizable, a frame is
 all there or not there, whichever node is asked; nothing is left on any disk that no register names;
 no operation took longer than its deadlines add up to; every failure was an error of eau2 that names
-a node. `python -m tests.simulation.story FIRST COUNT` runs seeds, `... SEED trace` prints one.
+a node. `python -m eau2.torture.story FIRST COUNT` runs seeds, `... SEED trace` prints one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -29,12 +27,12 @@ from eau2.kv.copies import SealedChunk
 from eau2.kv.registers import entries
 from eau2.kv.registry import State
 from eau2.kv.service import CHUNKS
+from eau2.torture.chance import Chance
+from eau2.torture.cluster import LIMITS, Cluster, Life, Parts
+from eau2.torture.history import Operation, Result, linearizable
+from eau2.torture.life import CrashedError
+from eau2.torture.loop import run
 from eau2.types import Kind, SqlType
-from tests.simulation.chance import Chance
-from tests.simulation.cluster import LIMITS, Cluster, Life, Parts
-from tests.simulation.history import Operation, Result, linearizable
-from tests.simulation.life import CrashedError
-from tests.simulation.loop import run
 
 NAMES = ("a", "b/C")
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
@@ -313,29 +311,3 @@ def play(seed: int, parts: Parts | None = None, keep_trace: bool = False) -> Out
         return await Story(seed, parts or Parts(), keep_trace).tell()
 
     return run(main())
-
-
-def main(arguments: list[str]) -> int:
-    """Play seeds from the command line; 1 if any went wrong."""
-    first = int(arguments[0])
-    if arguments[1:] == ["trace"]:
-        outcome = play(first, keep_trace=True)
-        print(*(outcome.events or ()), *outcome.faults, sep="\n")
-        return int(bool(outcome.faults))
-    begin = time.perf_counter()
-    outcomes = [play(first + number) for number in range(int(arguments[1]))]
-    seconds = time.perf_counter() - begin
-    failing = [outcome for outcome in outcomes if outcome.faults]
-    for outcome in failing[:5]:
-        print(outcome.seed, *outcome.faults, sep="\n  ")
-    print(
-        f"{len(outcomes)} seeds, {len(failing)} failing;"
-        f" {sum(o.operations for o in outcomes)} operations,"
-        f" {sum(o.acknowledged for o in outcomes)} acknowledged puts,"
-        f" {sum(o.virtual_s for o in outcomes) / 3600:.1f} virtual hours in {seconds:.1f} s"
-    )
-    return int(bool(failing))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

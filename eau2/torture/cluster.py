@@ -21,12 +21,12 @@ from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
 from eau2.net.connection import Answer
 from eau2.net.stream import Received
+from eau2.torture.chance import Chance
+from eau2.torture.disk import Platter, SimDisk
+from eau2.torture.life import Being, SimClock
+from eau2.torture.network import End, Network, SimNet
+from eau2.torture.registers import Medium, SimRegisterStore, SimRun
 from eau2.world import Talk, World
-from tests.simulation.chance import Chance
-from tests.simulation.disk import Platter, SimDisk
-from tests.simulation.life import Being, SimClock
-from tests.simulation.network import End, Network, SimNet
-from tests.simulation.registers import Medium, SimRegisterStore, SimRun
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """A simulated network of questions that have one answer each: all that registers need, and quick.
 
-As in tests.simulation.network, every message passes through the codec when it is sent, may be late,
+As in eau2.torture.network, every message passes through the codec when it is sent, may be late,
 lost, cut off or doubled, and a lost connection is noticed soon or not at all. There are no streams.
 """
 
@@ -18,8 +18,8 @@ from eau2.net.frame import Buffer
 from eau2.net.header import Kind
 from eau2.net.message import ErrorMessage, Message, Request
 from eau2.net.stream import Received, raised, told
+from eau2.torture.chance import Chance
 from eau2.world import Talk
-from tests.simulation.chance import Chance
 
 _NOTHING = memoryview(b"")
 
