@@ -60,9 +60,9 @@ LIMITS = ControlLimits(
     heartbeat_answer_s=1.5,
     suspect_s=4.0,
     down_s=7.0,
-    lost_s=18.0,
+    lost_s=12.0,
     repair_every_s=2.0,
-    repair_bytes_per_s=500,
+    repair_bytes_per_s=100,
     repair_round_s=4.0,
     repair_look_s=12.0,
     holdings_s=1.5,
@@ -375,9 +375,10 @@ class RingCluster:
 
     def faults(self) -> list[str]:
         """What is not as it should be when all is repaired: copies, manifests, garbage."""
-        return [*self._copies_missing(), *self._too_much()]
+        return [*self.copies_missing(), *self._too_much()]
 
-    def _copies_missing(self) -> list[str]:
+    def copies_missing(self) -> list[str]:
+        """What is not on all nodes that are to hold it."""
         ring, faults = membership(self.ring), []
         frames = self.live()
         named = [entry.df_id for entry, _ in frames]

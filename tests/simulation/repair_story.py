@@ -117,6 +117,8 @@ class Story:
             if not up or lot < 0.25:
                 self.cluster.start_all()
                 self.cluster.network.cut.clear()
+                # Now and then there is time to repair.
+                await asyncio.sleep(8.0 if lot < 0.08 else 0.0)
             elif lot < 0.40:
                 self._crash(up)
             elif lot < 0.48:
@@ -126,9 +128,9 @@ class Story:
                 self.cluster.lives[name].stop(seconds)
             elif lot < 0.58:
                 self._cut(self.chance.choice(up), both=self.chance.random() < 0.5)
-            elif lot < 0.72:
+            elif lot < 0.68:
                 self._wipe(up)
-            elif lot < 0.86:
+            elif lot < 0.80:
                 self._flip(up)
             else:
                 self._come_and_go(up)
@@ -148,13 +150,17 @@ class Story:
                 if both:
                     self.cluster.network.cut.add((other, alone))
 
-    def _may_harm(self, node: str) -> bool:
-        """Whether the copies bear that a disk of a node is harmed; then it counts as harmed."""
+    def _take_stock(self) -> None:
+        """When all is repaired, and every node knows so, no disk counts as harmed any more."""
         cluster = self.cluster
         known = {cluster.known[name].epoch for name in cluster.platters}
-        if known == {cluster.ring.epoch} and not cluster.faults():
+        if known == {cluster.ring.epoch} and not cluster.copies_missing():
             self._harmed.clear()
             self._least_copies = membership(cluster.ring).copies
+
+    def _may_harm(self, node: str) -> bool:
+        """Whether the copies bear that a disk of a node is harmed; then it counts as harmed."""
+        self._take_stock()
         if node not in self._harmed:
             if len(self._harmed) + 1 >= self._least_copies:
                 return False
@@ -196,6 +202,7 @@ class Story:
         """
         while True:
             await asyncio.sleep(0.25)
+            self._take_stock()
             for _, frame in self.cluster.live():
                 for ref in frame.chunks:
                     nodes = [n for n in self.cluster.platters if self.cluster.has_whole(n, ref)]

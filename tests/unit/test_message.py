@@ -24,7 +24,7 @@ from eau2.errors import (
     SqlSyntaxError,
 )
 from eau2.net import message as messages
-from eau2.net import ring_message as ring_messages
+from eau2.net import ring_message
 from eau2.net.codec import (
     TABLE,
     MessageError,
@@ -101,7 +101,7 @@ def instances(cls: Any) -> st.SearchStrategy[Any]:
 def test_every_message_class_has_a_kind_and_a_sample() -> None:
     classes = {
         cls
-        for module in (messages, ring_messages)
+        for module in (messages, ring_message)
         for _, cls in inspect.getmembers(module, inspect.isclass)
         if issubclass(cls, Message) and cls is not Message
     }
