@@ -40,6 +40,7 @@ from eau2.errors import (
 )
 from tests.cluster.nodes import until
 from tests.faults.node import SYNCS, WRITES, Ended, Fault, Forks
+from tests.kills.bugs import BUGS
 
 ROWS = 2000
 CHUNK_ROWS = 1000
@@ -263,9 +264,10 @@ def main() -> int:
     parser.add_argument("--what", choices=WHATS, default="sync")
     parser.add_argument("--sample", type=int, help="only so many of the calls")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bug", choices=BUGS, help="plant a bug, to see it found")
     options = parser.parse_args()
     start = time.monotonic()
-    with Forks() as forks:
+    with Forks(options.bug) as forks:
         count = calls(forks, options.what)
         numbers = list(range(1, count + 1))
         if options.sample is not None and options.sample < count:

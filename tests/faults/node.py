@@ -26,6 +26,7 @@ from eau2 import daemon, server
 from eau2.errors import report
 from eau2.launch import NodeOptions
 from eau2.net.address import Address
+from tests.kills.bugs import BUGS
 from tests.processes import ROOT, environment
 
 SYNCS, WRITES = 0, 1
@@ -75,11 +76,12 @@ def library() -> str:
 class Forks:
     """Makes nodes, one at a time. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, bug: str | None = None) -> None:
+        """bug: of tests.kills.bugs, planted into all nodes."""
         self._stack = ExitStack()
         self.log = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._maker = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.node", library()],
+            [sys.executable, "-m", "tests.faults.node", library(), *([bug] if bug else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -138,8 +140,10 @@ class Forks:
         return Ended(**json.loads(rest))
 
 
-def main(path: str) -> None:
+def main(path: str, *bugs: str) -> None:
     """Make nodes as the lines of the standard input say."""
+    for bug in bugs:
+        BUGS[bug]()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     disk: Any = ctypes.CDLL(path)
@@ -185,4 +189,4 @@ def _be(data: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
