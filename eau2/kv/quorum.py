@@ -28,6 +28,7 @@ from eau2.errors import (
     OperationalError,
     ProtocolError,
     StoreBusyError,
+    UsageError,
 )
 from eau2.kv.acceptor import Acceptor
 from eau2.kv.exchange import ask
@@ -136,10 +137,11 @@ class Quorum:
         """Write `value`, durably, if the register holds exactly `expect`; says whether it did.
 
         Both answers are linearizable. Raises NoQuorumError and StoreBusyError when surely nothing
-        was written, DeadlineError when the value may be there, or come to be there later.
+        was written, DeadlineError when the value may be there, or come to be there later;
+        UsageError when it is too large.
         """
         if len(value) > self._limits.register_bytes:
-            raise OperationalError(
+            raise UsageError(
                 f"a register takes {self._limits.register_bytes} bytes, not {len(value)}"
             )
         done, _ = await self._change(key, expect, value)

@@ -47,12 +47,17 @@ class Addressee(Protocol):
 
 @dataclass(slots=True)
 class Post:
-    """The wires between all nodes. cut: pairs (from, to) between which nothing passes."""
+    """The wires between all nodes. cut: pairs (from, to) between which nothing passes.
+
+    delay_s: how long a message is under way, in the mean. late: how many of them take 20 times as
+    long, and are overtaken by what is said and done after them.
+    """
 
     chance: Chance
     loop: asyncio.AbstractEventLoop
     drop: float = 0.0
     double: float = 0.0
+    late: float = 0.0
     delay_s: float = 0.001
     cut: set[tuple[str, str]] = field(default_factory=set)
     nodes: dict[str, Addressee] = field(default_factory=dict)
@@ -60,7 +65,8 @@ class Post:
 
     def travel_s(self) -> float:
         """How long a message is under way."""
-        return 0.0005 + self.chance.exponential(self.delay_s)
+        mean_s = self.delay_s * 20 if self.chance.random() < self.late else self.delay_s
+        return 0.0005 + self.chance.exponential(mean_s)
 
     def passes(self, here: str, there: str) -> bool:
         """Whether a message that arrives now was not lost."""

@@ -75,7 +75,7 @@ WILD = Style(
     (0.05, 0.3, 1.0), (0.01, 0.1, 1.0), (0.5, 1.5, 5.0), (0.2, 1.0, 4.0), (0.002, 0.02, 0.1), False
 )
 """Anything may fail, for any time."""
-BLINK = Style((0.02, 0.1), (0.01, 0.1), (0.15, 0.4), (0.0, 0.05, 0.2), (0.01, 0.03, 0.1), True)
+BLINK = Style((0.02, 0.1), (0.01, 0.1), (0.15, 0.4), (0.0, 0.05, 0.2), (0.003, 0.01, 0.03), True)
 """Voters fail often, and not for long, while writers meet on one name."""
 
 
@@ -147,6 +147,7 @@ class RegistryStory:
         post, chance = self.post, self.chance
         post.drop = chance.choice((0.0, 0.0, 0.02, 0.1))
         post.double = chance.choice((0.0, 0.1))
+        post.late = chance.choice((0.0, 0.05, 0.2))
         post.delay_s = chance.choice(self._style.delay_s)
         for name in self._all:
             self._start(name)
@@ -234,7 +235,7 @@ class RegistryStory:
             name = chance.choice(self._names)
             lot = chance.random()
             if lot < 0.35:
-                await self._put(node, name, replace=chance.random() < 0.3)
+                await self._put(node, name, replace=chance.random() < 0.5)
             elif lot < 0.5:
                 await self._append(node, name)
             elif lot < 0.6:
@@ -291,6 +292,7 @@ class RegistryStory:
         result, _ = await self._attempt(node.do(write(node.writer)))
         number = self._record(name, kind, tag, result, start)
         if result is Result.UNKNOWN and self.chance.random() < 0.5:
+            await asyncio.sleep(self.chance.random() * self.chance.choice((0.1, 3.0)))
             node = await self._someone()
             again = self._loop.time()
             result, written = await self._attempt(node.do(write(node.writer)))
@@ -343,7 +345,7 @@ class RegistryStory:
         return len(self._history[name]) - 1
 
     async def _make_peace(self) -> None:
-        self.post.drop = self.post.double = 0.0
+        self.post.drop = self.post.double = self.post.late = 0.0
         self.post.delay_s = 0.002
         self.post.cut.clear()
         # What a crash would have lost must not be hidden by a node that never crashed.

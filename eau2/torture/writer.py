@@ -7,6 +7,7 @@ one. It is there before the write is published, and deleted when no register wan
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from eau2.config import ControlLimits
@@ -17,6 +18,8 @@ from eau2.kv.registry import Entry
 from eau2.world import World
 
 Content = tuple[int, ...]
+DELETE_S = 1.0
+"""How long it takes at most until something is deleted."""
 
 
 class LostError(Exception):
@@ -41,6 +44,8 @@ class Writer:
         self._limits = limits
         self._known: dict[str, tuple[int, Content | None]] = {}
         self._seen: dict[str, int] = {}
+        self._deleting: dict[int, asyncio.Task[None]] = {}
+        self._deletions = 0
 
     async def put(self, name: str, tag: int, replace: bool, op: str) -> bool:
         """Make (tag,) visible; False if it was already. Raises as Coordinator.put does."""
@@ -67,6 +72,8 @@ class Writer:
             self._contents[df_id] = content
             version = 1 if entry is None or base is None else entry.version + 1
             await self._publish(name, df_id, version, base)
+            if base is not None and not appends:
+                self._delete_later(base)
             return True
         except OutcomeUnknownError:
             raise
@@ -83,7 +90,19 @@ class Writer:
         with suppress(Error):
             entry = await self._change(name, transitions.abort(df_id))
             if transitions.live(entry) != df_id:
-                self._contents.pop(df_id, None)
+                self._delete_later(df_id)
+
+    def _delete_later(self, df_id: str) -> None:
+        """Delete what the register has let go of, while the caller goes on."""
+        number = self._deletions
+        self._deletions += 1
+        task = asyncio.create_task(self._delete(df_id))
+        self._deleting[number] = task
+        task.add_done_callback(lambda _: self._deleting.pop(number, None))
+
+    async def _delete(self, df_id: str) -> None:
+        await self._world.clock.sleep(self._world.rng.random() * DELETE_S)
+        self._contents.pop(df_id, None)
 
     async def drop(self, name: str) -> Content | None:
         """Take away what is visible; what that was."""
@@ -93,7 +112,7 @@ class Writer:
             return None
         content = self._contents.get(df_id)
         await self._change(name, self._dropped(df_id))
-        self._contents.pop(df_id, None)
+        self._delete_later(df_id)
         return content
 
     def _dropped(self, df_id: str) -> transitions.Step:
@@ -132,7 +151,7 @@ class Writer:
                     stale.append((entry, df_id))
         for df_id in held:
             if df_id not in wanted:
-                self._contents.pop(df_id, None)
+                await self._delete(df_id)
         for entry, df_id in stale:
             await self._change(entry.name, transitions.abort(df_id, entry.revision))
 

@@ -17,6 +17,7 @@ from eau2.errors import (
     ProtocolError,
     StoreError,
     UnreachableError,
+    UsageError,
 )
 from eau2.kv.acceptor import Acceptor
 from eau2.kv.quorum import Quorum
@@ -404,7 +405,7 @@ def test_a_voter_alone_is_asked_without_a_message() -> None:
         assert [node for node, _ in voters.asked] == ["n0"]
         assert voters.quorum().epoch_here() is None
         assert Voters(3).quorum("n0").epoch_here() is None
-        with pytest.raises(OperationalError, match="takes 65536 bytes, not 65537"):
+        with pytest.raises(UsageError, match="takes 65536 bytes, not 65537"):
             await quorum.cas("k", b"one", bytes(65_537))
 
     told(story())
