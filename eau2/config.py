@@ -210,6 +210,8 @@ class ControlLimits:
     """Of the value of one register."""
     votes_at_once: int = 256
     """Promises and values of registers that a voter makes durable together."""
+    manifest_grace_s: float = 1.0
+    """How long a voter that is slower than most is waited for with a manifest."""
     grace_s: float = 0.05
     """How long voters who differ are given until those not heard yet decide which are most."""
     duel_s: float = 0.02
@@ -226,7 +228,7 @@ class ControlLimits:
     """For a node to come into a ring."""
     heartbeat_s: float = 1.0
     heartbeat_answer_s: float = 4.0
-    suspect_s: float = 5.0
+    suspect_s: float = 3.0
     """A node that was not heard for so long is asked after all others."""
     down_s: float = 15.0
     lost_s: float = 600.0

@@ -36,10 +36,8 @@ from eau2.errors import (
     DeadlineError,
     Error,
     MissingError,
-    NameExistsError,
     OperationalError,
     OutcomeUnknownError,
-    StoreBusyError,
 )
 from eau2.kv import transitions
 from eau2.kv.appending import Joint, appended, joint, next_base
@@ -268,11 +266,11 @@ class Coordinator:
     ) -> _Reservation:
         try:
             entry = await self._change(name, step, wait_s)
-        except (NameExistsError, StoreBusyError):
-            raise
         except BaseException as error:
-            await self._give_up(name, df_id)
-            if not isinstance(error, OutcomeUnknownError):
+            unknown = isinstance(error, OutcomeUnknownError)
+            if unknown or not isinstance(error, Error):
+                await self._give_up(name, df_id)
+            if not unknown:
                 raise
             # Nothing can become visible by a reservation alone: the put has failed.
             raise OperationalError(

@@ -29,6 +29,7 @@ from eau2.errors import (
 from eau2.kv import manifest
 from eau2.kv.exchange import fetch_file, gathered, send_file, tell
 from eau2.kv.membership import Membership
+from eau2.kv.poll import Poll
 from eau2.kv.registry import Entry
 from eau2.net.frame import Buffer
 from eau2.net.message import ChunkId, GetChunk, GetManifest, PutChunk, PutManifest
@@ -67,8 +68,8 @@ class Copies:
         self._net = world.net
         self._down = down
         self._limits = limits
-        self._saying: dict[int, asyncio.Task[None]] = {}
-        self._suspected = 0
+        self._going_on: dict[int, asyncio.Task[None]] = {}
+        self._started = 0
 
     async def place(self, key: ChunkKey, sealed: SealedChunk) -> ChunkRef:
         """Make a chunk durable on as many nodes as the ring says."""
@@ -115,10 +116,22 @@ class Copies:
     async def _told(
         self, nodes: Sequence[str], request: PutManifest, encoded: bytes
     ) -> tuple[int, list[Error]]:
-        """Have all of the nodes store a manifest; how many did, and why others did not."""
-        results = await gathered([self._sent(node, request, (encoded,)) for node in nodes])
-        failures = [error for error in results if error is not None]
-        return len(nodes) - len(failures), failures
+        """Have all of the nodes store a manifest; how many did, and why others did not.
+
+        Those that are slower than most are not waited for, but go on.
+        """
+        sent: Poll[None] = Poll(nodes, lambda node: self._store(node, request, (encoded,)))
+        try:
+            await sent.until(lambda: len(sent.answers) >= self.ring.majority)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.manifest_grace_s):
+                    await sent.until(lambda: False)
+        except BaseException:
+            sent.close()
+            raise
+        for task in sent.running():
+            self._go_on(task)
+        return len(sent.answers), list(sent.failures.values())
 
     async def _spread(
         self,
@@ -151,10 +164,15 @@ class Copies:
     ) -> Error | None:
         """Send a file; why it was not stored, None when it was."""
         try:
-            await send_file(self._net, node, request, data, self._limits.chunk_s)
+            await self._store(node, request, data)
         except OperationalError as error:
             return error
         return None
+
+    async def _store(
+        self, node: str, request: PutChunk | PutManifest, data: Sequence[Buffer]
+    ) -> None:
+        await send_file(self._net, node, request, data, self._limits.chunk_s)
 
     def heard(self, nodes: Sequence[str]) -> tuple[str, ...]:
         """The nodes in their order, but those that are down at the end."""
@@ -224,10 +242,14 @@ class Copies:
             with suppress(Error):
                 await tell(self._net, node, suspect, self._limits.ring_s)
 
-        number = self._suspected
-        self._suspected += 1
-        self._saying[number] = asyncio.create_task(say())
-        self._saying[number].add_done_callback(lambda _: self._saying.pop(number, None))
+        self._go_on(asyncio.create_task(say()))
+
+    def _go_on(self, task: asyncio.Task[None]) -> None:
+        """Let something end that nobody waits for."""
+        number = self._started
+        self._started += 1
+        self._going_on[number] = task
+        task.add_done_callback(lambda _: self._going_on.pop(number, None))
 
 
 def _too_few(what: str, kept: int, wanted: int, failures: Sequence[Error]) -> Error:

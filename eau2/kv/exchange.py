@@ -24,12 +24,20 @@ T = TypeVar("T")
 
 async def ask(net: Net, node: str, question: Message, answer: type[M], deadline_s: float) -> M:
     """The one message that answers a question. Raises what the node raised, or what kept it."""
-    async with _asking(node, deadline_s):
-        talk = await net.open(node, question, deadline_s=deadline_s, end=True)
-        try:
-            return await _first(talk, answer)
-        finally:
-            talk.cancel()
+    # Written out, since registers are asked all the time: what _asking does.
+    try:
+        async with asyncio.timeout(deadline_s):
+            talk = await net.open(node, question, deadline_s=deadline_s, end=True)
+            try:
+                return await _first(talk, answer)
+            finally:
+                talk.cancel()
+    except TimeoutError:
+        raise _too_late(node, deadline_s) from None
+    except Error as error:
+        if node in error.message:
+            raise
+        raise _named(error, node) from error
 
 
 async def tell(net: Net, node: str, request: Message, deadline_s: float) -> None:
@@ -127,8 +135,17 @@ async def _asking(node: str, deadline_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(deadline_s):
             yield
     except TimeoutError:
-        raise DeadlineError(f"node {node} did not answer within {deadline_s:g} s") from None
+        raise _too_late(node, deadline_s) from None
     except Error as error:
         if node in error.message:
             raise
-        raise type(error)(f"node {node}: {error.message}", hint=error.hint) from error
+        raise _named(error, node) from error
+
+
+def _too_late(node: str, deadline_s: float) -> DeadlineError:
+    return DeadlineError(f"node {node} did not answer within {deadline_s:g} s")
+
+
+def _named(error: Error, node: str) -> Error:
+    """The error, which says what node it is about."""
+    return type(error)(f"node {node}: {error.message}", hint=error.hint)

@@ -11,6 +11,7 @@ step decides anew; it is never taken for a failure.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeVar
@@ -18,6 +19,7 @@ from typing import Protocol, TypeVar
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import (
     BusyError,
+    DeadlineError,
     DiskFullError,
     OperationalError,
     OutcomeUnknownError,
@@ -102,10 +104,11 @@ async def change(
     tried = False
     end = world.clock.now() + (limits.change_s if wait_s is None else wait_s)
     pause = limits.retry_s
+    last: OperationalError | None = None
     while True:
         failure: OperationalError = StoreBusyError(f'others keep changing the name "{name}"')
         try:
-            entry = await registry.read(name)
+            entry = await _by(world, end, lambda: registry.read(name), last)
             wanted = step(entry, tried)
             if wanted is None:
                 return entry
@@ -118,7 +121,7 @@ async def change(
         except (WithdrawnError, OutcomeUnknownError):
             raise
         except OperationalError as error:
-            failure = error
+            failure = last = error
         late = world.clock.now() + pause >= end
         if tried and late:
             raise OutcomeUnknownError(
@@ -136,13 +139,29 @@ async def retried(
     """The result of a question that may be asked again, until `change_s` has passed."""
     end = world.clock.now() + limits.change_s
     pause = limits.retry_s
+    last: OperationalError | None = None
     while True:
         try:
-            return await call()
+            return await _by(world, end, call, last)
         except OperationalError as error:
+            last = error
             if not _passing(error) or world.clock.now() + pause >= end:
                 raise
         pause = await _rest(world, pause, limits)
+
+
+async def _by(
+    world: World, end: float, call: Callable[[], Awaitable[T]], last: OperationalError | None
+) -> T:
+    """The result of a question, given up at `end`: then `last` is raised, if there is one."""
+    left_s = max(0.001, end - world.clock.now())
+    try:
+        async with asyncio.timeout(left_s) as limit:
+            return await call()
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise last or DeadlineError(f"no voters answered within {left_s:.1f} s") from error
 
 
 async def entries(

@@ -60,6 +60,7 @@ class Tally:
     longest_operation_s: float = 0.0
     resumed_s: list[float] = field(default_factory=list)
     """After each loss of a voter: how long it took until a put that began later had succeeded."""
+    outcomes: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
@@ -86,6 +87,7 @@ class Tally:
                 f" {quantile(self.resumed_s, 0.99):.2f} s of {len(self.resumed_s)}"
             )
         lines.append(f"longest operation {self.longest_operation_s:.1f} s")
+        lines.append(f"outcomes: {dict(sorted(self.outcomes.items()))}")
         return "\n".join(lines + self.violations)
 
 
@@ -329,6 +331,7 @@ def _judge(record: Record, nemesis: Nemesis, tally: Tally) -> None:
     tally.operations = sum(map(len, record.histories.values()))
     tally.unknown = sum(count for kind, count in kinds.items() if kind.endswith(" UNKNOWN"))
     tally.names = len(record.histories)
+    tally.outcomes = record.counts
     tally.wrong_rows = len(record.wrong)
     tally.violations += record.wrong
     tally.longest_operation_s = record.longest_s
@@ -345,7 +348,7 @@ def run(
     tally = Tally()
     if resume is not None and resume.exists():
         tally = Tally(**json.loads(resume.read_text()))
-        tally.violations = list(tally.violations)
+        tally.outcomes = Counter(tally.outcomes)
     while tally.kills < kills and not tally.violations:
         folder = Path(tempfile.mkdtemp(prefix="eau2-kills-"))
         count = min(ROUND_KILLS, kills - tally.kills)

@@ -27,10 +27,9 @@ class Waiting(asyncio.TimerHandle):
 
     __slots__ = ("args_", "call_")
 
-    def __init__(self, call: Call, args: tuple[Any, ...], when: float) -> None:
+    def __init__(self, call: Call, args: tuple[Any, ...]) -> None:
         self.call_: Call | None = call
         self.args_ = args
-        self._when = when
 
     def cancel(self) -> None:
         self.call_ = None
@@ -40,7 +39,7 @@ class Waiting(asyncio.TimerHandle):
         return self.call_ is None
 
     def __repr__(self) -> str:
-        return f"<{self.call_} at {self._when}>"
+        return f"<{self.call_}>"
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -50,40 +49,58 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self._numbers = 0
+        self._stopping = False
         self._soon: deque[Waiting] = deque()
         self._later: list[tuple[float, int, Waiting]] = []
 
     def time(self) -> float:
         return self._now
 
-    def call_soon(self, callback: Call, *args: Any, context: Any = None) -> Waiting:  # type: ignore[override]
-        waiting = Waiting(callback, args, self._now)
+    def call_soon(  # type: ignore[override]
+        self, callback: Call, *args: Any, context: Any = None
+    ) -> Waiting:
+        waiting = Waiting(callback, args)
         self._soon.append(waiting)
         return waiting
 
-    def call_at(self, when: float, callback: Call, *args: Any, context: Any = None) -> Waiting:  # type: ignore[override]
-        waiting = Waiting(callback, args, when)
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Call, *args: Any, context: Any = None
+    ) -> Waiting:
+        waiting = Waiting(callback, args)
         self._numbers += 1
         heappush(self._later, (when, self._numbers, waiting))
         return waiting
 
-    def call_later(self, delay: float, callback: Call, *args: Any, context: Any = None) -> Waiting:  # type: ignore[override]
-        return self.call_at(self._now + delay, callback, *args)
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Call, *args: Any, context: Any = None
+    ) -> Waiting:
+        waiting = Waiting(callback, args)
+        self._numbers += 1
+        heappush(self._later, (self._now + delay, self._numbers, waiting))
+        return waiting
+
+    def create_task(  # type: ignore[override]
+        self, coro: Any, *, name: str | None = None, context: Any = None
+    ) -> asyncio.Task[Any]:
+        return asyncio.Task(coro, loop=self, name=name or "task")
 
     def _run_once(self) -> None:
+        """All calls, until the loop is told to stop."""
         soon, later = self._soon, self._later
-        if not soon:
+        while not self._stopping:
+            if soon:
+                waiting = soon.popleft()
+                if waiting.call_ is not None:
+                    waiting.call_(*waiting.args_)
+                continue
             while later and later[0][2].call_ is None:
                 heappop(later)
             if not later:
                 raise DeadlockError(f"at {self._now:.3f} s")
-            self._now = max(self._now, later[0][0])
-            while later and later[0][0] <= self._now:
-                soon.append(heappop(later)[2])
-        for _ in range(len(soon)):
-            waiting = soon.popleft()
-            if waiting.call_ is not None:
-                waiting.call_(*waiting.args_)
+            when, _, waiting = heappop(later)
+            if when > self._now:
+                self._now = when
+            soon.append(waiting)
 
     def _process_events(self, events: list[Any]) -> None:
         """There are none."""

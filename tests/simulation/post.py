@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from eau2.errors import Error, PeerLostError, UnreachableError
@@ -21,6 +22,11 @@ from eau2.world import Talk
 from tests.simulation.chance import Chance
 
 _NOTHING = memoryview(b"")
+
+# Messages are frozen, so the same bytes may be the same object.
+_encoded = lru_cache(4096)(encode_message)
+_decoded = lru_cache(4096)(decode_message)
+_decoded_request = lru_cache(4096)(decode_request)
 
 
 class Addressee(Protocol):
@@ -105,7 +111,7 @@ class Letter:
                 self._lose()
             return
         post.chance.mark(kind, control)
-        _, message = decode_request(kind, control)
+        _, message = _decoded_request(kind, control)
         task = post.loop.create_task(self._serve(node, message, ghost))
         node.keep(task)
         if not ghost:
@@ -121,7 +127,7 @@ class Letter:
             answer = told(error)
         await node.thaw()
         if not ghost:
-            control = encode_message(answer)
+            control = _encoded(answer)
             travel = self._post.travel_s()
             self._post.loop.call_later(travel, self._hear, node, kind_of(answer), control)
 
@@ -133,7 +139,7 @@ class Letter:
             self._lose()
             return
         self._post.chance.mark(kind, control)
-        self._answer.set_result(decode_message(kind, control))
+        self._answer.set_result(_decoded(kind, control))
 
     def _lose(self) -> None:
         """Now and then a lost connection is noticed before the deadline."""
@@ -166,7 +172,7 @@ class PostNet:
         assert not payload
         await self._asker.thaw()
         post = self._post
-        kind, control = kind_of(message), encode_message(message, Request(deadline_s))
+        kind, control = kind_of(message), _encoded(message, Request(deadline_s))
         if not post.nodes[node].alive and post.chance.random() < 0.5:
             await asyncio.sleep(post.travel_s())
             raise UnreachableError(f"nobody listens at {node}")

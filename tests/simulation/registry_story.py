@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 LIMITS = ControlLimits(
     register_s=1.0,
-    change_s=2.5,
-    publish_s=2.5,
+    change_s=1.5,
+    publish_s=1.5,
     grace_s=0.02,
     registers_page=1,
 )
@@ -237,13 +237,15 @@ class RegistryStory:
             lot = chance.random()
             if lot < 0.35:
                 await self._put(node, name, replace=chance.random() < 0.3)
-            elif lot < 0.55:
+            elif lot < 0.5:
                 await self._append(node, name)
-            elif lot < 0.67:
+            elif lot < 0.6:
                 await self._drop(node, name)
-            elif lot < 0.8:
+            elif lot < 0.7:
                 await self._get(node, name, node.writer.get(name))
             elif lot < 0.95:
+                # Of no use but where the same node has looked before.
+                node = self._nodes["c0"] if self._nodes["c0"].alive else node
                 await self._get(node, name, node.writer.get_known(name))
             else:
                 await self._list(node)

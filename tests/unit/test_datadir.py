@@ -155,6 +155,11 @@ def test_other_directories_are_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "new" / "FORMAT").write_text("eau2 node 99\n")
     with pytest.raises(StoreError, match="'eau2 node 99', which this eau2 cannot read"):
         DataDirectory.open(tmp_path / "new")
+    (tmp_path / "new" / "FORMAT").write_text("eau2 node 1\n")
+    (tmp_path / "new" / "names.sqlite").write_bytes(b"")
+    with pytest.raises(StoreError, match="made by an older eau2") as caught:
+        DataDirectory.open(tmp_path / "new")
+    assert "load its frames into a new store" in str(caught.value.hint)
 
 
 def _remove(name: str) -> Callable[[Path], None]:
@@ -197,6 +202,28 @@ def test_damage_is_named(tmp_path: Path, damage: Callable[[Path], None], why: st
     # What was wrong is not made worse: the lock is free again.
     with pytest.raises(StoreError, match=f"damaged: {why}"):
         DataDirectory.open(root)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (_remove("registers.sqlite"), "it is missing"),
+        (_remove("registers.sqlite-mark"), "No such file"),
+        (_flip("registers.sqlite-mark"), "its mark"),
+        (lambda root: (root / "registers.sqlite").write_bytes(b""), "its version is 0"),
+    ],
+)
+def test_a_voter_that_has_forgotten_does_not_start(
+    tmp_path: Path, damage: Callable[[Path], None], why: str
+) -> None:
+    settled(tmp_path / "data").close()
+    damage(tmp_path / "data")
+    data = DataDirectory.open(tmp_path / "data")
+    for _ in range(2):
+        with pytest.raises(StoreError, match=why) as caught:
+            data.registers()
+        assert "must not vote" in str(caught.value.hint)
+    data.close()
 
 
 class Crash(BaseException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pyarrow as pa
 import pytest
 
 from eau2 import config
-from eau2.catalog import Frame
+from eau2.catalog import Frame, View
 from eau2.errors import (
     DataError,
+    DiskFailedError,
     DiskFullError,
     InterfaceError,
     NameExistsError,
@@ -308,3 +310,38 @@ def test_a_store_that_cannot_be_locked_is_said(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(StoreError, match="cannot be written to"):
         Store.open(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["chunk", "names"])
+def test_after_a_failed_disk_a_store_takes_no_writes_until_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    store = Store.open(tmp_path)
+    frame = put(store, "kept", TABLE)
+
+    def fail(*_: object) -> bool:
+        if where == "chunk":
+            raise OSError(errno.EIO, "Input/output error")
+        raise DiskFailedError("the disk failed under the store's list of names")
+
+    with monkeypatch.context() as patched:
+        if where == "chunk":
+            patched.setattr(os, "fsync", fail)
+        else:
+            patched.setattr(store._registry, "cas", fail)
+        with pytest.raises(DiskFailedError, match="disk failed"):
+            put(store, "t", TABLE)
+    for write in (
+        lambda: put(store, "t", TABLE),
+        lambda: store.drop("kept"),
+        lambda: store.put_view(View("v", ("a",), "SELECT 1")),
+    ):
+        with pytest.raises(DiskFailedError, match="takes no more writes: the disk") as raised:
+            write()
+        assert "open the store again" in (raised.value.hint or "")
+    assert rows(store, frame).cast(TABLE.schema).equals(TABLE)
+    store.close()
+    store = Store.open(tmp_path)
+    assert store.names() == ("kept",)
+    put(store, "t", TABLE)
+    store.close()
