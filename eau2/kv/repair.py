@@ -193,7 +193,12 @@ class Repair:
         done = turn.report()
         self.last = done
         if not done.in_order:
-            _log.info("node %s: %s", self.node, done)
+            _log.info(
+                "node %s got %d of %d missing files (%d bytes), let go of %d of %d chunks that"
+                " others are to hold, failed with %d",
+                *(self.node, done.fetched, done.missing, done.bytes),
+                *(done.deleted, done.extra, done.failed),
+            )
         self._report(done)
         if self._state_of(self.node) == LEAVING and not (done.unread or done.failed):
             await self._leave(turn.ring, live)

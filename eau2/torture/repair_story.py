@@ -81,7 +81,7 @@ class Story:
         network.drop = self.chance.choice((0.0, 0.0, 0.02))
         network.double = self.chance.choice((0.0, 0.1))
         network.delay_s = self.chance.choice((0.002, 0.02, 0.1))
-        self.cluster.late_s = self.chance.choice((0.1, 1.0, 5.0))
+        self.cluster.late_s = self.chance.choice((0.1, 3.0, 8.0))
         nemesis = asyncio.create_task(self._nemesis())
         strike = asyncio.create_task(self._strike())
         watch = asyncio.create_task(self._watch())
