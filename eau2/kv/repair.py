@@ -28,7 +28,7 @@ from eau2.kv.inventory import Inventory
 from eau2.kv.listing import Listing, Live
 from eau2.kv.membership import Membership
 from eau2.kv.registry import Entry
-from eau2.kv.ringsteps import LEAVING, LEFT, membership
+from eau2.kv.ringsteps import IN, LEAVING, LEFT, membership
 from eau2.kv.service import Service
 from eau2.kv.sources import Sources, sources
 from eau2.net.message import ChunkId, GetChunk
@@ -146,6 +146,7 @@ class Repair:
         self._mine: dict[ChunkKey, bool] = {}
         self._mine_epoch = -1
         self._after = ("", -1)
+        self._silent: dict[str, float] = {}
 
     def wake(self) -> None:
         """Look soon: a file was found damaged, or the ring changed."""
@@ -377,23 +378,33 @@ class Repair:
     async def _lose_silent(self) -> None:
         """Let a node that has not been heard for long be out of the ring, so that others get what
         it had. Only while most of the nodes are heard: else it is this one that is cut off.
+
+        A node that leaves is to hold nothing anyway, and says itself when it has left. Who was
+        stopped for a while has heard nobody meanwhile: it looks twice.
         """
+        now = self._world.clock.now()
         there = [member for member in self._ring().members if member.state != LEFT]
         silent = [
-            member
+            member.name
             for member in there
             if member.name != self.node
             and self._silence.silent_s(member.name) > self._limits.lost_s
         ]
-        stay = sum(member.state != LEAVING for member in there if member not in silent)
-        if not silent or 2 * len(silent) > len(there) or stay < 2:
+        self._silent = {name: self._silent.get(name, now) for name in silent}
+        lost = [
+            member.name
+            for member in there
+            if member.state == IN
+            and now - self._silent.get(member.name, now) > self._limits.suspect_s
+        ]
+        stay = sum(member.state == IN and member.name not in silent for member in there)
+        if not lost or 2 * len(silent) > len(there) or stay < 2:
             return
-        name = silent[0].name
         _log.warning(
             "node %s was not heard for %.0f s: others get its chunks",
-            *(name, self._silence.silent_s(name)),
+            *(lost[0], self._silence.silent_s(lost[0])),
         )
-        await self._lose(name)
+        await self._lose(lost[0])
 
     def _state_of(self, node: str) -> str:
         return next((m.state for m in self._ring().members if m.name == node), LEFT)

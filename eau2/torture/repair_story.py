@@ -347,9 +347,8 @@ class Story:
         faults = [
             f"{name} is {state}"
             for name, state in states.items()
-            if state == LEAVING or (name in self.cluster.off and state != LEFT)
+            if (state == IN) == (name in self.cluster.off)
         ]
-        faults += [f"{n} is {states[n]}" for n in self.cluster.platters if states[n] != IN]
         return faults + self.cluster.faults()
 
     async def _judge(self) -> None:
