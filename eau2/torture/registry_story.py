@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from eau2.config import ControlLimits
-from eau2.errors import Error, NameExistsError, OutcomeUnknownError, ProtocolError
+from eau2.errors import (
+    DeadlineError,
+    Error,
+    NameExistsError,
+    NoQuorumError,
+    OutcomeUnknownError,
+    ProtocolError,
+    StoreBusyError,
+)
 from eau2.kv.acceptor import Acceptor
 from eau2.kv.quorum import Quorum
 from eau2.kv.registers import QuorumRegistry
@@ -39,6 +47,8 @@ LIMITS = ControlLimits(
     grace_s=0.02,
     registers_page=1,
 )
+BARE = "\0bare"
+"""The key of a register that is no name's."""
 LONGEST_S = 30.0
 FAULTS = 30
 
@@ -107,6 +117,7 @@ class Node(Being):
             run_ = parts.run(medium, self, chance)
             self.acceptor = parts.acceptor(name, SimRegisterStore(medium), run_, LIMITS)
         quorum = parts.quorum(name, self.world, story.voters, self.acceptor, LIMITS)
+        self.quorum = quorum
         registers = QuorumRegistry(quorum)
         self.writer = parts.writer(self.world, registers, story.contents, story.upload_s, LIMITS)
 
@@ -137,8 +148,9 @@ class RegistryStory:
         self._faults_s = chance.choice(style.faults_s)
         self._all = (*self.voters, "c0", "c1")
         self._failing = self.voters if style.spared else self._all
+        self._swaps = chance.choice((0.0, 0.2, 0.9))
         self._nodes: dict[str, Node] = {}
-        self._history: dict[str, list[Operation]] = {name: [] for name in self._names}
+        self._history: dict[str, list[Operation]] = {name: [] for name in (*self._names, BARE)}
         self._tags = 0
         self._wiped = 0
 
@@ -233,6 +245,9 @@ class RegistryStory:
             await asyncio.sleep(chance.random() * self._pace_s)
             node = await self._someone()
             name = chance.choice(self._names)
+            if chance.random() < self._swaps:
+                await self._swap(node)
+                continue
             lot = chance.random()
             if lot < 0.35:
                 await self._put(node, name, replace=chance.random() < 0.5)
@@ -335,6 +350,27 @@ class RegistryStory:
             value = None if found is None else found.get(name)
             self._record(name, "get", value, result, start)
 
+    async def _swap(self, node: Node) -> None:
+        """Read a register of the cluster itself, and swap in what nobody else does."""
+        start = self._loop.time()
+        result, found = await self._attempt(node.do(node.quorum.read(BARE)))
+        self._record(BARE, "get", found or None, result, start)
+        if found is None:
+            return
+        await asyncio.sleep(self.chance.random() * self._pace_s)
+        tag, _ = self._tag()
+        value = b"%d" % tag
+        start = self._loop.time()
+        done: bool | None = None
+        try:
+            done = await node.do(node.quorum.cas(BARE, found, value))
+            result = Result.OK
+        except (CrashedError, DeadlineError):
+            result = Result.UNKNOWN
+        except (NoQuorumError, StoreBusyError):
+            result = Result.FAILED
+        self._record(BARE, "swap", (found or None, value, done), result, start)
+
     def _record(self, name: str, kind: str, value: Value, result: Result, start: float) -> int:
         end = self._loop.time()
         self.chance.note(kind, name, value, result.name)
@@ -364,7 +400,10 @@ class RegistryStory:
                     self.outcome.faults.append(f"{name} cannot be read at {node.name}: {error}")
                     continue
                 self._record(name, "get", found, Result.OK, start)
-        for name in self._names:
+            start = self._loop.time()
+            bare = await node.do(node.quorum.read(BARE))
+            self._record(BARE, "get", bare or None, Result.OK, start)
+        for name in self._history:
             if not linearizable(self._history[name], _apply):
                 self.outcome.faults.append(f"the history of {name} is not linearizable")
 
@@ -379,6 +418,11 @@ def _apply(op: Operation, state: Value) -> tuple[Value, ...]:
             return ((op.value,),)
         case "append":
             return () if state is None else ((*state, op.value),)
+        case "swap":
+            before, after, done = op.value
+            if done is False:
+                return () if state == before else (state,)
+            return (after,) if state == before else ()
         case "drop" if op.result is Result.UNKNOWN:
             # What it was to take away was not told.
             return (None,)
