@@ -47,12 +47,25 @@ class Flip:
     bit: int
 
     def apply(self) -> None:
-        """Flip it. A second time puts it back."""
+        """Flip it. A second time puts it back, if nobody has written there."""
         with self.path.open("r+b") as file:
             file.seek(self.bit // 8)
             byte = file.read(1)[0]
             file.seek(self.bit // 8)
             file.write(bytes([byte ^ 1 << self.bit % 8]))
+
+
+def registers(data: Path) -> dict[str, bytes]:
+    """The files of a voter's registers, which belong together."""
+    return {name: (data / name).read_bytes() for name in _REGISTERS if (data / name).exists()}
+
+
+def put_back(data: Path, kept: dict[str, bytes]) -> None:
+    """Let the files be as they were, and no others be there."""
+    for name in _REGISTERS:
+        (data / name).unlink(missing_ok=True)
+    for name, content in kept.items():
+        (data / name).write_bytes(content)
 
 
 def contents() -> dict[str, pa.Table]:
@@ -83,11 +96,10 @@ class Cluster:
     def stop(self, place: int, killed: bool = False) -> None:
         """Stop a node; killed: so that its files are as if it had been killed."""
         data = self.data(place)
-        files = [data / name for name in _REGISTERS if killed and (data / name).exists()]
-        kept = {file: file.read_bytes() for file in files}
+        kept = registers(data)
         self.running.thread.run(self.running.nodes[place].stop(0))
-        for file, content in kept.items():
-            file.write_bytes(content)
+        if killed:
+            put_back(data, kept)
 
     def data(self, place: int) -> Path:
         return self.folder / f"n{place + 1}"
@@ -162,11 +174,12 @@ def flip_once(made: Cluster, choices: random.Random) -> str:
     if not running:
         made.stop(place, killed=choices.random() < 0.5)
     flip = choose(made, choices, place, running)
+    whole = registers(made.data(place))
     original = flip.path.read_bytes()
     flip.apply()
     kind = flip.path.name if number_of(flip.path.name) is None else "chunk"
     try:
-        outcome = _outcome(made, flip, kind, original, running, before)
+        outcome = _outcome(made, flip, kind, original, whole, running, before)
     except BaseException as error:
         error.add_note(f"bit {flip.bit} of {flip.path}, {'running' if running else 'at rest'}")
         raise
@@ -174,8 +187,15 @@ def flip_once(made: Cluster, choices: random.Random) -> str:
 
 
 def _outcome(
-    made: Cluster, flip: Flip, kind: str, original: bytes, running: bool, before: object
+    made: Cluster,
+    flip: Flip,
+    kind: str,
+    original: bytes,
+    whole: dict[str, bytes],
+    running: bool,
+    before: object,
 ) -> str:
+    """original: of the file. whole: the registers before the flip. before: what they said."""
     place = flip.place
     nodes = made.running.nodes
     if not running:
@@ -183,7 +203,7 @@ def _outcome(
             nodes[place] = made.start(place)
         except Error:
             made.check(but=place)
-            _restore(flip, original)
+            _restore(made, flip, original, whole)
             nodes[place] = made.start(place)
             return "the node does not start"
     made.check()
@@ -199,19 +219,23 @@ def _outcome(
         # What the running node knows is in its memory; the next start reads the file.
         assert made.cells(place) == before, "the voter says something else"
         made.stop(place, killed=True)
-        if flip.path.read_bytes() == original:
-            nodes[place] = made.start(place)
-            return "written over"
-        return _outcome(made, flip, kind, original, False, before)
+        flip.apply()
+        whole = registers(made.data(place))
+        flip.apply()
+        return _outcome(made, flip, kind, original, whole, False, before)
     assert made.cells(place) == before, "the voter says something else"
     made.stop(place)
-    _restore(flip, original)
+    _restore(made, flip, original, whole)
     nodes[place] = made.start(place)
     return "harmless"
 
 
-def _restore(flip: Flip, original: bytes) -> None:
-    flip.path.write_bytes(original)
+def _restore(made: Cluster, flip: Flip, original: bytes, whole: dict[str, bytes]) -> None:
+    if flip.path.name in _REGISTERS:
+        # A start that failed may have written the log into the other file.
+        put_back(made.data(flip.place), whole)
+    else:
+        flip.path.write_bytes(original)
 
 
 def run(flips: int, seed: int) -> Counter[str]:
