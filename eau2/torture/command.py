@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from eau2 import __version__
 from eau2.errors import UsageError
 from eau2.torture import registry_story, repair_story, story
 
@@ -150,9 +149,7 @@ def _kept(options: TortureOptions) -> dict[str, Tally]:
 
 def _keep(path: str, tallies: dict[str, Tally]) -> None:
     """Keep the tallies: all of them, or those of before."""
-    text = json.dumps(
-        {"software": f"eau2 {__version__}", "stories": {n: asdict(t) for n, t in tallies.items()}}
-    )
+    text = json.dumps({"stories": {name: asdict(tally) for name, tally in tallies.items()}})
     temporary = Path(f"{path}.tmp")
     temporary.write_text(text, "utf-8")
     temporary.rename(path)

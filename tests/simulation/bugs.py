@@ -201,12 +201,13 @@ BUGS = (
 
 
 def main(arguments: list[str]) -> None:
-    """Print which seeds find each bug, or each one that is named."""
+    """Print the first seed that finds each bug, or each one that is named."""
     for bug in BUGS:
         if arguments[1:] and bug.name not in arguments[1:]:
             continue
-        found = [seed for seed in range(int(arguments[0])) if play(seed, bug.parts).faults]
-        print(f"{bug.name}: {len(found)} seeds, first {found[:8]}", flush=True)
+        seeds = range(int(arguments[0]))
+        found = next((seed for seed in seeds if play(seed, bug.parts).faults), None)
+        print(f"{bug.name}: {found}", flush=True)
 
 
 if __name__ == "__main__":
