@@ -273,12 +273,12 @@ BUGS = (
     Bug(Parts(quorum=OneAcceptIsEnough), 9),
     Bug(Parts(quorum=TakesTheFirstValue), 10),
     Bug(Parts(quorum=EpochOfOne), 467),
-    Bug(Parts(quorum=EpochOfUnchanged), 0),
-    Bug(Parts(writer=DropsWhateverIsThere), 0),
-    Bug(Parts(writer=Unfenced), 0),
-    Bug(Parts(writer=LosesAppends), 0),
-    Bug(Parts(writer=UsesDfIdsAgain), 0),
-    Bug(Parts(writer=DeletesBeforeWithdrawing), 0),
+    Bug(Parts(quorum=EpochOfUnchanged), -1),
+    Bug(Parts(writer=DropsWhateverIsThere), 1018),
+    Bug(Parts(writer=Unfenced), 165),
+    Bug(Parts(writer=LosesAppends), 107),
+    Bug(Parts(writer=UsesDfIdsAgain), 685),
+    Bug(Parts(writer=DeletesBeforeWithdrawing), 44),
 )
 
 
