@@ -131,10 +131,10 @@ class Bug:
 
 
 BUGS = (
-    Bug(Parts(holding=DeletesAfterOneYes), 0),
+    Bug(Parts(holding=DeletesAfterOneYes), 8),
     Bug(Parts(holding=ForgetsItsEpoch), 0),
-    Bug(Parts(sweep=ForgetsSharedChunks), 0),
-    Bug(Parts(copies=AcknowledgesEarly), 0),
+    Bug(Parts(sweep=ForgetsSharedChunks), 2),
+    Bug(Parts(copies=AcknowledgesEarly), 3),
     Bug(Parts(service=RepairsUnsynced), 0),
     Bug(Parts(copies=TakesAnyBytes), 0),
 )
