@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,13 +153,11 @@ class Cluster:
         return node.runs and len(self.away) < COPIES - 1
 
     def wipe(self, nodes: list[Node]) -> None:
-        """Kill nodes and start them with an empty disk; the store is whole again when it returns.
+        """Start killed nodes with an empty disk; the store is whole again when it returns.
 
         AssertionError when it is not within REPAIR_S.
         """
         old = [node.name for node in nodes]
-        for node in nodes:
-            node.kill()
         before = self._chunks()
         for node in nodes:
             shutil.rmtree(node.data)
@@ -216,11 +215,17 @@ class Nemesis:
         self._back: dict[int, float] = {}
         self.losses: list[float] = []
 
-    def run(self, kills: int, watch: list[Writer]) -> None:
-        """Do it. AssertionError when nodes do not come back, or a writer has failed."""
-        while self._tally.kills < kills:
+    def run(self, kills: int, watch: list[Writer], read: Callable[[], None]) -> None:
+        """Do it. AssertionError when nodes do not come back, or a writer has failed.
+
+        read: reads all names, after disks were emptied: writers would soon replace what is lost.
+        """
+        while self._tally.kills < kills and not self._tally.violations:
             self._bring_back(time.monotonic())
-            self._step()
+            if self._choices.random() < self._pace.wipes:
+                self._wipe(watch, read)
+            else:
+                self._step()
             time.sleep(self._choices.uniform(*self._pace.between_s))
             for writer in watch:
                 if writer.failure is not None:
@@ -231,22 +236,12 @@ class Nemesis:
 
     def _step(self) -> None:
         choices, cluster = self._choices, self._cluster
-        lot = choices.random()
-        if lot < self._pace.wipes:
-            self._bring_back(float("inf"))
-            for node in cluster.nodes:
-                node.ready()
-            victims = choices.sample(cluster.nodes[VOTERS:], choices.randint(1, COPIES - 1))
-            cluster.wipe(victims)
-            self._tally.wipes += len(victims)
-            self._tally.kills += len(victims)
-            return
         node = choices.choice(cluster.nodes)
         if not cluster.may_lose(node):
             return
         if node.place < VOTERS:
             self.losses.append(time.monotonic())
-        if lot < self._pace.wipes + self._pace.stops:
+        if choices.random() < self._pace.stops:
             node.stop()
             self._tally.stops += 1
             self._back[node.place] = time.monotonic() + choices.uniform(*self._pace.stop_s)
@@ -254,6 +249,28 @@ class Nemesis:
             node.kill()
             self._tally.kills += 1
             self._back[node.place] = time.monotonic() + choices.uniform(*self._pace.down_s)
+
+    def _wipe(self, writers: list[Writer], read: Callable[[], None]) -> None:
+        """Empty one or both of those that are no voters, in the middle of what is written."""
+        cluster = self._cluster
+        self._bring_back(float("inf"))
+        for node in cluster.nodes:
+            node.ready()
+        count = self._choices.randint(1, COPIES - 1)
+        victims = self._choices.sample(cluster.nodes[VOTERS:], count)
+        for node in victims:
+            node.kill()
+        for writer in writers:
+            writer.idle.clear()
+            writer.resting.set()
+        for writer in writers:
+            assert writer.idle.wait(PEACE_S) or writer.failure, f"{writer.name} hangs"
+        cluster.wipe(victims)
+        read()
+        for writer in writers:
+            writer.resting.clear()
+        self._tally.wipes += count
+        self._tally.kills += count
 
     def _bring_back(self, now: float) -> None:
         for place, when in list(self._back.items()):
@@ -280,7 +297,11 @@ def one_round(kills: int, seed: int, folder: Path, pace: Pace, bug: str | None =
         for writer in writers:
             writer.start()
         try:
-            nemesis.run(kills, writers)
+            nemesis.run(
+                kills,
+                writers,
+                lambda: _read_all(names.now(), cluster.urls()[:1], record, ids, tally),
+            )
         except AssertionError as error:
             tally.violations.append(str(error))
         finally:
@@ -290,7 +311,7 @@ def one_round(kills: int, seed: int, folder: Path, pace: Pace, bug: str | None =
                 writer.join(60)
         tally.violations += [f"{w.name} hangs" for w in writers if w.is_alive()]
         if not tally.violations:
-            _read_all(cluster, record, ids, tally)
+            _read_all(list(record.histories), cluster.urls(), record, ids, tally)
     finally:
         cluster.close()
     _judge(record, nemesis, tally)
@@ -300,13 +321,15 @@ def one_round(kills: int, seed: int, folder: Path, pace: Pace, bug: str | None =
     return tally
 
 
-def _read_all(cluster: Cluster, record: Record, ids: Ids, tally: Tally) -> None:
-    """In peace, read every name from every node."""
-    for url in cluster.urls():
+def _read_all(
+    names: Iterable[str], urls: Iterable[str], record: Record, ids: Ids, tally: Tally
+) -> None:
+    """In peace, read these names from these nodes."""
+    for url in urls:
         client = Client(record, ids, 30.0)
         end = time.monotonic() + PEACE_S
         try:
-            for name in list(record.histories):
+            for name in names:
                 while True:
                     with suppress(Error):
                         if not client.connected:

@@ -123,6 +123,11 @@ class Names:
                 self._next += 1
             return name
 
+    def now(self) -> list[str]:
+        """Those that are written now."""
+        with self._guard:
+            return sorted(self._left)
+
 
 class Ids:
     """Ids that nobody else has."""
@@ -226,6 +231,9 @@ class Writer(threading.Thread):
         """urls: where nodes are that may be asked, not all of which need to be there."""
         super().__init__(name=f"writer {number}", daemon=True)
         self.ended = threading.Event()
+        self.resting = threading.Event()
+        """Set, the writer begins nothing; `idle` is set when it does nothing any more."""
+        self.idle = threading.Event()
         self.failure: BaseException | None = None
         self._choices = random.Random(f"{seed} {number}")
         self._client = Client(record, ids, timeout_s)
@@ -235,7 +243,12 @@ class Writer(threading.Thread):
     def run(self) -> None:
         try:
             while not self.ended.is_set():
-                self._step()
+                if self.resting.is_set():
+                    self.idle.set()
+                    self.ended.wait(0.02)
+                else:
+                    self.idle.clear()
+                    self._step()
         except BaseException as error:
             self.failure = error
         finally:
