@@ -110,7 +110,8 @@ class Writer:
         df_id = transitions.live(entry)
         if df_id is None:
             return None
-        content = self._contents.get(df_id)
+        # It may be replaced and deleted by now; then this takes nothing away.
+        content = self._contents.get(df_id, GONE)
         await self._change(name, self._dropped(df_id))
         self._delete_later(df_id)
         return content
@@ -182,3 +183,7 @@ class Writer:
 
     async def _change(self, name: str, step: transitions.Step) -> Entry | None:
         return await change(self._world, self.registers, name, step, self._limits)
+
+
+GONE: Content = (-1,)
+"""What was there and is deleted."""
