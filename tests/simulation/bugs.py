@@ -186,16 +186,16 @@ class Bug:
 
 
 BUGS = (
-    Bug(Parts(service=UnsyncedContent), 3),
-    Bug(Parts(service=UnsyncedName), 4),
-    Bug(Parts(coordinator=PublishesEarly), 1),
-    Bug(Parts(coordinator=TakesUnknownForFailed), 103),
-    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 45),
-    Bug(Parts(coordinator=Unfenced), 182),
-    Bug(Parts(coordinator=DropsWhateverIsThere), 334),
-    Bug(Parts(coordinator=RemembersRegisters), 0),
+    Bug(Parts(service=UnsyncedContent), 2),
+    Bug(Parts(service=UnsyncedName), 2),
+    Bug(Parts(coordinator=PublishesEarly), 164),
+    Bug(Parts(coordinator=TakesUnknownForFailed), 75),
+    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 493),
+    Bug(Parts(coordinator=Unfenced), 117),
+    Bug(Parts(coordinator=DropsWhateverIsThere), 428),
+    Bug(Parts(coordinator=RemembersRegisters), 2),
     Bug(Parts(sweep=ForgetsPending), 0),
-    Bug(Parts(sweep=ReadsRegistersFirst), 96),
+    Bug(Parts(sweep=ReadsRegistersFirst), 329),
     Bug(Parts(run=AnswersBeforeCommit), 23),
 )
 

@@ -164,28 +164,6 @@ class EpochOfOne(Quorum):
         return next(iter(poll.answers.values())).value
 
 
-class EpochOfUnchanged(Quorum):
-    """The epoch stays while the fingerprints of some majority stay, though these may differ."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._told: dict[str, int] = {}
-
-    async def epoch(self) -> int:
-        poll = self._poll(Fingerprint(), Number, self._limits.register_s)
-        try:
-            await poll.until(lambda: len(poll.answers) >= poll.majority or poll.lost)
-        finally:
-            poll.close()
-        self._check_majority(poll)
-        told = {voter: answer.value for voter, answer in poll.answers.items()}
-        same = [voter for voter, number in told.items() if self._told.get(voter) == number]
-        self._told.update(told)
-        if len(same) < poll.majority:
-            self._unsettled += 1
-        return self._unsettled
-
-
 class DropsWhateverIsThere(Writer):
     """A drop takes the frame that has come to the name meanwhile."""
 
@@ -273,11 +251,10 @@ BUGS = (
     Bug(Parts(quorum=OneAcceptIsEnough), 9),
     Bug(Parts(quorum=TakesTheFirstValue), 10),
     Bug(Parts(quorum=EpochOfOne), 467),
-    Bug(Parts(quorum=EpochOfUnchanged), 1176),
     Bug(Parts(writer=DropsWhateverIsThere), 1018),
-    Bug(Parts(writer=Unfenced), 165),
-    Bug(Parts(writer=LosesAppends), 107),
-    Bug(Parts(writer=UsesDfIdsAgain), 685),
+    Bug(Parts(writer=Unfenced), 218),
+    Bug(Parts(writer=LosesAppends), 23),
+    Bug(Parts(writer=UsesDfIdsAgain), 394),
     Bug(Parts(writer=DeletesBeforeWithdrawing), 44),
 )
 

@@ -12,7 +12,7 @@ from eau2.torture.registry_story import _apply, play
 from tests.processes import ROOT, environment
 from tests.simulation.registry_bugs import BUGS, Bug
 
-SEEDS = 600
+SEEDS = 900
 
 
 @pytest.mark.parametrize("part", range(3))

@@ -12,7 +12,7 @@ from eau2.torture.repair_story import play
 from tests.processes import environment
 from tests.simulation.repair_bugs import BUGS, Bug
 
-SEEDS = 24
+SEEDS = 12
 
 
 @pytest.mark.parametrize("part", range(3))

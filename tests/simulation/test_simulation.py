@@ -18,7 +18,7 @@ from eau2.torture.story import SCHEMA, play, some_chunks
 from tests.processes import environment
 from tests.simulation.bugs import BUGS, Bug
 
-SEEDS = 150
+SEEDS = 102
 
 
 def test_a_put_over_three_nodes_goes_round_the_ring() -> None:
