@@ -250,7 +250,7 @@ class Coordinator:
 
     async def epoch(self) -> int:
         """A number that changes when a name means something else."""
-        return await retried(self._world, self.registers.epoch, self._limits)
+        return await retried(self._world, self.registers, self.registers.epoch, self._limits)
 
     async def settle(self) -> None:
         """Wait until the deletions that were begun have ended."""
@@ -361,7 +361,9 @@ class Coordinator:
                 await tell(self._world.net, node, request, self._limits.delete_s)
 
     async def _read(self, name: str) -> Entry | None:
-        return await retried(self._world, lambda: self.registers.read(name), self._limits)
+        return await retried(
+            self._world, self.registers, lambda: self.registers.read(name), self._limits
+        )
 
     async def _change(
         self, name: str, step: transitions.Step, wait_s: float | None = None

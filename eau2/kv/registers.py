@@ -48,6 +48,10 @@ _NOTHING_DONE = (UnreachableError, BusyError, StoreBusyError, DiskFullError)
 class AsyncRegistry(Protocol):
     """Compare-and-set registers by name; reads and writes are linearizable."""
 
+    @property
+    def whom(self) -> str:
+        """Who is asked, for messages."""
+
     async def read(self, name: str) -> Entry | None:
         """What the register of `name` holds (letter case ignored), or None."""
 
@@ -66,6 +70,10 @@ class QuorumRegistry:
 
     def __init__(self, quorum: Quorum) -> None:
         self.quorum = quorum
+
+    @property
+    def whom(self) -> str:
+        return f"the voters {', '.join(self.quorum.voters)}"
 
     async def read(self, name: str) -> Entry | None:
         return _decoded(await self.quorum.read(name.lower()))
@@ -108,7 +116,7 @@ async def change(
     while True:
         failure: OperationalError = StoreBusyError(f'others keep changing the name "{name}"')
         try:
-            entry = await _by(world, end, lambda: registry.read(name), last)
+            entry = await _by(world, registry, end, lambda: registry.read(name), last)
             wanted = step(entry, tried)
             if wanted is None:
                 return entry
@@ -134,7 +142,10 @@ async def change(
 
 
 async def retried(
-    world: World, call: Callable[[], Awaitable[T]], limits: ControlLimits = CONTROL
+    world: World,
+    registry: AsyncRegistry,
+    call: Callable[[], Awaitable[T]],
+    limits: ControlLimits = CONTROL,
 ) -> T:
     """The result of a question that may be asked again, until `change_s` has passed."""
     end = world.clock.now() + limits.change_s
@@ -142,7 +153,7 @@ async def retried(
     last: OperationalError | None = None
     while True:
         try:
-            return await _by(world, end, call, last)
+            return await _by(world, registry, end, call, last)
         except OperationalError as error:
             last = error
             if not _passing(error) or world.clock.now() + pause >= end:
@@ -151,7 +162,11 @@ async def retried(
 
 
 async def _by(
-    world: World, end: float, call: Callable[[], Awaitable[T]], last: OperationalError | None
+    world: World,
+    registry: AsyncRegistry,
+    end: float,
+    call: Callable[[], Awaitable[T]],
+    last: OperationalError | None,
 ) -> T:
     """The result of a question, given up at `end`: then `last` is raised, if there is one."""
     left_s = max(0.001, end - world.clock.now())
@@ -161,7 +176,8 @@ async def _by(
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise last or DeadlineError(f"no voters answered within {left_s:.1f} s") from error
+        late = DeadlineError(f"{registry.whom} did not answer within {left_s:.1f} s")
+        raise last or late from error
 
 
 async def entries(
@@ -171,7 +187,7 @@ async def entries(
     after = ""
     more = True
     while more:
-        page, more = await retried(world, partial(registry.page, after), limits)
+        page, more = await retried(world, registry, partial(registry.page, after), limits)
         for entry in page:
             yield entry
             after = entry.name.lower()

@@ -83,6 +83,10 @@ class Registers:
         self._durable = durable
         self._life = life
 
+    @property
+    def whom(self) -> str:
+        return "the registers"
+
     async def read(self, name: str) -> Entry | None:
         await self._work()
         return self._durable.read(name)

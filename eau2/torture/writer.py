@@ -125,7 +125,7 @@ class Writer:
 
     async def get_known(self, name: str) -> Content | None:
         """What is visible, which is not read again while the epoch stays."""
-        epoch = await retried(self._world, self.registers.epoch, self._limits)
+        epoch = await retried(self._world, self.registers, self.registers.epoch, self._limits)
         known = self._known.get(name)
         if known is None or known[0] != epoch:
             known = self._known[name] = (epoch, await self.get(name))
@@ -179,7 +179,9 @@ class Writer:
         return self._world.ids.new()
 
     async def _read(self, name: str) -> Entry | None:
-        return await retried(self._world, lambda: self.registers.read(name), self._limits)
+        return await retried(
+            self._world, self.registers, lambda: self.registers.read(name), self._limits
+        )
 
     async def _change(self, name: str, step: transitions.Step) -> Entry | None:
         return await change(self._world, self.registers, name, step, self._limits)
