@@ -190,19 +190,22 @@ BUGS = (
     Bug(Parts(service=UnsyncedName), 2),
     Bug(Parts(coordinator=PublishesEarly), 164),
     Bug(Parts(coordinator=TakesUnknownForFailed), 75),
-    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 493),
     Bug(Parts(coordinator=Unfenced), 117),
-    Bug(Parts(coordinator=DropsWhateverIsThere), 428),
     Bug(Parts(coordinator=RemembersRegisters), 2),
     Bug(Parts(sweep=ForgetsPending), 0),
-    Bug(Parts(sweep=ReadsRegistersFirst), 329),
     Bug(Parts(run=AnswersBeforeCommit), 28),
 )
+SOUGHT = (
+    Bug(Parts(coordinator=DeletesBeforeWithdrawing), 0),
+    Bug(Parts(coordinator=DropsWhateverIsThere), 0),
+    Bug(Parts(sweep=ReadsRegistersFirst), 0),
+)
+"""Bugs that no seed is known to find yet: the registry's story finds two of them."""
 
 
 def main(arguments: list[str]) -> None:
     """Print the first seed that finds each bug, or each one that is named."""
-    for bug in BUGS:
+    for bug in (*BUGS, *SOUGHT):
         if arguments[1:] and bug.name not in arguments[1:]:
             continue
         seeds = range(int(arguments[0]))

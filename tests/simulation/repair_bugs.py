@@ -134,10 +134,10 @@ BUGS = (
     Bug(Parts(holding=DeletesAfterOneYes), 8),
     Bug(Parts(sweep=ForgetsSharedChunks), 2),
     Bug(Parts(copies=AcknowledgesEarly), 3),
+    Bug(Parts(service=RepairsUnsynced), 87),
 )
 SOUGHT = (
     Bug(Parts(holding=ForgetsItsEpoch), 0),
-    Bug(Parts(service=RepairsUnsynced), 0),
     Bug(Parts(copies=TakesAnyBytes), 0),
 )
 """Bugs that no seed is known to find yet: the story must become harder for them."""
