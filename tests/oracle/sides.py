@@ -20,6 +20,7 @@ from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.operators import merging
+from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
 
 Fault = Literal["refused", "statement", "data", "bug"]
@@ -150,7 +151,8 @@ class EauSide:
         if self.setup.task_rows is None:
             return eau2.connect(to)
         # What runs statements at a node is made when the first one comes.
-        with patch.object(Cluster.__init__, "__defaults__", (None, self.setup.task_rows)):
+        defaults = (None, self.setup.task_rows, recorded)
+        with patch.object(Cluster.__init__, "__defaults__", defaults):
             connection = eau2.connect(to)
             connection.execute("SHOW TABLES")
             return connection

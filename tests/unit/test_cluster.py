@@ -46,14 +46,14 @@ TABLE = pa.table(
 
 
 class SpreadFrames(LocalFrames):
-    """The frames of one store, whose chunks count as held by nodes in turn."""
+    """The frames of one store, whose chunks count as held by two nodes each, in turn."""
 
     def frame(self, name: str) -> Frame | None:
         found = super().frame(name)
         if found is None:
             return None
         chunks = tuple(
-            replace(chunk, locations=(NAMES[i % len(NAMES)],))
+            replace(chunk, locations=(NAMES[i % len(NAMES)], NAMES[(i + 1) % len(NAMES)]))
             for i, chunk in enumerate(found.chunks)
         )
         return replace(found, chunks=chunks)
