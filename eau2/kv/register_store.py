@@ -123,6 +123,8 @@ _TABLES = (
     f"PRAGMA user_version = {_VERSION}",
 )
 _COLUMNS = "key, promised, promiser, accepted, accepter, value, digest"
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite's module raises; the second one when a damaged name stands in sqlite's message."""
 _Row = tuple[bytes, int, str, int, str, bytes, int]
 _MARK = struct.Struct("<QQ")
 MARK_SUFFIX = "-mark"
@@ -154,7 +156,7 @@ class SqliteRegisterStore:
             except BaseException:
                 self._db.close()
                 raise
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._translated(error) from error
         except OSError as error:
             if error.errno == errno.EIO:
@@ -241,7 +243,7 @@ class SqliteRegisterStore:
                 self._writes += 1
                 self._fingerprint = fingerprint
                 self._write_mark()
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 raise self._translated(error) from error
 
     def _write_mark(self) -> None:
@@ -272,7 +274,7 @@ class SqliteRegisterStore:
             raise self._failure
         try:
             return self._db.execute(f"SELECT {_COLUMNS} FROM cell {where}", values).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._translated(error) from error
 
     def _cell(self, row: _Row) -> tuple[str, Cell]:
@@ -293,7 +295,9 @@ class SqliteRegisterStore:
         )
         return self._failure
 
-    def _translated(self, error: sqlite3.Error) -> OperationalError:
+    def _translated(self, error: sqlite3.Error | UnicodeDecodeError) -> OperationalError:
+        if isinstance(error, UnicodeDecodeError):
+            return self._damaged(f"sqlite speaks of what is no text ({error.object!r})")
         code = getattr(error, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL:
             return DiskFullError("no room on the disk for the registers; nothing was changed")

@@ -265,3 +265,19 @@ def test_a_full_disk_changes_nothing_and_reading_goes_on(tmp_path: Path) -> None
     assert store.read("b") == TWO
     store.close()
     assert SqliteRegisterStore(tmp_path / "registers").fingerprint() != before
+
+
+def test_a_name_in_the_file_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "registers"
+    store = SqliteRegisterStore(path, make=True)
+    store.write([("a", ONE)])
+    store.close()
+    whole = path.read_bytes()
+    for text in (b"CREATE TABLE cell", b"cell (key", b"promised"):
+        assert whole.count(text) == 1
+        for place in range(len(text)):
+            damaged = bytearray(whole)
+            damaged[whole.index(text) + place] ^= 0x80
+            path.write_bytes(damaged)
+            with pytest.raises(StoreError, match="cannot be used"):
+                SqliteRegisterStore(path)
