@@ -182,7 +182,7 @@ class Coordinator:
         except OutcomeUnknownError:
             raise
         except BaseException:
-            await self._give_up(held.name, held.df_id)
+            await self._give_up(held.name, held.df_id, held.base)
             raise
         finally:
             renewing.cancel()
@@ -236,12 +236,29 @@ class Coordinator:
 
         Raises OperationalError when it surely was not removed, else OutcomeUnknownError.
         """
-        df_id = transitions.live(await self._read(name))
-        if df_id is None:
-            return False
-        await self._change(name, transitions.drop(df_id))
-        self._delete_later(*writes_of(df_id, self._known.pop(df_id, None)))
-        return True
+        end = self._world.clock.now() + self._limits.append_s
+        while True:
+            df_id = transitions.live(await self._read(name))
+            if df_id is None:
+                return False
+            unsure = False
+
+            def step(entry: Entry | None, tried: bool, df_id: str = df_id) -> Entry | None:
+                nonlocal unsure
+                unsure = tried
+                return transitions.drop(df_id)(entry, tried)
+
+            entry = await self._change(name, step)
+            if transitions.live(entry) is None:
+                # Whoever has replaced it meanwhile may share its chunks: then the sweep decides.
+                self._delete_later(*writes_of(df_id, self._known.pop(df_id, None)))
+                return True
+            # An append was quicker, and has what was to be dropped; or it was dropped and put anew.
+            if unsure or self._world.clock.now() >= end:
+                raise OutcomeUnknownError(
+                    f'whether "{name}" was dropped cannot be told: it was written meanwhile',
+                    hint="Look at what the name holds now.",
+                )
 
     async def names(self) -> tuple[str, ...]:
         """The names of all frames and views, sorted, in the letter case they were put with."""
@@ -339,11 +356,12 @@ class Coordinator:
         wait_s = self._limits.publish_s
         await change(self._world, self.registers, held.name, step, self._limits, wait_s)
 
-    async def _give_up(self, name: str, df_id: str) -> None:
+    async def _give_up(self, name: str, df_id: str, base: str | None = None) -> None:
         """Withdraw the reservation, then delete what was sent. What fails here, the sweep does."""
         with suppress(Error):
             entry = await self._change(name, transitions.abort(df_id))
-            if transitions.live(entry) != df_id:
+            # Of anything else that is there it may be a part: then the sweep decides.
+            if transitions.live(entry) in (None, base):
                 self._delete_later(df_id)
 
     def _delete_later(self, *df_ids: str) -> None:

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xxhash
@@ -335,3 +336,27 @@ def test_the_control_plane_touches_the_world_only_through_it(module: str) -> Non
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id != "open"
     assert imported & WORLDLY == set()
+
+
+def test_a_drop_leaves_what_an_append_has_taken_over(tmp_path: Path) -> None:
+    """An append that comes between a drop's look and its change shares the chunks of the frame."""
+
+    async def story() -> None:
+        async with ring_of_three(tmp_path) as ring:
+            dropper, other = ring.coordinator("n1"), ring.coordinator("n2")
+            await other.put("t", SCHEMA, chunks(1, 10))
+            change, appended = dropper._change, False
+
+            async def late(*given: Any) -> Any:
+                nonlocal appended
+                if not appended:
+                    appended = True
+                    await other.append("t", SCHEMA, 1, 1, lambda _: chunks(1, 10))
+                return await change(*given)
+
+            dropper._change = late  # type: ignore[method-assign, assignment]
+            # What the drop takes away is what is there at last, and all of it.
+            assert await dropper.drop("t")
+            assert await other.get("t") is None
+
+    asyncio.run(story())
