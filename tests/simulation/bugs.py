@@ -79,7 +79,7 @@ class TakesUnknownForFailed(Coordinator):
 class DeletesBeforeWithdrawing(Coordinator):
     """Deletes the chunks of a failed put without asking the register."""
 
-    async def _give_up(self, name: str, df_id: str) -> None:
+    async def _give_up(self, name: str, df_id: str, base: str | None = None) -> None:
         self._delete_later(df_id)
 
 
