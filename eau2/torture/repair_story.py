@@ -4,13 +4,13 @@ Names are put, appended to, replaced and dropped meanwhile, each by one client. 
 disks are harmed as the copies bear, until all is repaired. After peace every frame that was
 acknowledged can be read whole at every node; every chunk is on the nodes that the ring gives it to
 and on no other; there is no garbage; whoever was to leave has left.
-`python -m eau2.torture.repair_story FIRST COUNT` runs seeds, `... SEED trace` prints one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import xxhash
@@ -107,9 +107,13 @@ class Story:
 
     async def _nemesis(self) -> None:
         every_s = self.chance.choice((1.0, 3.0, 6.0))
+        restless = self.chance.random() < 0.25
         while True:
             await asyncio.sleep(self.chance.random() * every_s)
             lot = self.chance.random()
+            if restless and self.chance.random() < 0.6:
+                self._come_and_go([life.name for life in self.cluster.lives.values() if life.alive])
+                continue
             up = [life.name for life in self.cluster.lives.values() if life.alive]
             if not up or lot < 0.25:
                 self.cluster.start_all()
@@ -129,6 +133,8 @@ class Story:
                 self._wipe(up)
             elif lot < 0.80:
                 self._flip(up)
+                if self.chance.random() < 0.3:
+                    await self._read_all(self.chance.choice(up))
             else:
                 self._come_and_go(up)
 
@@ -192,6 +198,17 @@ class Story:
             self.chance.note("flip", name, path, at)
             self.cluster.flip(name, path, at)
 
+    async def _read_all(self, node: str) -> None:
+        """Read what names mean at one node, before anybody else has found what was harmed.
+
+        Each name is being written to meanwhile; only damage counts.
+        """
+        for name in NAMES:
+            life = self.cluster.lives[node]
+            if life.alive:
+                with suppress(Error, CrashedError):
+                    await life.do(self._look(life, name))
+
     async def _strike(self) -> None:
         """Harm all copies of a chunk at once, whenever there are so few that this is allowed.
 
@@ -213,7 +230,12 @@ class Story:
         ring = membership(self.cluster.ring)
         data = [name for name in up if name not in ring.voters and name in ring.staying]
         living = [name for name in ring.staying if name not in self.cluster.off]
-        if self.chance.random() < 0.5 and data and len(living) >= self._size:
+        leaving = [m.name for m in self.cluster.ring.members if m.state == LEAVING]
+        if leaving and self.chance.random() < 0.4:
+            name = self.chance.choice(leaving)
+            self.cluster.drained.remove(name)
+            self.cluster.change(leave(name, IN))
+        elif self.chance.random() < 0.5 and data and len(living) >= self._size:
             name = self.chance.choice(data)
             self.cluster.drained.append(name)
             self.cluster.change(leave(name, LEAVING))

@@ -1,16 +1,17 @@
-"""One seed's story: clients put, get and drop while nodes crash and wires are cut; then peace.
+"""One seed's story: clients put, append, get and drop while nodes crash and wires are cut.
 
 After peace has come, everything must be in order: each name's history is linearizable, a frame is
-all there or not there, whichever node is asked; nothing is left on any disk that no register names;
-no operation took longer than its deadlines add up to; every failure was an error of eau2 that names
-a node. `python -m eau2.torture.story FIRST COUNT` runs seeds, `... SEED trace` prints one.
+all there or not there, whichever node is asked, and each of its chunks is on every node that its
+manifest tells; nothing is left on any disk that no frame lists; no operation took longer than its
+deadlines add up to; every failure was an error of eau2 that names a node.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import xxhash
 
@@ -23,18 +24,21 @@ from eau2.errors import (
     PeerLostError,
     UnreachableError,
 )
+from eau2.kv.appending import Joint
 from eau2.kv.copies import SealedChunk
+from eau2.kv.inventory import CHUNKS, TEMPORARY, file_name
 from eau2.kv.registers import entries
-from eau2.kv.registry import State
-from eau2.kv.service import CHUNKS
+from eau2.kv.registry import Entry, State
 from eau2.torture.chance import Chance
 from eau2.torture.cluster import LIMITS, Cluster, Life, Parts
-from eau2.torture.history import Operation, Result, linearizable
+from eau2.torture.history import Operation, Result, Value, linearizable
 from eau2.torture.life import CrashedError
 from eau2.torture.loop import run
 from eau2.types import Kind, SqlType
 
 NAMES = ("a", "b/C")
+Content = tuple[int, ...] | None
+"""The tags of the writes that a frame is made of, in order; None: there is no frame."""
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
 CLIENTS = 4
 LONGEST_S = 90.0
@@ -45,7 +49,8 @@ class Style:
     """What clients do in a story.
 
     pace_s: the longest pause between operations; chunk_s: that before a chunk; faults_s: that
-    between two faults. puts and drops: their shares, the rest are gets.
+    between two faults. puts, appends and drops: their shares, the rest are gets. patience: how long
+    a client waits that cancels what it asked for, in delays of the network; None: up to 2 s.
     """
 
     operations: int
@@ -54,13 +59,16 @@ class Style:
     chunks: tuple[int, ...]
     faults_s: tuple[float, ...]
     puts: float
+    appends: float
     drops: float
     replaces: float
+    patience: float | None = None
 
 
-CALM = Style(4, 2.0, (0.01, 0.01, 3.0), (1, 2, 3, 5), (2.0, 5.0, 10.0), 0.55, 0.15, 0.5)
-BUSY = Style(4, 0.3, (0.01, 0.01, 3.0), (1, 2, 3, 5), (2.0, 5.0, 10.0), 0.55, 0.3, 0.5)
-CHURN = Style(6, 0.2, (0.01,), (1,), (5.0, 50.0), 0.5, 0.4, 0.1)
+CALM = Style(4, 2.0, (0.01, 0.01, 3.0), (1, 2, 3, 5), (2.0, 5.0, 10.0), 0.45, 0.1, 0.15, 0.5)
+BUSY = Style(4, 0.3, (0.01, 0.01, 3.0), (1, 2, 3, 5), (2.0, 5.0, 10.0), 0.55, 0.0, 0.3, 0.5)
+CHURN = Style(6, 0.2, (0.01,), (1,), (5.0, 50.0), 0.5, 0.0, 0.4, 0.1, patience=30.0)
+GROW = Style(6, 0.3, (0.01,), (1, 2), (5.0, 20.0), 0.25, 0.4, 0.2, 0.5)
 
 
 @dataclass(slots=True)
@@ -84,9 +92,9 @@ class Story:
         self.outcome = Outcome(seed)
         self._cluster = Cluster(self.chance, parts, voters=self.chance.choice((1, 3, 3)))
         self._history: dict[str, list[Operation]] = {name: [] for name in NAMES}
-        self._puts: dict[int, int] = {}
+        self._written: dict[int, int] = {}
         self._loop = asyncio.get_running_loop()
-        self._style = self.chance.choice((CALM, CALM, BUSY, CHURN))
+        self._style = self.chance.choice((CALM, CALM, BUSY, CHURN, GROW))
 
     async def tell(self) -> Outcome:
         """Run the story to its end."""
@@ -154,7 +162,9 @@ class Story:
             lot = self.chance.random()
             if lot < style.puts:
                 await self._put(life, name, replace=self.chance.random() < style.replaces)
-            elif lot < style.puts + style.drops:
+            elif lot < style.puts + style.appends:
+                await self._append(life, name)
+            elif lot < style.puts + style.appends + style.drops:
                 await self._drop(life, name)
             else:
                 await self._get(life, name)
@@ -168,14 +178,32 @@ class Story:
             await asyncio.sleep(self.chance.random())
 
     async def _put(self, life: Life, name: str, replace: bool) -> None:
-        tag = len(self._puts) + 1
-        count = self.chance.choice(self._style.chunks)
-        self._puts[tag] = count
+        tag, count = self._new_tag()
+        work = life.coordinator.put(name, SCHEMA, self._chunks(tag, count), replace=replace)
+        await self._write(life, name, "replace" if replace else "put", (tag,), work)
+
+    async def _append(self, life: Life, name: str) -> None:
+        tag, count = self._new_tag()
+
+        def chunks(place: Joint) -> AsyncIterator[SealedChunk]:
+            assert not place.tail, "chunks of one row are full here"
+            return self._chunks(tag, count)
+
+        work = life.coordinator.append(name, SCHEMA, 1, 1, chunks)
+        await self._write(life, name, "append", tag, work)
+
+    def _new_tag(self) -> tuple[int, int]:
+        """What the next write calls itself, and how many chunks it has."""
+        tag = len(self._written) + 1
+        self._written[tag] = self.chance.choice(self._style.chunks)
+        return tag, self._written[tag]
+
+    async def _write(
+        self, life: Life, name: str, kind: str, value: Value, work: Coroutine[Any, Any, Frame]
+    ) -> None:
         start = self._loop.time()
         result = Result.OK
         try:
-            chunks = self._chunks(tag, count)
-            work = life.coordinator.put(name, SCHEMA, chunks, replace=replace)
             async with asyncio.timeout(self._patience_s()):
                 await life.do(work)
             self.outcome.acknowledged += 1
@@ -183,7 +211,7 @@ class Story:
             result = Result.EXISTS
         except (Error, CrashedError, TimeoutError) as error:
             result = self._judge_error(error)
-        self._record(name, "replace" if replace else "put", tag, result, start)
+        self._record(name, kind, value, result, start)
 
     async def _chunks(self, tag: int, count: int) -> AsyncIterator[SealedChunk]:
         """The chunks of a put; whoever makes them takes its time."""
@@ -204,7 +232,7 @@ class Story:
 
     async def _get(self, life: Life, name: str) -> None:
         start = self._loop.time()
-        found: int | None = None
+        found: Content = None
         result = Result.OK
         try:
             found = await life.do(self._look(life, name))
@@ -212,24 +240,28 @@ class Story:
             result = Result.FAILED
         self._record(name, "get", found, result, start)
 
-    async def _look(self, life: Life, name: str) -> int | None:
-        """The tag of the frame that a name holds, each of its chunks read."""
+    async def _look(self, life: Life, name: str) -> Content:
+        """The tags of the writes that a name holds, each of their chunks read."""
         frame = await life.coordinator.get(name)
         return None if frame is None else await self._read(life, frame)
 
-    async def _read(self, life: Life, frame: Frame) -> int:
-        tags = []
-        for number, ref in enumerate(frame.chunks):
-            tag, found, _ = (await life.coordinator.copies.chunk(ref)).split(b":")
-            assert int(found) == number, "a chunk in the place of another"
-            tags.append(int(tag))
-        whole = len(set(tags)) == 1 and len(tags) == self._puts[tags[0]]
-        assert whole, f"a frame in part: {tags}"
-        return tags[0]
+    async def _read(self, life: Life, frame: Frame) -> tuple[int, ...]:
+        found = []
+        for ref in frame.chunks:
+            tag, number, _ = (await life.coordinator.copies.chunk(ref)).split(b":")
+            found.append((int(tag), int(number)))
+        tags = tuple([tag for tag, number in found if number == 0])
+        whole = [(tag, number) for tag in tags for number in range(self._written[tag])]
+        assert found == whole, f"a frame in part: {found}"
+        return tags
 
     def _patience_s(self) -> float | None:
         """After how long a client cancels what it asked for; most never do."""
-        return self.chance.random() * 2 if self.chance.random() < 0.2 else None
+        if self.chance.random() >= 0.2:
+            return None
+        patience = self._style.patience
+        longest_s = 2.0 if patience is None else patience * self._cluster.network.delay_s
+        return self.chance.random() * longest_s
 
     def _judge_error(self, error: Error | CrashedError | TimeoutError) -> Result:
         """Whether a failed operation may have taken effect; errors of nodes name them."""
@@ -241,9 +273,7 @@ class Story:
             self.outcome.faults.append(f"an error that names no node: {error}")
         return Result.FAILED
 
-    def _record(
-        self, name: str, kind: str, value: int | None, result: Result, start: float
-    ) -> None:
+    def _record(self, name: str, kind: str, value: Value, result: Result, start: float) -> None:
         end = self._loop.time()
         self.chance.note(kind, name, value, result.name)
         self._history[name].append(Operation(kind, value, result, start, end))
@@ -279,19 +309,45 @@ class Story:
         await self._judge_disks()
 
     async def _judge_disks(self) -> None:
-        live = set()
+        wanted: set[str] = set()
         life = next(iter(self._cluster.lives.values()))
         async for entry in entries(life.world, life.registers, LIMITS):
-            if entry.state is State.LIVE:
-                live.add(entry.df_id)
             if entry.state is State.PENDING or entry.pending is not None:
                 self.outcome.faults.append(f"a reservation is left: {entry}")
+            if entry.state is State.LIVE:
+                wanted.add(entry.df_id)
+                wanted |= await self._judge_copies(life, entry)
         for name, platter in self._cluster.platters.items():
             for path in platter.seen:
                 parts = path.split("/")
-                garbage = len(parts) > 1 and parts[0] == CHUNKS and parts[1] not in live
-                if garbage or path.endswith(".tmp"):
+                garbage = len(parts) > 1 and parts[0] == CHUNKS and parts[1] not in wanted
+                if garbage or path.endswith(TEMPORARY):
                     self.outcome.faults.append(f"left on {name}: {path}")
+
+    async def _judge_copies(self, life: Life, entry: Entry) -> set[str]:
+        """The writes that a frame lists. Nothing is repaired here, so all its copies must be there.
+
+        One that is gone was deleted, or was told to be durable before it was.
+        """
+        try:
+            frame = await life.do(life.coordinator.named(entry))
+        except Error:
+            # Who could not read it has said so.
+            return set()
+        assert isinstance(frame, Frame)
+        for ref in frame.chunks:
+            path = f"{CHUNKS}/{ref.key.df_id}/{file_name(ref.key.number)}"
+            self.outcome.faults += [
+                f"{path} of {entry.name} is not whole on {node}"
+                for node in ref.locations
+                if self._checksum(node, path) != ref.checksum
+            ]
+        return {ref.key.df_id for ref in frame.chunks}
+
+    def _checksum(self, node: str, path: str) -> str | None:
+        """Of a file on a node's disk, as programs see it; None where there is none."""
+        inode = self._cluster.platters[node].seen.get(path)
+        return None if inode is None else xxhash.xxh3_128_hexdigest(bytes(inode.data))
 
 
 async def some_chunks(tag: int, count: int) -> AsyncIterator[SealedChunk]:
