@@ -28,7 +28,7 @@ from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kernels.mixed import MixedHost
 from eau2.kernels.subprocess import SubprocessHost
-from eau2.kv.acceptor import Acceptor
+from eau2.kv.acceptor import VOTES, Acceptor
 from eau2.kv.clusterstore import ClusterStore
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.datadir import DataDirectory
@@ -47,15 +47,10 @@ from eau2.launch import NodeOptions, most_of_memory
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
-    Accept,
     DescribeFrame,
-    Fingerprint,
     NodeDescription,
     NodeInfo,
     Number,
-    Peek,
-    PeekPage,
-    Prepare,
     PutChunk,
     PutFrame,
     RunTask,
@@ -83,7 +78,6 @@ T = TypeVar("T")
 
 _FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
 _RING = (Join, GetRing, RingChanged, LeaveRing)
-_VOTES = (Prepare, Accept, Peek, PeekPage, Fingerprint)
 _WORK = (*_FRONT_DOOR, RunTask, PutChunk)
 """What takes memory to answer."""
 _FOR_CLIENTS = (*_FRONT_DOOR, NodeInfo, GetRing, LeaveRing)
@@ -261,7 +255,7 @@ class RunningNode:
             raise ProtocolError(f"a {type(request).__name__} is answered to nodes only")
         if isinstance(request, _RING):
             return await self._keeper.answer(received, stream)
-        if isinstance(request, _VOTES):
+        if isinstance(request, VOTES):
             if self._voter is None:
                 raise ProtocolError(f"node {self.name} is no voter")
             return await self._voter.answer(request)

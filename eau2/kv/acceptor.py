@@ -31,6 +31,9 @@ from eau2.world import in_thread
 
 T = TypeVar("T")
 
+VOTES = (Prepare, Accept, Peek, PeekPage, Fingerprint)
+"""What a voter is asked."""
+
 
 class Run(Protocol):
     """Does work that waits for a disk, and gives its result: eau2.world.in_thread."""

@@ -1,4 +1,4 @@
-"""What one node answers: chunks and manifests kept and given; what is asked of a voter goes on.
+"""What one node answers about chunks and manifests: they are kept, given and deleted.
 
 Owns: the handlers, and how a file becomes durable: written under another name, synced, renamed,
 and its folder synced, before Done is said. Comes in: messages of eau2.net.message and the talk they
@@ -19,7 +19,6 @@ import xxhash
 from eau2.catalog import ChunkKey
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import BusyError, CorruptChunkError, MissingError, ProtocolError
-from eau2.kv.acceptor import Acceptor
 from eau2.kv.chunk import disk_error
 from eau2.kv.exchange import answer_file, pieces
 from eau2.kv.inventory import CHUNKS as CHUNKS
@@ -64,7 +63,6 @@ class Service:
         self,
         node: str,
         world: World,
-        acceptor: Acceptor | None = None,
         *,
         in_use: Callable[[str], bool] = lambda df_id: False,
         deleted: Callable[[str], None] = lambda df_id: None,
@@ -73,16 +71,15 @@ class Service:
         room: Room | None = None,
         limits: ControlLimits = CONTROL,
     ) -> None:
-        """acceptor: of this node, if it is a voter. in_use: whether a task here
-        still reads a write, which is then not deleted; the sweep comes back to it. deleted: is
-        told of each write of which something is gone. leaving: whether this node hands its chunks
-        over, and takes no new ones. suspect: is told of each file that could not be read, see
-        Scrub.suspect. room: says when the disk takes no more chunks; None: when it is full.
+        """in_use: whether a task here still reads a write, which is then not deleted; the sweep
+        comes back to it. deleted: is told of each write of which something is gone. leaving:
+        whether this node hands its chunks over, and takes no new ones. suspect: is told of each
+        file that could not be read, see Scrub.suspect. room: says when the disk takes no more
+        chunks; None: when it is full.
         """
         self.node = node
         self._world = world
         self._disk = world.disk
-        self._acceptor = acceptor
         self._in_use = in_use
         self._deleted = deleted
         self._limits = limits
@@ -123,7 +120,7 @@ class Service:
             _log.warning("files in the chunk folder that are none of eau2's, kept: %s", some)
 
     async def answer(self, received: Received, talk: Talk) -> Answer:
-        """Answer a request. Raises ProtocolError for one that is not about the store."""
+        """Answer a request. Raises ProtocolError for one that is not about chunks."""
         match received.message:
             case PutChunk() if self._leaving():
                 raise BusyError(
@@ -147,10 +144,8 @@ class Service:
                 for df_id in df_ids:
                     await self.delete(df_id)
                 return Done()
-        if self._acceptor is None:
-            asked = type(received.message).__name__
-            raise ProtocolError(f"node {self.node} is no voter; it does not answer a {asked}")
-        return await self._acceptor.answer(received.message)
+        asked = type(received.message).__name__
+        raise ProtocolError(f"node {self.node} does not answer a {asked}")
 
     @property
     def quarantined(self) -> int:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from eau2.config import ControlLimits
 from eau2.errors import Error
-from eau2.kv.acceptor import Acceptor
+from eau2.kv.acceptor import VOTES, Acceptor
 from eau2.kv.coordinator import Coordinator
 from eau2.kv.membership import Membership
 from eau2.kv.quorum import Quorum
@@ -70,13 +70,14 @@ class Life(Being):
         clock = SimClock(self, 1000.0 * chance.random())
         self.world = World(clock, chance, chance, SimNet(cluster.network, self), disk)
         voters = cluster.ring.voters
-        acceptor: Acceptor | None = None
+        self._voter: Acceptor | None = None
         if name in voters:
             medium = cluster.media[name]
             run = parts.run(medium, self, chance)
-            acceptor = parts.acceptor(name, SimRegisterStore(medium), run, LIMITS)
-        self.registers = QuorumRegistry(parts.quorum(name, self.world, voters, acceptor, LIMITS))
-        self.service = parts.service(name, self.world, acceptor, limits=LIMITS)
+            self._voter = parts.acceptor(name, SimRegisterStore(medium), run, LIMITS)
+        quorum = parts.quorum(name, self.world, voters, self._voter, LIMITS)
+        self.registers = QuorumRegistry(quorum)
+        self.service = parts.service(name, self.world, limits=LIMITS)
         self.coordinator = parts.coordinator(name, self.world, self.registers, cluster.ring, LIMITS)
         named = self.coordinator.named
         self.sweep = parts.sweep(self.world, self.registers, self.service, named, LIMITS)
@@ -96,6 +97,8 @@ class Life(Being):
 
     async def answer(self, received: Received, talk: Talk) -> Answer:
         await asyncio.shield(self._ready)
+        if self._voter is not None and isinstance(received.message, VOTES):
+            return await self._voter.answer(received.message)
         return await self.service.answer(received, talk)
 
     def crash(self) -> None:

@@ -51,6 +51,7 @@ from eau2.net.ring_message import Ring as Nodes
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
+from tests.unit.answering import answers
 
 TABLE = pa.table(
     {
@@ -110,9 +111,9 @@ async def _start(folder: Path) -> Ring:
         world = World(LoopClock(), SystemRng(), SystemIds(), net, FileDisk(root))
         chunks = NodeChunks(root / "chunks", name)
         local = voter if name == "n1" else None
-        service = Service(name, world, local, in_use=chunks.in_use, deleted=chunks.forget)
+        service = Service(name, world, in_use=chunks.in_use, deleted=chunks.forget)
         await service.start()
-        server = Server(service.answer, name=name, store_id="s")
+        server = Server(answers(service, local), name=name, store_id="s")
         addresses[name] = await server.start(Address("127.0.0.1", 0))
         registers = QuorumRegistry(Quorum(name, world, MEMBERSHIP.voters, local, LIMITS))
         coordinator = Coordinator(name, world, registers, MEMBERSHIP, LIMITS)

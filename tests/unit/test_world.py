@@ -38,6 +38,7 @@ from eau2.torture.disk import Platter, SimDisk
 from eau2.types import Kind, SqlType
 from eau2.world import Disk, FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 from tests.processes import ROOT
+from tests.unit.answering import answers
 
 SCHEMA = FrameSchema((ColumnSchema("x", SqlType(Kind.BIGINT)),))
 DF_ID = "0" * 32
@@ -159,9 +160,11 @@ class Ring:
             if node in self.ring.voters:
                 store = SqliteRegisterStore(self.root / f"{node}.sqlite", make=True)
                 self.acceptors[node] = Acceptor(node, store)
-            self.services[node] = Service(node, world, self.acceptors.get(node))
+            self.services[node] = Service(node, world)
             await self.services[node].start()
-            self.servers[node] = Server(self.services[node].answer, name=node, store_id="s")
+            self.servers[node] = Server(
+                answers(self.services[node], self.acceptors.get(node)), name=node, store_id="s"
+            )
             self.addresses[node] = await self.servers[node].start(Address("127.0.0.1", 0))
 
     def coordinator(self, node: str) -> Coordinator:
