@@ -179,7 +179,7 @@ class ControlLimits:
 
     register_s: float = 4.0
     """For one question to a register."""
-    change_s: float = 5.0
+    change_s: float = 4.5
     """For a register to be read or changed, with all attempts."""
     publish_s: float = 30.0
     """The same for the change that makes a frame visible: all its chunks are sent by then."""

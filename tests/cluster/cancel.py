@@ -216,7 +216,7 @@ def run(times: int, seed: int, count: int = 3) -> str:
             for _ in range(times):
                 storm.once()
             ended = time.monotonic()
-            until(lambda: sum(node.chunks for node in storm.about()) == ROWS // 100_000)
+            until(lambda: sum(node.chunks for node in storm.about()) == 2 * (ROWS // 100_000))
             until(lambda: all(len(children(node.pid)) == 1 for node in nodes.nodes))
             until(lambda: watch.files() == files)
             until(lambda: watch.open_files() <= opened + FILES_KEPT * count)
