@@ -39,7 +39,12 @@ class Backend(Protocol):
         """Keep a frame in memory for this connection, in place of what has that name."""
 
     def put(
-        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        replace: bool,
+        operation: str,
     ) -> None:
         """Store a frame: all of it or, after any failure, none."""
 
@@ -108,16 +113,19 @@ class Connection:
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
 
-    def put(self, name: str, source: object, *, replace: bool = False) -> None:
+    def put(self, name: str, source: object, *, replace: bool = False, operation: str = "") -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
         source: a path, or several of one schema, a pyarrow Table or reader, or anything with
-        `__arrow_c_stream__`. Files are read here, also for a node. Raises NameExistsError (not with
-        `replace`), InputFileError, DiskFullError, StoreBusyError.
+        `__arrow_c_stream__`. Files are read here, also for a node. operation: what you call this
+        put, such as a uuid, so that you can ask for it again after an OutcomeUnknownError, at any
+        node: if it was done, and nothing was written to the name since, it is not done twice. A
+        store of this process knows every outcome, and looks at no operation. Raises NameExistsError
+        (not with `replace`), InputFileError, DiskFullError, StoreBusyError.
         """
         backend = self._open()
         schema, batches = source_of(source)
-        backend.put(name, schema, batches, replace)
+        backend.put(name, schema, batches, replace, operation)
 
     def get(self, name: str) -> Result:
         """The whole frame or view under `name`. Raises UnknownNameError."""

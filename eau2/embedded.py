@@ -52,7 +52,12 @@ class EmbeddedBackend:
         self.frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
 
     def put(
-        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        replace: bool,
+        operation: str,
     ) -> None:
         """See Backend."""
         rows = self.engine.settings.chunk_rows

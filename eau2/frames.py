@@ -65,8 +65,12 @@ class Stored(Protocol):
         *,
         chunk_rows: int,
         replace: bool = False,
+        operation: str = "",
     ) -> Frame:
-        """Store all of the batches under `name`, or after any failure nothing."""
+        """Store all of the batches under `name`, or after any failure nothing.
+
+        operation: as in Connection.put.
+        """
 
     def holds(self, key: ChunkKey) -> bool:
         """Whether a chunk can be read here."""

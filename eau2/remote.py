@@ -96,10 +96,15 @@ class RemoteBackend:
         self._state = True
 
     def put(
-        self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], replace: bool
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        replace: bool,
+        operation: str,
     ) -> None:
         """See Backend."""
-        self._send(PutFrame(name, replace, 0), schema, batches)
+        self._send(PutFrame(name, replace, 0, operation=operation), schema, batches)
 
     def drop(self, name: str) -> bool:
         """See Backend."""

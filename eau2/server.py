@@ -202,12 +202,15 @@ class FrontDoor:
         bound = limits.session_bytes if put.session else None
         upload = Upload(stream, received.payload, limits.source_s, bound)
         chunk_rows = put.chunk_rows or session.engine.settings.chunk_rows
-        target = frames.registered if put.session else frames.stored
-        replace = put.replace or put.session
 
         def store() -> None:
-            batches = upload.batches()
-            target.put(put.name, upload.schema, batches, chunk_rows=chunk_rows, replace=replace)
+            rows = (put.name, upload.schema, upload.batches())
+            if put.session:
+                frames.registered.put(*rows, chunk_rows=chunk_rows, replace=True)
+            else:
+                frames.stored.put(
+                    *rows, chunk_rows=chunk_rows, replace=put.replace, operation=put.operation
+                )
 
         query = stream.request.query or uuid.uuid4().hex[:16]
         try:

@@ -84,9 +84,11 @@ class ClusterStore:
         *,
         chunk_rows: int = DEFAULT_CHUNK_ROWS,
         replace: bool = False,
+        operation: str = "",
     ) -> Frame:
         """Store the rows of `batches`, which have `schema`, under `name`; the new frame.
 
+        operation: see `op` of Coordinator.put. If it is done already, no row is taken.
         `batches` is pulled from in this thread, and not before the name is known to be free. Raises
         what Store.put and Coordinator.put raise, and whatever `batches` raises; after any of them
         but OutcomeUnknownError the name is as it was before.
@@ -96,7 +98,7 @@ class ClusterStore:
         check_chunk_rows(chunk_rows)
         columns = schema_of(schema)
         pull = _Pull(self._loop)
-        work = self._put(name, columns, pull, replace)
+        work = self._put(name, columns, pull, replace, operation)
         return self._fed(pull, work, lambda: measured_chunks(batches, columns, chunk_rows))
 
     def append(
@@ -278,10 +280,12 @@ class ClusterStore:
         """Refuse further calls. The coordinator and the chunks are their owner's to close."""
         self._closed = True
 
-    async def _put(self, name: str, schema: FrameSchema, pull: _Pull, replace: bool) -> Frame:
+    async def _put(
+        self, name: str, schema: FrameSchema, pull: _Pull, replace: bool, op: str
+    ) -> Frame:
         try:
             async with aclosing(pull.chunks()) as chunks:
-                return await self._coordinator.put(name, schema, chunks, replace=replace)
+                return await self._coordinator.put(name, schema, chunks, replace=replace, op=op)
         finally:
             pull.ended.set()
 

@@ -109,9 +109,11 @@ class Store:
         *,
         chunk_rows: int = DEFAULT_CHUNK_ROWS,
         replace: bool = False,
+        operation: str = "",
     ) -> Frame:
         """Store the rows of `batches`, which have `schema`, under `name`; the new frame.
 
+        operation: for stores of several processes; here every outcome is known.
         Rows stream through: about one chunk is held in memory. No rows give one empty chunk.
         Raises NameExistsError unless `replace`; StoreBusyError, DiskFullError, OperationalError,
         DataError and NotSupportedError (the data), and whatever `batches` raises. After any of

@@ -160,13 +160,15 @@ class PutFrame(Message):
 
     The payload is such a stream without rows, for the schema. chunk_rows: 0 for what the setting
     of this connection says. session: keep it in memory, for this connection, in place of what has
-    that name. Answered with Done.
+    that name. operation: what the client calls this put, if it may ask for it again; then it is
+    done once. Answered with Done, before all rows were taken if it was done already.
     """
 
     name: str
     replace: bool
     chunk_rows: Count
     session: bool = False
+    operation: Name = ""
 
 
 @dataclass(frozen=True, slots=True)

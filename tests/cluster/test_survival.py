@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import eau2
-from eau2.errors import MissingError, OperationalError, PeerLostError
+from eau2.errors import MissingError, NameExistsError, OperationalError, PeerLostError
 from eau2.net.address import Address
 from eau2.net.blocking import LoopThread
 from eau2.net.connection import Answer
@@ -132,6 +132,24 @@ def test_two_of_three_nodes_are_too_many(nodes: InProcess) -> None:
         assert time.monotonic() - start < 5
         assert "n2" in raised.value.message
         assert "n3" in raised.value.message
+
+
+def test_a_put_that_is_asked_for_again_at_another_node_is_done_once(nodes: InProcess) -> None:
+    one, other = [eau2.connect(url) for url in nodes.urls[:2]]
+    with one, other:
+        one.put("v", TABLE, operation="load of monday")
+        first = one.describe("v")
+        nodes.thread.run(nodes.nodes[0].stop(0))
+        other.put("v", TABLE, operation="load of monday")
+        assert other.describe("v") == first
+        with pytest.raises(NameExistsError):
+            other.put("v", TABLE, operation="load of tuesday")
+        other.put("v", TABLE, replace=True, operation="load of tuesday")
+        assert other.describe("v").version == 2
+        # What came between is not taken for what was asked for.
+        with pytest.raises(NameExistsError):
+            other.put("v", TABLE, operation="load of monday")
+        assert rows(other, "SELECT count(*) FROM v") == [(ROWS,)]
 
 
 def test_a_node_that_says_nothing_is_given_up_in_five_seconds() -> None:
