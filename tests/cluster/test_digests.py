@@ -20,7 +20,7 @@ NODES = (1, 2, 3, 5)
 CHUNK_ROWS = (1, 7, 1000, None)
 TASK_ROWS = 20
 """Small chunks are so many rows to a task, so that nodes have several tasks of a stage."""
-BATCHES = range(4)
+BATCHES = range(2)
 QUERIES = 10
 
 Clusters = dict[int, tuple[str, ...]]

@@ -1,7 +1,13 @@
-"""Every .slt file, on every kind of session."""
+"""Every .slt file: embedded, in chunks of 2 rows, and on one kind of nodes.
+
+    EAU2_TEST_ALL=1 python -m tests.check tests/slt
+
+runs all of them on both kinds of nodes.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,20 +21,32 @@ from tests.slt.sessions import ON_NODES, SESSIONS, Session, Spread
 FILES = sorted(Path(__file__).parent.glob("*.slt"))
 
 
-@pytest.fixture(params=[*SESSIONS, *ON_NODES])
-def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    """A session of each kind."""
-    if request.param in SESSIONS:
-        made = SESSIONS[request.param]()
+def kinds(place: int) -> list[str]:
+    """What the file at a place of FILES runs on: one kind of nodes, or all with EAU2_TEST_ALL=1."""
+    nodes = list(ON_NODES)
+    everywhere = os.environ.get("EAU2_TEST_ALL") == "1"
+    return [*SESSIONS, *(nodes if everywhere else [nodes[place % len(nodes)]])]
+
+
+CASES = [(path, kind) for place, path in enumerate(FILES) for kind in kinds(place)]
+
+
+@pytest.fixture
+def session(request: pytest.FixtureRequest, kind: str) -> Iterator[Session]:
+    """A session of that kind."""
+    if kind in SESSIONS:
+        made = SESSIONS[kind]()
     else:
-        nodes: Nodes = request.getfixturevalue(ON_NODES[request.param])
+        nodes: Nodes = request.getfixturevalue(ON_NODES[kind])
         made = Spread(nodes.urls, 2)
     yield made
     made.close()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_file(path: Path, session: Session) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind"), CASES, ids=[f"{path.stem}-{kind}" for path, kind in CASES]
+)
+def test_file(path: Path, kind: str, session: Session) -> None:
     found = failures(expand(path), session)
     assert not found, "\n\n".join(found)
 
