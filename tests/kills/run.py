@@ -214,6 +214,8 @@ class Nemesis:
         self._tally = tally
         self._back: dict[int, float] = {}
         self.losses: list[float] = []
+        self.pauses: list[tuple[float, float]] = []
+        """When nobody wrote, since disks were emptied: (from, to)."""
 
     def run(self, kills: int, watch: list[Writer], read: Callable[[], None]) -> None:
         """Do it. AssertionError when nodes do not come back, or a writer has failed.
@@ -260,6 +262,7 @@ class Nemesis:
         victims = self._choices.sample(cluster.nodes[VOTERS:], count)
         for node in victims:
             node.kill()
+        paused = time.monotonic()
         for writer in writers:
             writer.idle.clear()
             writer.resting.set()
@@ -269,6 +272,7 @@ class Nemesis:
         read()
         for writer in writers:
             writer.resting.clear()
+        self.pauses.append((paused, time.monotonic()))
         self._tally.wipes += count
         self._tally.kills += count
 
@@ -363,7 +367,9 @@ def _judge(record: Record, nemesis: Nemesis, tally: Tally) -> None:
     for loss in nemesis.losses:
         ends = [end for start, end in record.puts if start >= loss]
         if ends:
-            tally.resumed_s.append(min(ends) - loss)
+            first = min(ends)
+            paused = sum(max(0.0, min(first, b) - max(loss, a)) for a, b in nemesis.pauses)
+            tally.resumed_s.append(first - loss - paused)
 
 
 def run(
