@@ -366,6 +366,7 @@ def _cluster(options: argparse.Namespace) -> int:
 def _torture(options: argparse.Namespace) -> int:
     from eau2.torture.command import STORIES, TortureOptions, torture
 
+    _collect_garbage()
     for name in options.stories:
         if name not in STORIES:
             known = ", ".join(STORIES)

@@ -412,7 +412,8 @@ class Connection:
         except TimeoutError as error:
             self._fail(stream, stream.late() if limit.expired() else error)
         except asyncio.CancelledError:
-            self._fail(stream, BusyError(f"{self.peer} was not answered: the node is stopping"))
+            # What was asked may have been done: it was begun.
+            self._fail(stream, PeerLostError("the node stopped before it had answered"))
             raise
         except Exception as error:
             if not isinstance(error, Error):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from eau2.config import WIRE, WireLimits
-from eau2.errors import BusyError, Error, HandshakeError, OperationalError
+from eau2.errors import BusyError, Error, HandshakeError, OperationalError, PeerLostError
 from eau2.net.address import Address, require_loopback
 from eau2.net.channel import Channel
 from eau2.net.connection import Connection, Handler
@@ -105,7 +105,7 @@ class Server:
                 await asyncio.sleep(0.02)
         handlers = [task for c in self._connections for task in c.answering]
         for connection in list(self._connections):
-            connection.close(BusyError("the node has stopped", hint="Ask another node."))
+            connection.close(PeerLostError("the node has stopped", hint="Ask another node."))
         if handlers:
             await asyncio.wait(handlers, timeout=_HANDLERS_S)
         until = loop.time() + self._limits.linger_s

@@ -156,6 +156,7 @@ class ThinClient:
             if header.kind is Kind.PING:
                 self._say(Kind.PONG, _fields(control))
             if header.kind is Kind.ERROR and header.stream in (stream, 0):
+                self.lost = self.lost or header.stream == 0
                 raise _error(_fields(control))
             if header.stream != stream:
                 continue
