@@ -60,6 +60,8 @@ class Network:
     hosts: dict[str, Host] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
     numbers: int = 0
+    doubled_until_s: float = 0.0
+    """When the last of the requests that were doubled arrives, by the loop's time."""
 
     def travel_s(self, here: str, there: str) -> float:
         """How long a message is under way."""
@@ -239,6 +241,8 @@ class SimNet:
         if end and network.chance.random() < network.double:
             later = travel + network.chance.exponential(network.delay_s * 100)
             self._loop.call_later(later, self._arrive, kind, control, talk, end, True)
+            due_s = self._loop.time() + later
+            network.doubled_until_s = max(network.doubled_until_s, due_s)
         return talk
 
     async def _connect(self, node: str) -> None:
