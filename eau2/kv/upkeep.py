@@ -8,8 +8,8 @@ copies. Does not know: what any of the parts decides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+import logging
+from collections.abc import Awaitable, Callable
 
 from eau2.config import CONTROL, ControlLimits
 from eau2.kv.coordinator import Coordinator
@@ -25,6 +25,8 @@ from eau2.net.connection import Answer
 from eau2.net.ring_message import ConfirmChunk, Holdings, Ring, SuspectChunk
 from eau2.net.stream import Received
 from eau2.world import World
+
+_log = logging.getLogger("eau2.upkeep")
 
 ABOUT_COPIES = (Holdings, ConfirmChunk, SuspectChunk)
 """What `Upkeep.answer` answers."""
@@ -44,7 +46,9 @@ class Upkeep:
         limits: ControlLimits = CONTROL,
     ) -> None:
         """ring: as it is known here, durably. lose: changes it so that a node has left."""
-        node = coordinator.node
+        node = self._node = coordinator.node
+        self._world = world
+        self._limits = limits
         self._ring = ring
         self._service = service
         self._registers_epoch = coordinator.epoch
@@ -75,13 +79,25 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin all of it."""
-        work: list[Coroutine[Any, Any, None]] = [
-            self._liveness.run(),
-            self._sweep.run(),
-            self._repair.run(),
-            self._scrub.run(),
-        ]
-        self._tasks = [asyncio.get_running_loop().create_task(each) for each in work]
+        work = {
+            "heartbeats": self._liveness.run,
+            "sweep": self._sweep.run,
+            "repair": self._repair.run,
+            "scrub": self._scrub.run,
+        }
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._kept_up(*each)) for each in work.items()]
+
+    async def _kept_up(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run one of them, and again after an error that nobody has foreseen: a node without its
+        sweep or its repair would look well and lose room, or copies.
+        """
+        while True:
+            try:
+                await run()
+            except Exception:
+                _log.exception("the %s of node %s failed; it begins again", name, self._node)
+            await self._world.clock.sleep(self._limits.sweep_every_s)
 
     async def stop(self) -> None:
         """End all of it."""
