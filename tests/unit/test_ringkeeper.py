@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from eau2.config import ControlLimits
 from eau2.errors import (
     BusyError,
     DiskFullError,
@@ -19,155 +16,17 @@ from eau2.errors import (
     UnreachableError,
     UsageError,
 )
-from eau2.kv.datadir import DataDirectory
 from eau2.kv.exchange import ask, tell
-from eau2.kv.ringkeeper import RingKeeper
-from eau2.kv.ringsteps import is_formed, leave, membership
-from eau2.net.address import Address
 from eau2.net.client import connect
-from eau2.net.connection import Answer
-from eau2.net.message import Fingerprint, Message, Number
+from eau2.net.message import Fingerprint, Message
 from eau2.net.ring_message import (
     GetRing,
     Join,
-    LeaveRing,
     Member,
     Ring,
     RingChanged,
 )
-from eau2.net.server import Server
-from eau2.net.stream import Received, Stream
-from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
-
-LIMITS = ControlLimits(
-    ring_every_s=0.05, ring_s=1.0, join_s=2.0, change_s=0.5, retry_s=0.01, ring_nodes=4
-)
-ANY = Address("127.0.0.1", 0)
-
-
-class VoterCells:
-    """The registers of a store's voters, of which all must be up."""
-
-    def __init__(self) -> None:
-        self.voters = ["n1"]
-        self.up: set[str] = set()
-        self.held: dict[str, bytes] = {}
-
-    async def read(self, key: str) -> bytes:
-        self._ask()
-        await asyncio.sleep(0)
-        return self.held.get(key, b"")
-
-    async def cas(self, key: str, expect: bytes, value: bytes) -> bool:
-        self._ask()
-        await asyncio.sleep(0)
-        if self.held.get(key, b"") != expect:
-            return False
-        self.held[key] = value
-        return True
-
-    def _ask(self) -> None:
-        for voter in self.voters:
-            if voter not in self.up:
-                raise UnreachableError(f"the voter {voter} cannot be asked")
-
-
-class Node:
-    """A node that keeps nothing but the ring. It answers Fingerprint with its number."""
-
-    def __init__(self, root: Path, cells: VoterCells | None = None) -> None:
-        self.data = DataDirectory.open(root)
-        self.net = TcpNet({}, name="")
-        world = World(LoopClock(), SystemRng(), SystemIds(), self.net, FileDisk(root))
-        self.rings: list[Ring] = []
-        self.cells = VoterCells() if cells is None else cells
-        self.keeper = RingKeeper(
-            world, self.data, ANY, self.net, self.cells, self.rings.append, LIMITS
-        )
-        self.server = Server(self._answer, store_id="", name="")
-
-    async def start(
-        self, join: Address | None = None, listen: Address = ANY, voters: int = 1
-    ) -> Node:
-        self.keeper.address = await self.server.start(listen)
-        try:
-            ring = await self.keeper.start(join, voters)
-        except BaseException:
-            await self.stop()
-            raise
-        self.cells.up.add(self.keeper.name)
-        self.server.known_as(ring.store_id, self.keeper.name)
-        return self
-
-    async def stop(self) -> None:
-        if self.data.settled:
-            self.cells.up.discard(self.keeper.name)
-        await self.keeper.stop()
-        self.net.close()
-        await self.server.stop(0)
-        self.data.close()
-
-    @property
-    def address(self) -> Address:
-        return self.keeper.address
-
-    async def number(self, node: str) -> int:
-        return (await ask(self.net, node, Fingerprint(), Number, 2.0)).value
-
-    async def _answer(self, received: Received, stream: Stream) -> Answer:
-        if isinstance(received.message, Fingerprint):
-            return Number(int(self.keeper.name[1:]))
-        return await self.keeper.answer(received, stream)
-
-
-class Place:
-    """The directories of some nodes, and the nodes that run."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.nodes: dict[str, Node] = {}
-        self.cells = VoterCells()
-
-    def node(self, name: str) -> Node:
-        return Node(self.root / name, self.cells)
-
-    async def start(
-        self, name: str, join: Address | None = None, listen: Address = ANY, voters: int = 1
-    ) -> Node:
-        self.nodes[name] = node = self.node(name)
-        return await node.start(join, listen, voters)
-
-    async def stop(self, *names: str) -> None:
-        for name in names:
-            await self.nodes.pop(name).stop()
-
-    async def three(self) -> tuple[Node, Node, Node]:
-        a = await self.start("a")
-        return a, await self.start("b", a.address), await self.start("c", a.address)
-
-
-@asynccontextmanager
-async def _place(root: Path) -> AsyncIterator[Place]:
-    place = Place(root)
-    try:
-        yield place
-    finally:
-        for node in place.nodes.values():
-            await node.stop()
-
-
-def told(root: Path, story: Callable[[Place], Awaitable[None]]) -> None:
-    async def work() -> None:
-        async with _place(root) as place, asyncio.timeout(20):
-            await story(place)
-
-    asyncio.run(work())
-
-
-async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not check():
-            await asyncio.sleep(0.01)
+from tests.unit.keepers import ANY, Node, Place, addresses, told, until
 
 
 def test_a_new_store_has_one_node(tmp_path: Path) -> None:
@@ -245,10 +104,6 @@ def test_nodes_come_back_with_their_names_and_other_addresses(tmp_path: Path) ->
             assert [await node.number(f"n{number}") for number in (1, 2, 3)] == [1, 2, 3]
 
     told(tmp_path, story)
-
-
-def addresses(ring: Ring) -> list[str]:
-    return [member.address for member in ring.members]
 
 
 def test_the_voter_may_move(tmp_path: Path) -> None:
@@ -450,115 +305,5 @@ def test_a_ring_is_durable_before_it_is_told(
         assert len(a.keeper.ring.members) == 1
         b = await place.start("b", a.address)
         assert b.keeper.name == "n2"
-
-    told(tmp_path, story)
-
-
-def test_a_store_of_three_voters_is_formed_when_they_are_there(tmp_path: Path) -> None:
-    async def story(place: Place) -> None:
-        a = await place.start("a", voters=3)
-        assert not is_formed(a.keeper.ring)
-        b = await place.start("b", a.address)
-        with pytest.raises(BusyError, match="is being formed by n1"):
-            await b.keeper._change(leave("n1", "leaving"))
-        # What is formed so far is remembered by whoever is there.
-        await place.stop("a", "b")
-        a = await place.start("a", listen=a.address)
-        b = await place.start("b")
-        await until(lambda: [str(n.address) for n in (a, b)] == addresses(a.keeper.ring))
-        assert not is_formed(a.keeper.ring)
-        place.cells.voters = ["n1", "n2", "n3"]
-        c = await place.start("c", b.address)
-        assert c.keeper.ring.voters == ("n1", "n2", "n3")
-        await until(lambda: a.keeper.ring == b.keeper.ring == c.keeper.ring)
-        assert all(node.keeper.is_voter for node in (a, b, c))
-        d = await place.start("d", c.address)
-        assert (d.keeper.name, d.keeper.is_voter) == ("n4", False)
-        assert d.keeper.ring.voters == ("n1", "n2", "n3")
-
-    told(tmp_path, story)
-
-
-def test_voters_that_have_all_moved_find_one_another(tmp_path: Path) -> None:
-    async def story(place: Place) -> None:
-        a, b, c = await place.three()
-        await until(lambda: len(c.keeper.ring.members) == 3)
-        await place.stop("a", "b", "c")
-        place.cells.voters = ["n1", "n2"]
-        a = await place.start("a")
-        b = await place.start("b", a.address)
-        # Before the register has it, n1 knows where n2 is: it needs it to write the register.
-        assert await a.number("n2") == 2
-        await until(lambda: addresses(a.keeper.ring)[1] == str(b.address))
-        c = await place.start("c", b.address)
-        await until(lambda: [str(n.address) for n in (a, b, c)] == addresses(c.keeper.ring))
-
-    told(tmp_path, story)
-
-
-def test_a_node_leaves_and_is_taken_back(tmp_path: Path) -> None:
-    async def story(place: Place) -> None:
-        a, b, c = await place.three()
-        ring = await ask(a.net, "n2", LeaveRing("n3", "leaving"), Ring, 2.0)
-        assert membership(ring).leaving == ("n3",)
-        await until(lambda: a.keeper.ring == b.keeper.ring == c.keeper.ring == ring)
-        with pytest.raises(UsageError, match="there is no node 'n9'"):
-            await ask(a.net, "n2", LeaveRing("n9", "leaving"), Ring, 2.0)
-        await ask(a.net, "n2", LeaveRing("n2", "leaving"), Ring, 2.0)
-        with pytest.raises(UsageError, match="n1 is the last node that stays"):
-            await ask(a.net, "n2", LeaveRing("n1", "left"), Ring, 2.0)
-        await ask(a.net, "n2", LeaveRing("n2", "in"), Ring, 2.0)
-        await ask(a.net, "n2", LeaveRing("n3", "in"), Ring, 2.0)
-        await a.keeper.lose("n3")
-        # It is there all the same, and says so.
-        await until(lambda: membership(c.keeper.ring).leaving == ())
-
-    told(tmp_path, story)
-
-
-@pytest.mark.parametrize("way", ["removed", "drained", "lost while it was leaving"])
-def test_a_node_that_was_to_leave_stays_out(tmp_path: Path, way: str) -> None:
-    async def story(place: Place) -> None:
-        a, _, c = await place.three()
-        await until(lambda: len(c.keeper.ring.members) == 3)
-        if way != "removed":
-            await ask(a.net, "n1", LeaveRing("n3", "leaving"), Ring, 2.0)
-        match way:
-            case "removed":
-                await ask(a.net, "n1", LeaveRing("n3", "left"), Ring, 2.0)
-            case "drained":
-                await c.keeper.lose("n3")
-            case _:
-                await a.keeper.lose("n3")
-        await until(lambda: state(c) == "left")
-        # It asks for the ring several times meanwhile, and does not join.
-        await asyncio.sleep(0.3)
-        assert state(a) == state(c) == "left"
-        await place.stop("c")
-        c = await place.start("c", a.address)
-        await until(lambda: addresses(a.keeper.ring)[2] == str(c.address))
-        assert state(a) == state(c) == "left"
-        await ask(a.net, "n3", LeaveRing("n3", "in"), Ring, 2.0)
-        await until(lambda: state(a) == state(c) == "in")
-
-    told(tmp_path, story)
-
-
-def state(node: Node) -> str:
-    """Of n3, as a node knows it."""
-    return node.keeper.ring.members[2].state
-
-
-def test_whose_address_another_has_taken_has_left(tmp_path: Path) -> None:
-    async def story(place: Place) -> None:
-        a, _, c = await place.three()
-        await until(lambda: len(a.keeper.ring.members) == 3)
-        address = c.address
-        await place.stop("c")
-        d = await place.start("d", a.address, address)
-        states = [(member.name, member.state) for member in d.keeper.ring.members]
-        assert states == [("n1", "in"), ("n2", "in"), ("n3", "left"), ("n4", "in")]
-        c = await place.start("c")
-        await until(lambda: membership(c.keeper.ring).leaving == ())
 
     told(tmp_path, story)
