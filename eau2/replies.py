@@ -22,10 +22,10 @@ from eau2.net.frame import Buffer
 from eau2.net.message import Statement
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters, from_wire
-from eau2.render import Piece, rendered
+from eau2.render import FORMATS, Piece, rendered
 from eau2.sql.split import is_explain, split
 
-FORMS = ("rows", "box", "csv", "json", "arrow")
+FORMS = ("rows", *FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Reply:
         self._cancel = cancel
         self._query = query
         self._part_s = part_s
+        self._results = 0
         self._parts = self._all_parts()
 
     def next(self) -> Part | None:
@@ -97,6 +98,14 @@ class Reply:
     def _text_parts(self, text: str, parameters: Parameters | None, last: bool) -> Iterator[Part]:
         answer = self._answer(text, parameters)
         form = self._statement.format
+        if form == "parquet" and answer.names:
+            self._results += 1
+            if self._results > 1:
+                answer.batches.close()
+                raise UsageError(
+                    "a Parquet file holds one result, and this is the second",
+                    hint="Ask for each statement by itself, or take another format.",
+                )
         if form == "box" and is_explain(text):
             form = "lines"
         types = [column.type for column in answer.columns]

@@ -1,12 +1,27 @@
 """A file for Arrow to write to: it is given whole buffers, one after another, and never read.
 
-Owns: the methods that pyarrow asks of a Python file. Comes in: buffers. Goes out: to `take`, which
-each kind of sink has its own. Does not know: where the bytes go.
+Owns: the methods that pyarrow asks of a Python file, and which formats are not for a terminal.
+Comes in: buffers. Goes out: to `take`, which each kind of sink has its own. Does not know: where
+the bytes go. Loads nothing: the thin client asks it too.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from eau2.errors import UsageError
+
+BINARY: Final = ("parquet", "arrow")
+"""The formats that are bytes and no text."""
+
+
+def check_terminal(form: str, hint: str) -> None:
+    """Refuse to write the format called `form` to a terminal.
+
+    hint: how to have it written elsewhere. Raises UsageError.
+    """
+    if form in BINARY:
+        raise UsageError(f"{form.capitalize()} is not for terminals", hint=hint)
 
 
 class Sink:

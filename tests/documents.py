@@ -41,7 +41,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "torture"),
+    *("kv", "kv/ingest", "net", "formats", "charts", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 
