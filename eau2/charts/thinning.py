@@ -60,8 +60,8 @@ def bins(values: Numbers, most: int, unit: float) -> Numbers:
     least = max(abs(low), abs(high)) * 1e-12
     if width <= least:
         width = unit or max(1.0, least)
-    step = nice(max(width, least) / (unit or 1.0)) * (unit or 1.0)
-    step = max(step, unit)
+    # The nearest round number: rounding up would make bins up to two and a half times as wide.
+    step = max(nice(max(width, least) / (unit or 1.0) / 1.5) * (unit or 1.0), unit)
     first = math.floor(low / step)
     while (last := math.floor(high / step)) - first + 1 > most:
         step = nice(step / (unit or 1.0) * 1.5) * (unit or 1.0)
