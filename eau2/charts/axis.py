@@ -27,6 +27,8 @@ _MONTHS: Final = (1, 2, 3, 6, *(12 * n for n in (1, 2, 5, 10, 20, 50, 100, 200, 
 _MONTH: Final = 30.4 * MICROS_PER_DAY
 _FIRST_MONDAY: Final = 4 * MICROS_PER_DAY
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) / timedelta(microseconds=1)
+_LAST: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) / timedelta(microseconds=1)
 _LARGE: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 
@@ -55,11 +57,18 @@ def fitted(
     return []
 
 
+def apart(low: float, high: float, scale: Scale) -> tuple[float, float]:
+    """The range from `low` to `high`, widened when they are too near each other for ticks."""
+    size = max(abs(low), abs(high))
+    if high - low > max(size * 1e-13, 1e-290):
+        return low, high
+    room = (size / 10 if size > 1e-280 else 1.0) if scale is Scale.NUMBER else 43_200e6
+    return low - room, high + room
+
+
 def rounded(low: float, high: float, most: int) -> tuple[float, float]:
     """The range from `low` to `high`, widened to ticks at both ends; also when they are equal."""
-    if low == high:
-        room = abs(low) / 10 or 1.0
-        low, high = low - room, high + room
+    low, high = apart(low, high, Scale.NUMBER)
     step = nice((high - low) / max(1, most))
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
 
@@ -97,6 +106,7 @@ def _decimals(step: float) -> int:
 
 
 def _moments(low: float, high: float, most: int, scale: Scale) -> list[Tick]:
+    low, high = max(low, _FIRST), min(high, _LAST)
     span = high - low
     least = MICROS_PER_DAY if scale is Scale.DATE else 1
     for step in _FIXED:
@@ -147,4 +157,6 @@ def _every_month(low: float, high: float, step: int) -> Iterator[Tick]:
 
 
 def _moment(micros: float) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(micros))
+    return _EPOCH + timedelta(
+        microseconds=int(min(max(micros, _FIRST), _LAST + MICROS_PER_DAY - 1e6))
+    )

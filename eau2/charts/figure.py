@@ -24,6 +24,9 @@ KINDS: Final = ("bar", "line", "scatter", "histogram")
 SERIES_MAX: Final = 6
 """More columns than these cannot be told apart."""
 
+LARGEST: Final = 1e300
+"""Beyond it, the distance of two values may be no number any more."""
+
 MICROS_PER_DAY: Final = 86_400_000_000
 
 
@@ -249,7 +252,7 @@ def _histogram(table: pa.Table, column: _Column, limits: Limits, notes: list[str
     finite = values[np.isfinite(values)]
     if not len(finite):
         raise _nothing(column.name)
-    _check_span(column.name, finite)
+    _check_size(column.name, finite)
     unit = {Scale.DATE: float(MICROS_PER_DAY), Scale.NUMBER: 0.0}.get(column.scale, 1e6)
     if column.scale is Scale.NUMBER and not pa.types.is_floating(
         table.schema[column.position].type
@@ -283,7 +286,7 @@ def _bars(
     series = []
     for column, values, shown in zip(ys, heights, texts, strict=True):
         kept = np.where(np.isfinite(values[drawn]), values[drawn], np.nan)
-        _check_span(column.name, np.append(kept[np.isfinite(kept)], 0.0))
+        _check_size(column.name, np.append(kept[np.isfinite(kept)], 0.0))
         series.append(Series(column.name, every, kept, tuple(shown)))
     return Figure("bar", x.name if x else "", Scale.TEXT, tuple(series), labels, tuple(notes))
 
@@ -315,8 +318,8 @@ def _points(
         xs, values = across[finite], heights[finite]
         if not len(xs):
             continue
-        _check_span(x.name, xs)
-        _check_span(column.name, values)
+        _check_size(x.name, xs)
+        _check_size(column.name, values)
         if kind == "line":
             order = np.argsort(xs, kind="stable")
             xs, values = xs[order], values[order]
@@ -338,11 +341,9 @@ def _points(
     return Figure(kind, x.name, x.scale, tuple(series), (), tuple(notes))
 
 
-def _check_span(name: str, values: Numbers) -> None:
-    with np.errstate(over="ignore"):
-        span = float(values.max() - values.min())
-    if not np.isfinite(span):
+def _check_size(name: str, values: Numbers) -> None:
+    if float(np.abs(values).max()) > LARGEST:
         raise UsageError(
-            f"the values of {name} are too far apart to draw: {values.min():g} to {values.max():g}",
+            f"the values of {name} are too large to draw: {values.min():g} to {values.max():g}",
             hint="Leave some out with WHERE, or draw their logarithms.",
         )

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from eau2.charts.axis import Tick, context, fitted, rounded
+from eau2.charts.axis import Tick, apart, context, fitted, rounded
 from eau2.charts.figure import Figure, Limits, Scale, Series
 from eau2.charts.thinning import Numbers
 from eau2.formats.html import escaped
@@ -56,7 +56,7 @@ _DARK_COLOURS: Final = ("#56b4e9", "#e69f00", "#2fc99a", "#e79ac4", "#f0e442", "
 
 def draw(figure: Figure) -> str:
     """The document, with its size in pixels."""
-    notes = [line for note in figure.notes for line in textwrap.wrap(note, 100)]
+    notes = textwrap.wrap("; ".join(figure.notes), 100)
     if figure.kind == "bar":
         height = _TOP + _BOTTOM - 16 + len(figure.labels) * _step(figure)
         drawn = list(_bars(figure, height))
@@ -145,10 +145,7 @@ class _Plane:
 
 
 def _points(figure: Figure) -> Iterator[str]:
-    left, right = _range([series.x for series in figure.series])
-    if left == right:
-        room = (abs(left) / 10 or 1.0) if figure.x_scale is Scale.NUMBER else 43_200e6
-        left, right = left - room, right + room
+    left, right = apart(*_range([series.x for series in figure.series]), figure.x_scale)
     low, high = rounded(*_range([series.y for series in figure.series]), 6)
     found = fitted(low, high, Scale.NUMBER, 6, lambda _: True)
     plane = _Plane(_margin(found), (left, right), (low, high), _HEIGHT)

@@ -14,14 +14,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eau2.charts.axis import Tick, context, fitted, rounded
+from eau2.charts.axis import Tick, apart, context, fitted, rounded
 from eau2.charts.figure import Figure, Limits, Scale, Series
 from eau2.charts.thinning import Numbers
 from eau2.errors import UsageError
 from eau2.formats.texts import cut, display_width, pad, printable
 
-WIDTH_MIN: Final = 24
-HEIGHT_MIN: Final = 8
+WIDTH_MIN: Final = 40
+HEIGHT_MIN: Final = 12
 
 _DOTS: Final = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """The bits of a Braille character, by row and column of its dots. (Source: Unicode, U+2800 ff.)"""
@@ -46,13 +46,13 @@ def check_size(width: int, height: int) -> None:
 
 def limits(width: int, height: int) -> Limits:
     """What there is room for in so many columns and lines."""
-    # Two bars need their axis, its labels, the names, and a line for what is left out.
-    return Limits(bars=height - 5, points=2 * 2 * width, bins=max(4, width // 4))
+    # Beside bars stand their names, their axis with its labels, and what is left out.
+    return Limits(bars=height - 6, points=2 * 2 * width, bins=width // 3)
 
 
 def draw(figure: Figure, width: int, height: int) -> str:
     """The figure in at most so many columns and lines; lines end without spaces."""
-    notes = [line for note in figure.notes for line in textwrap.wrap(note, width)]
+    notes = textwrap.wrap("; ".join(figure.notes), width)
     room = height - len(notes)
     match figure.kind:
         case "bar":
@@ -66,11 +66,7 @@ def draw(figure: Figure, width: int, height: int) -> str:
 
 def _points(figure: Figure, width: int, height: int) -> Iterator[str]:
     low, high = _range([series.y for series in figure.series])
-    left, right = _range([series.x for series in figure.series])
-    if left == right:
-        room = abs(left) / 10 or 1.0
-        room = room if figure.x_scale is Scale.NUMBER else 43_200e6
-        left, right = left - room, right + room
+    left, right = apart(*_range([series.x for series in figure.series]), figure.x_scale)
     rows = max(3, height - 4)
     low, high = rounded(low, high, max(1, rows // 3))
     labels = _y_labels(low, high, rows)
@@ -145,8 +141,8 @@ def _bar(value: float, low: float, high: float, room: int, zero: int, fill: str)
         whole = min(zero, round(length))
         return " " * (zero - whole) + (fill or "█") * whole
     if fill:
-        return " " * zero + fill * round(length)
-    eighths = round(length * 8) or (1 if value else 0)
+        return " " * zero + fill * min(round(length), room - zero)
+    eighths = min(round(length * 8) or (1 if value else 0), 8 * (room - zero))
     end = _GROWING[eighths % 8] if eighths % 8 else ""
     return " " * zero + "█" * (eighths // 8) + end
 
