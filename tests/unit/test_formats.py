@@ -68,7 +68,7 @@ def read_markdown(text: str) -> list[list[Cell]]:
 
 def _markdown_cells(line: str) -> list[Cell]:
     assert line.startswith("| ")
-    cells = re.findall(r"((?:\\.|[^\\|])*) \|(?: |$)", line[2:], re.DOTALL)
+    cells = [cell.strip(" \t") for cell in re.findall(r"((?:\\.|[^\\|])*)\|", line[1:], re.DOTALL)]
     return [None if cell == "*NULL*" else _markdown_text(cell) for cell in cells]
 
 
