@@ -68,7 +68,7 @@ def _points(figure: Figure, width: int, height: int) -> Iterator[str]:
     low, high = _range([series.y for series in figure.series])
     left, right = apart(*_range([series.x for series in figure.series]), figure.x_scale)
     rows = max(3, height - 4)
-    low, high = rounded(low, high, max(1, rows // 3))
+    low, high = rounded(low, high, max(1, rows // 2))
     labels = _y_labels(low, high, rows)
     margin = max(map(display_width, labels))
     columns = max(4, width - margin - 2)
@@ -90,7 +90,7 @@ def _points(figure: Figure, width: int, height: int) -> Iterator[str]:
 def _histogram(figure: Figure, width: int, height: int) -> Iterator[str]:
     (series,) = figure.series
     rows = max(3, height - 4)
-    low, high = rounded(0.0, max(1.0, float(series.y.max())), max(1, rows // 3))
+    low, high = rounded(0.0, max(1.0, float(series.y.max())), max(1, rows // 2))
     labels = _y_labels(low, high, rows)
     margin = max(map(display_width, labels))
     each = max(1, (width - margin - 2) // len(series.y))
@@ -195,7 +195,7 @@ def _y_labels(low: float, high: float, rows: int) -> list[str]:
         at = sorted(places(found))
         return all(right - left >= 2 for left, right in pairwise(at))
 
-    found = fitted(low, high, Scale.NUMBER, max(2, rows // 3), fits)
+    found = fitted(low, high, Scale.NUMBER, max(2, rows // 2), fits)
     labels = [""] * rows
     for place, tick in zip(places(found), found, strict=True):
         labels[place] = tick.label
