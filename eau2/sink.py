@@ -24,6 +24,18 @@ def check_terminal(form: str, hint: str) -> None:
         raise UsageError(f"{form.capitalize()} is not for terminals", hint=hint)
 
 
+def check_alone(form: str, results: int) -> None:
+    """Refuse to run another statement when the format called `form` holds a single result.
+
+    results: how many were written before it. Raises UsageError.
+    """
+    if form == "parquet" and results:
+        raise UsageError(
+            "a Parquet file holds one result, and another statement follows it",
+            hint="Ask for each by itself, the one with the rows last, or take another format.",
+        )
+
+
 class Sink:
     """The base of all sinks. `bytes` counts what has been taken."""
 

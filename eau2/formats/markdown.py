@@ -22,6 +22,8 @@ from eau2.operators.cells import text_cell
 from eau2.types import SqlType
 
 _NULL: Final = "*NULL*"
+_BREAKS: Final = {"\n": "<br>", "\r": "&#13;", "\x0c": "&#12;"}
+"""What could end a line, or is trimmed at the ends of a cell."""
 
 
 def markdown(tables: Iterable[pa.Table], types: Sequence[SqlType]) -> Iterator[Piece]:
@@ -54,4 +56,4 @@ def _escaped(text: pl.Expr) -> pl.Expr:
     text = text.str.replace_all(r"&(#?[A-Za-z0-9]+;)", "&amp;${1}")
     text = text.str.replace(r"^ ", "&#32;").str.replace(r" $", "&#32;")
     text = text.str.replace(r"^\t", "&#9;").str.replace(r"\t$", "&#9;")
-    return text.str.replace_many(["\n", "\r"], ["<br>", "&#13;"])
+    return text.str.replace_many(list(_BREAKS), list(_BREAKS.values()))

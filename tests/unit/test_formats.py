@@ -372,7 +372,8 @@ def test_a_node_renders_every_format(node: BlockingConnection, form: str) -> Non
 
 def test_a_parquet_file_of_a_node_holds_one_result(node: BlockingConnection) -> None:
     with pytest.raises(UsageError, match="one result"):
-        text_of(node, "SELECT 1 AS a; SELECT 2 AS b", "parquet")
+        text_of(node, "SELECT 1 AS a; CREATE TABLE never (a INT)", "parquet")
+    assert b"never" not in text_of(node, "SHOW TABLES", "csv")
     with pytest.raises(UsageError, match="no format 'xml'"):
         text_of(node, "SELECT 1", "xml")
 
