@@ -320,7 +320,7 @@ def _points(
             continue
         _check_size(x.name, xs)
         _check_size(column.name, values)
-        if kind == "line":
+        if kind == "line" and bool((xs[1:] < xs[:-1]).any()):
             order = np.argsort(xs, kind="stable")
             xs, values = xs[order], values[order]
         if len(xs) > limits.points:

@@ -24,10 +24,14 @@ def extremes(x: Numbers, y: Numbers, intervals: int) -> Positions:
     """
     span = float(x[-1] - x[0]) or 1.0
     interval = np.minimum(((x - x[0]) / span * intervals).astype(np.int64), intervals - 1)
-    order = np.lexsort((y, interval))
-    ends = np.flatnonzero(np.diff(interval[order], append=-1))
-    starts = np.append(0, ends[:-1] + 1)
-    return np.unique(order[np.concatenate([starts, ends])])
+    starts = np.flatnonzero(np.diff(interval, prepend=-1))
+    lengths = np.diff(starts, append=len(x))
+    found = []
+    for extreme in (np.minimum, np.maximum):
+        # Of several points that are as low or as high, the first one.
+        hits = np.flatnonzero(y == np.repeat(extreme.reduceat(y, starts), lengths))
+        found.append(hits[np.diff(interval[hits], prepend=-1) != 0])
+    return np.unique(np.concatenate(found))
 
 
 def evenly(count: int, kept: int) -> Positions:

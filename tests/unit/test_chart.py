@@ -43,7 +43,9 @@ NULL     │             ██████████████████�
 """,
     ),
     "line": (
-        pa.table({"day": DAYS, "n": [(i * i) % 37 for i in range(40)]}).take([*range(39, -1, -1)]),
+        pa.table({"day": DAYS, "n": [(i * i) % 37 for i in range(40)]}).take(
+            [i * 7 % 40 for i in range(40)]
+        ),
         None,
         """\
 n
