@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ProgrammingError,
         Warning,
     )
+    from eau2.notebook import load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -76,8 +77,10 @@ __all__ = [
     "__version__",
     "apilevel",
     "connect",
+    "load_ipython_extension",
     "paramstyle",
     "threadsafety",
+    "unload_ipython_extension",
 ]
 
 _HOMES = {
@@ -90,6 +93,7 @@ _HOMES = {
         *("DataError", "DatabaseError", "Error", "IntegrityError", "InterfaceError"),
         *("InternalError", "NotSupportedError", "OperationalError", "ProgrammingError", "Warning"),
     ),
+    "eau2.notebook": ("load_ipython_extension", "unload_ipython_extension"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -17,7 +17,7 @@ from eau2.errors import UsageError
 DEFAULT_LISTEN = "127.0.0.1:7700"
 DEFAULT_NODE = ".eau2-node"
 DRAIN_S = 3600.0
-FORMATS = ("box", "csv", "json", "arrow")
+FORMATS = ("box", "markdown", "csv", "tsv", "json", "ndjson", "line", "html", "parquet", "arrow")
 
 EXAMPLES = """\
 examples:

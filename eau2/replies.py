@@ -22,10 +22,11 @@ from eau2.net.frame import Buffer
 from eau2.net.message import Statement
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters, from_wire
-from eau2.render import Piece, rendered
+from eau2.render import FORMATS, Piece, rendered
+from eau2.sink import check_alone
 from eau2.sql.split import is_explain, split
 
-FORMS = ("rows", "box", "csv", "json", "arrow")
+FORMS = ("rows", *FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Reply:
         self._cancel = cancel
         self._query = query
         self._part_s = part_s
+        self._results = 0
         self._parts = self._all_parts()
 
     def next(self) -> Part | None:
@@ -87,6 +89,7 @@ class Reply:
             raise ProgrammingError("there is no statement to run")
         texts = (*statements, rest) if rest else statements
         for number, text in enumerate(texts, 1):
+            check_alone(statement.format, self._results)
             yield from self._text_parts(text, parameters, last=number == len(texts))
 
     def _row_parts(self, parameters: Parameters | None) -> Iterator[Part]:
@@ -97,6 +100,7 @@ class Reply:
     def _text_parts(self, text: str, parameters: Parameters | None, last: bool) -> Iterator[Part]:
         answer = self._answer(text, parameters)
         form = self._statement.format
+        self._results += bool(answer.names)
         if form == "box" and is_explain(text):
             form = "lines"
         types = [column.type for column in answer.columns]

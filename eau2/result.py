@@ -6,9 +6,9 @@ or what makes one; goes out: the same, Polars frames, tuples. Does not know: who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +17,9 @@ from eau2.errors import InterfaceError
 from eau2.operators.interval_form import durations, stored_from_arrow
 from eau2.render import box
 from eau2.types import INTERVAL, SqlType, stored_arrow
+
+if TYPE_CHECKING:
+    from eau2.chart import Chart
 
 REPR_ROWS = 40
 
@@ -93,6 +96,22 @@ class Result:
             columns.append(values)
         return list(zip(*columns, strict=True))
 
+    def plot(
+        self,
+        kind: str | None = None,
+        x: str | None = None,
+        y: str | Sequence[str] | None = None,
+    ) -> Chart:
+        """A chart of the rows, which a notebook draws; `save` writes it as SVG.
+
+        kind: bar, line, scatter or histogram; None for what suits the types: bars for texts with
+        numbers, lines for dates or numbers with numbers, a histogram for one column of numbers.
+        x, y: names of columns, None for the first that fit. Raises UsageError.
+        """
+        from eau2.chart import Chart
+
+        return Chart(self.to_arrow(), kind, x, y)
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The Arrow PyCapsule protocol: pyarrow, Polars, DuckDB and pandas read results by it."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
@@ -102,6 +121,12 @@ class Result:
 
     def __repr__(self) -> str:
         return box(self.to_arrow(), self.types, max_rows=REPR_ROWS)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: at most 40 rows, types under the names, and how many rows there are."""
+        from eau2.formats.html import page
+
+        return page(self.to_arrow(), self.types)
 
 
 class Batches:

@@ -1,12 +1,39 @@
 """A file for Arrow to write to: it is given whole buffers, one after another, and never read.
 
-Owns: the methods that pyarrow asks of a Python file. Comes in: buffers. Goes out: to `take`, which
-each kind of sink has its own. Does not know: where the bytes go.
+Owns: the methods that pyarrow asks of a Python file, and which formats are not for a terminal.
+Comes in: buffers. Goes out: to `take`, which each kind of sink has its own. Does not know: where
+the bytes go. Loads nothing: the thin client asks it too.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from eau2.errors import UsageError
+
+BINARY: Final = ("parquet", "arrow")
+"""The formats that are bytes and no text."""
+
+
+def check_terminal(form: str, hint: str) -> None:
+    """Refuse to write the format called `form` to a terminal.
+
+    hint: how to have it written elsewhere. Raises UsageError.
+    """
+    if form in BINARY:
+        raise UsageError(f"{form.capitalize()} is not for terminals", hint=hint)
+
+
+def check_alone(form: str, results: int) -> None:
+    """Refuse to run another statement when the format called `form` holds a single result.
+
+    results: how many were written before it. Raises UsageError.
+    """
+    if form == "parquet" and results:
+        raise UsageError(
+            "a Parquet file holds one result, and another statement follows it",
+            hint="Ask for each by itself, the one with the rows last, or take another format.",
+        )
 
 
 class Sink:

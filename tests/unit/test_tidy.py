@@ -22,6 +22,8 @@ LAZY_IMPORTS = {
     "eau2/connection.py": "a connection loads the engine or the wire, whichever it is for",
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
     "eau2/options.py": "words that are no command, and sizes, are rare on a command line",
+    "eau2/render.py": "the writer of Parquet takes its time to load, and few results need it",
+    "eau2/result.py": "charts and pages are for notebooks, and most results are in none",
     "eau2/sql/tables.py": "Lark builds the tables ahead of time; a query must not load it",
 }
 """Files with imports inside functions, and why."""

@@ -1,0 +1,1 @@
+"""Charts: what of a result is drawn, where the ticks stand, and drawing it in two ways."""
