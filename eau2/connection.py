@@ -18,7 +18,12 @@ import pyarrow as pa
 from eau2.catalog import Frame
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
-from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
+from eau2.errors import (
+    InterfaceError,
+    NotSupportedError,
+    UnknownTableError,
+    UsageError,
+)
 from eau2.frames import source_of
 from eau2.net.address import SCHEME, parse_addresses
 from eau2.parameters import Parameters, numbered
@@ -141,7 +146,7 @@ class Connection:
         backend = self._open()
         frame = backend.frame(name)
         if frame is None and _means_view(backend, name):
-            raise UnknownNameError(
+            raise UnknownTableError(
                 f'"{name}" is a view, not a frame',
                 hint=f"DESCRIBE {_quoted(name)} shows its columns.",
             )
@@ -237,9 +242,9 @@ def _means_view(backend: Backend, name: str) -> bool:
     return any(known.lower() == name.lower() for known in backend.names())
 
 
-def _unknown(backend: Backend, name: str) -> UnknownNameError:
+def _unknown(backend: Backend, name: str) -> UnknownTableError:
     known = ", ".join(backend.names()) or "none"
-    return UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+    return UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
 
 
 def _quoted(name: str) -> str:

@@ -33,6 +33,7 @@ from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     StatementError,
+    UnknownSettingError,
 )
 from eau2.execution import Prepared
 from eau2.kernels.host import Cancel
@@ -321,7 +322,7 @@ class Engine:
             return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
             if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks"), 1):
-                raise ProgrammingError(
+                raise UnknownSettingError(
                     f'there is no setting "{name}"',
                     span=asked.span,
                     hint=f"Did you mean SHOW {near[0].upper()}?",

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from eau2.cluster import Cluster
 from eau2.config import CONTROL, DOOR, DoorLimits
 from eau2.engine import Engine
-from eau2.errors import BusyError, ProtocolError, UnknownNameError
+from eau2.errors import BusyError, ProtocolError, UnknownTableError
 from eau2.frames import LocalFrames, Stored, gate
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kv import manifest
@@ -224,7 +224,7 @@ class FrontDoor:
             frame = session.frames.frame(name)
             if frame is None:
                 known = ", ".join(session.frames.names()) or "none"
-                raise UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+                raise UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
             return manifest.encode(frame)
 
         data = await self._run(session, described)
