@@ -42,6 +42,7 @@ is given up."""
 DEADLINE_S = 3600.0
 
 _STREAM = 1
+_SOFTWARE_CHARS = 200
 _ITEMS_MAX = 1 << 16
 
 Sink = Callable[[memoryview], object]
@@ -63,6 +64,8 @@ class ThinClient:
         self.lost = False
         """Whether the connection broke; what it was asked may have been done or not."""
         self._peer = str(address)
+        self.software = ""
+        """What the node says it runs, like "eau2 0.1.0"."""
         self._stream = _STREAM
         self._hello_only = True
         self._sending = False
@@ -121,6 +124,11 @@ class ThinClient:
             self._give_up(stream)
             raise
 
+    @property
+    def peer(self) -> str:
+        """The node: its name, if it told one, and its address."""
+        return self._peer
+
     def _broke(self, why: str) -> PeerLostError:
         self.lost = True
         return PeerLostError(why)
@@ -145,6 +153,7 @@ class ThinClient:
         if store_id and fields[1] != store_id:
             raise HandshakeError(f"{self._peer} belongs to the store {fields[1]}, not {store_id}")
         self._hello_only = False
+        self.software = str(fields[3])[:_SOFTWARE_CHARS]
         if isinstance(fields[2], str) and fields[2]:
             self._peer = f"{fields[2]} ({self._peer})"
 

@@ -12,12 +12,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import eau2
+from eau2.config import LIMITS
 from eau2.embedded import EmbeddedBackend
 from eau2.kernels.host import Cancel
 from eau2.kernels.subprocess import SubprocessHost
@@ -53,6 +55,7 @@ def no_store(folder: Path, patch: Patch) -> None:
 
 
 def store_is_busy(folder: Path, patch: Patch) -> None:
+    patch.setattr("eau2.kv.store.LIMITS", replace(LIMITS, writer_wait_s=0.1))
     first, second = Store.open(folder), Store.open(folder)
     inside, done = threading.Event(), threading.Event()
 

@@ -200,8 +200,8 @@ def test_a_wrong_command_line(main: Cli, tmp_path: Path, arguments: list[str], p
 def test_a_timeout(main: Cli) -> None:
     with odd() as (url, _, _stop):
         done = main("query", "--connect", url, "--timeout", "0.2", "sleep")
-    assert (done.returncode, done.stdout) == (1, "")
-    check_message(done.stderr, "within")
+    assert (done.returncode, done.stdout) == (4, "")
+    check_message(done.stderr, "E5003", "within")
 
 
 def test_ctrl_c_cancels_at_the_node(tmp_path: Path) -> None:

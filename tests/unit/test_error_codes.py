@@ -60,7 +60,7 @@ NAMED: dict[str, tuple[str, ...]] = {
     "E4009": ("node", "Ask another node"),
     "E5001": ("127.0.0.1:", "in use"),
     "E5002": ("cancelled",),
-    "E5003": ("time",),
+    "E5003": ("within its time",),
     "E5004": ("SIGKILL", "Run the statement again"),
     "E6001": ("--fast", "eau2 query --help"),
     "E6002": ("connection", "closed"),
@@ -71,11 +71,13 @@ NAMED: dict[str, tuple[str, ...]] = {
 
 def raised(code: str, folder: Path, patch: pytest.MonkeyPatch) -> Error:
     """The error of a code: by the example of its entry, or by its recipe."""
-    with pytest.raises(Error) as found:
-        if code in RECIPES:
+    if code in RECIPES:
+        with pytest.raises(Error) as found:
             RECIPES[code](folder, patch)
-        with eau2.connect() as connection:
-            connection.put("df", ROOT / "examples" / "df.csv")
+        return found.value
+    with eau2.connect() as connection:
+        connection.put("df", ROOT / "examples" / "df.csv")
+        with pytest.raises(Error) as found:
             connection.sql(ENTRIES[code].example)
     return found.value
 
