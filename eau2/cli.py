@@ -25,6 +25,7 @@ from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError,
 from eau2.options import parse
 
 if TYPE_CHECKING:
+    from eau2.backup_ends import End
     from eau2.connection import Connection
     from eau2.net.address import Address
     from eau2.net.thin import ThinClient
@@ -140,9 +141,7 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
     path: str | None = named or DEFAULT_STORE
     if not make and path is not None and not os.path.exists(path):
         if named:
-            raise StoreError(
-                f"there is no store at {named}", hint="`eau2 load NAME FILE` makes a store."
-            )
+            raise _no_store(named)
         path = None
     from eau2.connection import connect
 
@@ -236,6 +235,55 @@ def _export(options: argparse.Namespace) -> int:
         rows = export(connection, options.name, options.file)
     print(f"{options.file}: {'1 row' if rows == 1 else f'{rows:,} rows'}")
     return 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from eau2.backup import backup
+
+    end, close = _end(options, make=False)
+    try:
+        count = backup(end, options.dir, print)
+    finally:
+        close()
+    print(f"{options.dir}: {count} {'name' if count == 1 else 'names'}, all verified")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from eau2.backup import checked, restore
+
+    # A folder that is no backup should not make a store.
+    found = checked(options.dir, options.names)
+    end, close = _end(options, make=True)
+    try:
+        restore(end, found, replace=options.replace, said=print)
+    finally:
+        close()
+    return 0
+
+
+def _end(options: argparse.Namespace, *, make: bool) -> tuple[End, Callable[[], None]]:
+    """What a backup is taken of, or restored to, and what closes it."""
+    from eau2.backup_ends import NodeEnd, StoreEnd
+
+    addresses = _addresses(options)
+    _collect_garbage()
+    if addresses is not None:
+        from eau2.remote import RemoteBackend
+
+        backend = _reached(lambda: RemoteBackend(addresses))
+        return NodeEnd(backend), backend.close
+    from eau2.kv.store import Store
+
+    path = options.store or os.environ.get("EAU2_STORE") or DEFAULT_STORE
+    if not make and not os.path.exists(path):
+        raise _no_store(path)
+    store = Store.open(path)
+    return StoreEnd(store), store.close
+
+
+def _no_store(path: str) -> StoreError:
+    return StoreError(f"there is no store at {path}", hint="`eau2 load NAME FILE` makes a store.")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -376,6 +424,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "tables": _tables,
     "describe": _describe,
     "drop": _drop,
+    "backup": _backup,
+    "restore": _restore,
     "shell": _shell,
     "node": _node,
     "node drain": _drain,

@@ -54,7 +54,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if first not in below:
             raise _unknown(first, below)
     options, others = _parser([first]).parse_known_args([first, *rest])
-    if others:
+    several = next((name for name in ("files", "names", "stories") if name in options), None)
+    if several is not None and not any(word.startswith("-") for word in others):
+        # What stands behind an option that follows the first of them, argparse does not see.
+        vars(options)[several] += others
+    elif others:
         raise _not_taken(first, others[0])
     return options
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import Frame
+from eau2.catalog import Frame, Named
 from eau2.config import WIRE
 from eau2.errors import (
     BusyError,
@@ -101,6 +101,22 @@ class RemoteBackend:
         """See Backend."""
         self._send(PutFrame(name, replace, 0), schema, batches)
 
+    def put_typed(
+        self,
+        frame: Frame,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        chunk_rows: int,
+        replace: bool,
+    ) -> None:
+        """Store rows under the name of a frame, in the SQL types of its columns. Raises as `put`.
+
+        schema: of the batches, which Arrow types alone do not make those of the frame.
+        """
+        types = tuple((str(c.type), c.not_null) for c in frame.schema.columns)
+        put = PutFrame(frame.name, replace, chunk_rows, types=types)
+        self._send(put, schema, batches)
+
     def drop(self, name: str) -> bool:
         """See Backend."""
         quoted = name.replace('"', '""')
@@ -116,19 +132,21 @@ class RemoteBackend:
 
     def frame(self, name: str) -> Frame | None:
         """See Backend."""
+        named = self.named(name)
+        return named if isinstance(named, Frame) else None
+
+    def named(self, name: str) -> Named | None:
+        """What a name means, or None. Raises ProtocolError."""
         try:
             answer = self._asked(
                 "SHOW TABLES",
                 lambda: self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s),
             )
-            named = manifest.decode(_file(answer))
+            return manifest.decode(_file(answer))
         except UnknownNameError:
             return None
         except manifest.ManifestError as error:
             raise ProtocolError(f"{self._url} described a frame, but {error}") from error
-        if not isinstance(named, Frame):
-            raise ProtocolError(f"{self._url} described a frame as something else")
-        return named
 
     def close(self) -> None:
         """See Backend."""

@@ -20,6 +20,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
+from eau2.catalog import ColumnSchema, FrameSchema
 from eau2.cluster import Cluster
 from eau2.config import CONTROL, DOOR, DoorLimits
 from eau2.engine import Engine
@@ -27,6 +30,7 @@ from eau2.errors import BusyError, ProtocolError, UnknownTableError
 from eau2.frames import LocalFrames, Stored, gate
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kv import manifest
+from eau2.kv.encoding import frame_schema
 from eau2.kv.exchange import answer_file
 from eau2.net.connection import Answer
 from eau2.net.message import DescribeFrame, PutFrame, Rows, Statement, StatementResult
@@ -35,6 +39,7 @@ from eau2.node import Node
 from eau2.peers import Peers
 from eau2.replies import Reply
 from eau2.settings import Settings
+from eau2.types import parse_type
 from eau2.uploads import Upload
 
 _log = logging.getLogger("eau2.server")
@@ -207,7 +212,8 @@ class FrontDoor:
 
         def store() -> None:
             batches = upload.batches()
-            target.put(put.name, upload.schema, batches, chunk_rows=chunk_rows, replace=replace)
+            schema = _typed(put.types, upload.schema) if put.types else upload.schema
+            target.put(put.name, schema, batches, chunk_rows=chunk_rows, replace=replace)
 
         query = stream.request.query or uuid.uuid4().hex[:16]
         try:
@@ -221,11 +227,11 @@ class FrontDoor:
         self._runners.check()
 
         def described() -> bytes:
-            frame = session.frames.frame(name)
-            if frame is None:
+            named = session.frames.frame(name) or session.frames.view(name)
+            if named is None:
                 known = ", ".join(session.frames.names()) or "none"
                 raise UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
-            return manifest.encode(frame)
+            return manifest.encode(named)
 
         data = await self._run(session, described)
         await answer_file(stream, len(data), _pieces(data))
@@ -250,6 +256,21 @@ class FrontDoor:
         ending = asyncio.ensure_future(_closed(session.left, close))
         session.left = ending
         await asyncio.wait([ending], timeout=self._limits.cancel_s)
+
+
+def _typed(types: tuple[tuple[str, bool], ...], schema: pa.Schema) -> FrameSchema:
+    """The columns of a schema in the types that are said. Raises ProtocolError."""
+    if len(types) != len(schema):
+        raise ProtocolError(f"{len(types)} types for {len(schema)} columns")
+    try:
+        columns = [
+            ColumnSchema(name, parse_type(text), not_null)
+            for name, (text, not_null) in zip(schema.names, types, strict=True)
+        ]
+    except ValueError as error:
+        raise ProtocolError(f"a type that eau2 has not: {error}") from error
+    frame_schema(schema)
+    return FrameSchema(tuple(columns))
 
 
 async def _closed(running: asyncio.Future[Any] | None, close: Callable[[], None] | None) -> None:

@@ -160,18 +160,20 @@ class PutFrame(Message):
 
     The payload is such a stream without rows, for the schema. chunk_rows: 0 for what the setting
     of this connection says. session: keep it in memory, for this connection, in place of what has
-    that name. Answered with Done.
+    that name. types: (SQL type, NOT NULL) of each column, where the schema does not say all; none
+    where it does. Answered with Done.
     """
 
     name: str
     replace: bool
     chunk_rows: Count
     session: bool = False
+    types: tuple[tuple[Name, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeFrame(Message):
-    """What is the frame of this name? Answered with a ChunkResult, its manifest as Pieces."""
+    """What does this name mean? Answered with a ChunkResult, the manifest of that as Pieces."""
 
     name: str
 

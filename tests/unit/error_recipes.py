@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 
 import eau2
+from eau2.backup import checked
 from eau2.config import LIMITS
 from eau2.embedded import EmbeddedBackend
 from eau2.kernels.host import Cancel
@@ -103,6 +104,11 @@ def chunk_is_damaged(folder: Path, patch: Patch) -> None:
     path.write_bytes(data)
     with eau2.connect(folder / "store") as connection:
         connection.sql("SELECT sum(a) FROM trips")
+
+
+def folder_is_no_backup(folder: Path, patch: Patch) -> None:
+    (folder / "papers").mkdir()
+    checked(str(folder / "papers"), ())
 
 
 def chunk_is_missing(folder: Path, patch: Patch) -> None:
@@ -231,6 +237,7 @@ RECIPES: dict[str, Callable[[Path, Patch], None]] = {
     "E3004": disk_failed,
     "E3005": chunk_is_damaged,
     "E3006": chunk_is_missing,
+    "E3007": folder_is_no_backup,
     "E4001": nobody_listens,
     "E4002": another_program_answers,
     "E4003": an_answer_makes_no_sense,

@@ -103,6 +103,7 @@ MESSAGES: tuple[Message, ...] = (
     NodeDescription("n1", "127.0.0.1:1", "store", "0.1.0", 2, 3, 4, 5, 6.5, 7, 8, 9),
     PutFrame("lineitem", True, 1_048_576),
     PutFrame("t", False, 2, True),
+    PutFrame("t", True, 2, types=(("HUGEINT", True), ("INTEGER[]", False))),
     DescribeFrame("lineitem"),
     Join("d3adbeef", "127.0.0.1:7701"),
     GetRing(),
