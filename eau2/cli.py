@@ -190,10 +190,16 @@ def _check_sink(form: str) -> None:
 
 
 def _load(options: argparse.Namespace) -> int:
+    from eau2.loading import followed
+    from eau2.progress import shown
+
     with _open(options, make=True) as connection:
         if options.chunk_rows is not None:
             connection.execute(f"SET chunk_rows = {options.chunk_rows}")
-        connection.put(options.name, options.files, replace=options.replace)
+        with shown(sys.stderr) as line:
+            # Whoever looks on is told how far the files are read.
+            source = followed(options.files, line) if line.is_shown else options.files
+            connection.put(options.name, source, replace=options.replace)
         frame = connection.describe(options.name)
         rows = "1 row" if frame.rows == 1 else f"{frame.rows:,} rows"
         print(f"{options.name}: {rows}")

@@ -27,6 +27,7 @@ from eau2.errors import (
 from eau2.frames import source_of
 from eau2.net.address import SCHEME, parse_addresses
 from eau2.parameters import Parameters, numbered
+from eau2.progress import Watch
 from eau2.result import Batches
 from eau2.result import Result as Result
 
@@ -56,6 +57,9 @@ class Backend(Protocol):
 
     def frame(self, name: str) -> Frame | None:
         """The frame of that name, or None."""
+
+    def watch(self, watch: Watch | None) -> None:
+        """Tell `watch` how far later statements are; None tells nobody."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -153,6 +157,14 @@ class Connection:
         if frame is None:
             raise _unknown(backend, name)
         return frame
+
+    def watch(self, watch: Watch | None) -> None:
+        """Have `watch` told how far each statement is that runs from now on; None ends that.
+
+        It is given a StageTally for each stage of the plan: chunks done of all, and their rows. It
+        is called while the statement runs, by whichever thread, and should return at once.
+        """
+        self._open().watch(watch)
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""

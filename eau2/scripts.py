@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from eau2.errors import Error, PeerLostError, UnreachableError, UsageError, report
+from eau2.progress import Line, Watch, query_text, shown
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
@@ -73,7 +74,9 @@ def run_here(found: Sequence[Script], options: argparse.Namespace, connection: C
         for statement in (*statements, rest) if rest else statements:
             start = time.perf_counter()
             with failed.noted(script.file):
-                result = connection.sql(statement, params or None, timeout=options.timeout)
+                with shown(sys.stderr) as line:
+                    connection.watch(_watch(line))
+                    result = connection.sql(statement, params or None, timeout=options.timeout)
                 if options.format == "box" and is_explain(statement):
                     write_lines(result, sys.stdout.buffer)
                 else:
@@ -122,6 +125,7 @@ class _There:
         self._client: ThinClient | None = None
         self._asked = 0
         self._written = False
+        self._line: Line | None = None
         self._params = _to_wire(options.param)
 
     def ask(self, text: str) -> None:
@@ -133,14 +137,16 @@ class _There:
             if self._client is None:
                 self._client = self._connect(self._left)
             try:
-                self._client.statement(
-                    text,
-                    self._write,
-                    parameters=self._params,
-                    format=self._options.format,
-                    width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
-                    deadline_s=self._options.timeout or DEADLINE_S,
-                )
+                with shown(sys.stderr) as self._line:
+                    self._client.statement(
+                        text,
+                        self._write,
+                        parameters=self._params,
+                        format=self._options.format,
+                        width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
+                        deadline_s=self._options.timeout or DEADLINE_S,
+                        watch=_watch(self._line),
+                    )
                 return
             except PeerLostError as error:
                 if not self._client.lost:
@@ -161,6 +167,8 @@ class _There:
 
     def _write(self, data: memoryview) -> None:
         self._written = True
+        if self._line is not None:
+            self._line.erase()
         sys.stdout.buffer.write(data)
 
 
@@ -186,6 +194,13 @@ class _Failures:
             sys.stdout.flush()
             sys.stderr.write(f"{report(error, place=file or None)}\n")
             self.code = EXIT_FAILED
+
+
+def _watch(line: Line) -> Watch | None:
+    """What has the line say how far a query is; nothing where no line is shown."""
+    if not line.is_shown:
+        return None
+    return lambda tally: line.say(lambda seconds: query_text(tally, seconds))
 
 
 def _statements(text: str) -> tuple[str, ...]:

@@ -33,11 +33,19 @@ from eau2.kv import manifest
 from eau2.kv.encoding import frame_schema
 from eau2.kv.exchange import answer_file
 from eau2.net.connection import Answer
-from eau2.net.message import DescribeFrame, PutFrame, Rows, Statement, StatementResult
+from eau2.net.message import (
+    DescribeFrame,
+    Progress,
+    PutFrame,
+    Rows,
+    Statement,
+    StatementResult,
+)
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
 from eau2.peers import Peers
-from eau2.replies import Reply
+from eau2.progress import TOLD_S, Tally
+from eau2.replies import Part, Reply
 from eau2.settings import Settings
 from eau2.types import parse_type
 from eau2.uploads import Upload
@@ -188,7 +196,7 @@ class FrontDoor:
         try:
             with _logged("statement", query, stream):
                 more = True
-                while more and (part := await self._run(session, reply.next)) is not None:
+                while more and (part := await self._next(session, reply, stream)) is not None:
                     await stream.send(Rows(part.rows), part.payload)
                     more = not part.last
         except BaseException:
@@ -198,6 +206,21 @@ class FrontDoor:
         finally:
             self._statements -= 1
         return StatementResult(reply.columns, reply.rows, time.perf_counter() - start)
+
+    async def _next(self, session: Session, reply: Reply, stream: Stream) -> Part | None:
+        """The next part of a reply. Who asked for it is told meanwhile how far the statement is."""
+        if not reply.tells:
+            return await self._run(session, reply.next)
+        running = asyncio.ensure_future(self._run(session, reply.next))
+        told: Tally = ()
+        try:
+            while not (await asyncio.wait([running], timeout=TOLD_S))[0]:
+                if (tally := reply.tally) != told:
+                    await stream.send(Progress(tally))
+                    told = tally
+            return running.result()
+        finally:
+            running.cancel()
 
     async def _put(
         self, session: Session, put: PutFrame, received: Received, stream: Stream

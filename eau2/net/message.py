@@ -120,7 +120,8 @@ class Statement(Message):
     parameters: (position or name, SQL type or "", value) each. format: "rows" for payloads that
     are each an Arrow IPC stream of their own, of the last statement in the text; "box", "csv",
     "json" or "arrow" for bytes as a terminal or a file takes them, of every statement. width: the
-    screen's columns, for "box"; 0 for any number.
+    screen's columns, for "box"; 0 for any number. progress: Progress may come before and among
+    the Rows.
     """
 
     text: str
@@ -128,6 +129,17 @@ class Statement(Message):
     format: Name = "rows"
     width: Count = 0
     settings: Mapping[Name, str] = field(default_factory=dict)
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Message):
+    """How far a statement is: (stage, chunks done, of so many, rows read) of each stage.
+
+    Told four times a second at most, and only when the statement asked for it.
+    """
+
+    stages: tuple[tuple[Count, Count, Count, Count], ...]
 
 
 @dataclass(frozen=True, slots=True)

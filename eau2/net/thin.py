@@ -34,6 +34,7 @@ from eau2.net.header import (
     parse_header,
     refuse_foreign,
 )
+from eau2.progress import StageTally, Tally, Watch
 
 CONNECT_S = 5.0
 SILENCE_S = 5.0
@@ -89,18 +90,21 @@ class ThinClient:
         settings: Mapping[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
         query: str = "",
+        watch: Watch | None = None,
     ) -> Summary:
         """Run a statement; its rendered bytes go to `sink` as they come.
 
+        watch: is told how far the statement is, four times a second at most.
         Raises the statement's error, PeerLostError, ProtocolError. When it is interrupted, the
         statement is cancelled on the node and the connection is closed.
         """
         stream = self._stream
         self._stream += 2
-        body = [text, list(map(list, parameters)), format, width, dict(settings or {})]
+        shown = [format, width, dict(settings or {}), watch is not None]
+        body = [text, list(map(list, parameters)), *shown]
         try:
             self._say(Kind.STATEMENT, [[deadline_s, query], body], OPEN | END, stream)
-            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT))
+            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT, watch))
         except Error:
             raise
         except BaseException:
@@ -157,7 +161,7 @@ class ThinClient:
         if isinstance(fields[2], str) and fields[2]:
             self._peer = f"{fields[2]} ({self._peer})"
 
-    def _answer(self, stream: int, sink: Sink, last: Kind) -> list[Any]:
+    def _answer(self, stream: int, sink: Sink, last: Kind, watch: Watch | None = None) -> list[Any]:
         """What comes until the last message of the answer; the fields of that one."""
         owed = 0
         while True:
@@ -168,6 +172,8 @@ class ThinClient:
                 raise _error(_fields(control))
             if header.stream != stream:
                 continue
+            if header.kind is Kind.PROGRESS and watch is not None:
+                watch(_tally(_fields(control)))
             if len(payload):
                 sink(payload)
             if header.kind is last:
@@ -297,6 +303,14 @@ def _error(fields: list[Any]) -> Error:
                 place = (span[0], span[1])
             return rebuild(name, message, hint, place, text)
     return ProtocolError("the node reported an error in a form that is not known here")
+
+
+def _tally(fields: list[Any]) -> Tally:
+    match fields:
+        case [list(stages)]:
+            if all(isinstance(s, list) and len(s) == 4 for s in stages):
+                return tuple(StageTally(*map(int, stage)) for stage in stages)
+    raise ProtocolError("the node told its progress in a form that is not known here")
 
 
 def _summary(fields: list[Any]) -> Summary:

@@ -23,6 +23,7 @@ LAZY_IMPORTS = {
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
     "eau2/option_values.py": "sizes and decimals are rare on a command line",
     "eau2/options.py": "words that are no command or option are rare on a command line",
+    "eau2/progress.py": "only a line on a terminal needs a thread",
     "eau2/scripts.py": "statements that run at a node load nothing of what runs them here",
     "eau2/sql/tables.py": "Lark builds the tables ahead of time; a query must not load it",
 }
