@@ -86,8 +86,11 @@ def _failed(error: Exception) -> int:
         code = EXIT_USAGE
     elif isinstance(shown, DeadlineError):
         code = EXIT_LATE
-    # What was given before comes first, also where both go to one place.
-    sys.stdout.flush()
+    try:
+        # What was given before comes first, also where both go to one place.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(report(shown, place=file or None), file=sys.stderr)
     return code
 

@@ -58,8 +58,8 @@ def test_bash_completes(main: Cli, tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     answers = dict(zip(ASKED, done.stdout.splitlines(), strict=True))
-    for line, words in ASKED.items():
-        assert set(answers[line].split()) == words, line
+    for line, expected in ASKED.items():
+        assert set(answers[line].split()) == expected, line
 
 
 @pytest.mark.parametrize("shell", SHELLS)
