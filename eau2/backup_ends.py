@@ -23,6 +23,7 @@ from eau2.errors import CorruptChunkError, ProgrammingError, UnknownNameError
 from eau2.kv import chunk
 from eau2.kv.cutting import measured_chunks
 from eau2.kv.store import Store
+from eau2.net.address import Address
 from eau2.operators.physical import from_stored, logical_array
 from eau2.remote import RemoteBackend
 from eau2.result import Batches
@@ -57,6 +58,19 @@ class End(Protocol):
 
     def put_views(self, views: Sequence[View], replace: bool) -> Iterator[View]:
         """Store views under their names; each as it is stored."""
+
+    def close(self) -> None:
+        """Let go of the store, or of the connection."""
+
+
+def opened(path: str, addresses: Sequence[Address] | None) -> End:
+    """The store in a folder, which is made when it is not there; or the nodes at addresses.
+
+    Raises as Store.open and RemoteBackend do.
+    """
+    if addresses is None:
+        return StoreEnd(Store.open(path))
+    return NodeEnd(RemoteBackend(addresses))
 
 
 class StoreEnd:
@@ -100,6 +114,10 @@ class StoreEnd:
         for view in views:
             self._store.put_view(view, replace=replace)
             yield view
+
+    def close(self) -> None:
+        """See End."""
+        self._store.close()
 
 
 class NodeEnd:
@@ -167,6 +185,11 @@ class NodeEnd:
                 self._backend.run(_create(left[0], replace), None, None)
                 raise ProgrammingError(f'the view "{left[0].name}" was not restored')
             left = waiting
+
+    def close(self) -> None:
+        """See End."""
+        self._done()
+        self._backend.close()
 
     def _done(self) -> None:
         """Read no more of the frame that was asked for."""

@@ -17,6 +17,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -91,7 +92,8 @@ def _failed(error: Exception) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print(report(shown, place=file or None), file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print(report(shown, place=file or None), file=sys.stderr, flush=True)
     return code
 
 
@@ -249,11 +251,11 @@ def _export(options: argparse.Namespace) -> int:
 def _backup(options: argparse.Namespace) -> int:
     from eau2.backup import backup
 
-    end, close = _end(options, make=False)
+    end = _end(options, make=False)
     try:
         count = backup(end, options.dir, print)
     finally:
-        close()
+        end.close()
     print(f"{options.dir}: {count} {'name' if count == 1 else 'names'}, all verified")
     return 0
 
@@ -263,32 +265,24 @@ def _restore(options: argparse.Namespace) -> int:
 
     # A folder that is no backup should not make a store.
     found = checked(options.dir, options.names)
-    end, close = _end(options, make=True)
+    end = _end(options, make=True)
     try:
         restore(end, found, replace=options.replace, said=print)
     finally:
-        close()
+        end.close()
     return 0
 
 
-def _end(options: argparse.Namespace, *, make: bool) -> tuple[End, Callable[[], None]]:
-    """What a backup is taken of, or restored to, and what closes it."""
-    from eau2.backup_ends import NodeEnd, StoreEnd
+def _end(options: argparse.Namespace, *, make: bool) -> End:
+    """What a backup is taken of, or restored to."""
+    from eau2.backup_ends import opened
 
     addresses = _addresses(options)
     _collect_garbage()
-    if addresses is not None:
-        from eau2.remote import RemoteBackend
-
-        backend = _reached(lambda: RemoteBackend(addresses))
-        return NodeEnd(backend), backend.close
-    from eau2.kv.store import Store
-
     path = options.store or os.environ.get("EAU2_STORE") or DEFAULT_STORE
-    if not make and not os.path.exists(path):
+    if addresses is None and not make and not os.path.exists(path):
         raise _no_store(path)
-    store = Store.open(path)
-    return StoreEnd(store), store.close
+    return _reached(lambda: opened(path, addresses))
 
 
 def _no_store(path: str) -> StoreError:
@@ -408,22 +402,10 @@ def _cluster(options: argparse.Namespace) -> int:
 
 
 def _torture(options: argparse.Namespace) -> int:
-    from eau2.torture.command import STORIES, TortureOptions, torture
+    from eau2.torture.command import chosen, torture
 
-    for name in options.stories:
-        if name not in STORIES:
-            known = ", ".join(STORIES)
-            raise UsageError(f"there is no story {name!r}", hint=f"The stories are {known}.")
-    seeds = options.seeds or (1 if options.minutes is None else 10**9)
-    return torture(
-        TortureOptions(
-            tuple(dict.fromkeys(options.stories)) or tuple(STORIES),
-            options.seed,
-            seeds,
-            options.minutes,
-            options.resume,
-        )
-    )
+    given = (options.seed, options.seeds, options.minutes, options.resume)
+    return torture(chosen(options.stories, *given))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -21,7 +21,6 @@ from eau2.option_values import count, parameter, seconds, size, whole
 DEFAULT_LISTEN = "127.0.0.1:7700"
 DEFAULT_NODE = ".eau2-node"
 DRAIN_S = 3600.0
-SHELLS = ("bash", "zsh", "fish")
 FORMATS = ("box", "csv", "json", "arrow")
 
 EXAMPLES = """\
@@ -35,6 +34,9 @@ examples:
   eau2 query --connect eau2://127.0.0.1:7700 "SELECT 1"
 
 The store is --store DIR, else $EAU2_STORE, else ./.eau2; with --connect URL it is the node's."""
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells whose words can be completed."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
