@@ -151,22 +151,28 @@ def _zsh(commands: Commands) -> str:
     lines += ["    shift words; (( CURRENT-- ))", '    case "$command" in']
     for name, options in commands.items():
         lines.append(f'        "{name}") _arguments \\')
-        lines += [f"            {_zsh_option(option)} \\" for option in options]
+        named = [option for option in options if option.names]
+        lines += [f"            {_zsh_option(option)} \\" for option in named]
+        lines += [f"            {_quoted(f'*{_zsh_values(one)}')} \\" for one in _argument(options)]
         lines.append("            ;;")
     lines += ["    esac", "}", "compdef _eau2 eau2", ""]
     return "\n".join(lines)
 
 
+def _argument(options: tuple[_Option, ...]) -> tuple[_Option, ...]:
+    """The one argument of a command whose values are known, if there is one: shells ask no more."""
+    arguments = [one for one in options if not one.names and (one.files or one.values)]
+    return tuple(arguments[-1:])
+
+
+def _zsh_values(option: _Option) -> str:
+    if option.values:
+        return f":value:({' '.join(option.values)})"
+    return ":value:_files" if option.files else ":value:"
+
+
 def _zsh_option(option: _Option) -> str:
-    takes = ""
-    if option.takes:
-        takes = ":value:"
-        if option.values:
-            takes += f"({' '.join(option.values)})"
-        elif option.files:
-            takes += "_files"
-    if not option.names:
-        return _quoted(f"*{takes}")
+    takes = _zsh_values(option) if option.takes else ""
     help_ = "".join("\\" + c if c in "[]:\\" else c for c in option.help)
     spelled = [_quoted(f"*{name}[{help_}]{takes}") for name in option.names]
     return " ".join(spelled)
@@ -197,7 +203,8 @@ def _fish(commands: Commands) -> str:
             where += f"; and __fish_seen_subcommand_from {second}"
         elif seconds:
             where += f"; and not __fish_seen_subcommand_from {' '.join(seconds)}"
-        lines += [f"complete -c eau2 -n '{where}'{_fish_option(option)}" for option in options]
+        shown = [*(option for option in options if option.names), *_argument(options)]
+        lines += [f"complete -c eau2 -n '{where}'{_fish_option(option)}" for option in shown]
     return "\n".join([*lines, ""])
 
 

@@ -93,7 +93,7 @@ def open_files(paths: Sequence[str], position: Position | None = None) -> Source
 
 
 def from_arrow(data: object) -> Source:
-    """A pyarrow Table, RecordBatch or reader, or anything with `__arrow_c_stream__`, as a source.
+    """A pyarrow Table, RecordBatch, reader, or anything with `__arrow_c_stream__`, or an Opened.
 
     Raises UsageError for anything else.
     """
