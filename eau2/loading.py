@@ -7,6 +7,7 @@ stored as, how the line is drawn.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -19,8 +20,10 @@ from eau2.progress import Line, load_text
 
 def followed(paths: Sequence[str], line: Line) -> Opened:
     """The rows of the files, to be put. Raises InputFileError, as reading them does."""
+    line.say(lambda seconds: f"looking at the types of the columns  {seconds:.0f} s")
     position = Position()
     schema, batches = open_files(paths, position)
+    start = time.monotonic()
     whole = sum(os.path.getsize(name) for path in paths for name in expand(path))
     rows = size = 0
 
@@ -31,5 +34,5 @@ def followed(paths: Sequence[str], line: Line) -> Opened:
             size += batch.nbytes
             yield batch
 
-    line.say(lambda seconds: load_text(rows, size, position.bytes, whole, seconds))
+    line.say(lambda _: load_text(rows, size, position.bytes, whole, time.monotonic() - start))
     return Opened(schema, counted())

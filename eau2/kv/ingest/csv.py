@@ -76,13 +76,19 @@ def _separator(path: str) -> str:
 def _followed(
     path: str, separator: str, schema: pa.Schema, position: Position | None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a file; whoever asks is told how much of it is read, and unpacked."""
+    """The rows of a file; whoever asks is told how much of it they are.
+
+    The reader is many blocks ahead of them, and each batch is one block. Of a packed file only
+    where the reader is can be told.
+    """
     if position is None:
         yield from _read(path, separator, schema)
         return
     file = pa.OSFile(path)
-    for batch in _read(path, separator, schema, file=file):
-        position.at(file.tell())
+    packed = path.lower().endswith(".gz")
+    for number, batch in enumerate(_read(path, separator, schema, file=file), start=1):
+        read = file.tell()
+        position.at(read if packed else min(number * _BLOCK_BYTES, read))
         yield batch
     position.end(path)
 
