@@ -1,4 +1,4 @@
-"""EXPLAIN ANALYZE: what a query's stages did, as a tree.
+"""EXPLAIN ANALYZE: what a query's stages did, as a tree; and how far they are meanwhile.
 
 Owns: the figures of each stage and node, and their text. Comes in: a prepared plan and the reports
 of its tasks. Goes out: lines. Does not know: how tasks are run or timed.
@@ -10,11 +10,13 @@ Skew is the slowest task's time by the mean of all: 1.0 is even.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from eau2.execution import Prepared
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.planner.physical import Plan, Stage
+from eau2.progress import StageTally, Watch
 from eau2.travel import TaskReport
 
 
@@ -65,6 +67,24 @@ def analyzed(plan: Plan, reports: Sequence[TaskReport], seconds: float) -> str:
 
     show(plan.stages[-1].id, "", "")
     return "\n".join(lines)
+
+
+def watched(prepared: Prepared, watch: Watch) -> Callable[[TaskReport], None]:
+    """An observer of tasks that tells `watch` how far the stages are, now and after each task."""
+    tallies = {
+        stage.id: StageTally(stage.id, 0, sum(len(t.chunks) for t in prepared.tasks[stage.id]), 0)
+        for stage in prepared.plan.stages
+    }
+
+    def observe(report: TaskReport) -> None:
+        known = tallies[report.stage]
+        # The body of a loop runs again and again.
+        done = min(known.done + report.chunks, known.chunks)
+        tallies[report.stage] = known._replace(done=done, rows=known.rows + report.rows_read)
+        watch(tuple(tallies.values()))
+
+    watch(tuple(tallies.values()))
+    return observe
 
 
 def _head(stage: Stage, reports: Sequence[TaskReport]) -> str:

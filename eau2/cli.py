@@ -1,4 +1,4 @@
-"""The command line: `eau2 query`, `load`, `tables`, `describe`, `drop`, `shell`, `node`, `cluster`.
+"""The command line: `eau2 query`, `load`, `export`, `backup`, `shell`, `node` and the others.
 
 Owns: exit codes, errors as one message on stderr, and the way from options to what they ask for.
 Comes in: arguments, stdin. Goes out: data on stdout. Does not know: how anything is computed or
@@ -7,7 +7,7 @@ drawn, what the options are called in the help (options.py).
 Each command imports what it needs when it runs: `eau2 --version` must not wait for the kernels to
 load, nor `eau2 query --connect` for anything but the thin client. Exit codes: 0 done, 1 the
 statement or the data is wrong, 2 the command line is wrong, 3 no connection to a node came about,
-130 interrupted, 141 the reader of stdout went away.
+4 time was up, 130 interrupted, 141 the reader of stdout went away.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import argparse
 import gc
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from eau2.errors import PeerLostError, StoreError, UnreachableError, UsageError, report
+from eau2 import __version__
+from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError, report
 from eau2.options import parse
 
 if TYPE_CHECKING:
+    from eau2.backup_ends import End
     from eau2.connection import Connection
     from eau2.net.address import Address
     from eau2.net.thin import ThinClient
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_STORE = ".eau2"
-EXIT_ERROR, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 2, 3, 130, 141
+EXIT_ERROR, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_LATE = 1, 2, 3, 4
+EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 130, 141
 
 
 class _NotConnectedError(Exception):
@@ -67,11 +70,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("EAU2_DEBUG") == "1":
             raise
-        if isinstance(error, _NotConnectedError) and isinstance(error.__cause__, Exception):
-            print(report(error.__cause__), file=sys.stderr)
-            return EXIT_UNREACHABLE
-        print(report(error), file=sys.stderr)
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Print an error; its exit code."""
+    file: str | None = getattr(error, "file", None)
+    cause = error.__cause__
+    if isinstance(error, _NotConnectedError) and isinstance(cause, Exception):
+        code, shown = EXIT_UNREACHABLE, cause
+    elif file is not None and isinstance(cause, Exception):
+        code, shown = EXIT_ERROR, cause
+    else:
+        code, shown = EXIT_ERROR, error
+    if isinstance(shown, UsageError):
+        code = EXIT_USAGE
+    elif isinstance(shown, DeadlineError):
+        code = EXIT_LATE
+    try:
+        # What was given before comes first, also where both go to one place.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(BrokenPipeError):
+        print(report(shown, place=file or None), file=sys.stderr, flush=True)
+    return code
 
 
 def _command(arguments: list[str]) -> int:
@@ -123,9 +146,7 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
     path: str | None = named or DEFAULT_STORE
     if not make and path is not None and not os.path.exists(path):
         if named:
-            raise StoreError(
-                f"there is no store at {named}", hint="`eau2 load NAME FILE` makes a store."
-            )
+            raise _no_store(named)
         path = None
     from eau2.connection import connect
 
@@ -140,52 +161,6 @@ def _collect_garbage() -> None:
         gc.enable()
 
 
-def _ask(addresses: tuple[Address, ...], options: argparse.Namespace) -> int:
-    """Have a node run the statements and draw what they give: the thin way, which loads little.
-
-    Of several nodes the next is asked when one cannot be reached, or is lost before it has said
-    anything, if the statements change nothing.
-    """
-    from eau2.net.thin import DEADLINE_S, ThinClient
-
-    text = _statement_text(options)
-    if not text.strip():
-        raise _no_statement()
-    start = time.perf_counter()
-    written = False
-
-    def write(data: memoryview) -> None:
-        nonlocal written
-        written = True
-        sys.stdout.buffer.write(data)
-
-    left = list(addresses)
-    while True:
-        client = _first_reached(left, ThinClient)
-        try:
-            client.statement(
-                text,
-                write,
-                format=options.format,
-                width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
-                deadline_s=options.timeout or DEADLINE_S,
-            )
-            break
-        except PeerLostError as error:
-            if not client.lost:
-                raise
-            from eau2.repeating import changes_nothing, unanswered
-
-            if written or not left or not changes_nothing(text):
-                raise unanswered(text, error) from error
-        finally:
-            client.close()
-    sys.stdout.flush()
-    if options.timing:
-        print(f"Time: {time.perf_counter() - start:.3f} s", file=sys.stderr)
-    return 0
-
-
 def _first_reached(left: list[Address], connect: Callable[[Address], T]) -> T:
     """A connection to the first of these that can be reached; those that were tried are taken."""
     while True:
@@ -197,58 +172,39 @@ def _first_reached(left: list[Address], connect: Callable[[Address], T]) -> T:
                 raise
 
 
-def _no_statement() -> UsageError:
-    return UsageError("there is no statement to run", hint='Try: eau2 query "SELECT 1"')
-
-
 def _query(options: argparse.Namespace) -> int:
+    from eau2.scripts import run_here, run_there, scripts
+
     _check_sink(options.format)
     addresses = _addresses(options)
+    found = scripts(options)
     if addresses is not None:
-        return _ask(addresses, options)
-    from eau2.sql.split import split
+        from eau2.net.thin import ThinClient
 
-    statements, rest = split(_statement_text(options))
-    if not statements and not rest:
-        raise _no_statement()
-    from eau2.show import is_explain, terminal_width, write, write_lines
-
+        return run_there(found, options, addresses, lambda left: _first_reached(left, ThinClient))
     with _open(options, make=False) as connection:
-        for statement in (*statements, rest) if rest else statements:
-            start = time.perf_counter()
-            result = connection.sql(statement, timeout=options.timeout)
-            if options.format == "box" and is_explain(statement):
-                write_lines(result, sys.stdout.buffer)
-            else:
-                write(result, options.format, sys.stdout.buffer, terminal_width())
-            if options.timing:
-                print(f"Time: {time.perf_counter() - start:.3f} s", file=sys.stderr)
-    return 0
-
-
-def _statement_text(options: argparse.Namespace) -> str:
-    if options.sql not in (None, "-"):
-        return str(options.sql)
-    if options.sql is None and sys.stdin.isatty():
-        return ""
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"stdin is not UTF-8 text, at byte {error.start}") from error
+        return run_here(found, options, connection)
 
 
 def _check_sink(form: str) -> None:
-    if form == "arrow" and sys.stdout.isatty():
+    if form in ("arrow", "parquet") and sys.stdout.isatty():
         raise UsageError(
-            "Arrow is not for terminals", hint="Redirect it: eau2 query --format arrow ... > FILE"
+            f"{form.capitalize()} is not for terminals",
+            hint=f"Redirect it: eau2 query --format {form} ... > FILE",
         )
 
 
 def _load(options: argparse.Namespace) -> int:
+    from eau2.loading import followed
+    from eau2.progress import shown
+
     with _open(options, make=True) as connection:
         if options.chunk_rows is not None:
             connection.execute(f"SET chunk_rows = {options.chunk_rows}")
-        connection.put(options.name, options.files, replace=options.replace)
+        with shown(sys.stderr) as line:
+            # Whoever looks on is told how far the files are read.
+            source = followed(options.files, line) if line.is_shown else options.files
+            connection.put(options.name, source, replace=options.replace)
         frame = connection.describe(options.name)
         rows = "1 row" if frame.rows == 1 else f"{frame.rows:,} rows"
         print(f"{options.name}: {rows}")
@@ -279,6 +235,88 @@ def _drop(options: argparse.Namespace) -> int:
     with _open(options, make=False) as connection:
         connection.drop(options.name)
         print(f"{options.name}: dropped")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from eau2.export import check, export
+
+    check(options.file, force=options.force)
+    with _open(options, make=False) as connection:
+        rows = export(connection, options.name, options.file)
+    print(f"{options.file}: {'1 row' if rows == 1 else f'{rows:,} rows'}")
+    return 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from eau2.backup import backup
+
+    end = _end(options, make=False)
+    try:
+        count = backup(end, options.dir, print)
+    finally:
+        end.close()
+    print(f"{options.dir}: {count} {'name' if count == 1 else 'names'}, all verified")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from eau2.backup import checked, restore
+
+    # A folder that is no backup should not make a store.
+    found = checked(options.dir, options.names)
+    end = _end(options, make=True)
+    try:
+        restore(end, found, replace=options.replace, said=print)
+    finally:
+        end.close()
+    return 0
+
+
+def _end(options: argparse.Namespace, *, make: bool) -> End:
+    """What a backup is taken of, or restored to."""
+    from eau2.backup_ends import opened
+
+    addresses = _addresses(options)
+    _collect_garbage()
+    path = options.store or os.environ.get("EAU2_STORE") or DEFAULT_STORE
+    if addresses is None and not make and not os.path.exists(path):
+        raise _no_store(path)
+    return _reached(lambda: opened(path, addresses))
+
+
+def _no_store(path: str) -> StoreError:
+    return StoreError(f"there is no store at {path}", hint="`eau2 load NAME FILE` makes a store.")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from eau2.error_codes import explain
+
+    print(explain(options.code))
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from eau2.completion import script
+
+    sys.stdout.write(script(options.shell))
+    return 0
+
+
+def _version(options: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    print(f"eau2 {__version__}")
+    print(f"Python {sys.version.split()[0]}")
+    for name in ("polars", "pyarrow"):
+        print(f"{name} {version(name)}")
+    if options.connect is not None:
+        return _operated(options, _node_version)
+    return 0
+
+
+def _node_version(client: ThinClient) -> int:
+    print(f"node {client.peer}: {client.software}")
     return 0
 
 
@@ -364,31 +402,22 @@ def _cluster(options: argparse.Namespace) -> int:
 
 
 def _torture(options: argparse.Namespace) -> int:
-    from eau2.torture.command import STORIES, TortureOptions, torture
+    from eau2.torture.command import chosen, torture
 
     _collect_garbage()
-    for name in options.stories:
-        if name not in STORIES:
-            known = ", ".join(STORIES)
-            raise UsageError(f"there is no story {name!r}", hint=f"The stories are {known}.")
-    seeds = options.seeds or (1 if options.minutes is None else 10**9)
-    return torture(
-        TortureOptions(
-            tuple(dict.fromkeys(options.stories)) or tuple(STORIES),
-            options.seed,
-            seeds,
-            options.minutes,
-            options.resume,
-        )
-    )
+    given = (options.seed, options.seeds, options.minutes, options.resume)
+    return torture(chosen(options.stories, *given))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "query": _query,
     "load": _load,
+    "export": _export,
     "tables": _tables,
     "describe": _describe,
     "drop": _drop,
+    "backup": _backup,
+    "restore": _restore,
     "shell": _shell,
     "node": _node,
     "node drain": _drain,
@@ -397,4 +426,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cluster": _cluster,
     "cluster status": _status,
     "torture": _torture,
+    "explain": _explain,
+    "completion": _completion,
+    "version": _version,
 }

@@ -18,10 +18,16 @@ import pyarrow as pa
 from eau2.catalog import Frame
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
-from eau2.errors import InterfaceError, NotSupportedError, UnknownNameError, UsageError
+from eau2.errors import (
+    InterfaceError,
+    NotSupportedError,
+    UnknownTableError,
+    UsageError,
+)
 from eau2.frames import source_of
 from eau2.net.address import SCHEME, parse_addresses
 from eau2.parameters import Parameters, numbered
+from eau2.progress import Watch
 from eau2.result import Batches
 from eau2.result import Result as Result
 
@@ -56,6 +62,9 @@ class Backend(Protocol):
 
     def frame(self, name: str) -> Frame | None:
         """The frame of that name, or None."""
+
+    def watch(self, watch: Watch | None) -> None:
+        """Tell `watch` how far later statements are; None tells nobody."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -149,13 +158,21 @@ class Connection:
         backend = self._open()
         frame = backend.frame(name)
         if frame is None and _means_view(backend, name):
-            raise UnknownNameError(
+            raise UnknownTableError(
                 f'"{name}" is a view, not a frame',
                 hint=f"DESCRIBE {_quoted(name)} shows its columns.",
             )
         if frame is None:
             raise _unknown(backend, name)
         return frame
+
+    def watch(self, watch: Watch | None) -> None:
+        """Have `watch` told how far each statement is that runs from now on; None ends that.
+
+        It is given a StageTally for each stage of the plan: chunks done of all, and their rows. It
+        is called while the statement runs, by whichever thread, and should return at once.
+        """
+        self._open().watch(watch)
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""
@@ -245,9 +262,9 @@ def _means_view(backend: Backend, name: str) -> bool:
     return any(known.lower() == name.lower() for known in backend.names())
 
 
-def _unknown(backend: Backend, name: str) -> UnknownNameError:
+def _unknown(backend: Backend, name: str) -> UnknownTableError:
     known = ", ".join(backend.names()) or "none"
-    return UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+    return UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
 
 
 def _quoted(name: str) -> str:

@@ -22,6 +22,7 @@ from eau2.kv.store import Store
 from eau2.node import Node
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters
+from eau2.progress import Watch
 from eau2.result import Batches, Result
 from eau2.settings import Settings
 
@@ -79,6 +80,10 @@ class EmbeddedBackend:
     def frame(self, name: str) -> Frame | None:
         """See Backend."""
         return self.frames.frame(name)
+
+    def watch(self, watch: Watch | None) -> None:
+        """See Backend."""
+        self.engine.watch = watch
 
     def close(self) -> None:
         """See Backend."""

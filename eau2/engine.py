@@ -22,7 +22,7 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from eau2.analyze import analyzed
+from eau2.analyze import analyzed, watched
 from eau2.answer import Answer, nothing, table
 from eau2.catalog import NOT_STORED, View
 from eau2.cluster import Cluster
@@ -33,6 +33,7 @@ from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     StatementError,
+    UnknownSettingError,
 )
 from eau2.execution import Prepared
 from eau2.kernels.host import Cancel
@@ -43,6 +44,7 @@ from eau2.planner.optimizer import RULES, optimize
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
 from eau2.prepared import PreparedStatements
+from eau2.progress import Watch
 from eau2.settings import Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
@@ -82,6 +84,8 @@ class Engine:
 
     def __init__(self, frames: Frames, cluster: Cluster, settings: Settings) -> None:
         self.settings = settings
+        self.watch: Watch | None = None
+        """Is told how far the stages of a query are, on the thread that runs it."""
         self._frames = frames
         self._cluster = cluster
         self._prepared: dict[Hashable, Prepared] = {}
@@ -196,8 +200,9 @@ class Engine:
         """The rows of a plan; when chunks were replaced before they were read, of a newer one."""
         given = False
         for attempt in range(LIMITS.plan_attempts):
+            observe = None if self.watch is None else watched(prepared, self.watch)
             try:
-                for rows in self._cluster.stream(prepared, asked.cancel, asked.query):
+                for rows in self._cluster.stream(prepared, asked.cancel, asked.query, observe):
                     given = True
                     yield rows
                 return
@@ -321,7 +326,7 @@ class Engine:
             return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
             if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks"), 1):
-                raise ProgrammingError(
+                raise UnknownSettingError(
                     f'there is no setting "{name}"',
                     span=asked.span,
                     hint=f"Did you mean SHOW {near[0].upper()}?",

@@ -1,18 +1,22 @@
 """What may stand on the command line: the commands, their options, and what these take.
 
-Owns: names, defaults, help. Comes in: arguments; goes out: the command's name and its options.
-Does not know: what a command does. Each command's parser is made when the command is named, or all
-of them for the overview: making them takes longer than a node takes for a small query.
+Owns: the options of each command, defaults, help. Comes in: arguments; goes out: the command's name
+and its options.
+Does not know: what a command does, what a value means (option_values.py). Each command's parser is
+made when the command is named, or all of them for the overview: making them takes longer than a
+node takes for a small query.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from eau2 import __version__
+from eau2.commands import COMMANDS
 from eau2.errors import UsageError
+from eau2.option_values import count, parameter, seconds, size, whole
 
 DEFAULT_LISTEN = "127.0.0.1:7700"
 DEFAULT_NODE = ".eau2-node"
@@ -24,12 +28,15 @@ examples:
   eau2 load df examples/df.csv              store a file as the frame df
   eau2 query "SELECT sum(a) FROM df"        run a statement
   eau2 query "SELECT * FROM 'x.parquet'"    read files in place
-  eau2 query --format csv - < report.sql    statements from stdin, the result as CSV
+  eau2 query -f report.sql --format csv     statements of a file, the results as CSV
   eau2 shell                                type statements at a prompt (also: just eau2)
   eau2 cluster                              start nodes, to try them out from elsewhere:
   eau2 query --connect eau2://127.0.0.1:7700 "SELECT 1"
 
 The store is --store DIR, else $EAU2_STORE, else ./.eau2; with --connect URL it is the node's."""
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells whose words can be completed."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -39,16 +46,41 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     first = arguments[0] if arguments else "shell"
     if first.startswith("-"):
-        return _parser(_COMMANDS).parse_args(arguments)
-    if first not in _COMMANDS:
+        return _parser(COMMANDS).parse_args(arguments)
+    if first not in COMMANDS:
         raise _unknown_command(first)
     rest = list(arguments[1:])
-    below = [name for name in _COMMANDS if name.startswith(f"{first} ")]
+    below = [name for name in COMMANDS if name.startswith(f"{first} ")]
     if below and rest and not rest[0].startswith("-"):
         first = f"{first} {rest.pop(0)}"
         if first not in below:
             raise _unknown(first, below)
-    return _parser([first]).parse_args([first, *rest])
+    options, others = _parser([first]).parse_known_args([first, *rest])
+    several = next((name for name in ("files", "names", "stories") if name in options), None)
+    if several is not None and not any(word.startswith("-") for word in others):
+        # What stands behind an option that follows the first of them, argparse does not see.
+        vars(options)[several] += others
+    elif others:
+        raise _not_taken(first, others[0])
+    return options
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command by its name, for whoever lists what may be written."""
+    return {name: _made(_group(_program()), name) for name in COMMANDS}
+
+
+class _Source(argparse.Action):
+    """-c and -f in the order in which they are written: (letter, text or path) each."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        options: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        options.sources = [*options.sources, ((option or "")[1:], values)]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,7 +95,21 @@ def _unknown_command(word: str) -> UsageError:
         return UsageError(
             f"there is no command '{word}'", hint=f'To run a statement: eau2 query "{word}"'
         )
-    return _unknown(word, list(_COMMANDS))
+    return _unknown(word, list(COMMANDS))
+
+
+def _not_taken(command: str, word: str) -> UsageError:
+    if not word.startswith("-"):
+        what = f"there is one argument too many: '{word}'"
+        return UsageError(what, hint=f"Try 'eau2 {command} --help'.")
+    from difflib import get_close_matches
+
+    name = word.partition("=")[0]
+    known = [text for action in parsers()[command]._actions for text in action.option_strings]
+    near = get_close_matches(name, known, 1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    what = f"eau2 {command} has no option {name}"
+    return UsageError(what, hint=f"{meant}Try 'eau2 {command} --help'.")
 
 
 def _unknown(word: str, known: Sequence[str]) -> UsageError:
@@ -75,6 +121,14 @@ def _unknown(word: str, known: Sequence[str]) -> UsageError:
 
 
 def _parser(names: Iterable[str]) -> argparse.ArgumentParser:
+    parser = _program()
+    group = _group(parser)
+    for name in names:
+        _made(group, name)
+    return parser
+
+
+def _program() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="eau2",
         description="A SQL engine over a key-value store of immutable dataframes.",
@@ -83,23 +137,58 @@ def _parser(names: Iterable[str]) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"eau2 {__version__}")
-    group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in names:
-        help_, add_options = _COMMANDS[name]
-        made = group.add_parser(name, help=help_, description=help_ + ".", allow_abbrev=False)
-        made.set_defaults(command=name)
-        add_options(made)
     return parser
+
+
+def _group(parser: argparse.ArgumentParser) -> Any:
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _made(group: Any, name: str) -> argparse.ArgumentParser:
+    help_, examples = COMMANDS[name]
+    shown = "\n".join(f"  {line}" for line in examples)
+    made: argparse.ArgumentParser = group.add_parser(
+        name,
+        help=help_,
+        description=help_ + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.set_defaults(command=name)
+    _ADD_OPTIONS[name](made)
+    made.epilog = "\n\n".join(filter(None, (f"examples:\n{shown}", made.epilog)))
+    return made
 
 
 def _query(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     parser.add_argument("sql", metavar="SQL", nargs="?", help="the statements; - reads stdin")
+    parser.set_defaults(sources=[])
+    parser.add_argument("-c", metavar="SQL", action=_Source, help="statements; may be repeated")
+    parser.add_argument(
+        "-f",
+        metavar="FILE",
+        action=_Source,
+        help="a file of statements; may be repeated, and mixed",
+    )
+    parser.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        type=parameter,
+        action="append",
+        default=[],
+        help="what $NAME stands for: a number, true, false, null, or a text, quoted or not",
+    )
     _output(parser)
     _engine(parser)
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="go on after a statement fails; the code is 1 then",
+    )
     parser.add_argument("--timing", action="store_true", help="print each statement's time")
     parser.add_argument(
-        "--timeout", metavar="S", type=_seconds, help="give a statement up after so many seconds"
+        "--timeout", metavar="S", type=seconds, help="give a statement up after so many seconds"
     )
 
 
@@ -110,8 +199,42 @@ def _load(parser: argparse.ArgumentParser) -> None:
         "files", metavar="FILE", nargs="+", help="Parquet, CSV, NDJSON, Arrow, .sor"
     )
     parser.add_argument("--replace", action="store_true", help="put it in place of a frame NAME")
-    parser.add_argument("--chunk-rows", metavar="N", type=_count, help="rows of a chunk")
+    parser.add_argument("--chunk-rows", metavar="N", type=count, help="rows of a chunk")
     _engine(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("name", metavar="NAME", help="the frame or view")
+    parser.add_argument(
+        "file", metavar="FILE", help="ends in .parquet, .csv, .ndjson, .arrow or .arrows"
+    )
+    parser.add_argument("--force", action="store_true", help="put it in place of a FILE")
+    _engine(parser)
+
+
+def _backup(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("dir", metavar="DIR", help="the backup's folder, which is made")
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.add_argument("dir", metavar="DIR", help="the backup's folder")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="only these frames and views")
+    parser.add_argument("--replace", action="store_true", help="put them in place of what there is")
+
+
+def _version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connect", metavar="URL", help="a node, whose version is printed too")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", metavar="CODE", help="an error's code, like E1004")
 
 
 def _tables(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +255,9 @@ def _drop(parser: argparse.ArgumentParser) -> None:
 def _shell(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     _engine(parser)
+    parser.add_argument(
+        "--no-init", action="store_true", help="do not run what is to run when a shell starts"
+    )
 
 
 def _node(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +273,7 @@ def _node(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voters",
         metavar="N",
-        type=_count,
+        type=count,
         default=1,
         help="of a new store: how many nodes keep its names, 1, 3 or 5 (default: 1)",
     )
@@ -162,9 +288,7 @@ def _node(parser: argparse.ArgumentParser) -> None:
 
 def _cluster(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Of a store that runs: eau2 cluster status."
-    parser.add_argument(
-        "--nodes", metavar="N", type=_count, default=3, help="how many (default: 3)"
-    )
+    parser.add_argument("--nodes", metavar="N", type=count, default=3, help="how many (default: 3)")
     _listen(parser, "the first one's address, the others take the next ports")
     parser.add_argument(
         "--data", metavar="DIR", help="their folder (default: one that is deleted at the end)"
@@ -183,7 +307,7 @@ def _drain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="S",
-        type=_seconds,
+        type=seconds,
         default=DRAIN_S,
         help=f"how long it is waited for (default: {DRAIN_S:g}); it goes on after that",
     )
@@ -218,13 +342,11 @@ def _torture(parser: argparse.ArgumentParser) -> None:
         help="registry (names alone), store (puts over them), copies (disks, repair, the ring);"
         " all if none is named",
     )
+    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="the first (default: 0)")
     parser.add_argument(
-        "--seed", metavar="N", type=_whole, default=0, help="the first (default: 0)"
+        "--seeds", metavar="N", type=count, help="how many of each story (default: 1)"
     )
-    parser.add_argument(
-        "--seeds", metavar="N", type=_count, help="how many of each story (default: 1)"
-    )
-    parser.add_argument("--minutes", metavar="T", type=_seconds, help="end after so long")
+    parser.add_argument("--minutes", metavar="T", type=seconds, help="end after so long")
     parser.add_argument("--resume", metavar="FILE", help="keep the tally there, and go on from it")
 
 
@@ -247,8 +369,8 @@ def _output(parser: argparse.ArgumentParser) -> None:
 
 
 def _engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--memory", metavar="SIZE", type=_size, help="the budget, like 512MB")
-    parser.add_argument("--threads", metavar="N", type=_count, help="threads of the kernels")
+    parser.add_argument("--memory", metavar="SIZE", type=size, help="the budget, like 512MB")
+    parser.add_argument("--threads", metavar="N", type=count, help="threads of the kernels")
 
 
 def _listen(parser: argparse.ArgumentParser, what: str) -> None:
@@ -266,51 +388,24 @@ def _files(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return count
-
-
-def _whole(text: str) -> int:
-    return 0 if text.strip() == "0" else _count(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
-    return seconds
-
-
-def _size(text: str) -> int:
-    from eau2.config import byte_count
-
-    try:
-        return byte_count(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error).replace("\n", ". ")) from None
-
-
-_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
-    "query": ("run statements and print what they give", _query),
-    "load": ("store files as a frame", _load),
-    "tables": ("list the frames", _tables),
-    "describe": ("list the columns of a frame", _describe),
-    "drop": ("drop a frame", _drop),
-    "shell": ("type statements at a prompt", _shell),
-    "node": ("run a node until it is told to stop", _node),
-    "node drain": ("have a node hand over what it holds, so that it can be stopped", _drain),
-    "node undrain": ("take a node back that was drained or removed", _node_name),
-    "node remove": ("do without a node that will not come back", _remove),
-    "cluster": ("run several nodes on this machine, to try them out", _cluster),
-    "torture": ("run the store's code under simulated faults", _torture),
-    "cluster status": ("say how the nodes of a store are, and what may fail", _status),
+_ADD_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "query": _query,
+    "load": _load,
+    "export": _export,
+    "tables": _tables,
+    "describe": _describe,
+    "drop": _drop,
+    "backup": _backup,
+    "restore": _restore,
+    "shell": _shell,
+    "node": _node,
+    "node drain": _drain,
+    "node undrain": _node_name,
+    "node remove": _remove,
+    "cluster": _cluster,
+    "cluster status": _status,
+    "torture": _torture,
+    "explain": _explain,
+    "completion": _completion,
+    "version": _version,
 }

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import Frame
+from eau2.catalog import Frame, Named
 from eau2.config import WIRE
 from eau2.errors import (
     BusyError,
@@ -41,6 +41,7 @@ from eau2.net.message import (
     DescribeFrame,
     Message,
     Piece,
+    Progress,
     PutFrame,
     Rows,
     Statement,
@@ -48,6 +49,7 @@ from eau2.net.message import (
 )
 from eau2.net.stream import Received
 from eau2.parameters import Parameters, to_wire
+from eau2.progress import StageTally, Watch
 from eau2.repeating import changes_nothing, leaves_state, unanswered, unknown
 from eau2.result import Batches, Result
 from eau2.types import SqlType, logical_arrow, parse_type
@@ -71,6 +73,7 @@ class RemoteBackend:
         self._store_id = ""
         self._state = False
         self._reading: BlockingStream | None = None
+        self._watch: Watch | None = None
         self._connect(0)
 
     def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
@@ -78,7 +81,11 @@ class RemoteBackend:
         ends = time.monotonic() + _deadline_s(timeout_s)
 
         def collect() -> list[Received]:
-            return self._node.collect(_statement(text, parameters), deadline_s=_left_s(ends))
+            statement = self._statement(text, parameters)
+            if self._watch is None:
+                return self._node.collect(statement, deadline_s=_left_s(ends))
+            with self._node.open(statement, deadline_s=_left_s(ends), end=True) as stream:
+                return [received for received in stream if not self._tells(received)]
 
         answer = self._asked(text, collect)
         last = answer.pop().message if answer else None
@@ -106,6 +113,22 @@ class RemoteBackend:
         """See Backend."""
         self._send(PutFrame(name, replace, 0, operation=operation), schema, batches)
 
+    def put_typed(
+        self,
+        frame: Frame,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        chunk_rows: int,
+        replace: bool,
+    ) -> None:
+        """Store rows under the name of a frame, in the SQL types of its columns. Raises as `put`.
+
+        schema: of the batches, which Arrow types alone do not make those of the frame.
+        """
+        types = tuple((str(c.type), c.not_null) for c in frame.schema.columns)
+        put = PutFrame(frame.name, replace, chunk_rows, types=types)
+        self._send(put, schema, batches)
+
     def drop(self, name: str) -> bool:
         """See Backend."""
         quoted = name.replace('"', '""')
@@ -121,19 +144,25 @@ class RemoteBackend:
 
     def frame(self, name: str) -> Frame | None:
         """See Backend."""
+        named = self.named(name)
+        return named if isinstance(named, Frame) else None
+
+    def named(self, name: str) -> Named | None:
+        """What a name means, or None. Raises ProtocolError."""
         try:
             answer = self._asked(
                 "SHOW TABLES",
                 lambda: self._node.collect(DescribeFrame(name), deadline_s=WIRE.deadline_s),
             )
-            named = manifest.decode(_file(answer))
+            return manifest.decode(_file(answer))
         except UnknownNameError:
             return None
         except manifest.ManifestError as error:
             raise ProtocolError(f"{self._url} described a frame, but {error}") from error
-        if not isinstance(named, Frame):
-            raise ProtocolError(f"{self._url} described a frame as something else")
-        return named
+
+    def watch(self, watch: Watch | None) -> None:
+        """See Backend."""
+        self._watch = watch
 
     def close(self) -> None:
         """See Backend."""
@@ -195,6 +224,17 @@ class RemoteBackend:
             hint="Connect again, and make those anew that are needed.",
         )
 
+    def _statement(self, text: str, parameters: Parameters | None) -> Statement:
+        return Statement(text, to_wire(parameters), progress=self._watch is not None)
+
+    def _tells(self, received: Received) -> bool:
+        """Whether a message says how far the statement is; whoever watches is told then."""
+        if not isinstance(received.message, Progress):
+            return False
+        if self._watch is not None:
+            self._watch(tuple(StageTally(*stage) for stage in received.message.stages))
+        return True
+
     def _remember(self, text: str) -> None:
         """Whether later statements depend on this one, where they could be asked elsewhere."""
         if len(self._addresses) > 1 and not self._state:
@@ -204,7 +244,7 @@ class RemoteBackend:
         self, text: str, parameters: Parameters | None, deadline_s: float
     ) -> Generator[pa.Table, None, None]:
         """The rows as they come. While none has, another node may be asked."""
-        statement = _statement(text, parameters)
+        statement = self._statement(text, parameters)
         ends = time.monotonic() + deadline_s
         self._reach()
         try:
@@ -227,7 +267,7 @@ class RemoteBackend:
         with stream:
             self._reading = stream
             while (received := stream.receive()) is not None:
-                if isinstance(received.message, StatementResult):
+                if isinstance(received.message, StatementResult) or self._tells(received):
                     continue
                 table = _table(received)
                 if first is not None and not table.schema.equals(first):
@@ -292,10 +332,6 @@ def _deadline_s(timeout_s: float | None) -> float:
 
 def _left_s(ends: float) -> float:
     return max(0.0, ends - time.monotonic())
-
-
-def _statement(text: str, parameters: Parameters | None) -> Statement:
-    return Statement(text, to_wire(parameters))
 
 
 def _table(received: Received) -> pa.Table:

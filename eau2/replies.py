@@ -22,6 +22,7 @@ from eau2.net.frame import Buffer
 from eau2.net.message import Statement
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters, from_wire
+from eau2.progress import Tally
 from eau2.render import FORMATS, Piece, rendered
 from eau2.sink import check_alone
 from eau2.sql.split import is_explain, split
@@ -50,6 +51,10 @@ class Reply:
         """part_s: what has come is given after so long, however little it is."""
         self.columns: tuple[tuple[str, str], ...] = ()
         self.rows = 0
+        self.tally: Tally = ()
+        """How far the statement is. Read on another thread."""
+        self.tells = statement.progress
+        """Whether whoever asked wants to know that."""
         self._engine = engine
         self._statement = statement
         self._cancel = cancel
@@ -70,8 +75,12 @@ class Reply:
         """End the query, whether it has given all its rows or not."""
         self._parts.close()
 
+    def _noted(self, tally: Tally) -> None:
+        self.tally = tally
+
     def _all_parts(self) -> Generator[Part, None, None]:
         statement = self._statement
+        self._engine.watch = self._noted if statement.progress else None
         if statement.format not in FORMS:
             raise UsageError(
                 f"there is no format '{statement.format[:40]}'",

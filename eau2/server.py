@@ -20,21 +20,34 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
+from eau2.catalog import ColumnSchema, FrameSchema
 from eau2.cluster import Cluster
 from eau2.config import CONTROL, DOOR, DoorLimits
 from eau2.engine import Engine
-from eau2.errors import BusyError, ProtocolError, UnknownNameError
+from eau2.errors import BusyError, ProtocolError, UnknownTableError
 from eau2.frames import LocalFrames, Stored, gate
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kv import manifest
+from eau2.kv.encoding import frame_schema
 from eau2.kv.exchange import answer_file
 from eau2.net.connection import Answer
-from eau2.net.message import DescribeFrame, PutFrame, Rows, Statement, StatementResult
+from eau2.net.message import (
+    DescribeFrame,
+    Progress,
+    PutFrame,
+    Rows,
+    Statement,
+    StatementResult,
+)
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
 from eau2.peers import Peers
-from eau2.replies import Reply
+from eau2.progress import TOLD_S, Tally
+from eau2.replies import Part, Reply
 from eau2.settings import Settings
+from eau2.types import parse_type
 from eau2.uploads import Upload
 
 _log = logging.getLogger("eau2.server")
@@ -183,7 +196,7 @@ class FrontDoor:
         try:
             with _logged("statement", query, stream):
                 more = True
-                while more and (part := await self._run(session, reply.next)) is not None:
+                while more and (part := await self._next(session, reply, stream)) is not None:
                     await stream.send(Rows(part.rows), part.payload)
                     more = not part.last
         except BaseException:
@@ -193,6 +206,21 @@ class FrontDoor:
         finally:
             self._statements -= 1
         return StatementResult(reply.columns, reply.rows, time.perf_counter() - start)
+
+    async def _next(self, session: Session, reply: Reply, stream: Stream) -> Part | None:
+        """The next part of a reply. Who asked for it is told meanwhile how far the statement is."""
+        if not reply.tells:
+            return await self._run(session, reply.next)
+        running = asyncio.ensure_future(self._run(session, reply.next))
+        told: Tally = ()
+        try:
+            while not (await asyncio.wait([running], timeout=TOLD_S))[0]:
+                if (tally := reply.tally) != told:
+                    await stream.send(Progress(tally))
+                    told = tally
+            return running.result()
+        finally:
+            running.cancel()
 
     async def _put(
         self, session: Session, put: PutFrame, received: Received, stream: Stream
@@ -204,7 +232,8 @@ class FrontDoor:
         chunk_rows = put.chunk_rows or session.engine.settings.chunk_rows
 
         def store() -> None:
-            rows = (put.name, upload.schema, upload.batches())
+            schema = _typed(put.types, upload.schema) if put.types else upload.schema
+            rows = (put.name, schema, upload.batches())
             if put.session:
                 frames.registered.put(*rows, chunk_rows=chunk_rows, replace=True)
             else:
@@ -224,11 +253,11 @@ class FrontDoor:
         self._runners.check()
 
         def described() -> bytes:
-            frame = session.frames.frame(name)
-            if frame is None:
+            named = session.frames.frame(name) or session.frames.view(name)
+            if named is None:
                 known = ", ".join(session.frames.names()) or "none"
-                raise UnknownNameError(f'there is no table "{name}"', hint=f"Tables: {known}.")
-            return manifest.encode(frame)
+                raise UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
+            return manifest.encode(named)
 
         data = await self._run(session, described)
         await answer_file(stream, len(data), _pieces(data))
@@ -253,6 +282,21 @@ class FrontDoor:
         ending = asyncio.ensure_future(_closed(session.left, close))
         session.left = ending
         await asyncio.wait([ending], timeout=self._limits.cancel_s)
+
+
+def _typed(types: tuple[tuple[str, bool], ...], schema: pa.Schema) -> FrameSchema:
+    """The columns of a schema in the types that are said. Raises ProtocolError."""
+    if len(types) != len(schema):
+        raise ProtocolError(f"{len(types)} types for {len(schema)} columns")
+    try:
+        columns = [
+            ColumnSchema(name, parse_type(text), not_null)
+            for name, (text, not_null) in zip(schema.names, types, strict=True)
+        ]
+    except ValueError as error:
+        raise ProtocolError(f"a type that eau2 has not: {error}") from error
+    frame_schema(schema)
+    return FrameSchema(tuple(columns))
 
 
 async def _closed(running: asyncio.Future[Any] | None, close: Callable[[], None] | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
-from eau2.errors import ProgrammingError
+from eau2.errors import ProgrammingError, UnknownSettingError
 
 OPTIMIZER = "optimizer."
 """SET optimizer.<rule> = off leaves one rule of the optimiser out."""
@@ -65,10 +65,10 @@ class Settings:
         raise unknown(name, rules)
 
 
-def unknown(name: str, rules: tuple[str, ...]) -> ProgrammingError:
+def unknown(name: str, rules: tuple[str, ...]) -> UnknownSettingError:
     """The error for a setting that does not exist."""
     known = ", ".join(["chunk_rows", "threads", *(OPTIMIZER + rule for rule in rules)])
-    return ProgrammingError(f'there is no setting "{name}"', hint=f"The settings are: {known}.")
+    return UnknownSettingError(f'there is no setting "{name}"', hint=f"The settings are: {known}.")
 
 
 def _whole(name: str, text: str) -> int:

@@ -23,7 +23,7 @@ from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     Span,
-    UnknownNameError,
+    UnknownTableError,
     UsageError,
 )
 from eau2.frames import Stored
@@ -147,7 +147,7 @@ def drop(node: ast.Drop, around: Surroundings) -> Answer:
     found = _kind(node.name, frames.home(node.name))
     if found is None and not node.if_exists:
         near = suggestion(node.name, list(frames.names()), "Tables")
-        raise UnknownNameError(f'there is no {kind} "{node.name}" to drop', span=span, hint=near)
+        raise UnknownTableError(f'there is no {kind} "{node.name}" to drop', span=span, hint=near)
     if found is not None and found != kind:
         raise ProgrammingError(
             f'"{node.name}" is a {found}, not a {kind}',
@@ -226,7 +226,7 @@ def _target(node: ast.Insert, around: Surroundings) -> Frame:
         return frame
     if frames.view(node.name) is not None:
         raise ProgrammingError(f'"{node.name}" is a view: it takes no rows', span=span)
-    raise UnknownNameError(
+    raise UnknownTableError(
         f'there is no table "{node.name}"',
         span=span,
         hint=suggestion(node.name, list(frames.names()), "Tables") or "There are no tables yet.",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from eau2.answer import Answer, typed
 from eau2.catalog import ChunkRef, Frame
-from eau2.errors import ProgrammingError, UnknownNameError
+from eau2.errors import ProgrammingError, UnknownTableError
 from eau2.frames import Stored
 from eau2.kv.status import NodeStatus, Place
 from eau2.sql import ast
@@ -92,7 +92,7 @@ def _no_table(name: str, around: Surroundings, node: ast.ShowChunks) -> Programm
             span=span,
             hint="Name a table that it reads; SHOW CHUNKS lists those of all tables.",
         )
-    return UnknownNameError(
+    return UnknownTableError(
         f'there is no table "{name}"',
         span=span,
         hint=suggestion(name, list(around.frames.names()), "Tables") or "There are no tables yet.",

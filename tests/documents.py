@@ -2,9 +2,9 @@
 
 A console block shows a command after `$` and its output below; all blocks of a document run in one
 folder, which has a copy of `examples/`. The map in ARCHITECTURE.md is the first paragraph of each
-module's docstring; docs/functions.md has the table of functions. `python -m tests.documents` writes
-them anew; read the difference before you
-keep it.
+module's docstring; docs/functions.md has the table of functions, docs/errors.md the catalogue of
+errors, with the messages of its examples. `python -m tests.documents` writes them anew; read the
+difference before you keep it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import eau2
+from eau2.error_codes import Entry, catalogue
+from eau2.errors import Error, report
 from eau2.operators import aggregates, windows
 from eau2.operators.functions import refused, table
 from eau2.operators.functions.function import Function
@@ -31,6 +34,7 @@ DOCUMENTS = tuple(
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 FUNCTIONS = ROOT / "docs" / "functions.md"
+ERRORS = ROOT / "docs" / "errors.md"
 ROOMS = (
     *(
         "",
@@ -175,6 +179,32 @@ def referenced(text: str) -> str:
     return _TABLES.sub(lambda _: function_tables(), text)
 
 
+def error_entries() -> str:
+    """The catalogue of errors: a part for each code, with the message that its example gives."""
+    with eau2.connect() as connection:
+        connection.put("df", ROOT / "examples" / "df.csv")
+        return "".join(_error(entry, connection) for entry in catalogue().values())
+
+
+def _error(entry: Entry, connection: eau2.Connection) -> str:
+    text = (
+        f"\n## {entry.code}: {entry.title}\n\n`{entry.class_name}`, SQLSTATE {entry.sqlstate}."
+        f" {entry.cause}\n\n**What to do.** {entry.fix}\n"
+    )
+    if not entry.example:
+        return text
+    try:
+        connection.sql(entry.example)
+    except Error as error:
+        return f"{text}\n```\n{entry.example}\n\n{report(error)}\n```\n"
+    raise AssertionError(f"the example of {entry.code} gives no error")
+
+
+def catalogued(text: str) -> str:
+    """docs/errors.md with the catalogue as it is now."""
+    return _TABLES.sub(lambda _: error_entries(), text)
+
+
 def _steps(block: str) -> list[Step]:
     steps = []
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -186,6 +216,7 @@ def _steps(block: str) -> list[Step]:
 def main() -> None:
     """Rewrite all documents."""
     FUNCTIONS.write_text(referenced(FUNCTIONS.read_text(encoding="utf-8")), "utf-8")
+    ERRORS.write_text(catalogued(ERRORS.read_text(encoding="utf-8")), "utf-8")
     ARCHITECTURE.write_text(mapped(ARCHITECTURE.read_text(encoding="utf-8")), "utf-8")
     for path in DOCUMENTS:
         with tempfile.TemporaryDirectory() as folder:

@@ -147,8 +147,7 @@ def _drawn(x: int, y: int, text: str, style: Any) -> Iterator[str]:
     width = CELL_W * len(text)
     if back != BACK:
         yield (
-            f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{CELL_H:g}"'
-            f' fill="{back}"/>'
+            f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{CELL_H:g}" fill="{back}"/>'
         )
     if not text.strip():
         return
@@ -157,7 +156,7 @@ def _drawn(x: int, y: int, text: str, style: Any) -> Iterator[str]:
     )
     yield (
         f'<text x="{left:g}" y="{top + 0.75 * CELL_H:g}" fill="{fore}" textLength="{width:g}"'
-        f'{looks}>{escape(text)}</text>'
+        f"{looks}>{escape(text)}</text>"
     )
 
 

@@ -131,6 +131,22 @@ class Store:
 
         return self._published(name, replace, make)
 
+    def put_chunks(
+        self, frame: Frame, chunks: Iterable[pa.RecordBatch], *, replace: bool = False
+    ) -> Frame:
+        """Store a frame under its name, of chunks in stored form, whose statistics are known.
+
+        Raises as `put` does.
+        """
+        self._check_open()
+
+        def make(df_id: str, version: int) -> Frame:
+            known = (ref.statistics for ref in frame.chunks)
+            refs = tuple(self._written(frame.name, df_id, zip(chunks, known, strict=True)))
+            return changed(frame, df_id=df_id, version=version, chunks=refs)
+
+        return self._published(frame.name, replace, make)
+
     def put_view(self, view: View, *, replace: bool = False) -> None:
         """Keep a view under its name. Raises as `put` does."""
         self._check_open()

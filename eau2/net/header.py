@@ -74,6 +74,7 @@ class Kind(IntEnum):
     PIECE = 19
     PUT_FRAME = 20
     DESCRIBE_FRAME = 21
+    PROGRESS = 22
     RUN_TASK = 32
     TASK_RESULT = 33
     PUT_CHUNK = 48

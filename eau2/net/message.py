@@ -120,7 +120,8 @@ class Statement(Message):
     parameters: (position or name, SQL type or "", value) each. format: "rows" for payloads that
     are each an Arrow IPC stream of their own, of the last statement in the text; "box", "csv",
     "json" or "arrow" for bytes as a terminal or a file takes them, of every statement. width: the
-    screen's columns, for "box"; 0 for any number.
+    screen's columns, for "box"; 0 for any number. progress: Progress may come before and among
+    the Rows.
     """
 
     text: str
@@ -128,6 +129,17 @@ class Statement(Message):
     format: Name = "rows"
     width: Count = 0
     settings: Mapping[Name, str] = field(default_factory=dict)
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Message):
+    """How far a statement is: (stage, chunks done, of so many, rows read) of each stage.
+
+    Told four times a second at most, and only when the statement asked for it.
+    """
+
+    stages: tuple[tuple[Count, Count, Count, Count], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +173,8 @@ class PutFrame(Message):
     The payload is such a stream without rows, for the schema. chunk_rows: 0 for what the setting
     of this connection says. session: keep it in memory, for this connection, in place of what has
     that name. operation: what the client calls this put, if it may ask for it again; then it is
-    done once. Answered with Done, before all rows were taken if it was done already.
+    done once. types: (SQL type, NOT NULL) of each column, where the schema does not say all; none
+    where it does. Answered with Done, before all rows were taken if it was done already.
     """
 
     name: str
@@ -169,11 +182,12 @@ class PutFrame(Message):
     chunk_rows: Count
     session: bool = False
     operation: Name = ""
+    types: tuple[tuple[Name, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeFrame(Message):
-    """What is the frame of this name? Answered with a ChunkResult, its manifest as Pieces."""
+    """What does this name mean? Answered with a ChunkResult, the manifest of that as Pieces."""
 
     name: str
 

@@ -34,6 +34,7 @@ from eau2.net.header import (
     parse_header,
     refuse_foreign,
 )
+from eau2.progress import StageTally, Tally, Watch
 
 CONNECT_S = 5.0
 SILENCE_S = 5.0
@@ -42,6 +43,7 @@ is given up."""
 DEADLINE_S = 3600.0
 
 _STREAM = 1
+_SOFTWARE_CHARS = 200
 _ITEMS_MAX = 1 << 16
 
 Sink = Callable[[memoryview], object]
@@ -63,6 +65,8 @@ class ThinClient:
         self.lost = False
         """Whether the connection broke; what it was asked may have been done or not."""
         self._peer = str(address)
+        self.software = ""
+        """What the node says it runs, like "eau2 0.1.0"."""
         self._stream = _STREAM
         self._hello_only = True
         self._sending = False
@@ -86,18 +90,21 @@ class ThinClient:
         settings: Mapping[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
         query: str = "",
+        watch: Watch | None = None,
     ) -> Summary:
         """Run a statement; its rendered bytes go to `sink` as they come.
 
+        watch: is told how far the statement is, four times a second at most.
         Raises the statement's error, PeerLostError, ProtocolError. When it is interrupted, the
         statement is cancelled on the node and the connection is closed.
         """
         stream = self._stream
         self._stream += 2
-        body = [text, list(map(list, parameters)), format, width, dict(settings or {})]
+        shown = [format, width, dict(settings or {}), watch is not None]
+        body = [text, list(map(list, parameters)), *shown]
         try:
             self._say(Kind.STATEMENT, [[deadline_s, query], body], OPEN | END, stream)
-            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT))
+            return _summary(self._answer(stream, sink, Kind.STATEMENT_RESULT, watch))
         except Error:
             raise
         except BaseException:
@@ -120,6 +127,11 @@ class ThinClient:
         except BaseException:
             self._give_up(stream)
             raise
+
+    @property
+    def peer(self) -> str:
+        """The node: its name, if it told one, and its address."""
+        return self._peer
 
     def _broke(self, why: str) -> PeerLostError:
         self.lost = True
@@ -145,10 +157,11 @@ class ThinClient:
         if store_id and fields[1] != store_id:
             raise HandshakeError(f"{self._peer} belongs to the store {fields[1]}, not {store_id}")
         self._hello_only = False
+        self.software = str(fields[3])[:_SOFTWARE_CHARS]
         if isinstance(fields[2], str) and fields[2]:
             self._peer = f"{fields[2]} ({self._peer})"
 
-    def _answer(self, stream: int, sink: Sink, last: Kind) -> list[Any]:
+    def _answer(self, stream: int, sink: Sink, last: Kind, watch: Watch | None = None) -> list[Any]:
         """What comes until the last message of the answer; the fields of that one."""
         owed = 0
         while True:
@@ -160,6 +173,8 @@ class ThinClient:
                 raise _error(_fields(control))
             if header.stream != stream:
                 continue
+            if header.kind is Kind.PROGRESS and watch is not None:
+                watch(_tally(_fields(control)))
             if len(payload):
                 sink(payload)
             if header.kind is last:
@@ -289,6 +304,14 @@ def _error(fields: list[Any]) -> Error:
                 place = (span[0], span[1])
             return rebuild(name, message, hint, place, text)
     return ProtocolError("the node reported an error in a form that is not known here")
+
+
+def _tally(fields: list[Any]) -> Tally:
+    match fields:
+        case [list(stages)]:
+            if all(isinstance(s, list) and len(s) == 4 for s in stages):
+                return tuple(StageTally(*map(int, stage)) for stage in stages)
+    raise ProtocolError("the node told its progress in a form that is not known here")
 
 
 def _summary(fields: list[Any]) -> Summary:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from eau2.errors import (
+    MisplacedCallError,
     NotSupportedError,
     ProgrammingError,
     Span,
@@ -63,8 +64,8 @@ _INSTEAD = {
 _QUANTILES = ("quantile", "quantile_cont", "quantile_disc")
 
 
-def _refused(why: str, span: Span) -> ProgrammingError:
-    return ProgrammingError(why, span=span, hint=_INSTEAD.get(why))
+def _refused(why: str, span: Span) -> MisplacedCallError:
+    return MisplacedCallError(why, span=span, hint=_INSTEAD.get(why))
 
 
 def sort_key(item: ast.OrderItem, expr: Expr) -> SortKey:

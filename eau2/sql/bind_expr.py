@@ -17,7 +17,7 @@ from eau2.errors import (
     ProgrammingError,
     Span,
     TypeMismatchError,
-    UnknownNameError,
+    UnknownFunctionError,
 )
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
@@ -256,7 +256,7 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name not in _FUNCTIONS:
         near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
         hint = None if near is None else f'Did you mean "{near}"?'
-        raise UnknownNameError(f'there is no function "{name}"', span=span, hint=hint)
+        raise UnknownFunctionError(f'there is no function "{name}"', span=span, hint=hint)
     args = tuple(bind_expr(argument, env, depth) for argument in node.arguments)
     return at(span, table.bind, name, args)
 

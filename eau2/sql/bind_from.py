@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eau2.catalog import Frame
-from eau2.errors import Span, UnknownNameError
+from eau2.errors import Span, UnknownTableError
 from eau2.sql import ast
 from eau2.sql.common_tables import common_table, shared_scan
 from eau2.sql.environment import BindQuery, Context, Environment
@@ -77,7 +77,7 @@ def _named(node: ast.TableName, place: Place) -> Source:
     if view is not None:
         return bind_view(node, view, place)
     if frame is None:
-        raise UnknownNameError(
+        raise UnknownTableError(
             f'there is no table "{node.name}"',
             span=node.span,
             hint=suggestion(node.name, list(place.context.catalog.names()), "Tables")

@@ -14,7 +14,7 @@ from itertools import count
 
 from eau2.catalog import Catalog, ColumnSchema, FrameSchema
 from eau2.config import LIMITS
-from eau2.errors import ProgrammingError, Span, UnknownNameError
+from eau2.errors import ProgrammingError, Span, UnknownColumnError
 from eau2.operators import coercion
 from eau2.operators.expr import Cast, Column, Expr, Literal, Value, ref
 from eau2.sql import ast, literals
@@ -91,7 +91,7 @@ def _places(
     for name in names:
         place = schema.position(name)
         if place is None:
-            raise UnknownNameError(
+            raise UnknownColumnError(
                 f'the table "{node.name}" has no column "{name}"',
                 span=of_name(text, node.span, name),
                 hint=suggestion(name, [column.name for column in schema.columns], "Columns"),

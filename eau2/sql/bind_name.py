@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from eau2.errors import NotSupportedError, UnknownNameError
+from eau2.errors import NotSupportedError, UnknownColumnError
 from eau2.operators.expr import Expr
 from eau2.sql import ast, literals
 from eau2.sql.environment import Alias, Environment, Use
@@ -100,7 +100,7 @@ def _unknown(node: ast.Name, env: Environment) -> Exception:
         place = next(holders, next((p for p in levels(env) if p.scope.tables), env))
         return place.scope.unknown_column(qualifier[0], name, node.span)
     if name.casefold() in env.aliases:
-        return UnknownNameError(
+        return UnknownColumnError(
             f'the alias "{name}" cannot be used here, before or within what it names',
             span=node.span,
         )

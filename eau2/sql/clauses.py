@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from eau2.errors import ProgrammingError, Span
+from eau2.errors import NotGroupedError, Span
 from eau2.operators.expr import Column, Expr
 from eau2.sql import ast
 from eau2.sql.bind_expr import bind_root
@@ -134,11 +134,11 @@ def bind_part(node: ast.Expression, env: Environment) -> BoundPart:
     return BoundPart(expr, tuple(uses), node.span)
 
 
-def not_grouped(uses: tuple[Use, ...], span: Span, columns: frozenset[int]) -> ProgrammingError:
+def not_grouped(uses: tuple[Use, ...], span: Span, columns: frozenset[int]) -> NotGroupedError:
     """The error for an expression that reads `columns`, which are no keys of GROUP BY."""
     use = next((use for use in uses if use.columns & columns), None)
     name, span = ("?", span) if use is None else (use.name, use.span)
-    return ProgrammingError(
+    return NotGroupedError(
         f'column "{name}" must appear in the GROUP BY clause or be used in an aggregate function',
         span=span,
         hint=f"Add it to GROUP BY, or write any_value({name}) if any of its values will do.",

@@ -7,7 +7,13 @@ out: `Source`. Does not know: which plan computes a join that depends on its lef
 
 from __future__ import annotations
 
-from eau2.errors import NotSupportedError, ProgrammingError, Span, UnknownNameError
+from eau2.errors import (
+    AmbiguousNameError,
+    NotSupportedError,
+    ProgrammingError,
+    Span,
+    UnknownColumnError,
+)
 from eau2.operators import coercion, windows
 from eau2.operators.expr import Call, Column, Expr, JoinKind, SortKey, conjuncts, ref
 from eau2.operators.functions import table
@@ -284,13 +290,13 @@ def _merged(clause: ast.JoinClause, left: Expr, right: Expr) -> Expr:
 def _shared(scope: Scope, name: str, side: str, span: Span) -> tuple[VisibleColumn, frozenset[int]]:
     found = scope.holders(name)
     if not found:
-        raise UnknownNameError(
+        raise UnknownColumnError(
             f'there is no column "{name}" on the {side} side of this join',
             span=span,
             hint=suggestion(name, [column.name for column in scope.star()], "Columns"),
         )
     if len(found) > 1:
-        raise UnknownNameError(
+        raise AmbiguousNameError(
             f'the column name "{name}" is ambiguous on the {side} side of this join', span=span
         )
     return found[0]

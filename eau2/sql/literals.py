@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from eau2 import types
-from eau2.errors import NotSupportedError, ProgrammingError, Span
+from eau2.errors import NotSupportedError, ParameterError, ProgrammingError, Span
 from eau2.operators.coercion import LIST_VALUE
 from eau2.operators.expr import Cast, Expr, Literal
 from eau2.operators.functions import table
@@ -103,8 +103,10 @@ def unpinned(expr: Expr) -> Expr:
 def parameter(node: ast.Parameter, values: Mapping[int | str, object]) -> Expr:
     """The literal of a parameter's value. A number's type is stated, a string adapts."""
     if node.name not in values:
-        raise ProgrammingError(
-            f"no value was given for the parameter {_written(node.name)}", span=node.span
+        raise ParameterError(
+            f"no value was given for the parameter {_written(node.name)}",
+            span=node.span,
+            hint=f"Give it one: --param {node.name}=VALUE, or among the arguments of sql().",
         )
     value = values[node.name]
     if isinstance(value, list | tuple):

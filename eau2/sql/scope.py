@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import count
 
-from eau2.errors import ProgrammingError, Span, UnknownNameError
+from eau2.errors import (
+    AmbiguousNameError,
+    ProgrammingError,
+    Span,
+    UnknownColumnError,
+    UnknownNameError,
+    UnknownTableError,
+)
 from eau2.operators.expr import Expr
 
 
@@ -121,7 +128,7 @@ class Scope:
             names = ", ".join(
                 f'"{self.tables[min(tables)].name}.{visible.name}"' for visible, tables in found
             )
-            raise UnknownNameError(
+            raise AmbiguousNameError(
                 f'the column name "{column}" is ambiguous', span=span, hint=f"Write one of {names}."
             )
         return found[0][0] if found else None
@@ -132,7 +139,7 @@ class Scope:
         return next((table for table in self.tables if table.name.casefold() == wanted), None)
 
     def table(self, name: str, span: Span) -> VisibleTable:
-        """The table that qualifies columns as `name`. Raises UnknownNameError."""
+        """The table that qualifies columns as `name`. Raises UnknownTableError."""
         found = self.called(name)
         if found is None:
             raise self._unknown_table(name, span)
@@ -143,20 +150,20 @@ class Scope:
         holder = self.called(table)
         if holder is None:
             return self._unknown_table(table, span)
-        return UnknownNameError(
+        return UnknownColumnError(
             f'the table "{holder.name}" has no column "{column}"',
             span=span,
             hint=suggestion(column, [c.name for c in holder.columns], "Columns"),
         )
 
-    def _unknown_table(self, name: str, span: Span) -> UnknownNameError:
-        return UnknownNameError(
+    def _unknown_table(self, name: str, span: Span) -> UnknownTableError:
+        return UnknownTableError(
             f'there is no table "{name}" in this FROM clause',
             span=span,
             hint=suggestion(name, [table.name for table in self.tables], "Tables"),
         )
 
-    def unknown(self, column: str, span: Span, more: tuple[str, ...] = ()) -> UnknownNameError:
+    def unknown(self, column: str, span: Span, more: tuple[str, ...] = ()) -> UnknownColumnError:
         """The error for a name that means nothing here; `more` are names that would do as well."""
         names = [c.name for table in self.tables for c in table.columns]
         candidates = list(dict.fromkeys([*names, *more]))
@@ -164,7 +171,7 @@ class Scope:
         # What is two longer in the text than the name is a name in double quotes.
         if span.end - span.start == len(column) + 2 and nearest(column, candidates) is None:
             hint = " ".join(filter(None, (f"A text is written '{column}'.", hint)))
-        return UnknownNameError(f'there is no column "{column}"', span=span, hint=hint)
+        return UnknownColumnError(f'there is no column "{column}"', span=span, hint=hint)
 
     def star(self, without: frozenset[tuple[str, str]] = frozenset()) -> tuple[VisibleColumn, ...]:
         """All columns in order; a merged one once, where its first table has it.

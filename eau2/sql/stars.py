@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from eau2.errors import DataError, NotSupportedError, ProgrammingError, Span, UnknownNameError
+from eau2.errors import DataError, NotSupportedError, ProgrammingError, Span, UnknownColumnError
 from eau2.operators.constants import over_texts
 from eau2.operators.expr import Expr, Literal
 from eau2.operators.functions import table
@@ -153,8 +153,8 @@ def _check_lists(star: ast.Star, tables: tuple[VisibleTable, ...]) -> None:
             raise _unknown(name, "REPLACE", known, star.span)
 
 
-def _unknown(name: str, clause: str, known: list[str], span: Span) -> UnknownNameError:
-    return UnknownNameError(
+def _unknown(name: str, clause: str, known: list[str], span: Span) -> UnknownColumnError:
+    return UnknownColumnError(
         f'there is no column "{name}", which {clause} names',
         span=span,
         hint=suggestion(name, list(dict.fromkeys(known)), "Columns"),
@@ -275,7 +275,7 @@ def _chosen(node: ast.Columns, scope: Scope) -> list[Entry]:
     matching = _matching(names, "regexp_matches", node.pattern, node.span)
     kept = [entry for entry, found in zip(columns, matching, strict=True) if found]
     if not kept:
-        raise UnknownNameError(
+        raise UnknownColumnError(
             f"no column matches '{node.pattern}'",
             span=node.span,
             hint=suggestion(node.pattern, names, "Columns"),

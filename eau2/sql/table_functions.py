@@ -18,7 +18,7 @@ from eau2.errors import (
     NotSupportedError,
     ProgrammingError,
     TypeMismatchError,
-    UnknownNameError,
+    UnknownFunctionError,
 )
 from eau2.operators import windows
 from eau2.operators.coercion import LIST_VALUE
@@ -71,7 +71,7 @@ def bind_table_function(node: ast.TableFunction, place: Place) -> Source:
     else:
         near = nearest(node.name, list(_NAMES))
         hint = f"Did you mean {near}?" if near else f"There are: {', '.join(_NAMES)}."
-        raise UnknownNameError(
+        raise UnknownFunctionError(
             f'there is no table function "{node.name}"', span=node.span, hint=hint
         )
     if node.ordinality and "ordinality" not in bound.names[1:]:

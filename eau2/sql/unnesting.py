@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eau2.errors import NotSupportedError, ProgrammingError, TypeMismatchError
+from eau2.errors import MisplacedCallError, NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators.expr import Expr, Literal, ref
 from eau2.operators.functions import table
 from eau2.sql import ast, literals
@@ -28,7 +28,7 @@ NAMES = frozenset({"generate_subscripts", "unlist", "unnest"})
 def bind_unnest(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """The column that holds the elements of a list, each in a row of its own."""
     if env.unnests is None:
-        raise ProgrammingError(env.unnest_refusal, span=node.span)
+        raise MisplacedCallError(env.unnest_refusal, span=node.span)
     uses: list[Use] = []
     inner = replace(env, unnests=None, unnest_refusal="calls of unnest cannot be nested", uses=uses)
     if node.name == "generate_subscripts":

@@ -17,7 +17,7 @@ from eau2.errors import (
     ProgrammingError,
     Span,
     TypeMismatchError,
-    UnknownNameError,
+    UnknownColumnError,
 )
 from eau2.operators import coercion
 from eau2.operators.expr import (
@@ -150,7 +150,7 @@ def _column(node: ast.Expression, scope: Scope) -> str:
     known = [column.name for column in scope.star()]
     spelled = next((n for n in known if n.casefold() == name.parts[-1].casefold()), None)
     if spelled is None:
-        raise UnknownNameError(
+        raise UnknownColumnError(
             f'there is no column "{name.parts[-1]}" to unpivot',
             span=name.span,
             hint=suggestion(name.parts[-1], known, "Columns"),

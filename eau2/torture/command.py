@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,27 @@ class TortureOptions:
     seeds: int = 1000
     minutes: float | None = None
     resume: str | None = None
+
+
+def chosen(
+    stories: Sequence[str],
+    seed: int,
+    seeds: int | None,
+    minutes: float | None,
+    resume: str | None,
+) -> TortureOptions:
+    """The options as they are written: all stories when none is named, and one seed of each.
+
+    Raises UsageError for a story that there is not.
+    """
+    for name in stories:
+        if name not in STORIES:
+            known = ", ".join(STORIES)
+            raise UsageError(f"there is no story {name!r}", hint=f"The stories are {known}.")
+    count = seeds or (1 if minutes is None else 10**9)
+    return TortureOptions(
+        tuple(dict.fromkeys(stories)) or tuple(STORIES), seed, count, minutes, resume
+    )
 
 
 @dataclass(slots=True)

@@ -354,7 +354,7 @@ def test_what_cannot_start_says_why_in_one_message(
     listening = str(three_processes.nodes[0].address)
     run = command("node", "--listen", listening, "--data", data)
     assert (run.returncode, run.stdout) == (1, "")
-    assert f"Error: {listening} is in use by another program" in run.stderr
+    assert f"Error E5001: {listening} is in use by another program" in run.stderr
     assert "Traceback" not in run.stderr
 
     run = command("node", "--listen", "0.0.0.0:7700", "--data", data)
@@ -414,7 +414,7 @@ def test_a_local_cluster_goes_on_without_a_node_and_says_what_it_can_do(tmp_path
         assert "1 of 3 voters is there" in said[1]
         os.kill(min(nodes), signal.SIGKILL)
         assert cluster.wait(20) == 1
-        assert "Error: all nodes have ended, node n1 last\n" in cluster.stderr.read()
+        assert "Error E5001: all nodes have ended, node n1 last\n" in cluster.stderr.read()
         until_dead(nodes)
     finally:
         _end(cluster)

@@ -114,7 +114,7 @@ def test_what_cannot_be_drained_or_removed(main: Cli, store: InProcess) -> None:
     done = main("node", "drain", "n7", *at)
     assert (done.returncode, done.stderr) == (
         1,
-        'Error: there is no node "n7"\nThe nodes are n1, n2, n3.\n',
+        'Error E1007: there is no node "n7"\nThe nodes are n1, n2, n3.\n',
     )
     done = main("node", "remove", "n2", *at)
     assert done.returncode == 2

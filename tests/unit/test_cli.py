@@ -164,7 +164,7 @@ def test_a_wrong_command_line(main: Cli, arguments: list[str], part: str) -> Non
 
 
 def check_message(stderr: str, *parts: str) -> None:
-    assert stderr.startswith("Error: ")
+    assert re.match(r"Error E\d{4}: ", stderr)
     assert "Traceback" not in stderr
     assert "internal error" not in stderr
     assert stderr.count("Error") == 1

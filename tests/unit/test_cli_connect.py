@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 import eau2
+from eau2.backup import backup
+from eau2.backup_ends import StoreEnd
+from eau2.kv.store import Store
 from tests.cluster.nodes import in_process
 from tests.conftest import Cli
 from tests.processes import ROOT, environment
@@ -121,8 +124,17 @@ def test_time_goes_to_stderr(main: Cli, url: str) -> None:
 
 COMMANDS = [
     *(["query", "SELECT 1"], ["tables"], ["describe", "t"], ["drop", "t"], ["load", "t", DF]),
-    ["shell"],
+    *(["shell"], ["export", "t", "t.csv"], ["backup", "saved"], ["restore", "backup"]),
 ]
+
+
+def write_empty_backup(folder: Path) -> None:
+    """A backup of a store without names."""
+    store = Store.open(None)
+    backup(StoreEnd(store), str(folder), lambda _: None)
+    store.close()
+
+
 OPERATING = [
     ["cluster", "status"],
     *(["node", verb, "n1"] for verb in ("drain", "undrain", "remove")),
@@ -137,7 +149,8 @@ def test_operating_without_a_connection(main: Cli, arguments: list[str]) -> None
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=[c[0] for c in COMMANDS])
-def test_without_a_connection(main: Cli, arguments: list[str]) -> None:
+def test_without_a_connection(main: Cli, tmp_path: Path, arguments: list[str]) -> None:
+    write_empty_backup(tmp_path / "backup")
     done = main(*arguments, "--connect", NOBODY)
     assert (done.returncode, done.stdout) == (3, "")
     check_message(done.stderr, "nobody listens at eau2://127.0.0.1:1", "eau2 node")
@@ -200,8 +213,8 @@ def test_a_wrong_command_line(main: Cli, tmp_path: Path, arguments: list[str], p
 def test_a_timeout(main: Cli) -> None:
     with odd() as (url, _, _stop):
         done = main("query", "--connect", url, "--timeout", "0.2", "sleep")
-    assert (done.returncode, done.stdout) == (1, "")
-    check_message(done.stderr, "within")
+    assert (done.returncode, done.stdout) == (4, "")
+    check_message(done.stderr, "E5003", "within")
 
 
 def test_ctrl_c_cancels_at_the_node(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from eau2.options import parse
 from tests.documents import (
     ARCHITECTURE,
     DOCUMENTS,
+    ERRORS,
     FUNCTIONS,
     blocks,
+    catalogued,
     mapped,
     prepare,
     referenced,
@@ -46,6 +48,12 @@ def test_the_reference_lists_every_function_as_it_is() -> None:
     assert text == referenced(text), "write the tables anew: python -m tests.documents"
     for entry in table.FUNCTIONS:
         assert entry.syntax.replace("|", "\\|") in text
+
+
+def test_the_page_of_errors_is_the_catalogue() -> None:
+    text = ERRORS.read_text(encoding="utf-8")
+    assert text == catalogued(text), "write it anew: python -m tests.documents"
+    assert "## E1004: " in text
 
 
 def test_the_examples_of_the_reference_are_true() -> None:

@@ -62,7 +62,7 @@ def test_a_statement_may_take_several_lines(
 def test_an_error_does_not_end_the_session(shell: Shell, capfd: pytest.CaptureFixture[str]) -> None:
     assert typed(shell, "SELECT b FROM t;\rSELECT 41 + 1 AS x;\r\x04") == 0
     out, err = capfd.readouterr()
-    assert err.startswith("Error: ")
+    assert err.startswith("Error E")
     assert "line 1: SELECT b FROM t" in err
     assert "42" in out
 

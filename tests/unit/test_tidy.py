@@ -21,14 +21,19 @@ LAZY_IMPORTS = {
     "eau2/cli.py": "each command loads only what it needs, and `--version` nothing",
     "eau2/connection.py": "a connection loads the engine or the wire, whichever it is for",
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
-    "eau2/options.py": "words that are no command, and sizes, are rare on a command line",
+    "eau2/option_values.py": "sizes and decimals are rare on a command line",
+    "eau2/options.py": "words that are no command or option are rare on a command line",
+    "eau2/progress.py": "only a line on a terminal needs a thread",
     "eau2/render.py": "the writer of Parquet takes its time to load, and few results need it",
     "eau2/result.py": "charts and pages are for notebooks, and most results are in none",
+    "eau2/scripts.py": "statements that run at a node load nothing of what runs them here",
     "eau2/sql/tables.py": "Lark builds the tables ahead of time; a query must not load it",
 }
 """Files with imports inside functions, and why."""
 
-MAY_IMPORT_THE_FACE = {"eau2/options.py", "eau2/shell.py", "eau2/process.py"}
+MAY_IMPORT_THE_FACE = {
+    *("eau2/backup.py", "eau2/cli.py", "eau2/options.py", "eau2/process.py", "eau2/shell.py"),
+}
 
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

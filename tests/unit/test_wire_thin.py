@@ -159,7 +159,7 @@ def test_it_says_the_same_bytes_as_the_full_client() -> None:
         (Credit(CREDIT_BYTES), [CREDIT_BYTES], 0, 3, None),
         (
             Statement("x", ((1, "", 2),), "csv", 5, {"a": "b"}),
-            [[1.5, "q"], ["x", [[1, "", 2]], "csv", 5, {"a": "b"}]],
+            [[1.5, "q"], ["x", [[1, "", 2]], "csv", 5, {"a": "b"}, False]],
             OPEN | END,
             5,
             Request(1.5, "q"),

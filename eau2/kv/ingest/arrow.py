@@ -6,6 +6,7 @@ Comes in: paths; goes out: (schema, batches). Does not know: stored form, names.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
@@ -13,27 +14,32 @@ import pyarrow.parquet as pq
 
 from eau2.config import LIMITS
 from eau2.errors import InputFileError
+from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.text import DAMAGE, check_readable, damaged
 
 _IPC_MAGIC = b"ARROW1"
 _FEATHER_1_MAGIC = b"FEA1"
 _PARQUET_BUFFER_BYTES = 1 << 20
+_PARQUET = (".parquet", ".pq")
 
 Source = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 
-def open_parquet(paths: tuple[str, ...]) -> Source:
+def open_parquet(paths: tuple[str, ...], position: Position | None = None) -> Source:
     """The rows of Parquet files of one schema. Raises InputFileError."""
-    return _one_after_another(paths, "Parquet", _open_parquet)
+    return _one_after_another(paths, "Parquet", _open_parquet, position)
 
 
-def open_ipc(paths: tuple[str, ...]) -> Source:
+def open_ipc(paths: tuple[str, ...], position: Position | None = None) -> Source:
     """The rows of Arrow IPC files and streams of one schema. Raises InputFileError."""
-    return _one_after_another(paths, "Arrow", _open_ipc)
+    return _one_after_another(paths, "Arrow", _open_ipc, position)
 
 
 def _one_after_another(
-    paths: tuple[str, ...], what: str, opener: Callable[[str], Source]
+    paths: tuple[str, ...],
+    what: str,
+    opener: Callable[[str], Source],
+    position: Position | None,
 ) -> Source:
     schema, batches = _opened(paths[0], what, opener)
     for path in paths[1:]:
@@ -42,11 +48,29 @@ def _one_after_another(
             raise _differs(paths[0], schema, path, other)
 
     def rows() -> Iterator[pa.RecordBatch]:
-        yield from _guarded(paths[0], what, batches)
+        yield from _followed(paths[0], _guarded(paths[0], what, batches), position)
         for path in paths[1:]:
-            yield from _guarded(path, what, _opened(path, what, opener)[1])
+            opened = _guarded(path, what, _opened(path, what, opener)[1])
+            yield from _followed(path, opened, position)
 
     return schema, rows()
+
+
+def _followed(
+    path: str, batches: Iterator[pa.RecordBatch], position: Position | None
+) -> Iterator[pa.RecordBatch]:
+    """The same rows; whoever asks is told how much of the file they are, as far as it says that."""
+    if position is None:
+        yield from batches
+        return
+    rows, whole = 0, pq.read_metadata(path).num_rows if path.lower().endswith(_PARQUET) else 0
+    size = os.path.getsize(path)
+    for batch in batches:
+        rows += batch.num_rows
+        if whole:
+            position.at(size * rows / whole)
+        yield batch
+    position.end(path)
 
 
 def _opened(path: str, what: str, opener: Callable[[str], Source]) -> Source:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from eau2.errors import InputFileError
+from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.text import DAMAGE, check_readable, damaged, open_bytes
 
 _BLOCK_BYTES = 1 << 21
@@ -37,7 +38,9 @@ _BIG = pa.decimal128(38, 0)
 _NUMBERS = (pa.int64(), _BIG, pa.float64())
 
 
-def open_csv(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def open_csv(
+    paths: tuple[str, ...], position: Position | None = None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The rows of CSV files with the same header. Raises InputFileError."""
     for path in paths:
         check_readable(path)
@@ -51,7 +54,7 @@ def open_csv(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch
     def rows() -> Iterator[pa.RecordBatch]:
         for path, separator in zip(paths, separators, strict=True):
             try:
-                yield from _read(path, separator, final)
+                yield from _followed(path, separator, final, position)
             except DAMAGE as error:
                 raise _explained(path, separator, error) from error
 
@@ -70,12 +73,37 @@ def _separator(path: str) -> str:
     return max(_SEPARATORS, key=lambda mark: (line.count(mark), -_SEPARATORS.index(mark)))
 
 
+def _followed(
+    path: str, separator: str, schema: pa.Schema, position: Position | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a file; whoever asks is told how much of it they are.
+
+    The reader is many blocks ahead of them, and each batch is one block. Of a packed file only
+    where the reader is can be told.
+    """
+    if position is None:
+        yield from _read(path, separator, schema)
+        return
+    file = pa.OSFile(path)
+    packed = path.lower().endswith(".gz")
+    for number, batch in enumerate(_read(path, separator, schema, file=file), start=1):
+        read = file.tell()
+        position.at(read if packed else min(number * _BLOCK_BYTES, read))
+        yield batch
+    position.end(path)
+
+
 def _read(
-    path: str, separator: str, schema: pa.Schema | None, *, threads: bool = True
+    path: str,
+    separator: str,
+    schema: pa.Schema | None,
+    *,
+    threads: bool = True,
+    file: pa.NativeFile | None = None,
 ) -> pacsv.CSVStreamingReader:
     packed = path.lower().endswith(".gz")
     return pacsv.open_csv(
-        pa.input_stream(path, compression="gzip" if packed else None),
+        pa.input_stream(path if file is None else file, compression="gzip" if packed else None),
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads),
         parse_options=pacsv.ParseOptions(
             delimiter=separator,

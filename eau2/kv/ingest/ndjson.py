@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from eau2.errors import DataError, InputFileError, NotSupportedError
+from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.text import DAMAGE, check_readable, line_blocks
 from eau2.types import from_arrow
 
@@ -30,7 +31,9 @@ _BIG = pa.decimal128(38, 0)
 _NUMBERS = (pa.int64(), _BIG, pa.float64())
 
 
-def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def open_ndjson(
+    paths: tuple[str, ...], position: Position | None = None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The rows of NDJSON files, columns in the order of their first appearance.
 
     Raises InputFileError, and NotSupportedError for objects.
@@ -51,14 +54,14 @@ def open_ndjson(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBa
 
     def rows() -> Iterator[pa.RecordBatch]:
         for path in paths:
-            for line, block in _blocks(path):
+            for line, block in _blocks(path, position):
                 yield from _rows(path, line, block, schema)
 
     return schema, rows()
 
 
-def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
-    for line, block in line_blocks(path, "NDJSON", _BLOCK_BYTES):
+def _blocks(path: str, position: Position | None = None) -> Iterator[tuple[int, bytes]]:
+    for line, block in line_blocks(path, "NDJSON", _BLOCK_BYTES, position):
         if line == 1 and block.lstrip()[:1] == b"[":
             raise InputFileError(
                 f"{path} holds one JSON array", hint="Write one object a line instead (NDJSON)."

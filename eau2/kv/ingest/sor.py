@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from eau2.config import LIMITS
 from eau2.errors import InputFileError
+from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.text import check_readable, damaged, line_blocks
 
 _BLOCK_BYTES = 1 << 22
@@ -40,7 +41,9 @@ _NAMES = {
 }
 
 
-def open_sor(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def open_sor(
+    paths: tuple[str, ...], position: Position | None = None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The rows of .sor files; the first file's first rows decide the types.
 
     Raises InputFileError; so may the batches.
@@ -55,7 +58,7 @@ def open_sor(paths: tuple[str, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path in paths:
-            for line, block in line_blocks(path, ".sor", _BLOCK_BYTES):
+            for line, block in line_blocks(path, ".sor", _BLOCK_BYTES, position):
                 yield _batch(path, line, block, schema)
 
     return schema, batches()

@@ -8,6 +8,7 @@ bounded memory. Does not know: names, stores, SQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -16,12 +17,22 @@ from eau2.kv.files import expand
 from eau2.kv.ingest.arrow import open_ipc, open_parquet
 from eau2.kv.ingest.csv import open_csv
 from eau2.kv.ingest.ndjson import open_ndjson
+from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.sor import open_sor
 
 Source = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 """The schema of the rows, and the rows in order."""
 
-_READERS: dict[str, Callable[[tuple[str, ...]], Source]] = {
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Rows that are being read already. Errors of theirs stay what they are."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+_READERS: dict[str, Callable[[tuple[str, ...], Position | None], Source]] = {
     "parquet": open_parquet,
     "arrow": open_ipc,
     "csv": open_csv,
@@ -63,9 +74,10 @@ def format_of(path: str) -> str:
     return found
 
 
-def open_files(paths: Sequence[str]) -> Source:
+def open_files(paths: Sequence[str], position: Position | None = None) -> Source:
     """All rows of `paths` (each a file or a glob) in order. They must be of one format and schema.
 
+    position: is told how far they are read.
     Raises InputFileError; so may the batches while they are read.
     """
     if not paths:
@@ -77,14 +89,16 @@ def open_files(paths: Sequence[str]) -> Source:
             hint="Load them under separate names.",
         )
     files = tuple(name for path in paths for name in expand(path))
-    return _READERS[formats.pop()](files)
+    return _READERS[formats.pop()](files, position)
 
 
 def from_arrow(data: object) -> Source:
-    """A pyarrow Table, RecordBatch or reader, or anything with `__arrow_c_stream__`, as a source.
+    """A pyarrow Table, RecordBatch, reader, or anything with `__arrow_c_stream__`, or an Opened.
 
     Raises UsageError for anything else.
     """
+    if isinstance(data, Opened):
+        return data.schema, data.batches
     if isinstance(data, pa.RecordBatch):
         return data.schema, iter([data])
     if isinstance(data, pa.Table):

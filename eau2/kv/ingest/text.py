@@ -16,6 +16,7 @@ from typing import IO
 import pyarrow as pa
 
 from eau2.errors import InputFileError
+from eau2.kv.ingest.position import Position
 
 DAMAGE = (OSError, pa.ArrowException, EOFError, zlib.error, UnicodeDecodeError)
 """What reading a damaged file raises, in any of the libraries that read."""
@@ -47,7 +48,9 @@ def damaged(path: str, what: str, error: Exception | str) -> InputFileError:
     )
 
 
-def line_blocks(path: str, what: str, size: int) -> Iterator[tuple[int, bytes]]:
+def line_blocks(
+    path: str, what: str, size: int, position: Position | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Runs of whole lines of about `size` bytes, each with the number of its first line.
 
     Blocks of nothing but blanks are left out, and so is a byte order mark. Raises InputFileError.
@@ -58,6 +61,9 @@ def line_blocks(path: str, what: str, size: int) -> Iterator[tuple[int, bytes]]:
             if file.read(3) != b"\xef\xbb\xbf":
                 file.seek(0)
             while data := file.read(size):
+                if position is not None:
+                    # Of a file that is unpacked the packed bytes count.
+                    position.at(getattr(file, "fileobj", file).tell())
                 head, found, tail = data.rpartition(b"\n")
                 if not found:
                     parts.append(data)
@@ -72,6 +78,8 @@ def line_blocks(path: str, what: str, size: int) -> Iterator[tuple[int, bytes]]:
     rest = b"".join(parts)
     if rest and not rest.isspace():
         yield line, rest
+    if position is not None:
+        position.end(path)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from eau2.errors import UnknownNameError
+from eau2.errors import UnknownFunctionError
 from eau2.operators.expr import Expr
 from eau2.operators.functions import (
     ages,
@@ -126,7 +126,7 @@ def bind(name: str, args: tuple[Expr, ...]) -> Expr:
     if function is None:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(near)}?" if near else None
-        raise UnknownNameError(f'there is no function "{name}"', hint=hint)
+        raise UnknownFunctionError(f'there is no function "{name}"', hint=hint)
     if function.name in _OF_LISTS and any(arg.type.is_list for arg in args):
         function = _BY_NAME[_OF_LISTS[function.name]]
     return function.bind(function.name, args)
