@@ -113,11 +113,10 @@ class Store:
     ) -> Frame:
         """Store the rows of `batches`, which have `schema`, under `name`; the new frame.
 
-        operation: for stores of several processes; here every outcome is known.
-        Rows stream through: about one chunk is held in memory. No rows give one empty chunk.
-        Raises NameExistsError unless `replace`; StoreBusyError, DiskFullError, OperationalError,
-        DataError and NotSupportedError (the data), and whatever `batches` raises. After any of
-        them the name is as it was before.
+        Rows stream through: about one chunk is in memory. No rows give one empty chunk. operation:
+        for stores of several processes; here every outcome is known. Raises NameExistsError unless
+        `replace`; StoreBusyError, DiskFullError, OperationalError, DataError and NotSupportedError
+        (the data), and whatever `batches` raises. After any of them the name is as it was before.
         """
         self._check_open()
         check_chunk_rows(chunk_rows)
