@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from eau2 import __version__
 from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError, report
 from eau2.options import parse
+from eau2.sink import check_terminal
 
 if TYPE_CHECKING:
     from eau2.backup_ends import End
@@ -187,11 +188,8 @@ def _query(options: argparse.Namespace) -> int:
 
 
 def _check_sink(form: str) -> None:
-    if form in ("arrow", "parquet") and sys.stdout.isatty():
-        raise UsageError(
-            f"{form.capitalize()} is not for terminals",
-            hint=f"Redirect it: eau2 query --format {form} ... > FILE",
-        )
+    if sys.stdout.isatty():
+        check_terminal(form, f"Redirect it: eau2 query --format {form} ... > FILE")
 
 
 def _load(options: argparse.Namespace) -> int:

@@ -116,15 +116,8 @@ def _write(form: str, tables: _Counted, file: BinaryIO) -> None:
                     arrow.write_table(table)
         case _:
             types = [from_arrow(field.type, field.name) for field in tables.schema]
-            for piece in rendered("csv" if form == "csv" else "json", tables, types):
-                file.write(piece if form == "csv" else _lines(bytes(piece)))
-
-
-def _lines(piece: bytes) -> bytes:
-    """A piece of a JSON array as lines of objects: in JSON no line break stands inside a value."""
-    if piece in (b"]\n", b"[]\n"):
-        return b""
-    return piece.removeprefix(b"[").removeprefix(b",\n ").replace(b",\n ", b"\n") + b"\n"
+            for piece in rendered(form, tables, types):
+                file.write(piece)
 
 
 def _remove(path: str) -> None:

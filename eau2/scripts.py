@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eau2.errors import Error, PeerLostError, UnreachableError, UsageError, report
 from eau2.progress import Line, Watch, query_text, shown
+from eau2.sink import check_alone
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
@@ -70,13 +71,16 @@ def run_here(found: Sequence[Script], options: argparse.Namespace, connection: C
         raise _no_statement()
     params = dict(options.param)
     failed = _Failures(options.keep_going)
+    results = 0
     for script, (statements, rest) in cut:
         for statement in (*statements, rest) if rest else statements:
             start = time.perf_counter()
             with failed.noted(script.file):
+                check_alone(options.format, results)
                 with shown(sys.stderr) as line:
                     connection.watch(_watch(line))
                     result = connection.sql(statement, params or None, timeout=options.timeout)
+                results += bool(result.names)
                 if options.format == "box" and is_explain(statement):
                     write_lines(result, sys.stdout.buffer)
                 else:
