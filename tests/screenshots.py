@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 import pexpect
 import pyte
 
+import eau2
 from tests.processes import ROOT, environment
 
 IMAGES = ROOT / "docs" / "images"
@@ -181,6 +182,64 @@ def drawn(scene: Scene, folder: str) -> str:
     finally:
         child.close(force=True)
     return picture(terminal.screen, f"eau2: {scene.name}")
+
+
+def _query(terminal: Terminal) -> None:
+    terminal.until("eau2")
+    terminal.type(
+        "SELECT station, sum(a) AS arrived, max(a) AS busiest\rFROM df\rGROUP BY station;\r"
+    )
+    terminal.until("3 rows")
+
+
+def _error(terminal: Terminal) -> None:
+    terminal.until("eau2")
+    terminal.type("SELECT station, sum(rian) FROM df GROUP BY station;\r")
+    terminal.until("Columns here")
+
+
+def _completion(terminal: Terminal) -> None:
+    terminal.until("eau2")
+    terminal.look(2.0)
+    terminal.type("SELECT station, sum(d.a) FROM df d WHERE d.")
+    terminal.until("rain")
+
+
+def _chart(terminal: Terminal) -> None:
+    terminal.until("eau2")
+    terminal.type("\\format csv\r")
+    terminal.type("SELECT day, sum(a) AS arrived FROM df GROUP BY day ORDER BY day LIMIT 4;\r")
+    terminal.until("day,arrived")
+    terminal.type("SELECT day, sum(a) AS arrived FROM df GROUP BY day ORDER BY day;\r\\chart\r")
+    terminal.until("┼")
+
+
+def _progress(terminal: Terminal) -> None:
+    terminal.until("eau2")
+    terminal.type(
+        "SELECT kind, count(DISTINCT fare), sum(sin(fare) * cos(id)) FROM trips GROUP BY kind;\r"
+    )
+    terminal.until("chunks")
+
+
+SCENES = (
+    Scene("query", 76, 20, (), _query),
+    Scene("error", 76, 12, (), _error),
+    Scene("completion", 76, 14, (), _completion),
+    Scene("chart", 90, 40, (), _chart),
+    Scene("progress", 90, 10, (), _progress),
+)
+
+
+def _prepare(folder: Path) -> None:
+    """A store in its default place in the folder, with a small frame and a large one."""
+    with eau2.connect(folder / ".eau2") as connection:
+        connection.put("df", ROOT / "examples" / "df.csv")
+        connection.sql("SET chunk_rows = 250000")
+        connection.sql(
+            "CREATE TABLE trips AS SELECT i AS id, i * 7919 % 1000003 AS fare, i % 7 AS kind"
+            " FROM range(12000000) t(i)"
+        )
 
 
 def main(names: list[str]) -> int:
