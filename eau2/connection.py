@@ -52,6 +52,9 @@ class Backend(Protocol):
     def frame(self, name: str) -> Frame | None:
         """The frame of that name, or None."""
 
+    def interruptible(self) -> None:
+        """See to it that an exception in the caller's thread, like Ctrl-C, ends a kernel's work."""
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -148,6 +151,14 @@ class Connection:
         if frame is None:
             raise _unknown(backend, name)
         return frame
+
+    def interruptible(self) -> None:
+        """From now on, Ctrl-C ends a statement at once, also in the middle of a kernel call.
+
+        In this process, kernels over many rows then run in a process of their own, which is killed
+        when it is to end. At a node it is always so.
+        """
+        self._open().interruptible()
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""

@@ -40,17 +40,22 @@ ELLIPSIS: Final = "…"
 
 
 def rendered(
-    form: str, tables: Iterable[pa.Table], types: Sequence[SqlType], width: int | None = None
+    form: str,
+    tables: Iterable[pa.Table],
+    types: Sequence[SqlType],
+    width: int | None = None,
+    max_rows: int = BOX_ROWS,
 ) -> Iterator[Piece]:
     """A result in the format called `form`, piece by piece; nothing when it has no columns.
 
     tables: its parts in order, at least one, taken one at a time. types: the SQL type of each
-    column. width: how many columns a box may take, None for any number. "lines" is the first
-    column without a frame around it: a plan is read whole, so no box may cut it.
+    column. width: how many columns a box may take, None for any number; max_rows: how many rows.
+    "lines" is the first column without a frame around it: a plan is read whole, so no box may cut
+    it.
     """
     match form:
         case "box":
-            return _boxed(tables, types, width)
+            return _boxed(tables, types, width, max_rows)
         case "csv":
             return _csv(tables)
         case "json":
@@ -151,10 +156,10 @@ def _box(sample: _Sample, types: Sequence[SqlType], width: int | None) -> str:
 
 
 def _boxed(
-    tables: Iterable[pa.Table], types: Sequence[SqlType], width: int | None
+    tables: Iterable[pa.Table], types: Sequence[SqlType], width: int | None, max_rows: int
 ) -> Iterator[Piece]:
     """Nothing comes before the last row is known, but few rows are held."""
-    sample = _Sample(BOX_ROWS)
+    sample = _Sample(max_rows)
     for table in tables:
         sample.add(table)
     if text := _box(sample, types, width):
