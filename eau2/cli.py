@@ -285,8 +285,22 @@ def _drop(options: argparse.Namespace) -> int:
 def _shell(options: argparse.Namespace) -> int:
     from eau2.shell import run
 
-    with _open(options, make=False) as connection:
-        return run(connection)
+    return run(
+        lambda: _open(options, make=False),
+        _place(options),
+        init=not getattr(options, "no_init", False),
+    )
+
+
+def _place(options: argparse.Namespace) -> str:
+    """What the shell's prompt says it is connected to."""
+    if options.connect is not None:
+        first, *others = str(options.connect).removeprefix("eau2://").split(",")
+        return f"eau2://{first}" + (f" +{len(others)}" if others else "")
+    path = options.store or os.environ.get("EAU2_STORE")
+    if not path and not os.path.exists(DEFAULT_STORE):
+        return "eau2:memory"
+    return f"eau2:{path or DEFAULT_STORE}"
 
 
 def _node(options: argparse.Namespace) -> int:
