@@ -93,6 +93,7 @@ def run_prompt(
             prompt.app.exit(exception=opening.failure)
 
     opening = Opening(connect, preferences, known, changed)
+    prompt.app.after_render += lambda _: opening.begin()
     try:
         print(f'eau2 {__version__}. Type "\\?" for help.', flush=True)
         if init and init_path().exists():

@@ -52,7 +52,7 @@ COMMANDS: Final = (
             Argument.STATEMENT),
     Command(("\\last",), "[FORMAT]", "the last result again, all of it; as a table it is called _",
             Argument.FORMAT),
-    Command(("\\chart",), "[KIND] [FILE.svg]", "the last result as a bar, line, scatter or histogram",
+    Command(("\\chart",), "[KIND] [FILE.svg]", "the last result drawn: bars, a line, dots",
             Argument.KIND),
     Command(("\\watch",), "[SECONDS [TIMES]]", "run the last statement repeatedly, until Ctrl-C"),
     Command(("\\i", ".read"), "FILE", "run the statements of a file", Argument.PATH),
@@ -112,11 +112,8 @@ Statements end with a semicolon and may take several lines. Enter runs them once
 Esc Enter at once. Tab completes, Ctrl-R searches what was typed, Esc R finds it by some of its
 letters. Ctrl-C drops what is typed, or cancels what runs."""
 
-_ALIASES: Final = "  " + "\n  ".join(
-    [
-        "Also: "
-        + ", ".join(
-            f"{other} for {command.names[0]}" for command in COMMANDS for other in command.names[1:]
-        )
-    ]
+_ALIASES: Final = "  Also: " + ", ".join(
+    f"{' '.join(command.names[1:])} ({command.names[0]})"
+    for command in COMMANDS
+    if len(command.names) > 1
 )

@@ -1,7 +1,7 @@
 r"""Charts of the last result, and explanations of error codes: each loaded when it is asked for.
 
-Owns: what `\chart` and `\?` with a code take. Comes in: words, a table. Goes out: text, a file. Does
-not know: how a chart is drawn (chart.py), what a code means (error_codes.py).
+Owns: what `\chart` and `\?` with a code take. Comes in: words, a table. Goes out: text, a file.
+Does not know: how a chart is drawn (chart.py), what a code means (error_codes.py).
 """
 
 from __future__ import annotations

@@ -41,16 +41,21 @@ class Opening:
         known: Known,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
-        """Begin. changed: is called when the known words are new ones, or there is an error."""
+        """changed: is called when the known words are new ones, or there is an error."""
         self._connect = connect
         self._preferences = preferences
         self._known = known
         self._changed = changed
         self._made: Future[Interpreter] = Future()
         self._ask = threading.Event()
-        self._ended = False
+        self._begun = self._ended = False
         self._thread = threading.Thread(target=self._work, name="eau2-shell", daemon=True)
-        self._thread.start()
+
+    def begin(self) -> None:
+        """Begin, if it has not. Best once the prompt is shown: both would be slower at once."""
+        if not self._begun:
+            self._begun = True
+            self._thread.start()
 
     @property
     def failure(self) -> BaseException | None:
@@ -58,7 +63,8 @@ class Opening:
         return self._made.exception() if self._made.done() else None
 
     def interpreter(self) -> Interpreter:
-        """Wait for it. Raises what connecting raises."""
+        """Begin, and wait for it. Raises what connecting raises."""
+        self.begin()
         while True:
             try:
                 return self._made.result(_WAIT_S)

@@ -1,6 +1,7 @@
-r"""What the shell tells about the store and the language: functions, chunks.
+r"""What the shell tells about the store and the language: functions, places of chunks.
 
-Owns: the answers of `\df` and `\chunks`. Comes in: a connection, what was asked. Goes out: tables and text. Does not know: how they are shown.
+Owns: the answers of `\df` and `\chunks`. Comes in: a connection, what was asked. Goes out:
+tables and text. Does not know: how they are shown.
 """
 
 from __future__ import annotations
