@@ -112,7 +112,7 @@ Statements end with a semicolon and may take several lines. Enter runs them once
 Esc Enter at once. Tab completes, Ctrl-R searches what was typed, Esc R finds it by some of its
 letters. Ctrl-C drops what is typed, or cancels what runs."""
 
-_ALIASES: Final = "  Also: " + ", ".join(
+_ALIASES: Final = "Also: " + ", ".join(
     f"{' '.join(command.names[1:])} ({command.names[0]})"
     for command in COMMANDS
     if len(command.names) > 1

@@ -244,7 +244,7 @@ class Interpreter:
         name, _, value = words.partition(" ")
         values = self.preferences.values()
         if value:
-            self.preferences.set(name, value.strip())
+            self.preferences.set(name, _bare(value.strip()))
             return
         if name and name not in values:
             self.preferences.set(name, "")
@@ -322,11 +322,15 @@ def _rhythm(words: str) -> tuple[float, int]:
 
 def _plain_path(command: str, name: str) -> str:
     """A path as it is typed, perhaps in quotes."""
-    if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
-        name = name[1:-1]
-    if not name:
+    if not _bare(name):
         raise UsageError(f"{command} takes the name of a file")
-    return name
+    return _bare(name)
+
+
+def _bare(text: str) -> str:
+    """What is typed, without the quotes around it."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
 
 
 def _unquoted(name: str) -> str:

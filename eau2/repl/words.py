@@ -21,7 +21,10 @@ SAMPLE SEMI SET SETS SHOW SIMILAR SOME SUMMARIZE TABLE TABLESAMPLE TEMPORARY TO 
 UNPIVOT VALUES VIEW WINDOW
 """
 KEYWORDS: Final = tuple(_KEYWORD_TEXT.split())
-"""What completion offers, the frequent ones first. The grammar knows more words: those of statements that eau2 refuses."""
+"""What completion offers, the frequent ones first.
+
+The grammar knows more words: those of statements that eau2 refuses.
+"""
 
 _STATEMENT_TEXT: Final = """
 SELECT FROM WITH VALUES INSERT CREATE DROP EXPLAIN DESCRIBE SHOW SET RESET SUMMARIZE PIVOT
