@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +23,15 @@ PLACE = "eau2:memory"
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\x07\x08]")
 
 
-def typed(connect: Callable[[], Connection], keys: str, *, init: bool = False) -> int:
-    """Type `keys` at a prompt in this process; its exit code."""
+def typed(
+    connect: Callable[[], Connection], keys: str, *, init: bool = False, after_s: float = 0.0
+) -> int:
+    """Type `keys` at a prompt in this process, after a while; its exit code."""
     with create_pipe_input() as source:
-        source.send_text(keys)
+        if after_s:
+            threading.Timer(after_s, source.send_text, (keys,)).start()
+        else:
+            source.send_text(keys)
         return run_prompt(connect, PLACE, init=init, source=source, sink=DummyOutput())
 
 

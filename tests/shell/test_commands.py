@@ -157,7 +157,7 @@ def test_the_last_result(shell: Interpreter, capfd: Captured) -> None:
     assert "4950" in said(shell, capfd, 'SELECT "sum(a)" FROM _;')
     # Only a statement that names it has it put in the connection's memory.
     said(shell, capfd, "SELECT 7 AS x;", "SELECT '_' AS y -- _\n;")
-    assert "│ y" in said(shell, capfd, "\\last")
+    assert "│    y    │" in said(shell, capfd, "\\last")
     assert "│ _" in said(shell, capfd, "SELECT * FROM _;")
 
 
