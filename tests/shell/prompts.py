@@ -62,17 +62,27 @@ class Terminal:
         self.child.expect(r"\x1b\[\?2004h", timeout=timeout_s)
         return plain(self.child.before)
 
+    def rest(self) -> str:
+        """All that is printed until the process ends by itself."""
+        self.child.expect(pexpect.EOF, timeout=20)
+        self.child.close()
+        return plain(self.child.before)
+
     def end(self) -> int:
         """Ctrl-D; the exit code."""
         self.type("\x04")
-        self.child.expect(pexpect.EOF, timeout=10)
-        self.child.close()
+        self.rest()
         return int(self.child.exitstatus)
 
 
 @contextmanager
 def terminal(
-    folder: Path, *arguments: str, rows: int = 30, columns: int = 100, **variables: str
+    folder: Path,
+    *arguments: str,
+    rows: int = 30,
+    columns: int = 100,
+    ready: str = "\x1b[?2004h",
+    **variables: str,
 ) -> Iterator[Terminal]:
     """A shell at a terminal of that size, ready for keys. It is killed at the end."""
     variables = {
@@ -93,7 +103,7 @@ def terminal(
     )
     try:
         made = Terminal(child)
-        made.shown()
+        made.wait(ready)
         yield made
     finally:
         child.close(force=True)
