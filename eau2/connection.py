@@ -53,7 +53,13 @@ class Backend(Protocol):
         """The frame of that name, or None."""
 
     def interruptible(self) -> None:
-        """See to it that an exception in the caller's thread, like Ctrl-C, ends a kernel's work."""
+        """See to it that a kernel's work can be ended in its middle."""
+
+    def cancel(self) -> bool:
+        """Have the statement that runs end. Thread-safe.
+
+        Gives whether it will; else an exception in the caller's thread is the way to end it.
+        """
 
     def close(self) -> None:
         """Let go of everything."""
@@ -153,12 +159,20 @@ class Connection:
         return frame
 
     def interruptible(self) -> None:
-        """From now on, Ctrl-C ends a statement at once, also in the middle of a kernel call.
+        """From now on, a statement can be ended in the middle of a kernel call.
 
         In this process, kernels over many rows then run in a process of their own, which is killed
         when it is to end. At a node it is always so.
         """
         self._open().interruptible()
+
+    def cancel(self) -> bool:
+        """Have the statement that runs end with CancelledError. Other threads may call this.
+
+        Gives whether it will: without `interruptible`, what a kernel has begun runs to its end. At
+        a node an exception in the caller's thread, like Ctrl-C, is the way: then it is False.
+        """
+        return self._open().cancel()
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""

@@ -32,6 +32,7 @@ class EmbeddedBackend:
     def __init__(self, path: str | None, threads: int | None, memory_bytes: int | None) -> None:
         """Open the store in folder `path` (None: in memory)."""
         self.frames = LocalFrames(Store.open(path))
+        self._wish = Cancel()
         self._threads = threads
         self._memory_bytes = memory_bytes
         self._host: KernelHost = InlineHost(threads, memory_bytes)
@@ -40,14 +41,14 @@ class EmbeddedBackend:
 
     def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
         """See Backend."""
-        answer = self.engine.run(text, parameters, _cancel(timeout_s))
+        answer = self.engine.run(text, parameters, self._begun(timeout_s))
         types = tuple([column.type for column in answer.columns])
         height = answer.rows.height if types else 0
         return Result(answer.names, types, height, lambda: _whole(answer))
 
     def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
         """See Backend."""
-        answer = self.engine.stream(text, parameters, _cancel(timeout_s))
+        answer = self.engine.stream(text, parameters, self._begun(timeout_s))
         types = tuple([column.type for column in answer.columns])
         return Batches(_tables(answer), lambda: types)
 
@@ -81,7 +82,10 @@ class EmbeddedBackend:
         return self.frames.frame(name)
 
     def interruptible(self) -> None:
-        """See Backend. A kernel call inside this process would run to its end."""
+        """See Backend. A kernel call inside this process would run to its end.
+
+        Small ones still do, which is soon.
+        """
         from eau2.kernels.mixed import MixedHost
         from eau2.kernels.subprocess import SubprocessHost
 
@@ -91,14 +95,20 @@ class EmbeddedBackend:
             self.cluster = Cluster(Node("local", self.frames, self._host))
             self.engine.moved(self.cluster)
 
+    def cancel(self) -> bool:
+        """See Backend."""
+        self._wish.cancel()
+        return True
+
     def close(self) -> None:
         """See Backend."""
         self.frames.close()
         self._host.close()
 
-
-def _cancel(timeout_s: float | None) -> Cancel | None:
-    return None if timeout_s is None else Cancel(timeout_s)
+    def _begun(self, timeout_s: float | None) -> Cancel:
+        """The wish that ends the statement that begins now."""
+        self._wish = Cancel(timeout_s)
+        return self._wish
 
 
 def _whole(answer: Answer) -> pa.Table:

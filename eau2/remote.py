@@ -133,7 +133,11 @@ class RemoteBackend:
         return named
 
     def interruptible(self) -> None:
-        """See Backend. Whoever waits for a node can always be interrupted."""
+        """See Backend. A node runs its kernels so that they can be ended."""
+
+    def cancel(self) -> bool:
+        """See Backend. An interrupted wait cancels what was asked."""
+        return False
 
     def close(self) -> None:
         """See Backend."""

@@ -17,11 +17,12 @@ from typing import Final
 import pyarrow as pa
 
 from eau2.connection import Connection
-from eau2.errors import UsageError
+from eau2.errors import CancelledError, UsageError
 from eau2.repl import drawings, overviews
 from eau2.repl.commands import find, help_text, is_command, named
 from eau2.repl.display import NAME, Display
 from eau2.repl.editor import edited
+from eau2.repl.interrupts import cancelling
 from eau2.repl.output import Output
 from eau2.repl.pieces import Kind, cut
 from eau2.repl.preferences import Preferences
@@ -151,11 +152,16 @@ class Interpreter:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """The connection for this thread: whoever uses it meanwhile is asked to stop."""
+        """The connection for this thread: whoever uses it meanwhile is asked to stop.
+
+        Ctrl-C ends what is done with it: KeyboardInterrupt.
+        """
         self._wanted = True
         try:
-            with self._using:
+            with self._using, cancelling(self._connection.cancel):
                 yield
+        except CancelledError as error:
+            raise KeyboardInterrupt from error
         finally:
             self._wanted = False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eau2.render import display_width
-from tests.cluster.nodes import InProcess
+from tests.cluster.nodes import Processes
 from tests.shell.prompts import Terminal, plain, terminal, until
 
 pytestmark = [
@@ -129,7 +129,7 @@ def test_boxes_follow_the_width_of_the_terminal(tmp_path: Path) -> None:
         assert {len(line) for line in lines} == {159}
         for columns in (60, 120):
             shell.child.setwinsize(30, columns)
-            lines = box_lines(shell.run("SELECT 1;") + shell.run(wide))
+            lines = box_lines(shell.run(wide))
             assert 40 < max(map(len, lines)) <= columns
 
 
@@ -182,8 +182,8 @@ def test_the_editor_gives_the_next_prompt_its_text(tmp_path: Path) -> None:
         assert "│      42 │" in shell.run("")
 
 
-def test_the_shell_of_a_node(three_in_process: InProcess, tmp_path: Path) -> None:
-    url = three_in_process.urls[0]
+def test_the_shell_of_a_node(three_processes: Processes, tmp_path: Path) -> None:
+    url = three_processes.urls[0]
     with terminal(tmp_path, "shell", "--connect", url) as shell:
         assert min(cancelled(shell) for _ in range(3)) < 2 * CANCELLED_S
         shell.run("SET chunk_rows = 10;")

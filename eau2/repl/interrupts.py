@@ -1,0 +1,79 @@
+"""Ctrl-C while a statement runs: first a wish, then force.
+
+Owns: what the signal means during a statement, and the thread that carries the wish out. Comes in:
+how to cancel. Goes out: KeyboardInterrupt, where the wish was not enough. Does not know: statements.
+
+An exception out of nowhere can leave a lock or a kernel process taken for ever. So the first Ctrl-C
+only asks for the end, as another thread would; what asks is no part of the interrupted thread, which
+may hold the locks for it. Only what does not end soon after that is interrupted where it is.
+"""
+
+from __future__ import annotations
+
+import _thread
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+FORCED_S: Final = 0.1
+"""So long after the wish comes force: the prompt is to be back within 0.2 s."""
+
+
+class _Presses:
+    """The presses of Ctrl-C during one statement, and the thread that waits for the first."""
+
+    def __init__(self, cancel: Callable[[], bool]) -> None:
+        self._cancel = cancel
+        self._count = 0
+        # Of the ways to wake a thread this one may be called by a signal handler at any point.
+        self._wishes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._carry_out, name="eau2-interrupt", daemon=True)
+        self._thread.start()
+
+    def pressed(self, _number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
+        if self._over:
+            return
+        self._count += 1
+        if self._count > 1:
+            raise KeyboardInterrupt
+        self._wishes.put(True)
+
+    def end(self) -> None:
+        """The statement has ended."""
+        self._over = True
+        self._ended.set()
+        self._wishes.put(False)
+        self._thread.join()
+
+    def _carry_out(self) -> None:
+        if not self._wishes.get():
+            return
+        if self._cancel() and self._ended.wait(FORCED_S):
+            return
+        _thread.interrupt_main()
+
+
+@contextmanager
+def cancelling(cancel: Callable[[], bool]) -> Iterator[None]:
+    """While this lasts, Ctrl-C calls `cancel`; KeyboardInterrupt if that gives False or is too slow.
+
+    cancel: is called on another thread; gives whether the statement ends by it. On any thread but
+    the main one, which alone has signals, nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    presses = _Presses(cancel)
+    before = signal.signal(signal.SIGINT, presses.pressed)
+    try:
+        yield
+    finally:
+        presses.end()
+        signal.signal(signal.SIGINT, before)
