@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 
 from eau2.connection import Connection
-from eau2.errors import CancelledError, UsageError
+from eau2.errors import UsageError
 from eau2.repl import drawings, overviews
 from eau2.repl.commands import find, help_text, is_command, named
 from eau2.repl.display import NAME, Display
@@ -160,8 +160,6 @@ class Interpreter:
         try:
             with self._using, cancelling(self._connection.cancel):
                 yield
-        except CancelledError as error:
-            raise KeyboardInterrupt from error
         finally:
             self._wanted = False
 

@@ -1,16 +1,15 @@
 """Ctrl-C while a statement runs: first a wish, then force.
 
 Owns: what the signal means during a statement, and the thread that carries the wish out. Comes in:
-how to cancel. Goes out: KeyboardInterrupt, where the wish was not enough. Does not know: statements.
+how to cancel. Goes out: KeyboardInterrupt. Does not know: statements.
 
 An exception out of nowhere can leave a lock or a kernel process taken for ever. So the first Ctrl-C
-only asks for the end, as another thread would; what asks is no part of the interrupted thread, which
-may hold the locks for it. Only what does not end soon after that is interrupted where it is.
+only asks for the end, as another thread would (the interrupted one may hold the locks for that).
+Only what does not end soon after is interrupted where it is.
 """
 
 from __future__ import annotations
 
-import _thread
 import queue
 import signal
 import threading
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
+
+from eau2.errors import CancelledError
 
 FORCED_S: Final = 0.1
 """So long after the wish comes force: the prompt is to be back within 0.2 s."""
@@ -28,7 +29,7 @@ class _Presses:
 
     def __init__(self, cancel: Callable[[], bool]) -> None:
         self._cancel = cancel
-        self._count = 0
+        self.count = 0
         # Of the ways to wake a thread this one may be called by a signal handler at any point.
         self._wishes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -40,8 +41,8 @@ class _Presses:
         """The signal handler."""
         if self._over:
             return
-        self._count += 1
-        if self._count > 1:
+        self.count += 1
+        if self.count > 1:
             raise KeyboardInterrupt
         self._wishes.put(True)
 
@@ -57,15 +58,19 @@ class _Presses:
             return
         if self._cancel() and self._ended.wait(FORCED_S):
             return
-        _thread.interrupt_main()
+        main = threading.main_thread().ident
+        if main is not None and not self._over:
+            # A real signal, which wakes whoever waits for a lock.
+            signal.pthread_kill(main, signal.SIGINT)
 
 
 @contextmanager
 def cancelling(cancel: Callable[[], bool]) -> Iterator[None]:
-    """While this lasts, Ctrl-C calls `cancel`; KeyboardInterrupt if that gives False or is too slow.
+    """While this lasts, Ctrl-C calls `cancel`, and the CancelledError becomes a KeyboardInterrupt.
 
-    cancel: is called on another thread; gives whether the statement ends by it. On any thread but
-    the main one, which alone has signals, nothing is done.
+    cancel: is called on another thread; gives whether the statement ends by it. If not, or not at
+    once, or at a second Ctrl-C, there is a KeyboardInterrupt out of nowhere. On any thread but the
+    main one, which alone has signals, nothing is done.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -74,6 +79,10 @@ def cancelling(cancel: Callable[[], bool]) -> Iterator[None]:
     before = signal.signal(signal.SIGINT, presses.pressed)
     try:
         yield
+    except CancelledError as error:
+        if not presses.count:
+            raise
+        raise KeyboardInterrupt from error
     finally:
         presses.end()
         signal.signal(signal.SIGINT, before)

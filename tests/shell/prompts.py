@@ -53,7 +53,6 @@ class Terminal:
     def run(self, text: str) -> str:
         """Run a statement or command; what it prints until the prompt is there again."""
         self.type(f"{text}\r")
-        # The line is drawn again when it is accepted, so the prompt stands before and after.
         self.child.expect(r"\x1b\[\?2004l", timeout=20)
         return self.shown()
 
@@ -61,6 +60,11 @@ class Terminal:
         """What is printed until the next prompt takes keys."""
         self.child.expect(r"\x1b\[\?2004h", timeout=timeout_s)
         return plain(self.child.before)
+
+    def settle(self) -> None:
+        """Read until nothing more is shown for a while."""
+        while self.child.expect([pexpect.TIMEOUT, r"."], timeout=0.5):
+            pass
 
     def rest(self) -> str:
         """All that is printed until the process ends by itself."""

@@ -269,7 +269,7 @@ def test_settings_from_a_file(tmp_path: Path) -> None:
         ("max_rows = 1.5", "takes a whole number"),
     ):
         path.write_text(text)
-        with pytest.raises(UsageError, match="config.toml") as caught:
+        with pytest.raises(UsageError, match=r"config\.toml") as caught:
             read(path)
         assert problem in str(caught.value)
 

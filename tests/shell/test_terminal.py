@@ -129,6 +129,8 @@ def test_boxes_follow_the_width_of_the_terminal(tmp_path: Path) -> None:
         assert {len(line) for line in lines} == {159}
         for columns in (60, 120):
             shell.child.setwinsize(30, columns)
+            # The prompt hears of it by a signal, and is drawn anew, once or twice.
+            shell.settle()
             lines = box_lines(shell.run(wide))
             assert 40 < max(map(len, lines)) <= columns
 
@@ -185,6 +187,7 @@ def test_the_editor_gives_the_next_prompt_its_text(tmp_path: Path) -> None:
 def test_the_shell_of_a_node(three_processes: Processes, tmp_path: Path) -> None:
     url = three_processes.urls[0]
     with terminal(tmp_path, "shell", "--connect", url) as shell:
+        shell.run("SELECT 1;")
         assert min(cancelled(shell) for _ in range(3)) < 2 * CANCELLED_S
         shell.run("SET chunk_rows = 10;")
         out = shell.run("CREATE TABLE shell_t AS SELECT * FROM range(60);")
@@ -194,7 +197,7 @@ def test_the_shell_of_a_node(three_processes: Processes, tmp_path: Path) -> None
             assert "shell_t: 6 chunks, 60 rows, on 3 nodes" in out
             assert out.count("●") >= 12
             assert out.count("│ up") == 0
-            assert shell.run("\\nodes").count("│ up") == 3
+            assert shell.run("\\nodes").count("127.0.0.1:") == 3
             out = shell.run("SELECT sum(range) FROM shell_t;")
             assert "HUGEINT" in out
             assert "1770" in out
