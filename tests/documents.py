@@ -25,7 +25,8 @@ from eau2.operators.functions.function import Function
 from tests.processes import ROOT, environment
 
 DOCUMENTS = tuple(
-    ROOT / name for name in ("README.md", "docs/cli.md", "docs/python.md", "docs/files.md")
+    ROOT / name
+    for name in ("README.md", "docs/cli.md", "docs/shell.md", "docs/python.md", "docs/files.md")
 )
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
@@ -41,7 +42,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "torture"),
+    *("kv", "kv/ingest", "net", "repl", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 

@@ -20,6 +20,7 @@ from eau2.repl.commands import COMMANDS, help_text
 from eau2.repl.interpreter import _ACTIONS, Interpreter
 from eau2.repl.preferences import Preferences, colored, read
 from eau2.repl.ring import Placed, drawn
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -56,6 +57,9 @@ def test_each_command_is_in_the_table_and_in_the_help() -> None:
         assert all(name in help_text() for name in command.names)
         assert command.summary in help_text()
     assert max(map(len, help_text().splitlines())) <= 100
+    page = (ROOT / "docs" / "shell.md").read_text(encoding="utf-8")
+    assert all(f"`{name}" in page for command in COMMANDS for name in command.names)
+    assert all(f"\n{name} = " in page for name in Preferences().values())
 
 
 def test_tables_and_their_columns(shell: Interpreter, capfd: Captured) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from eau2.repl.places import history_path
 from eau2.repl.preferences import Preferences
 from eau2.repl.session import found, is_complete
 from eau2.repl.words import Known
+from tests.processes import environment
 from tests.shell.prompts import typed, until
 
 pytestmark = pytest.mark.timeout(30)
@@ -179,6 +182,15 @@ def test_the_known_words_follow_what_tables_there_are(connect: Connect) -> None:
     finally:
         opening.close()
     assert until(lambda: all(t.name != "eau2-shell" for t in threading.enumerate()))
+
+
+def test_the_prompt_loads_no_part_of_the_engine() -> None:
+    code = "import sys, eau2.repl.session, eau2.repl.opening; print('', *sys.modules, '')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    for heavy in ("pyarrow", "polars", "numpy", "msgpack", "lark", "eau2.connection"):
+        assert f" {heavy} " not in done.stdout
 
 
 def test_a_statement_does_not_wait_for_the_known_words(connect: Connect) -> None:

@@ -186,7 +186,7 @@ def test_the_editor_gives_the_next_prompt_its_text(tmp_path: Path) -> None:
 
 def test_the_shell_of_a_node(three_processes: Processes, tmp_path: Path) -> None:
     url = three_processes.urls[0]
-    with terminal(tmp_path, "shell", "--connect", url) as shell:
+    with terminal(tmp_path, "shell", "--connect", url, columns=220) as shell:
         shell.run("SELECT 1;")
         assert min(cancelled(shell) for _ in range(3)) < 2 * CANCELLED_S
         shell.run("SET chunk_rows = 10;")
@@ -197,7 +197,7 @@ def test_the_shell_of_a_node(three_processes: Processes, tmp_path: Path) -> None
             assert "shell_t: 6 chunks, 60 rows, on 3 nodes" in out
             assert out.count("●") >= 12
             assert out.count("│ up") == 0
-            assert shell.run("\\nodes").count("127.0.0.1:") == 3
+            assert shell.run("\\nodes").count("│ 127.0.0.1:") == 3
             out = shell.run("SELECT sum(range) FROM shell_t;")
             assert "HUGEINT" in out
             assert "1770" in out
