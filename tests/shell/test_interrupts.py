@@ -47,10 +47,13 @@ def test_what_obeys_a_wish_is_not_interrupted_elsewhere() -> None:
         wish.set()
         return True
 
-    timer = pressed(0.1)
-    with pytest.raises(KeyboardInterrupt) as caught, cancelling(cancel):
+    def obey() -> None:
         wish.wait(10)
         raise CancelledError("the query was cancelled")
+
+    timer = pressed(0.1)
+    with pytest.raises(KeyboardInterrupt) as caught, cancelling(cancel):
+        obey()
     timer.join()
     assert isinstance(caught.value.__cause__, CancelledError)
 

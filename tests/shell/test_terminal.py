@@ -158,8 +158,8 @@ def test_what_fits_is_offered_below_what_is_typed(tmp_path: Path) -> None:
 
 
 def test_colours_are_left_out_where_they_are_not_wanted(tmp_path: Path) -> None:
-    for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False)):
-        with terminal(tmp_path, **variables) as shell:
+    for unwanted, colored in (("", True), ("1", False)):
+        with terminal(tmp_path, NO_COLOR=unwanted) as shell:
             shell.run("SELECT 1;")
             shell.type("SELECT 'x' FROM")
             time.sleep(0.3)
