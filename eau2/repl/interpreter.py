@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 
 from eau2.connection import Connection
-from eau2.errors import UsageError
+from eau2.errors import UnknownNameError, UsageError
 from eau2.repl import drawings, overviews
 from eau2.repl.commands import find, help_text, is_command, named
 from eau2.repl.display import NAME, Display
@@ -181,8 +181,20 @@ class Interpreter:
     def _describe(self, name: str) -> None:
         name = _unquoted(name.rstrip(";").strip())
         with self._held():
-            found = columns(self._connection, name) if name else frames(self._connection)
+            found = self._columns(name) if name else frames(self._connection)
         self._show(found)
+
+    def _columns(self, name: str) -> Overview:
+        """The columns of a frame, or of a view, which has no statistics."""
+        known = self._connection.tables()
+        try:
+            return columns(self._connection, name)
+        except UnknownNameError:
+            if name.lower() not in [each.lower() for each in known]:
+                raise
+        quoted = '"' + name.replace('"', '""') + '"'
+        result = self._connection.sql(f"DESCRIBE {quoted}")
+        return Overview(result.types, result.to_arrow())
 
     def _functions(self, pattern: str) -> None:
         self._show(Overview(overviews.FUNCTION_TYPES, overviews.functions(pattern)), most=True)

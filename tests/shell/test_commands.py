@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from prompt_toolkit.history import FileHistory
 
 import eau2
 from eau2.errors import Error, UsageError
 from eau2.options import FORMATS
-from eau2.repl import display
+from eau2.repl import display, places
 from eau2.repl.commands import COMMANDS, help_text
 from eau2.repl.interpreter import _ACTIONS, Interpreter
 from eau2.repl.preferences import Preferences, colored, read
@@ -68,6 +69,9 @@ def test_tables_and_their_columns(shell: Interpreter, capfd: Captured) -> None:
     for line in ("\\d t", "\\d t;", '\\d "t"', ".schema t"):
         assert "│ b b         │ VARCHAR     │      1 │" in said(shell, capfd, line)
     assert 'there is no table "nowhere"' in refused(shell, "\\d nowhere")
+    said(shell, capfd, "CREATE VIEW v AS SELECT a AS only FROM t;")
+    for line in ("\\d v", "\\d V"):
+        assert "only" in said(shell, capfd, line)
 
 
 def test_functions(shell: Interpreter, capfd: Captured) -> None:
@@ -294,8 +298,15 @@ def test_colours(choice: str, variables: dict[str, str], colors: bool) -> None:
 
 
 def test_what_is_typed_is_kept_privately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eau2.repl.places import history_path
-
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    history_path().chmod(0o644)
-    assert stat.S_IMODE(history_path().stat().st_mode) == 0o600
+    path = places.history_path()
+    path.chmod(0o644)
+    assert stat.S_IMODE(places.history_path().stat().st_mode) == 0o600
+    monkeypatch.setattr(places, "HISTORY_BYTES", 1000)
+    for number in range(100):
+        FileHistory(str(path)).store_string(f"SELECT {number}\nAS x;")
+    kept = list(FileHistory(str(places.history_path())).load_history_strings())
+    assert kept == [f"SELECT {number}\nAS x;" for number in range(99, 99 - len(kept), -1)]
+    assert 5 < len(kept) < 20
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["history"]
