@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +40,10 @@ def draw(words: str, table: pa.Table, output: Output) -> None:
     output.say(f"The chart is in {path}.")
 
 
-def _asked(words: str) -> tuple[str, Path | None]:
+def _asked(words: str) -> tuple[str | None, Path | None]:
+    """The kind, None for what suits the columns, and the file, None for the terminal."""
     first, _, rest = words.partition(" ")
-    kind = first if first in KINDS else KINDS[0]
+    kind = first if first in KINDS else None
     name = rest.strip() if first in KINDS else words
     if not name:
         return kind, None
@@ -51,6 +53,13 @@ def _asked(words: str) -> tuple[str, Path | None]:
             hint=f"It takes {', '.join(KINDS)}, and a file whose name ends in .svg.",
         )
     return kind, Path(name).expanduser()
+
+
+def codes() -> tuple[str, ...]:
+    """All error codes."""
+    if find_spec("eau2.error_codes") is None:
+        return ()
+    return tuple(import_module("eau2.error_codes").catalogue())
 
 
 def explained(code: str) -> str:

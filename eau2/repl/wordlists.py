@@ -15,6 +15,7 @@ from eau2.errors import Error
 from eau2.operators import aggregates, windows
 from eau2.operators.functions.table import documentation
 from eau2.planner.optimizer import RULES
+from eau2.repl.drawings import codes
 from eau2.repl.words import Words
 from eau2.settings import OPTIMIZER, Settings
 from eau2.sql.parser import parse
@@ -42,6 +43,7 @@ def of_language() -> Words:
         functions=tuple(sorted({*scalar, *aggregates.names(), *windows.names()})),
         table_functions=table_function_names(),
         types=type_names(),
+        codes=codes(),
         settings=(*Settings().values(), *rules),
     )
 
