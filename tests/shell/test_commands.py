@@ -152,7 +152,7 @@ def test_formats(shell: Interpreter, capfd: Captured) -> None:
 @pytest.mark.skipif("line" not in FORMATS, reason="the format of \\x comes with the formats")
 def test_an_expanded_row_has_a_line_for_each_value(shell: Interpreter, capfd: Captured) -> None:
     lines = said(shell, capfd, "\\x", "SELECT a, 'w' AS word FROM t WHERE a = 2;").splitlines()
-    assert [line.split()[-1] for line in lines if "=" in line] == ["2", "w"]
+    assert [line.split()[-1] for line in lines if " | " in line] == ["2", "w"]
 
 
 def test_the_last_result(shell: Interpreter, capfd: Captured) -> None:
