@@ -19,6 +19,7 @@ from prompt_toolkit.document import Document
 from eau2.options import FORMATS
 from eau2.repl.commands import COMMANDS, Argument, find, is_command, named
 from eau2.repl.context import NOTHING, Place, Want, look
+from eau2.repl.pieces import TYPED_MAX
 from eau2.repl.preferences import Preferences
 from eau2.repl.words import KEYWORDS, STATEMENTS, Known, Words
 
@@ -50,6 +51,8 @@ class StatementCompleter(Completer):
         """See prompt_toolkit. It is called on a thread of its own, so typing never waits for it."""
         text, cursor = document.text, document.cursor_position
         words = self._known.words
+        if len(text) > TYPED_MAX:
+            return
         if is_command(text):
             yield from self._of_command(text[:cursor], words, event)
             return

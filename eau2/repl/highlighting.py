@@ -15,7 +15,7 @@ from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.styles import Style
 
 from eau2.repl.commands import is_command
-from eau2.repl.pieces import Kind, Piece, cut
+from eau2.repl.pieces import TYPED_MAX, Kind, Piece, cut
 from eau2.repl.words import Known, Words
 
 STYLE: Final = Style.from_dict(
@@ -68,6 +68,9 @@ def styled(text: str, words: Words) -> Iterator[StyleAndTextTuples]:
 
 
 def _parts(text: str, words: Words) -> Iterator[tuple[str, str]]:
+    if len(text) > TYPED_MAX:
+        yield "", text
+        return
     if is_command(text):
         command, space, rest = text.partition(" ")
         yield "class:sql.command", command

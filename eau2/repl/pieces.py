@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+TYPED_MAX: Final = 50_000
+"""Characters: a longer text, which was pasted, is neither coloured nor completed on every key."""
 
 
 class Kind(Enum):

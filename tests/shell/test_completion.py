@@ -169,3 +169,6 @@ def test_a_long_statement_does_not_make_typing_slow() -> None:
         seconds.append(time.perf_counter() - start)
     # 11 kB; a key that takes longer than a tenth of a second is felt.
     assert min(seconds) < 0.1
+    pasted = text * 10
+    assert {part[0] for line in styled(pasted, WORDS) for part in line} == {""}
+    assert offered(f"{pasted} SELECT * FROM or|") == []
