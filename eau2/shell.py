@@ -123,7 +123,7 @@ def _typed(opening: Opening, text: str) -> tuple[bool, str]:
         interpreter = opening.interpreter()
     except KeyboardInterrupt:
         _interrupted()
-        return True, text
+        return True, ""
     going = _attempt(lambda: interpreter.run_line(text))
     return going, interpreter.taken_draft()
 
