@@ -166,13 +166,13 @@ def _candidates(place: Place, words: Words) -> Iterator[Candidate]:
 
 def _columns(place: Place, words: Words) -> Iterator[str]:
     """Of the table that is asked for; of those the statement reads; or of all, if few."""
-    by_lower = {name.lower(): columns for name, columns in words.tables.items()}
+    by_lower = {name.lower(): columns for name, columns in words.tables.items()} | place.made
     if place.of is not None:
         aliases = {alias.lower(): table for alias, table in place.sources.items()}
         table = aliases.get(place.of.lower()) or place.of
         yield from by_lower.get(table.lower(), ())
         return
-    read = [by_lower.get(table.lower(), ()) for table in place.sources.values()]
+    read = [by_lower.get((table or alias).lower(), ()) for alias, table in place.sources.items()]
     if not place.sources and sum(map(len, by_lower.values())) <= COLUMNS_UNASKED:
         read = list(by_lower.values())
     for columns in read:

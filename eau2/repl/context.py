@@ -42,7 +42,8 @@ class Place:
 
     start: where the word begins that is typed there; prefix: what there is of it. keywords: only
     these, None for any. of: the table or alias whose columns are wanted, None for all. sources:
-    what the statement reads, by alias or name. common: the names that WITH makes. inside: the
+    what the statement reads, by alias or name. common: the names that WITH makes. made: the
+    columns that these, and brackets in FROM, are seen to have. inside: the
     prefix stands in double quotes.
     """
 
@@ -53,6 +54,7 @@ class Place:
     of: str | None = None
     sources: dict[str, str] = field(default_factory=dict)
     common: tuple[str, ...] = ()
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
     inside: bool = False
 
 
@@ -93,8 +95,9 @@ def look(text: str, cursor: int) -> Place:
             return Place(NOTHING, cursor, "")
         before.append(at)
     wants, keywords, of = _wanted(before)
-    sources, common = _sources([p for p in pieces if p.kind is not Kind.COMMENT and p is not at])
-    return Place(wants, start, prefix, keywords, of, sources, common, inside)
+    others = [p for p in pieces if p.kind is not Kind.COMMENT and p is not at]
+    sources, common, made = _sources(others)
+    return Place(wants, start, prefix, keywords, of, sources, common, made, inside)
 
 
 def _statement(pieces: list[Piece], cursor: int) -> list[Piece]:
@@ -235,9 +238,14 @@ def _ends_list(before: Sequence[Piece]) -> bool:
     return earlier is None or earlier.text in ("(", ",", ".") or earlier.word in _WORDS
 
 
-def _sources(pieces: Sequence[Piece]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What the statement reads, at any depth of brackets, and the names that WITH makes."""
+_Sources = tuple[dict[str, str], tuple[str, ...], dict[str, tuple[str, ...]]]
+
+
+def _sources(pieces: Sequence[Piece]) -> _Sources:
+    """What the statement reads at any depth, the names that WITH makes, and columns made here."""
     found: dict[str, str] = {}
+    made: dict[str, tuple[str, ...]] = {}
+    opened: list[int] = []
     common: list[str] = []
     clauses = [""]
     number = 0
@@ -246,12 +254,17 @@ def _sources(pieces: Sequence[Piece]) -> tuple[dict[str, str], tuple[str, ...]]:
         number += 1
         if piece.text == "(":
             clauses.append("")
-        elif piece.text == ")" and len(clauses) > 1:
+            opened.append(number)
+        elif piece.text == ")" and opened:
             clauses.pop()
+            inner = pieces[opened.pop() : number - 1]
             if clauses[-1] in ("from", "join"):
                 alias, number = _alias(pieces, number)
                 if alias:
                     found[alias] = ""
+                    made[alias.lower()] = _named(inner)
+            elif clauses[-1] == "with" and common:
+                made.setdefault(common[-1].lower(), _named(inner))
         elif piece.word in _CLAUSES:
             clauses[-1] = piece.word
         elif clauses[-1] == "with" and piece.name and _text(pieces, number) == "as":
@@ -270,7 +283,24 @@ def _sources(pieces: Sequence[Piece]) -> tuple[dict[str, str], tuple[str, ...]]:
             continue
         alias, number = _alias(pieces, number)
         found[alias or name] = name
-    return found, tuple(common)
+    return found, tuple(common), made
+
+
+def _named(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """The names of a query's columns, of those that say one."""
+    if not pieces or pieces[0].word != "select":
+        return ()
+    names = []
+    depth = 0
+    for number, piece in enumerate(pieces[1:], 1):
+        depth += {"(": 1, ")": -1}.get(piece.text, 0)
+        last = number + 1 == len(pieces) or pieces[number + 1].text == ","
+        last = last or pieces[number + 1].word == "from"
+        if depth == 0 and piece.word == "from":
+            break
+        if depth == 0 and last and piece.name and piece.word not in _WORDS:
+            names.append(piece.name)
+    return tuple(names)
 
 
 def _alias(pieces: Sequence[Piece], number: int) -> tuple[str | None, int]:

@@ -79,6 +79,13 @@ def offered(marked: str) -> list[str]:
         ("SHOW ch|", {"chunks", "chunk_rows"}),
         ("SHOW CHUNKS FROM we|", {"Weather"}),
         ("WITH recent AS (SELECT 1) SELECT * FROM rec|", {"recent"}),
+        (
+            "WITH r AS (SELECT id, max(total) AS most, 1 FROM orders) SELECT r.| FROM r",
+            {"most", "id"},
+        ),
+        ("WITH r AS (SELECT id FROM orders), s AS (SELECT 1 one) SELECT o| FROM s", {"one"}),
+        ("SELECT mo| FROM (SELECT count(*) more, f(a, b) FROM orders) AS x", {"more"}),
+        ("SELECT x.| FROM (SELECT o.id, total + 1 FROM orders o) x", {"id"}),
         ("EXPLAIN an|", {"analyze"}),
         ("SELECT 'FROM or|", set()),
         ("SELECT 'it''s FROM or|", set()),
