@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -22,6 +23,10 @@ from eau2.errors import CancelledError
 
 FORCED_S: Final = 0.1
 """So long after the wish comes force: the prompt is to be back within 0.2 s."""
+
+AGAIN_S: Final = 0.02
+QUIET_S: Final = 0.5
+"""So long after an interrupt no second one comes: what it ends is to be left in order."""
 
 
 class _Presses:
@@ -33,16 +38,20 @@ class _Presses:
         # Of the ways to wake a thread this one may be called by a signal handler at any point.
         self._wishes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._ended = threading.Event()
-        self._over = False
+        self._over = self._raised = False
+        self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._carry_out, name="eau2-interrupt", daemon=True)
         self._thread.start()
 
     def pressed(self, _number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
-        if self._over:
+        now = time.monotonic()
+        if self._over or now < self._quiet_until:
             return
         self.count += 1
         if self.count > 1:
+            self._quiet_until = now + QUIET_S
+            self._raised = True
             raise KeyboardInterrupt
         self._wishes.put(True)
 
@@ -59,9 +68,11 @@ class _Presses:
         if self._cancel() and self._ended.wait(FORCED_S):
             return
         main = threading.main_thread().ident
-        if main is not None and not self._over:
-            # A real signal, which wakes whoever waits for a lock.
+        while main is not None and not (self._over or self._raised):
+            # A real signal, which wakes whoever waits for a lock; not if it comes just before the
+            # wait, so it comes again.
             signal.pthread_kill(main, signal.SIGINT)
+            self._ended.wait(AGAIN_S)
 
 
 @contextmanager
