@@ -25,6 +25,12 @@ def pressed(after_s: float) -> threading.Timer:
     return timer
 
 
+def naps() -> None:
+    """Sleep for ten seconds, in pieces: a signal just before one is seen after it."""
+    for _ in range(200):
+        time.sleep(0.05)
+
+
 def test_a_statement_is_cancelled_in_the_middle_of_a_kernel_call() -> None:
     with eau2.connect() as connection:
         connection.interruptible()
@@ -77,6 +83,5 @@ def test_an_error_of_its_own_stays_what_it_is() -> None:
     # The signal means again what it meant before.
     timer = pressed(0.05)
     with pytest.raises(KeyboardInterrupt):
-        for _ in range(200):
-            time.sleep(0.05)
+        naps()
     timer.join()
