@@ -321,8 +321,22 @@ def _node_version(client: ThinClient) -> int:
 def _shell(options: argparse.Namespace) -> int:
     from eau2.shell import run
 
-    with _open(options, make=False) as connection:
-        return run(connection)
+    return run(
+        lambda: _open(options, make=False),
+        _place(options),
+        init=not options.no_init,
+    )
+
+
+def _place(options: argparse.Namespace) -> str:
+    """What the shell's prompt says it is connected to."""
+    if options.connect is not None:
+        first, *others = str(options.connect).removeprefix("eau2://").split(",")
+        return f"eau2://{first}" + (f" +{len(others)}" if others else "")
+    path = options.store or os.environ.get("EAU2_STORE")
+    if not path and not os.path.exists(DEFAULT_STORE):
+        return "eau2:memory"
+    return f"eau2:{path or DEFAULT_STORE}"
 
 
 def _node(options: argparse.Namespace) -> int:

@@ -66,6 +66,15 @@ class Backend(Protocol):
     def watch(self, watch: Watch | None) -> None:
         """Tell `watch` how far later statements are; None tells nobody."""
 
+    def interruptible(self) -> None:
+        """See to it that a kernel's work can be ended in its middle."""
+
+    def cancel(self) -> bool:
+        """Have the statement that runs end. Thread-safe.
+
+        Gives whether it will; else an exception in the caller's thread is the way to end it.
+        """
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -173,6 +182,22 @@ class Connection:
         is called while the statement runs, by whichever thread, and should return at once.
         """
         self._open().watch(watch)
+
+    def interruptible(self) -> None:
+        """From now on, a statement can be ended in the middle of a kernel call.
+
+        In this process, kernels over many rows then run in a process of their own, which is killed
+        when it is to end. At a node it is always so.
+        """
+        self._open().interruptible()
+
+    def cancel(self) -> bool:
+        """Have the statement that runs end with CancelledError. Other threads may call this.
+
+        Gives whether it will: without `interruptible`, what a kernel has begun runs to its end. At
+        a node an exception in the caller's thread, like Ctrl-C, is the way: then it is False.
+        """
+        return self._open().cancel()
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""

@@ -16,7 +16,7 @@ from eau2.cluster import Cluster
 from eau2.engine import Engine
 from eau2.errors import UnknownNameError
 from eau2.frames import LocalFrames
-from eau2.kernels.host import Cancel
+from eau2.kernels.host import Cancel, KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
 from eau2.node import Node
@@ -33,19 +33,25 @@ class EmbeddedBackend:
     def __init__(self, path: str | None, threads: int | None, memory_bytes: int | None) -> None:
         """Open the store in folder `path` (None: in memory)."""
         self.frames = LocalFrames(Store.open(path))
-        self.cluster = Cluster(Node("local", self.frames, InlineHost(threads, memory_bytes)))
+        self._wish = Cancel()
+        self._threads = threads
+        self._memory_bytes = memory_bytes
+        self._host: KernelHost = InlineHost(threads, memory_bytes)
+        self.cluster = Cluster(Node("local", self.frames, self._host))
         self.engine = Engine(self.frames, self.cluster, Settings(threads=threads))
 
     def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
         """See Backend."""
-        answer = self.engine.run(text, parameters, _cancel(timeout_s))
+        answer = self.engine.run(text, parameters, self._begun(timeout_s))
         types = tuple([column.type for column in answer.columns])
         height = answer.rows.height if types else 0
         return Result(answer.names, types, height, lambda: _whole(answer))
 
     def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
         """See Backend."""
-        return Batches(_tables(self.engine.stream(text, parameters, _cancel(timeout_s))))
+        answer = self.engine.stream(text, parameters, self._begun(timeout_s))
+        types = tuple([column.type for column in answer.columns])
+        return Batches(_tables(answer), lambda: types)
 
     def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """See Backend."""
@@ -85,13 +91,34 @@ class EmbeddedBackend:
         """See Backend."""
         self.engine.watch = watch
 
+    def interruptible(self) -> None:
+        """See Backend. A kernel call inside this process would run to its end.
+
+        Small ones still do, which is soon.
+        """
+        from eau2.kernels.mixed import MixedHost
+        from eau2.kernels.subprocess import SubprocessHost
+
+        if isinstance(self._host, InlineHost):
+            processes = SubprocessHost(self._threads, self._memory_bytes)
+            self._host = MixedHost(self._host, processes)
+            self.cluster = Cluster(Node("local", self.frames, self._host))
+            self.engine.moved(self.cluster)
+
+    def cancel(self) -> bool:
+        """See Backend."""
+        self._wish.cancel()
+        return True
+
     def close(self) -> None:
         """See Backend."""
         self.frames.close()
+        self._host.close()
 
-
-def _cancel(timeout_s: float | None) -> Cancel | None:
-    return None if timeout_s is None else Cancel(timeout_s)
+    def _begun(self, timeout_s: float | None) -> Cancel:
+        """The wish that ends the statement that begins now."""
+        self._wish = Cancel(timeout_s)
+        return self._wish
 
 
 def _whole(answer: Answer) -> pa.Table:

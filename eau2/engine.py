@@ -92,6 +92,11 @@ class Engine:
         self._parsed: dict[str, tuple[ast.Statement, ...]] = {}
         self._statements = PreparedStatements()
 
+    def moved(self, cluster: Cluster) -> None:
+        """Run what comes from now on elsewhere."""
+        self._cluster = cluster
+        self._prepared.clear()
+
     def run(
         self,
         text: str,

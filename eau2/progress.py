@@ -6,7 +6,7 @@ is a terminal. Does not know: queries, connections. It imports next to nothing, 
 client uses it.
 
     with progress.shown(sys.stderr) as line:
-        connection.watch(lambda tally: line.say(lambda s: progress.query_text(tally, s)))
+        connection.watch(progress.said_by(line))
         result = connection.sql(text)
 
 Nothing is drawn in the first half second. The line is drawn by a thread of its own, since whoever
@@ -112,6 +112,13 @@ class Line:
 def shown(stream: TextIO) -> Line:
     """A line on `stream`, for a `with` block; at its end, and by `erase`, it is gone."""
     return Line(stream)
+
+
+def said_by(line: Line) -> Watch | None:
+    """What has the line say how far a query is; None where no line is shown."""
+    if not line.is_shown:
+        return None
+    return lambda tally: line.say(lambda seconds: query_text(tally, seconds))
 
 
 def on_terminal(stream: TextIO) -> bool:

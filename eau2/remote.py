@@ -95,7 +95,9 @@ class RemoteBackend:
 
     def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
         """See Backend."""
-        return Batches(self._tables(text, parameters, _deadline_s(timeout_s)))
+        types: list[SqlType] = []
+        tables = self._tables(text, parameters, _deadline_s(timeout_s), types)
+        return Batches(tables, lambda: tuple(types))
 
     def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """See Backend."""
@@ -163,6 +165,13 @@ class RemoteBackend:
     def watch(self, watch: Watch | None) -> None:
         """See Backend."""
         self._watch = watch
+
+    def interruptible(self) -> None:
+        """See Backend. A node runs its kernels so that they can be ended."""
+
+    def cancel(self) -> bool:
+        """See Backend. An interrupted wait cancels what was asked."""
+        return False
 
     def close(self) -> None:
         """See Backend."""
@@ -241,9 +250,12 @@ class RemoteBackend:
             self._state = leaves_state(text)
 
     def _tables(
-        self, text: str, parameters: Parameters | None, deadline_s: float
+        self, text: str, parameters: Parameters | None, deadline_s: float, types: list[SqlType]
     ) -> Generator[pa.Table, None, None]:
-        """The rows as they come. While none has, another node may be asked."""
+        """The rows as they come. While none has, another node may be asked.
+
+        types: is given the columns' types, at the end.
+        """
         statement = self._statement(text, parameters)
         ends = time.monotonic() + deadline_s
         self._reach()
@@ -251,7 +263,7 @@ class RemoteBackend:
             for turn in range(len(self._addresses)):
                 rows = 0
                 try:
-                    for table in self._rows(statement, _left_s(ends)):
+                    for table in self._rows(statement, _left_s(ends), types):
                         rows += table.num_rows
                         yield table
                     return
@@ -260,14 +272,19 @@ class RemoteBackend:
         finally:
             self._remember(text)
 
-    def _rows(self, statement: Statement, deadline_s: float) -> Generator[pa.Table, None, None]:
+    def _rows(
+        self, statement: Statement, deadline_s: float, types: list[SqlType]
+    ) -> Generator[pa.Table, None, None]:
         with self._asking():
             stream = self._node.open(statement, deadline_s=deadline_s, end=True)
         first: pa.Schema | None = None
         with stream:
             self._reading = stream
             while (received := stream.receive()) is not None:
-                if isinstance(received.message, StatementResult) or self._tells(received):
+                if isinstance(received.message, StatementResult):
+                    types[:] = [_type(text) for _, text in received.message.columns]
+                    continue
+                if self._tells(received):
                     continue
                 table = _table(received)
                 if first is not None and not table.schema.equals(first):

@@ -54,17 +54,21 @@ FORMATS: Final = ("box", *_WRITERS)
 
 
 def rendered(
-    form: str, tables: Iterable[pa.Table], types: Sequence[SqlType], width: int | None = None
+    form: str,
+    tables: Iterable[pa.Table],
+    types: Sequence[SqlType],
+    width: int | None = None,
+    max_rows: int = BOX_ROWS,
 ) -> Iterator[Piece]:
     """A result in the format called `form`, piece by piece; nothing when it has no columns.
 
     tables: its parts in order, at least one, taken one at a time. types: the SQL type of each
-    column. width: how many columns a box may take, None for any number. "lines" is the first
-    column without a frame around it: a plan is read whole, so no box may cut it. Raises UsageError
-    for any other format.
+    column. width: how many columns a box may take, None for any number; max_rows: how many rows.
+    "lines" is the first column without a frame around it: a plan is read whole, so no box may cut
+    it. Raises UsageError for any other format.
     """
     if form == "box":
-        return boxed(tables, types, width)
+        return boxed(tables, types, width, max_rows)
     if form == "lines":
         return first_column(tables, types)
     if form not in _WRITERS:

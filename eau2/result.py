@@ -16,7 +16,7 @@ import pyarrow as pa
 from eau2.errors import InterfaceError
 from eau2.operators.interval_form import durations, stored_from_arrow
 from eau2.render import box
-from eau2.types import INTERVAL, SqlType, stored_arrow
+from eau2.types import HUGEINT, INTERVAL, SqlType, decimal, from_arrow, stored_arrow
 
 if TYPE_CHECKING:
     from eau2.chart import Chart
@@ -137,9 +137,17 @@ class Batches:
     leaves alone what feeds it. Nor do errors keep their class on the way through one.)
     """
 
-    def __init__(self, tables: Generator[pa.Table, None, None]) -> None:
-        """tables: one at least, all of one schema. The first is taken at once."""
+    def __init__(
+        self,
+        tables: Generator[pa.Table, None, None],
+        types: Callable[[], tuple[SqlType, ...]] = tuple,
+    ) -> None:
+        """tables: one at least, all of one schema. The first is taken at once.
+
+        types: gives the columns' types, or nothing while they are not known.
+        """
         self._tables = tables
+        self._types = types
         first: pa.Table = next(tables)
         self._schema = first.schema
         self._batches = _cut(first, tables)
@@ -148,6 +156,18 @@ class Batches:
     def schema(self) -> pa.Schema:
         """The columns' names and Arrow types."""
         return self._schema
+
+    @property
+    def types(self) -> tuple[SqlType, ...]:
+        """The columns' SQL types. Before a node's answer has ended, what their Arrow types say.
+
+        Arrow has one type for HUGEINT and DECIMAL(38, 0), which counts as HUGEINT until then.
+        """
+        known = self._types()
+        if len(known) == len(self._schema):
+            return known
+        said = [from_arrow(field.type, field.name) for field in self._schema]
+        return tuple([HUGEINT if type_ == decimal(38, 0) else type_ for type_ in said])
 
     def read_next_batch(self) -> pa.RecordBatch:
         """The next batch. Raises StopIteration after the last one, and what the query raises."""

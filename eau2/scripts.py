@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from eau2.errors import Error, PeerLostError, UnreachableError, UsageError, report
-from eau2.progress import Line, Watch, query_text, shown
+from eau2.progress import Line, said_by, shown
 from eau2.sink import check_alone
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run_here(found: Sequence[Script], options: argparse.Namespace, connection: C
             with failed.noted(script.file):
                 check_alone(options.format, results)
                 with shown(sys.stderr) as line:
-                    connection.watch(_watch(line))
+                    connection.watch(said_by(line))
                     result = connection.sql(statement, params or None, timeout=options.timeout)
                 results += bool(result.names)
                 if options.format == "box" and is_explain(statement):
@@ -149,7 +149,7 @@ class _There:
                         format=self._options.format,
                         width=os.get_terminal_size().columns if sys.stdout.isatty() else 0,
                         deadline_s=self._options.timeout or DEADLINE_S,
-                        watch=_watch(self._line),
+                        watch=said_by(self._line),
                     )
                 return
             except PeerLostError as error:
@@ -198,13 +198,6 @@ class _Failures:
             sys.stdout.flush()
             sys.stderr.write(f"{report(error, place=file or None)}\n")
             self.code = EXIT_FAILED
-
-
-def _watch(line: Line) -> Watch | None:
-    """What has the line say how far a query is; nothing where no line is shown."""
-    if not line.is_shown:
-        return None
-    return lambda tally: line.say(lambda seconds: query_text(tally, seconds))
 
 
 def _statements(text: str) -> tuple[str, ...]:

@@ -1,185 +1,158 @@
 """The shell: statements typed at a prompt, or piped in, run one after another.
 
-Owns: the prompt, the history file, the backslash commands. Comes in: a connection, and lines from
-stdin. Goes out: what they give, on stdout. Does not know: SQL beyond where a statement ends.
+Owns: the two ways in, and what becomes of an error at each. Comes in: how to connect, and text from
+stdin. Goes out: what statements give, on stdout. Does not know: the prompt, the commands: repl/.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.history import FileHistory
-from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.output import Output
+from typing import TYPE_CHECKING
 
 from eau2 import __version__
-from eau2.connection import Connection
-from eau2.errors import report
-from eau2.show import columns, frames, is_explain, terminal_width, write, write_lines
-from eau2.sql.split import split
+from eau2.errors import Error, report
 
-PROMPT, CONTINUATION = "eau2> ", "  ..> "
+if TYPE_CHECKING:
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
 
-HELP = """\
-Statements end with a semicolon and may take several lines.
-  \\d         the frames
-  \\d NAME    the columns of a frame
-  \\timing    print how long each statement takes, or stop printing it
-  \\?         this help
-  \\q         quit (also Ctrl-D)
-Ctrl-C drops what you have typed, or stops waiting for what runs."""
+    from eau2.connection import Connection
+    from eau2.repl.interpreter import Interpreter
+    from eau2.repl.opening import Opening
 
 
-def run(connection: Connection) -> int:
+def run(connect: Callable[[], Connection], place: str, *, init: bool = True) -> int:
     """Read statements from stdin until it ends; the exit code.
 
-    At a terminal an error is printed and the next statement is read. Piped in, the first error ends
-    the run: it is raised.
+    connect: opens the connection. place: what the prompt says it is connected to. init: read the
+    user's settings and init.sql, which only a shell at a terminal does. At a terminal an error is
+    printed and the next statement is read. Piped in, the first error ends the run: it is raised.
     """
-    shell = Shell(connection)
-    if not sys.stdin.isatty():
-        return shell.run_script(sys.stdin.buffer.read().decode("utf-8-sig", errors="replace"))
-    return shell.run_prompt()
+    if sys.stdin.isatty():
+        return run_prompt(connect, place, init=init)
+    return run_script(connect, sys.stdin.buffer.read().decode("utf-8-sig", errors="replace"))
 
 
-class Shell:
-    """One session: a connection, and whether times are printed."""
+def run_script(connect: Callable[[], Connection], text: str) -> int:
+    """Run everything in `text`. Raises what the first failing statement raises."""
+    from eau2.repl.interpreter import Interpreter
+    from eau2.repl.preferences import Preferences
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._timing = False
-        self._commands: dict[str, Callable[[str], None]] = {
-            "\\d": self._describe,
-            "\\timing": self._switch_timing,
-            "\\?": lambda _: _say(HELP),
-        }
+    with connect() as connection:
+        interpreter = Interpreter(connection, Preferences())
+        try:
+            interpreter.run_script(text)
+        finally:
+            interpreter.end_output()
+    return 0
 
-    def run_script(self, text: str) -> int:
-        """Run everything in `text`; lines that begin with a backslash are commands.
 
-        Raises what the first failing statement raises.
-        """
-        pending = ""
-        for number, line in enumerate(text.splitlines(keepends=True)):
-            if not pending.strip() and line.startswith("\\"):
-                if not self.run_line(line.strip()):
-                    return 0
-                pending = ""
-                continue
-            # The line breaks before a statement make its errors name the right line.
-            pending = pending if pending.strip() else "\n" * number
-            statements, rest = split(pending + line)
-            for statement in statements:
-                self._run_statement(statement)
-            pending = rest
-        if pending.strip():
-            self._run_statement(pending)
-        return 0
+def run_prompt(
+    connect: Callable[[], Connection],
+    place: str,
+    *,
+    init: bool = True,
+    source: Input | None = None,
+    sink: Output | None = None,
+) -> int:
+    """Prompt, read, run, until input ends. `source` and `sink` stand in for the terminal.
 
-    def run_prompt(self, source: Input | None = None, sink: Output | None = None) -> int:
-        """Prompt, read, run, until input ends. `source` and `sink` stand in for the terminal."""
-        session = _session(source, sink)
-        _say(f'eau2 {__version__}. Type "\\?" for help.')
+    The prompt is there before the connection is. Raises what connecting raises.
+    """
+    from eau2.repl.opening import Opening
+    from eau2.repl.places import config_path, init_path
+    from eau2.repl.preferences import Preferences, read
+    from eau2.repl.session import session
+    from eau2.repl.words import Known
+
+    # What a kernel's process says is said by the statement's error too.
+    logging.getLogger("eau2").addHandler(logging.NullHandler())
+    preferences = Preferences()
+    if init:
+        try:
+            preferences = read(config_path())
+        except Error as error:
+            _complain(error)
+    known = Known()
+    prompt = session(preferences, place, known, source, sink)
+
+    def changed() -> None:
+        app = prompt.app
+        loop = app.loop
+        if loop is None or not app.is_running:
+            return
+        if opening.failure is not None:
+            loop.call_soon_threadsafe(stop_if_failed)
+        app.invalidate()
+
+    def stop_if_failed() -> None:
+        if opening.failure is not None and prompt.app.is_running and not prompt.app.is_done:
+            prompt.app.exit(exception=opening.failure)
+
+    opening = Opening(connect, preferences, known, changed)
+    prompt.app.after_render += lambda _: opening.begin()
+    try:
+        print(f'eau2 {__version__}. Type "\\?" for help.', flush=True)
+        if init and init_path().exists():
+            _begin(opening.interpreter(), init_path())
+        draft = ""
         while True:
             try:
-                text = session.prompt()
+                text = prompt.prompt(default=draft, pre_run=stop_if_failed)
             except KeyboardInterrupt:
+                draft = ""
                 continue
             except EOFError:
                 return 0
-            try:
-                if not self.run_line(text):
-                    return 0
-            except KeyboardInterrupt:
-                print("Interrupted", file=sys.stderr)
-            except Exception as error:
-                print(report(error), file=sys.stderr)
+            going, draft = _typed(opening, text)
+            if not going:
+                return 0
+    finally:
+        opening.close()
 
-    def run_line(self, text: str) -> bool:
-        """Run a backslash command or statements; False when it says to quit.
 
-        Raises what a failing statement raises.
-        """
-        word, _, rest = text.strip().partition(" ")
-        if word == "\\q":
-            return False
-        if word.startswith("\\"):
-            command = self._commands.get(word)
-            if command is None:
-                known = " ".join([*self._commands, "\\q"])
-                print(f"There is no command {word}. The commands are {known}.", file=sys.stderr)
-            else:
-                command(rest.strip())
-            return True
-        statements, unfinished = split(text)
-        for statement in (*statements, unfinished) if unfinished else statements:
-            self._run_statement(statement)
+def _typed(opening: Opening, text: str) -> tuple[bool, str]:
+    """Run what was typed; whether to go on, and what the next prompt begins with.
+
+    Raises what connecting raises: without a connection there is no shell.
+    """
+    try:
+        interpreter = opening.interpreter()
+    except KeyboardInterrupt:
+        _interrupted()
+        return True, ""
+    going = _attempt(lambda: interpreter.run_line(text))
+    return going, interpreter.taken_draft()
+
+
+def _begin(interpreter: Interpreter, path: Path) -> None:
+    def work() -> bool:
+        interpreter.run_file(path)
         return True
 
-    def _run_statement(self, statement: str) -> None:
-        start = time.perf_counter()
-        result = self._connection.sql(statement)
-        if is_explain(statement):
-            write_lines(result, sys.stdout.buffer)
-        else:
-            write(result, "box", sys.stdout.buffer, terminal_width())
-        if self._timing:
-            _say(f"Time: {time.perf_counter() - start:.3f} s")
-        sys.stdout.flush()
-
-    def _describe(self, name: str) -> None:
-        name = name.rstrip(";").strip()
-        overview = columns(self._connection, name) if name else frames(self._connection)
-        write(overview, "box", sys.stdout.buffer, terminal_width())
-        sys.stdout.flush()
-
-    def _switch_timing(self, _: str) -> None:
-        self._timing = not self._timing
-        _say(f"Timing is {'on' if self._timing else 'off'}.")
+    _attempt(work)
 
 
-def _say(line: str) -> None:
-    """Print a line by the same way as results, so that both keep their order in a pipe."""
-    sys.stdout.buffer.write(f"{line}\n".encode())
-    sys.stdout.flush()
+def _attempt(work: Callable[[], bool]) -> bool:
+    """Do something that may fail or be interrupted, which is said; True then."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        _interrupted()
+    except BrokenPipeError:
+        # Whoever left the pager has seen enough.
+        pass
+    except Exception as error:
+        _complain(error)
+    return True
 
 
-def is_complete(text: str) -> bool:
-    """Whether Enter runs what is typed: a command, nothing, or statements that have all ended."""
-    stripped = text.strip()
-    return not stripped or stripped.startswith("\\") or not split(text).rest
+def _interrupted() -> None:
+    print("Interrupted", file=sys.stderr, flush=True)
 
 
-def history_path() -> Path:
-    """The file that keeps what was typed, made private to the user, in the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(Path.home(), ".local", "state")
-    path = Path(state) / "eau2" / "history"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return path
-
-
-def _session(source: Input | None, sink: Output | None) -> PromptSession[str]:
-    keys = KeyBindings()
-
-    @keys.add("enter", filter=Condition(lambda: is_complete(get_app().current_buffer.text)))
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.validate_and_handle()
-
-    return PromptSession(
-        PROMPT,
-        multiline=True,
-        prompt_continuation=CONTINUATION,
-        history=FileHistory(str(history_path())),
-        key_bindings=keys,
-        input=source,
-        output=sink,
-    )
+def _complain(error: Exception) -> None:
+    print(report(error, ask="\\? "), file=sys.stderr, flush=True)

@@ -29,7 +29,10 @@ from tests.processes import ROOT, environment
 
 DOCUMENTS = tuple(
     ROOT / name
-    for name in ("README.md", "docs/cli.md", "docs/formats.md", "docs/python.md", "docs/files.md")
+    for name in (
+        *("README.md", "docs/cli.md", "docs/shell.md", "docs/formats.md"),
+        *("docs/python.md", "docs/files.md"),
+    )
 )
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
@@ -46,7 +49,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "formats", "charts", "torture"),
+    *("kv", "kv/ingest", "net", "formats", "charts", "repl", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 

@@ -43,10 +43,13 @@ def box(
 
 
 def boxed(
-    tables: Iterable[pa.Table], types: Sequence[SqlType], width: int | None
+    tables: Iterable[pa.Table],
+    types: Sequence[SqlType],
+    width: int | None,
+    max_rows: int = BOX_ROWS,
 ) -> Iterator[Piece]:
     """Nothing comes before the last row is known, but few rows are held."""
-    sample = Sample(BOX_ROWS)
+    sample = Sample(max_rows)
     for table in tables:
         sample.add(table)
     if text := _box(sample, types, width):

@@ -5,7 +5,7 @@ goes out: rows. Does not know: tasks, stores, the network.
 
 A hop to a kernel process costs a multiple of what a small fragment takes. What runs here cannot be
 cancelled and would take the node with it, so it must be bounded by what it reads: few rows, no
-join, and no text that is computed (a short literal can ask for a very long one).
+join, no long series, and no text that is computed (a short literal can ask for a very long one).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from eau2.kernels.mapped import MappedFiles
 from eau2.operators.base import Operator
 from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
 from eau2.operators.join import Join
+from eau2.operators.series import Series, series_length
 from eau2.operators.unnest import Unnest
 from eau2.types import Kind
 
@@ -79,6 +80,9 @@ def is_harmless(fragment: Operator) -> bool:
     """Whether what the fragment takes is bounded by the rows it reads."""
     if isinstance(fragment, Join | Unnest):
         return False
+    if isinstance(fragment, Series):
+        made = series_length(fragment.start, fragment.stop, fragment.step)
+        return made <= KERNELS.inline_rows
     for expr in _expressions(fragment):
         for node in walk(expr):
             grows = node.type.kind is Kind.VARCHAR or node.type.is_list

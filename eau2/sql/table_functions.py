@@ -60,6 +60,11 @@ _FILES = {
 _NAMES = (*_SERIES, "unnest", *_FILES)
 
 
+def names() -> tuple[str, ...]:
+    """The names of all table functions."""
+    return _NAMES
+
+
 def bind_table_function(node: ast.TableFunction, place: Place) -> Source:
     """The rows of a table function. Raises statement errors, and InputFileError for files."""
     if node.name in _SERIES:

@@ -102,3 +102,8 @@ def _decimal(name: ast.TypeName) -> SqlType:
     if not 0 <= scale <= width:
         raise ProgrammingError("a DECIMAL's scale cannot exceed its width", span=name.span)
     return types.decimal(width, scale)
+
+
+def names() -> tuple[str, ...]:
+    """All type names, sorted, those of several words left out."""
+    return tuple(sorted(name for name in (*_NAMES, *_DECIMALS) if " " not in name))

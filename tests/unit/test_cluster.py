@@ -239,3 +239,6 @@ def test_what_joins_or_makes_text_runs_in_a_process(three: Nodes) -> None:
     assert not all(roots("SELECT s || s FROM t"))
     assert not all(roots("SELECT a.k FROM t a, t b"))
     assert not all(roots("SELECT max(upper(s)) FROM t"))
+    # A series makes rows from nothing.
+    assert all(roots("SELECT sum(range) FROM range(1000)"))
+    assert not all(roots("SELECT sum(range) FROM range(1000000)"))
