@@ -156,6 +156,7 @@ class Story:
     def _take_stock(self) -> None:
         """When all is repaired, and every node knows so, no disk counts as harmed any more."""
         cluster = self.cluster
+        self._least_copies = min(self._least_copies, membership(cluster.ring).copies)
         known = {cluster.known[name].epoch for name in cluster.platters}
         if known == {cluster.ring.epoch} and not cluster.copies_missing():
             self._harmed.clear()
