@@ -26,7 +26,7 @@ import eau2
 from tests.processes import ROOT, environment
 
 IMAGES = ROOT / "docs" / "images"
-CELL_W, CELL_H, MARGIN = 8.4, 18.0, 14.0
+CELL_W, CELL_H, MARGIN = 8.4, 16.5, 14.0
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 BACK, FORE = "#1b1f24", "#d6dbe1"
 COLOURS = {
@@ -48,13 +48,27 @@ COLOURS = {
     "brightwhite": "#ffffff",
 }
 WAIT_S = 30.0
+_PLACES = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""Where the bits of a Braille character are: (column, row)."""
+
+
+class _Screen(pyte.Screen):
+    """A screen that answers what a program asks its terminal, such as where the cursor is."""
+
+    def __init__(self, columns: int, lines: int, child: Any) -> None:
+        super().__init__(columns, lines)
+        self._child = child
+
+    def write_process_input(self, data: str) -> None:
+        """Send the answer."""
+        self._child.send(data)
 
 
 class Terminal:
     """A program behind a pseudo-terminal, and the screen it has drawn."""
 
     def __init__(self, child: Any, columns: int, lines: int) -> None:
-        self.screen = pyte.Screen(columns, lines)
+        self.screen = _Screen(columns, lines, child)
         self._stream = pyte.ByteStream(self.screen)
         self._child = child
 
@@ -150,6 +164,10 @@ def _drawn(x: int, y: int, text: str, style: Any) -> Iterator[str]:
         yield (
             f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{CELL_H:g}" fill="{back}"/>'
         )
+    for number, sign in enumerate(text):
+        if "\u2800" < sign <= "\u28ff":
+            yield from _dots(left + number * CELL_W, top, ord(sign) - 0x2800, fore)
+    text = "".join(" " if "\u2800" <= sign <= "\u28ff" else sign for sign in text)
     if not text.strip():
         return
     looks = (' font-weight="bold"' if bold else "") + (
@@ -159,6 +177,14 @@ def _drawn(x: int, y: int, text: str, style: Any) -> Iterator[str]:
         f'<text x="{left:g}" y="{top + 0.75 * CELL_H:g}" fill="{fore}" textLength="{width:g}"'
         f"{looks}>{escape(text)}</text>"
     )
+
+
+def _dots(left: float, top: float, bits: int, colour: str) -> Iterator[str]:
+    """A Braille character as dots: not every font has them, or as wide as its letters."""
+    for bit, (column, row) in enumerate(_PLACES):
+        if bits >> bit & 1:
+            x, y = left + (0.25 + 0.5 * column) * CELL_W, top + (0.125 + 0.25 * row) * CELL_H
+            yield f'<circle cx="{x:g}" cy="{y:g}" r="1.5" fill="{colour}"/>'
 
 
 def drawn(scene: Scene, folder: str) -> str:
@@ -207,19 +233,20 @@ def _completion(terminal: Terminal) -> None:
 
 def _chart(terminal: Terminal) -> None:
     terminal.until("eau2")
-    terminal.type("\\format csv\r")
-    terminal.type("SELECT day, sum(a) AS arrived FROM df GROUP BY day ORDER BY day LIMIT 4;\r")
-    terminal.until("day,arrived")
-    terminal.type("SELECT day, sum(a) AS arrived FROM df GROUP BY day ORDER BY day;\r\\chart\r")
-    terminal.until("┼")
+    terminal.type("\\format csv\rSELECT day, sum(a) AS arrived FROM df GROUP BY day LIMIT 2;\r")
+    terminal.until("2026-05-05,")
+    terminal.type("SELECT day, sum(a) AS arrived FROM df GROUP BY day;\r")
+    terminal.until("2026-05-23,")
+    terminal.type("\f\\chart\r")
+    terminal.until("              day")
 
 
 def _progress(terminal: Terminal) -> None:
     terminal.until("eau2")
     terminal.type(
-        "SELECT kind, count(DISTINCT fare), sum(sin(fare) * cos(id)) FROM trips GROUP BY kind;\r"
+        "SELECT kind, sum(sin(fare) * cos(id)), count(DISTINCT fare) FROM trips GROUP BY kind;\r"
     )
-    terminal.until("chunks")
+    terminal.until("##")
 
 
 SCENES = (
@@ -227,14 +254,16 @@ SCENES = (
     Scene("error", 76, 12, (), _error),
     Scene("completion", 76, 14, (), _completion),
     Scene("chart", 90, 40, (), _chart),
-    Scene("progress", 90, 10, (), _progress),
+    Scene("progress", 104, 10, (), _progress),
 )
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path, *, large: bool = True) -> None:
     """A store in its default place in the folder, with a small frame and a large one."""
     with eau2.connect(folder / ".eau2") as connection:
         connection.put("df", ROOT / "examples" / "df.csv")
+        if not large:
+            return
         connection.sql("SET chunk_rows = 250000")
         connection.sql(
             "CREATE TABLE trips AS SELECT i AS id, i * 7919 % 1000003 AS fare, i % 7 AS kind"
@@ -246,9 +275,13 @@ def main(names: list[str]) -> int:
     """Draw the scenes that are named, or all."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="eau2-") as folder:
-        _prepare(Path(folder))
+        prepare(Path(folder))
         for scene in SCENES:
             if not names or scene.name in names:
                 (IMAGES / f"{scene.name}.svg").write_text(drawn(scene, folder), "utf-8")
                 print(scene.name, flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
