@@ -149,7 +149,8 @@ def _joined(done: int, whole: int, parts: list[str], seconds: float) -> str:
     filled = int(share * _BAR)
     left = f", about {_time(seconds * (1 - share) / share)} left" if 0 < share < 1 else ""
     bar = "#" * filled + "." * (_BAR - filled)
-    return f"[{bar}] {int(share * 100):3} %  {'; '.join(parts)}  {_time(seconds)}{left}"
+    # A narrow terminal cuts the end: what a person waits for stands first.
+    return f"[{bar}] {int(share * 100):3} %  {_time(seconds)}{left}  {'; '.join(parts)}"
 
 
 def _time(seconds: float) -> str:

@@ -110,15 +110,15 @@ def test_no_color_and_the_width_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_words() -> None:
     tally = (StageTally(0, 10, 40, 10_000_000), StageTally(1, 0, 0, 0))
     assert query_text(tally, 2.0) == (
-        "[#####...............]  25 %  stage 0: 10 of 40 chunks, 10,000,000 rows"
-        "  2 s, about 6 s left"
+        "[#####...............]  25 %  2 s, about 6 s left"
+        "  stage 0: 10 of 40 chunks, 10,000,000 rows"
     )
     assert query_text((StageTally(0, 4, 4, 9),), 61.0) == (
-        "[####################] 100 %  last stage  1 min 1 s"
+        "[####################] 100 %  1 min 1 s  last stage"
     )
-    assert query_text((), 1.0) == "[....................]   0 %  last stage  1 s"
+    assert query_text((), 1.0) == "[....................]   0 %  1 s  last stage"
     assert load_text(1_000_000, 3 << 20, 50, 100, 4.0) == (
-        "[##########..........]  50 %  1,000,000 rows, 3 MiB, 250,000 rows/s  4 s, about 4 s left"
+        "[##########..........]  50 %  4 s, about 4 s left  1,000,000 rows, 3 MiB, 250,000 rows/s"
     )
 
 
