@@ -70,6 +70,8 @@ def run_here(found: Sequence[Script], options: argparse.Namespace, connection: C
     if not any(part.statements or part.rest for _, part in cut):
         raise _no_statement()
     params = dict(options.param)
+    if options.timeout is not None:
+        connection.interruptible()
     failed = _Failures(options.keep_going)
     results = 0
     for script, (statements, rest) in cut:
