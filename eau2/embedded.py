@@ -98,9 +98,11 @@ class EmbeddedBackend:
         """
         from eau2.kernels.mixed import MixedHost
         from eau2.kernels.subprocess import SubprocessHost
+        from eau2.launch import most_of_memory
 
         if isinstance(self._host, InlineHost):
-            processes = SubprocessHost(self._threads, self._memory_bytes)
+            memory_bytes = self._memory_bytes or most_of_memory()
+            processes = SubprocessHost(self._threads, memory_bytes)
             self._host = MixedHost(self._host, processes)
             self.cluster = Cluster(Node("local", self.frames, self._host))
             self.engine.moved(self.cluster)
