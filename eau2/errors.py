@@ -25,6 +25,13 @@ class Warning(Exception):
     """PEP 249: important warnings. eau2 raises none."""
 
 
+def _cut(text: str) -> str:
+    """A text that fits a message: a value of the statement or of the data may be of any length."""
+    if len(text) <= _MESSAGE_CHARS:
+        return text
+    return f"{text[: _MESSAGE_CHARS - 200]} ... {text[-200:]}"
+
+
 class Error(Exception):
     """The root of the tree. `fault` says whose it is; `retryable` whether trying again can help.
 
@@ -37,12 +44,10 @@ class Error(Exception):
     sqlstate: ClassVar[str] = "XX000"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        if len(message) > _MESSAGE_CHARS:
-            # A value of the statement or of the data may be of any length.
-            message = f"{message[: _MESSAGE_CHARS - 200]} ... {message[-200:]}"
+        message = _cut(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else _cut(hint)
 
     def __str__(self) -> str:
         return self.render()
