@@ -30,6 +30,7 @@ from eau2.parameters import Parameters, numbered
 from eau2.progress import Watch
 from eau2.result import Batches
 from eau2.result import Result as Result
+from eau2.sql.split import split
 
 
 class Backend(Protocol):
@@ -118,7 +119,11 @@ class Connection:
         return self._open().stream(text, numbered(params), self._seconds(timeout))
 
     def explain(self, text: str) -> str:
-        """How a query would run: its stages, as text."""
+        """How a query would run: its stages, as text. Raises UsageError for several statements."""
+        statements, rest = split(text)
+        if len(statements) + bool(rest.strip()) > 1:
+            # EXPLAIN would be of the first one, and the others would run.
+            raise UsageError("one statement is explained at a time", hint="Explain each by itself.")
         rows = self.sql(f"EXPLAIN {text}").fetchall()
         return "\n".join(line for (line,) in rows)
 

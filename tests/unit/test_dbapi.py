@@ -158,3 +158,17 @@ def test_constructors() -> None:
     assert eau2.DateFromTicks(now) == local.date()
     assert eau2.TimeFromTicks(now) == local.time()
     assert eau2.Binary(b"x") == b"x"
+
+
+def test_what_is_explained_is_not_run() -> None:
+    with eau2.connect() as connection:
+        connection.sql("CREATE TABLE t AS SELECT 1 AS a")
+        assert "ScanChunks" in connection.explain("SELECT a FROM t;")
+        for text in (
+            "SELECT a FROM t; DROP TABLE t",
+            "SELECT 1; SELECT 2",
+            "SELECT 1;\nDROP TABLE t;",
+        ):
+            with pytest.raises(eau2.InterfaceError, match="one statement"):
+                connection.explain(text)
+        assert connection.tables() == ("t",)
