@@ -163,7 +163,7 @@ def test_constructors() -> None:
 def test_what_is_explained_is_not_run() -> None:
     with eau2.connect() as connection:
         connection.sql("CREATE TABLE t AS SELECT 1 AS a")
-        assert "ScanChunks" in connection.explain("SELECT a FROM t;")
+        assert "Scan" in connection.explain("SELECT a FROM t;")
         for text in (
             "SELECT a FROM t; DROP TABLE t",
             "SELECT 1; SELECT 2",
