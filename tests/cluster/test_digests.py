@@ -16,7 +16,7 @@ from tests.oracle.fuzz import cases
 from tests.oracle.sides import EauSide, NodesSide, Refusal, Setup
 from tests.oracle.tables import Table
 
-NODES = (1, 2, 3, 5)
+NODES = (1, 3, 5)
 CHUNK_ROWS = (1, 7, 1000, None)
 TASK_ROWS = 20
 """Small chunks are so many rows to a task, so that nodes have several tasks of a stage."""
