@@ -8,10 +8,25 @@ Does not know: what raises them. Foreign exceptions are translated where they en
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 _MESSAGE_CHARS = 1000
 """Of a longer message the middle is left out."""
+
+STEERING: Final = (
+    *(code for code in range(0x20) if code != 0x0A),
+    *range(0x7F, 0xA0),
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+)
+"""Characters but the line feed that steer a terminal: C0, DEL, C1, line breaks, bidi controls."""
+
+ESCAPES: Final = {
+    **{code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in STEERING},
+    0x09: "\\t",
+    0x0D: "\\r",
+}
+"""For `str.translate`: what is written in their place."""
 
 
 class Span(NamedTuple):
@@ -376,8 +391,13 @@ def report(error: Exception, *, ask: str = "eau2 explain ", place: str | None = 
     """Any error as a face prints it. What is not in the tree is a bug of eau2, and says so.
 
     An error without a hint says how its code is explained: `ask` and the code. place: the file
-    that the statement stands in.
+    that the statement stands in. Texts of the data and of files may be in it: what would steer the
+    terminal is written as escapes.
     """
+    return _reported(error, ask, place).translate(ESCAPES)
+
+
+def _reported(error: Exception, ask: str, place: str | None) -> str:
     if not isinstance(error, Error) or isinstance(error, InternalError):
         what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
         return (
@@ -392,7 +412,8 @@ def report(error: Exception, *, ask: str = "eau2 explain ", place: str | None = 
 def caret(text: str, span: Span) -> str:
     """The line of `text` that holds `span`, and below it carets under the span.
 
-    A long line is cut around the span, so that what is printed fits 100 columns.
+    A long line is cut around the span, so that what is printed fits 100 columns. What would steer
+    the terminal is written as escapes here already, which the caret has to know.
     """
     start = min(span.start, len(text))
     line_start = text.rfind("\n", 0, start) + 1
@@ -402,8 +423,10 @@ def caret(text: str, span: Span) -> str:
     width = max(1, min(span.end, line_end) - start)
     shift = max(0, start - line_start - 60)
     shown = text[line_start + shift : line_end][:100].replace("\t", " ")
+    before = start - line_start - shift
     lead = "..." if shift else ""
     prefix = f"line {line_number}: {lead}"
-    column = len(prefix) + start - line_start - shift
-    carets = min(width, max(1, 100 - (start - line_start - shift)))
-    return f"{prefix}{shown}\n{' ' * column}{'^' * carets}"
+    column = len(prefix) + len(shown[:before].translate(ESCAPES))
+    carets = min(width, max(1, 100 - before))
+    carets += sum(len(ESCAPES[ord(c)]) - 1 for c in shown[before:][:width] if ord(c) in ESCAPES)
+    return f"{prefix}{shown.translate(ESCAPES)}\n{' ' * column}{'^' * carets}"

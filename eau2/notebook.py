@@ -14,8 +14,10 @@ Parameters, `$name` in the SQL, are the notebook's variables of these names.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -97,6 +99,11 @@ class Magics:
                 return None
         elif (kept := _KEPT.fullmatch(line)) is not None:
             name, text = kept[1], kept[2].strip()
+            if iskeyword(name) or not name.isidentifier():
+                raise UsageError(
+                    f"the result cannot be kept as {name}: no variable of Python is called so",
+                    hint="Take another name before <<.",
+                )
         if cell is not None:
             if text:
                 raise UsageError(
@@ -119,6 +126,14 @@ class Magics:
 
     def _connect(self, place: str) -> None:
         given = self._shell.user_ns.get(place)
+        if place.isidentifier() and not isinstance(given, Connection) and not os.path.isdir(place):
+            # A name by itself is more often meant as a variable than as a folder to be made.
+            found = "holds no connection" if place in self._shell.user_ns else "does not exist"
+            raise UsageError(
+                f"the variable {place} {found}, and there is no folder of that name",
+                hint=f"Write ./{place} for a new store there, or set the variable in a cell of"
+                f" Python: {place} = eau2.connect(...)",
+            )
         made = given if isinstance(given, Connection) else connect(place)
         self.close()
         self._connection, self._own = made, made is not given

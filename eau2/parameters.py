@@ -102,7 +102,7 @@ def _told(name: object, value: object) -> tuple[int | str, str, Scalar]:
                 raise NotSupportedError(f"the parameter ${name} is a list of bytes")
             return name, "LIST", json.dumps(items)
     raise NotSupportedError(
-        f"the parameter ${name} is a {type(value).__name__}, which is not supported",
+        f"the parameter ${name} is of type {type(value).__name__}, which is not supported",
         hint=PASSED,
     )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eau2.errors import Error, PeerLostError, UnreachableError, UsageError, report
 from eau2.progress import Line, said_by, shown
-from eau2.sink import check_alone
+from eau2.sink import Screen, Writable, check_alone
 
 if TYPE_CHECKING:
     from eau2.connection import Connection
@@ -133,6 +133,9 @@ class _There:
         self._written = False
         self._line: Line | None = None
         self._params = _to_wire(options.param)
+        # The formats that are no text never come to a terminal: `check_terminal`.
+        out = sys.stdout.buffer
+        self._out: Writable = Screen(out) if out.isatty() else out
 
     def ask(self, text: str) -> None:
         """Run the statements of a text; what they give goes to stdout."""
@@ -175,7 +178,7 @@ class _There:
         self._written = True
         if self._line is not None:
             self._line.erase()
-        sys.stdout.buffer.write(data)
+        self._out.write(data)
 
 
 class _Failures:

@@ -17,6 +17,7 @@ from eau2.catalog import Frame
 from eau2.connection import Connection
 from eau2.errors import UnknownNameError
 from eau2.render import rendered
+from eau2.sink import BINARY, Screen, Writable
 from eau2.sql.split import is_explain as is_explain
 from eau2.types import BIGINT, VARCHAR, SqlType, logical_arrow
 
@@ -46,10 +47,12 @@ class Overview(NamedTuple):
 def write(shown: Shown, form: str, sink: BinaryIO, width: int | None = None) -> None:
     """Write `shown` to `sink` in the format called `form`; nothing when it has no columns.
 
-    width: how many columns a box may take, None for any number.
+    width: how many columns a box may take, None for any number. Files and pipes get exactly the
+    format; at a terminal, characters that would steer it are escapes.
     """
+    to: Writable = Screen(sink) if sink.isatty() and form not in BINARY else sink
     for piece in rendered(form, [shown.to_arrow()], shown.types, width):
-        sink.write(piece)
+        to.write(piece)
 
 
 def write_lines(shown: Shown, sink: BinaryIO) -> None:

@@ -1,15 +1,16 @@
 """A file for Arrow to write to: it is given whole buffers, one after another, and never read.
 
-Owns: the methods that pyarrow asks of a Python file, and which formats are not for a terminal.
-Comes in: buffers. Goes out: to `take`, which each kind of sink has its own. Does not know: where
-the bytes go. Loads nothing: the thin client asks it too.
+Owns: the methods that pyarrow asks of a Python file, which formats are not for a terminal, and what
+no result may tell one. Comes in: buffers. Goes out: to `take`, which each kind of sink has its own.
+Does not know: where the bytes go. Loads nothing: the thin client asks it too.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from typing import Any, Final, Protocol
 
-from eau2.errors import UsageError
+from eau2.errors import ESCAPES, UsageError
 
 BINARY: Final = ("parquet", "arrow")
 """The formats that are bytes and no text."""
@@ -34,6 +35,46 @@ def check_alone(form: str, results: int) -> None:
             "a Parquet file holds one result, and another statement follows it",
             hint="Ask for each by itself, the one with the rows last, or take another format.",
         )
+
+
+_STEERING: Final = re.compile(
+    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2(?:\x80[\xa8-\xae]|\x81[\xa6-\xa9])"
+)
+"""The characters of ESCAPES but the tab, in UTF-8."""
+
+_ALONE: Final = re.compile(rb"(?:\xc2|\xe2[\x80\x81]?)\Z")
+"""The beginning of one of these characters, at the end of a piece."""
+
+
+def harmless(piece: bytes | memoryview) -> bytes:
+    r"""UTF-8 text with what would steer a terminal written as escapes, but for \n and \t.
+
+    piece: whole characters.
+    """
+    return _STEERING.sub(lambda found: ESCAPES[ord(found[0].decode())].encode(), bytes(piece))
+
+
+class Writable(Protocol):
+    """What bytes are written to."""
+
+    def write(self, piece: bytes | memoryview, /) -> object:
+        """Take bytes."""
+
+
+class Screen:
+    """A terminal to write text to, in pieces that may cut characters: it gets harmless ones."""
+
+    def __init__(self, terminal: Writable) -> None:
+        self._terminal = terminal
+        self._held = b""
+
+    def write(self, piece: bytes | memoryview, /) -> None:
+        """Take bytes. Those of a character that has only begun wait for the next piece."""
+        data = self._held + bytes(piece)
+        begun = _ALONE.search(data, max(0, len(data) - 2))
+        end = len(data) if begun is None else begun.start()
+        self._held = data[end:]
+        self._terminal.write(harmless(data[:end]))
 
 
 class Sink:

@@ -41,8 +41,11 @@ class Tick(NamedTuple):
 
 def ticks(low: float, high: float, most: int, scale: Scale) -> list[Tick]:
     """About `most` ticks from `low` to `high`, which are not equal, or fewer; also none."""
-    if scale in (Scale.NUMBER, Scale.TEXT):
-        return _number_ticks(low, high, nice((high - low) / max(1, most)))
+    if scale in (Scale.NUMBER, Scale.TEXT, Scale.OFFSET):
+        found = _number_ticks(low, high, nice((high - low) / max(1, most)))
+        if scale is Scale.OFFSET:
+            return [Tick(value, label if value < 0 else f"+{label}") for value, label in found]
+        return found
     return _moments(low, high, max(1, most), scale)
 
 
@@ -62,7 +65,8 @@ def apart(low: float, high: float, scale: Scale) -> tuple[float, float]:
     size = max(abs(low), abs(high))
     if high - low > max(size * 1e-13, 1e-290):
         return low, high
-    room = (size / 10 if size > 1e-280 else 1.0) if scale is Scale.NUMBER else 43_200e6
+    number = size / 10 if size > 1e-280 else 1.0
+    room = number if scale in (Scale.NUMBER, Scale.OFFSET) else 43_200e6
     return low - room, high + room
 
 

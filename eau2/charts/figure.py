@@ -6,15 +6,17 @@ table in logical types. Goes out: a `Figure`. Does not know: terminals, SVG, tic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from eau2.charts.offsets import near, rounding_alone
 from eau2.charts.thinning import Numbers, bins, evenly, extremes
 from eau2.errors import UsageError
 from eau2.formats.parts import slices
@@ -28,16 +30,22 @@ LARGEST: Final = 1e300
 """Beyond it, the distance of two values may be no number any more."""
 
 MICROS_PER_DAY: Final = 86_400_000_000
+_NEAR_MOMENTS: Final = (Fraction(1, 10**12), 1000)
+"""Moments so near each other, to their size or in microseconds, differ in a clock's last digits."""
 
 
 class Scale(StrEnum):
-    """What the numbers along an axis are: themselves, or microseconds since 1970 or midnight."""
+    """What the numbers along an axis are: themselves, or microseconds since 1970 or midnight.
+
+    OFFSET: what the values lie above the least of them, which a note names.
+    """
 
     NUMBER = "number"
     DATE = "date"
     MOMENT = "moment"
     TIME = "time"
     TEXT = "text"
+    OFFSET = "offset"
 
 
 class Limits(NamedTuple):
@@ -72,6 +80,7 @@ class Figure:
     series: tuple[Series, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...]
+    y_scale: Scale = Scale.NUMBER
 
 
 class _Column(NamedTuple):
@@ -101,7 +110,7 @@ def figure(
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(
-            f"there is no chart of the kind '{kind[:40]}'",
+            f"there is no chart of the kind '{str(kind)[:40]}'",
             hint=f"The kinds are {', '.join(KINDS)}.",
         )
     if not table.num_rows:
@@ -129,6 +138,8 @@ def _choice(
         for position, field in enumerate(table.schema)
         if (scale := _scale(field.type)) is not None
     ]
+    if not (y is None or isinstance(y, Iterable)):
+        raise UsageError(f"y is the name of a column, or several names, not {str(y)[:40]}")
     wanted = [] if y is None else [y] if isinstance(y, str) else list(y)
     ys = [_named(table, columns, name) for name in wanted]
     across = None if x is None else _named(table, columns, x)
@@ -236,6 +247,41 @@ def _numbers(table: pa.Table, column: _Column) -> Numbers:
     return np.asarray(floats.fill_null(float("nan")).to_numpy(), dtype=np.float64)
 
 
+class _Axis(NamedTuple):
+    """The columns of an axis as they are drawn, and what is to be said of them."""
+
+    values: list[Numbers]
+    scale: Scale
+    notes: list[str]
+
+
+def _axis(table: pa.Table, columns: list[_Column], letter: str) -> _Axis:
+    """The columns, of one scale, as floats, or as what they lie above the least value of all."""
+    scale = columns[0].scale
+    if scale not in (Scale.NUMBER, Scale.MOMENT):
+        return _Axis([_numbers(table, column) for column in columns], scale, [])
+    exact = [pl.Series(pl.from_arrow(table.column(column.position))) for column in columns]
+    exact = [series.cast(pl.Float64) if series.dtype.is_float() else series for series in exact]
+    if scale is Scale.MOMENT:
+        exact = [series.cast(pl.Datetime("us")).cast(pl.Int64) for series in exact]
+    equal = rounding_alone(exact)
+    found = None if equal else near(exact, *(_NEAR_MOMENTS if scale is Scale.MOMENT else ()))
+    if found is None:
+        names = " and ".join(column.name for column in columns)
+        said = f"the values of {names} differ by rounding alone"
+        return _Axis(
+            [_numbers(table, column) for column in columns],
+            scale,
+            [f"{said}, from {equal[0]!r} to {equal[1]!r}"] if equal else [],
+        )
+    values, base = found
+    text = f"{base:,}"
+    if scale is Scale.MOMENT:
+        moment = pa.array([base], pa.int64()).cast(pa.timestamp("us"))
+        text = f"{_texts(pa.table({'0': moment}))[0][0]}, and +1 a microsecond later"
+    return _Axis(values, Scale.OFFSET, [f"+0 along the {letter} axis is {text}"])
+
+
 def _left_out(missing: int) -> list[str]:
     if not missing:
         return []
@@ -248,21 +294,25 @@ def _nothing(names: str) -> UsageError:
 
 
 def _histogram(table: pa.Table, column: _Column, limits: Limits, notes: list[str]) -> Figure:
-    values = _numbers(table, column)
+    (values,), scale, said = _axis(table, [column], "x")
     finite = values[np.isfinite(values)]
     if not len(finite):
         raise _nothing(column.name)
     _check_size(column.name, finite)
-    unit = {Scale.DATE: float(MICROS_PER_DAY), Scale.NUMBER: 0.0}.get(column.scale, 1e6)
-    if column.scale is Scale.NUMBER and not pa.types.is_floating(
+    # Whole seconds would hide what happens within a few of them.
+    second = 0.0 if 0 < finite.max() - finite.min() < 10e6 else 1e6
+    unit = {Scale.DATE: float(MICROS_PER_DAY), Scale.NUMBER: 0.0, Scale.OFFSET: 0.0}.get(
+        scale, second
+    )
+    if scale in (Scale.NUMBER, Scale.OFFSET) and not pa.types.is_floating(
         table.schema[column.position].type
     ):
         unit = 1.0 if bool((finite == np.floor(finite)).all()) else 0.0
     edges = bins(finite, limits.bins, unit)
     counts, _ = np.histogram(finite, edges)
     series = Series("rows", edges, counts.astype(np.float64))
-    notes += _left_out(len(values) - len(finite))
-    return Figure("histogram", column.name, column.scale, (series,), (), tuple(notes))
+    notes += said + _left_out(len(values) - len(finite))
+    return Figure("histogram", column.name, scale, (series,), (), tuple(notes))
 
 
 def _bars(
@@ -307,12 +357,12 @@ def _points(
     limits: Limits,
     notes: list[str],
 ) -> Figure:
-    across = _numbers(table, x)
+    (across,), x_scale, x_said = _axis(table, [x], "x")
+    columns, y_scale, y_said = _axis(table, ys, "y")
     series: list[Series] = []
     thinned: list[str] = []
     missing = 0
-    for column in ys:
-        heights = _numbers(table, column)
+    for column, heights in zip(ys, columns, strict=True):
         finite = np.isfinite(across) & np.isfinite(heights)
         missing = max(missing, int(len(finite) - finite.sum()))
         xs, values = across[finite], heights[finite]
@@ -337,8 +387,8 @@ def _points(
         raise _nothing(" and ".join(column.name for column in ys))
     if len(series) < len(ys):
         notes.append(f"{len(ys) - len(series)} columns without a finite value left out")
-    notes += thinned[:1] + _left_out(missing)
-    return Figure(kind, x.name, x.scale, tuple(series), (), tuple(notes))
+    notes += x_said + y_said + thinned[:1] + _left_out(missing)
+    return Figure(kind, x.name, x_scale, tuple(series), (), tuple(notes), y_scale)
 
 
 def _check_size(name: str, values: Numbers) -> None:

@@ -147,7 +147,7 @@ class _Plane:
 def _points(figure: Figure) -> Iterator[str]:
     left, right = apart(*_range([series.x for series in figure.series]), figure.x_scale)
     low, high = rounded(*_range([series.y for series in figure.series]), 6)
-    found = fitted(low, high, Scale.NUMBER, 6, lambda _: True)
+    found = fitted(low, high, figure.y_scale, 6, lambda _: True)
     plane = _Plane(_margin(found), (left, right), (low, high), _HEIGHT)
     yield from plane.rows(found)
     yield from plane.below(figure.x_scale, figure.x_name)

@@ -69,7 +69,7 @@ def _points(figure: Figure, width: int, height: int) -> Iterator[str]:
     left, right = apart(*_range([series.x for series in figure.series]), figure.x_scale)
     rows = max(3, height - 4)
     low, high = rounded(low, high, max(1, rows // 2))
-    labels = _y_labels(low, high, rows)
+    labels = _y_labels(low, high, rows, figure.y_scale)
     margin = max(map(display_width, labels))
     columns = max(4, width - margin - 2)
     if len(figure.series) == 1:
@@ -185,7 +185,7 @@ def _braille(dots: Dots) -> list[list[str]]:
     return [[chr(0x2800 + code) if code else " " for code in row] for row in codes.tolist()]
 
 
-def _y_labels(low: float, high: float, rows: int) -> list[str]:
+def _y_labels(low: float, high: float, rows: int, scale: Scale = Scale.NUMBER) -> list[str]:
     """What stands left of each row; most often nothing."""
 
     def places(found: list[Tick]) -> list[int]:
@@ -195,7 +195,7 @@ def _y_labels(low: float, high: float, rows: int) -> list[str]:
         at = sorted(places(found))
         return all(right - left >= 2 for left, right in pairwise(at))
 
-    found = fitted(low, high, Scale.NUMBER, max(2, rows // 2), fits)
+    found = fitted(low, high, scale, max(2, rows // 2), fits)
     labels = [""] * rows
     for place, tick in zip(places(found), found, strict=True):
         labels[place] = tick.label

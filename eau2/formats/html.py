@@ -27,7 +27,8 @@ PAGE_CELL_CHARS: Final = 2_000
 """How much of a result a notebook shows; it says what it leaves out."""
 
 _ESCAPES: Final = {
-    **{char: text for char, text in CONTROL_ESCAPES.items() if char not in "\t\n"},
+    # Bidi controls stay: a text that needs them is read in a cell of its own.
+    **{c: text for c, text in CONTROL_ESCAPES.items() if c not in "\t\n" and c < "\u202a"},
     "\r": "&#13;",
     "&": "&amp;",
     "<": "&lt;",

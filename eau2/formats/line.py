@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from eau2.errors import ESCAPES
 from eau2.formats.parts import Piece, lines, slices
 from eau2.formats.texts import CONTROL_ESCAPES, display_width, pad, printable
 from eau2.operators.cells import text_cell
@@ -52,6 +53,10 @@ def line(tables: Iterable[pa.Table], types: Sequence[SqlType]) -> Iterator[Piece
 
 
 def first_column(tables: Iterable[pa.Table], types: Sequence[SqlType]) -> Iterator[Piece]:
-    """The values of the first column, each on a line, and nothing else."""
+    """The values of the first column, each on a line, and nothing else.
+
+    Texts of statements and names of files are in it: what would steer a terminal is escaped.
+    """
     for table in tables:
-        yield "".join(f"{value}\n" for value in table.column(0).to_pylist()).encode()
+        text = "".join(f"{value}\n" for value in table.column(0).to_pylist())
+        yield text.translate(ESCAPES).encode()

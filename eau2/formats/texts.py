@@ -11,27 +11,20 @@ from typing import Final
 
 import pyarrow as pa
 
+from eau2.errors import ESCAPES
+
 ELLIPSIS: Final = "…"
 
 
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode()
+CONTROL_ESCAPES: Final = {"\n": "\\n", **{chr(code): text for code, text in ESCAPES.items()}}
+"""Control characters, line breaks and bidi controls, and what is written in their place."""
 
-
-CONTROL_ESCAPES: Final = {
-    char: _escape(char) for char in map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029))
-}
-"""Control characters and line breaks, and what is written in their place."""
+_TRANSLATION: Final = str.maketrans(CONTROL_ESCAPES)
 
 
 def printable(text: str) -> str:
     """`text` with control characters written as escapes: a cell must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") else _escape(char)
-        for char in text
-    )
+    return text if text.isprintable() else text.translate(_TRANSLATION)
 
 
 def display_width(text: str) -> int:

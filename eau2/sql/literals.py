@@ -163,7 +163,8 @@ def from_python(value: object, node: ast.Parameter) -> Literal:
             rest = value - timedelta(days=value.days)
             return Literal(types.INTERVAL, packed(0, value.days, rest // timedelta(microseconds=1)))
     raise NotSupportedError(
-        f"the parameter {_written(node.name)} is a {type(value).__name__}, which is not supported",
+        f"the parameter {_written(node.name)} is of type {type(value).__name__},"
+        " which is not supported",
         span=node.span,
         hint=PASSED,
     )

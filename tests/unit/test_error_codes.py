@@ -11,8 +11,9 @@ import pytest
 import eau2
 from eau2 import errors
 from eau2.error_codes import catalogue, explain
-from eau2.errors import Error, StatementError, UsageError, report
+from eau2.errors import Error, Span, StatementError, UsageError, caret, report
 from eau2.net.fault import describe, rebuild
+from eau2.render import rendered
 from tests.processes import ROOT
 from tests.unit.error_recipes import RECIPES
 
@@ -108,6 +109,35 @@ def test_a_code_survives_the_wire(
     name, message, hint, span, text, _ = describe(error)
     back = rebuild(name, message, hint, span, text)
     assert (back.code, back.sqlstate, report(back)) == (code, error.sqlstate, report(error))
+
+
+def test_an_error_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    evil = tmp_path / "evil.csv"
+    evil.write_text("a,\x1b]0;title\x07\x9b2J\u202e\n1,2\n", encoding="utf-8")
+    with eau2.connect() as connection:
+        for statement, said in {
+            "SELECT CAST('q' || chr(27) || '[31mRED' AS INTEGER)": r"q\x1b[31mRED",
+            "SELECT error(chr(27) || ']0;t' || chr(7) || chr(155))": r"\x1b]0;t\x07\x9b",
+            f"SELECT b FROM '{evil}'": r"\x1b]0;title\x07\x9b2J\u202e",
+            "SELECT '\x1b[2J\r' + true": r"\x1b[2J\r",
+        }.items():
+            with pytest.raises(Error) as raised_:
+                connection.sql(statement)
+            message = report(raised_.value, place="\x1bf\n.sql")
+            assert said in message
+            assert message.replace("\n", "").isprintable()
+            assert r" in \x1bf" in message
+        plan = connection.sql(f"EXPLAIN SELECT * FROM '{evil}'")
+    text = b"".join(rendered("lines", [plan.to_arrow()], plan.types)).decode()
+    assert r"\x1b]0;title\x07\x9b2J\u202e" in text
+    assert text.replace("\n", "").isprintable()
+    assert "\x1b" not in report(ValueError("\x1b"))
+
+
+def test_the_caret_stands_under_what_is_escaped_too() -> None:
+    shown, under = caret("x\nSELECT '\x1b' + a\x07b, c", Span(15, 18)).split("\n")
+    assert shown == r"line 2: SELECT '\x1b' + a\x07b, c"
+    assert shown[under.index("^") : under.rindex("^") + 1] == r"a\x07b"
 
 
 def test_the_catalogue_and_the_classes_say_the_same() -> None:

@@ -289,6 +289,8 @@ def test_a_notebook_shows_both_ends_and_says_so() -> None:
         assert parsed(wide._repr_html_()).caption == "1 row, 200 of 300 columns"
         long = connection.sql(f"SELECT repeat('x', {PAGE_CELL_CHARS + 1}) AS a")
         assert "cut after" in parsed(long._repr_html_()).caption
+        whole = parsed(written("html", long.to_arrow()))
+        assert whole.rows[1:] == [["x" * (PAGE_CELL_CHARS + 1)]]
 
 
 EXACT = pa.table(

@@ -90,8 +90,30 @@ def test_an_error_is_shown_with_its_place_and_fails_the_cell(notebook: Notebook)
     for cell in ("%eau2", "%%eau2 SELECT 1\nSELECT 2", "%eau2 --conect x", "%%eau2\n-- nothing"):
         with pytest.raises(UsageError, match="%eau2 SQL"):
             notebook.run(cell)
+    for name in ("class", "None", "x²"):
+        with pytest.raises(UsageError, match=f"cannot be kept as {name}"):
+            notebook.run(f"%%eau2 {name} <<\nSELECT 1")
+        assert name not in notebook.variables
     with pytest.raises(UnreachableError, match="nobody listens"):
         notebook.run("%eau2 --connect eau2://127.0.0.1:1")
+
+
+def test_a_mistyped_variable_makes_no_store(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    notebook.variables["number"] = 7
+    for name, said in (("nosuchvar", "does not exist"), ("number", "holds no connection")):
+        with pytest.raises(UsageError, match=f"the variable {name} {said}.*\n.*./{name} "):
+            notebook.run(f"%eau2 --connect {name}")
+    assert list(folder.iterdir()) == []
+    notebook.run("%eau2 --connect ./store")
+    notebook.run("%eau2 CREATE TABLE kept AS SELECT 2 AS a")
+    notebook.run("%eau2 --close")
+    notebook.run("%eau2 --connect store")
+    assert notebook.rows("%eau2 SELECT a FROM kept") == [(2,)]
 
 
 def test_a_connection_is_a_variable_a_store_or_a_node(notebook: Notebook, tmp_path: Path) -> None:

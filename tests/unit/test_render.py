@@ -85,10 +85,11 @@ def test_wide_and_combining_characters_keep_the_box_straight() -> None:
 
 
 def test_a_cell_cannot_steer_the_terminal() -> None:
-    table = pa.table({"evil\x1b[2J": ["\x1b[31mred\x07", "a\rb", "\x9b2J", "a\u2028b"]})
+    table = pa.table({"evil\x1b[2J": ["\x1b[31mred\x07", "a\rb", "\x9b2J", "a\u2028\u202eb\u2066"]})
     text = box(table, types(table))
     assert all(char == "\n" or char.isprintable() for char in text)
     assert "\\x1b[31mred\\x07" in text
+    assert "a\\u2028\\u202eb\\u2066" in text
 
 
 def test_tables_without_rows_or_columns() -> None:
