@@ -44,6 +44,9 @@ class Backend(Protocol):
     def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """Keep a frame in memory for this connection, in place of what has that name."""
 
+    def lend(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """The same for the next statement only: what comes after does not depend on it."""
+
     def put(
         self,
         name: str,
@@ -74,6 +77,9 @@ class Backend(Protocol):
 
         Gives whether it will; else an exception in the caller's thread is the way to end it.
         """
+
+    def lost(self) -> bool:
+        """Whether a node is lost and what the connection had there with it: every call fails."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -130,6 +136,15 @@ class Connection:
         backend = self._open()
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
+
+    def lend(self, name: str, table: object) -> None:
+        """As `register`, but for the next statement only: later ones do not depend on it.
+
+        So they can be asked at another node when this one is lost.
+        """
+        backend = self._open()
+        schema, batches = source_of(table)
+        backend.lend(name, schema, batches)
 
     def put(self, name: str, source: object, *, replace: bool = False, operation: str = "") -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
@@ -198,6 +213,14 @@ class Connection:
         a node an exception in the caller's thread, like Ctrl-C, is the way: then it is False.
         """
         return self._open().cancel()
+
+    @property
+    def lost(self) -> bool:
+        """Whether a node is lost, and settings, prepared statements or frames with it.
+
+        Every statement fails then, and what helps is another connection.
+        """
+        return self._open().lost()
 
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""

@@ -22,7 +22,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 
-from eau2.repl.commands import is_command
+from eau2.repl.commands import has_several, is_command
 from eau2.repl.completion import StatementCompleter
 from eau2.repl.highlighting import STYLE, StatementLexer
 from eau2.repl.places import history_path
@@ -37,7 +37,18 @@ _SHOWN_CHARS: Final = 100
 
 def is_complete(text: str) -> bool:
     """Whether Enter runs what is typed: a command, nothing, or statements that have all ended."""
+    if has_several(text):
+        return not unfinished(text).strip()
     return not text.strip() or is_command(text) or not split(text).rest
+
+
+def unfinished(text: str) -> str:
+    """What of several lines, commands among them, has not ended."""
+    rest = ""
+    for line in text.splitlines(keepends=True):
+        if rest.strip() or not is_command(line):
+            rest = split(rest + line).rest
+    return rest
 
 
 def session(
