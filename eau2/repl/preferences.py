@@ -19,6 +19,14 @@ from eau2.errors import UsageError
 from eau2.options import FORMATS
 
 SWITCHES: Final = ("on", "off")
+VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "format": FORMATS,
+    "timing": SWITCHES,
+    "pager": SWITCHES,
+    "color": ("auto", *SWITCHES),
+}
+"""What the settings take that take one of a few words."""
+
 EXPANDED: Final = "line"
 """The format that `\\x` switches to."""
 
@@ -105,7 +113,7 @@ def _format(name: str, text: str) -> str:
 
 
 def _color(name: str, text: str) -> str:
-    return _one_of(name, text.lower(), ("auto", *SWITCHES))
+    return _one_of(name, text.lower(), VALUES[name])
 
 
 def wanted(name: str, text: str) -> bool:
