@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from eau2.errors import UsageError
+from eau2.sql.split import split
 
 
 class Argument(Enum):
@@ -118,9 +119,12 @@ def has_several(text: str) -> bool:
     if len(lines) < 2 or not any(map(is_command, lines)):
         return False
     # One statement behind \plan may take several lines.
-    command = named(lines[0].split()[0]) if is_command(lines[0]) else None
-    takes_rest = command is not None and command.argument is Argument.STATEMENT
-    return not takes_rest or any(map(is_command, lines[1:])) or len(text.split(";")) > 2
+    word, rest = [*text.split(maxsplit=1), ""][:2]
+    command = named(word) if is_command(word) else None
+    if command is None or command.argument is not Argument.STATEMENT:
+        return True
+    statements, unfinished = split(rest)
+    return len(statements) + bool(unfinished) > 1 or any(map(is_command, lines[1:]))
 
 
 def bare(text: str) -> str:

@@ -130,7 +130,7 @@ class _Kept(FileHistory):
         try:
             yield from super().load_history_strings()
         except OSError as error:
-            self._fail(f"What was typed before cannot be read: {error}")
+            self.trouble = f"What was typed before cannot be read: {error}"
 
     def store_string(self, string: str) -> None:
         """See prompt_toolkit."""
@@ -139,10 +139,7 @@ class _Kept(FileHistory):
         try:
             super().store_string(string)
         except OSError as error:
-            self._fail(f"What is typed is not kept any more: {error}")
-
-    def _fail(self, trouble: str) -> None:
-        self._failed, self.trouble = True, trouble
+            self._failed, self.trouble = True, f"What is typed is not kept any more: {error}"
 
 
 def _keys(completer: _Offers) -> KeyBindings:

@@ -24,6 +24,7 @@ def test_several_lines_with_a_command_among_them(shell: Interpreter, capfd: Capt
     assert out.endswith("z\n3\n")
     assert "Timing is on" in said(shell, capfd, "\\timing\ton", "\\timing off")
     assert "of t" in said(shell, capfd, "\\plan SELECT sum(a)\nFROM t;")
+    assert "of t" in said(shell, capfd, "\\plan SELECT sum(a), ';'\nFROM t;")
     assert "there is no command \\dd" in refused(shell, "\\dd\nSELECT 1;")
     assert not shell.run_line("\\q\nSELECT 1;")
     assert capfd.readouterr().out == ""
