@@ -272,8 +272,9 @@ def connect(
 
     path: the folder of the store, made when it is not there; None keeps all in memory;
     "eau2://host:port" is a node. Of "eau2://host:port,host:port" the first that can be reached is
-    taken, and the next when it is lost, unless settings, prepared statements or registered frames
-    are lost with it; a statement that changes nothing and has given no row is asked again there.
+    taken, and the next (or the only one again) when it is lost, unless settings, prepared
+    statements or registered frames are lost with it; a statement that changes nothing and has given
+    no row is asked again at the next.
     threads: of the kernels, fixed by their first use in the process; None takes all cores. memory:
     bytes (or "512MB") beyond which the kernels spill to disk. Both are not for nodes, which have
     their own. timeout: seconds after which a statement is given up, if it says nothing else. Raises
