@@ -86,6 +86,15 @@ def test_what_is_pasted_never_runs_by_itself(connect: Connect, capfd: Captured) 
     assert err == ""
 
 
+def test_commands_among_what_is_pasted(connect: Connect, capfd: Captured) -> None:
+    keys = "\x1b[200~SELECT 1 AS one;\n\\format csv\nSELECT 2 AS two;\n\x1b[201~\r"
+    keys += "\x1b[200~SELECT 3 AS three;\n\\timing\n\\q\x1b[201~\rSELECT 4 AS four;\r\x04"
+    assert typed(connect, keys) == 0
+    out, err = capfd.readouterr()
+    assert [word in out for word in ("two\n2\n", "Timing is on", "four")] == [True, True, False]
+    assert err == ""
+
+
 def test_an_error_does_not_end_the_session(connect: Connect, capfd: Captured) -> None:
     assert typed(connect, "SELECT b FROM t;\r\\nodez\rSELECT 41 + 1 AS x;\r\x04") == 0
     out, err = capfd.readouterr()
