@@ -45,6 +45,9 @@ class Backend(Protocol):
     def register(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """Keep a frame in memory for this connection, in place of what has that name."""
 
+    def lend(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """The same for the next statement only: what comes after does not depend on it."""
+
     def put(
         self,
         name: str,
@@ -75,6 +78,9 @@ class Backend(Protocol):
 
         Gives whether it will; else an exception in the caller's thread is the way to end it.
         """
+
+    def lost(self) -> bool:
+        """Whether a node is lost and what the connection had there with it: every call fails."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -135,6 +141,15 @@ class Connection:
         backend = self._open()
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
+
+    def lend(self, name: str, table: object) -> None:
+        """As `register`, but for the next statement only: later ones do not depend on it.
+
+        So they can be asked at another node when this one is lost.
+        """
+        backend = self._open()
+        schema, batches = source_of(table)
+        backend.lend(name, schema, batches)
 
     def put(self, name: str, source: object, *, replace: bool = False, operation: str = "") -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
@@ -204,6 +219,14 @@ class Connection:
         """
         return self._open().cancel()
 
+    @property
+    def lost(self) -> bool:
+        """Whether a node is lost, and settings, prepared statements or frames with it.
+
+        Every statement fails then, and what helps is another connection.
+        """
+        return self._open().lost()
+
     def cursor(self) -> Cursor:
         """A PEP 249 cursor over this connection."""
         self._open()
@@ -254,8 +277,9 @@ def connect(
 
     path: the folder of the store, made when it is not there; None keeps all in memory;
     "eau2://host:port" is a node. Of "eau2://host:port,host:port" the first that can be reached is
-    taken, and the next when it is lost, unless settings, prepared statements or registered frames
-    are lost with it; a statement that changes nothing and has given no row is asked again there.
+    taken, and the next (or the only one again) when it is lost, unless settings, prepared
+    statements or registered frames are lost with it; a statement that changes nothing and has given
+    no row is asked again at the next.
     threads: of the kernels, fixed by their first use in the process; None takes all cores. memory:
     bytes (or "512MB") beyond which the kernels spill to disk. Both are not for nodes, which have
     their own. timeout: seconds after which a statement is given up, if it says nothing else. Raises

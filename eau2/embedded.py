@@ -58,6 +58,10 @@ class EmbeddedBackend:
         rows = self.engine.settings.chunk_rows
         self.frames.registered.put(name, schema, batches, chunk_rows=rows, replace=True)
 
+    def lend(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """See Backend."""
+        self.register(name, schema, batches)
+
     def put(
         self,
         name: str,
@@ -111,6 +115,10 @@ class EmbeddedBackend:
         """See Backend."""
         self._wish.cancel()
         return True
+
+    def lost(self) -> bool:
+        """See Backend. There is no node to lose."""
+        return False
 
     def close(self) -> None:
         """See Backend."""

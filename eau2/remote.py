@@ -69,9 +69,8 @@ class RemoteBackend:
         Raises UnreachableError, HandshakeError, BusyError.
         """
         self._addresses = tuple(addresses)
-        self._url = ""
-        self._store_id = ""
-        self._state = False
+        self._url = self._store_id = ""
+        self._state = self._lent = False
         self._reading: BlockingStream | None = None
         self._watch: Watch | None = None
         self._connect(0)
@@ -103,6 +102,12 @@ class RemoteBackend:
         """See Backend."""
         self._send(PutFrame(name, True, 0, session=True), schema, batches)
         self._state = True
+
+    def lend(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """See Backend."""
+        before = self._state
+        self.register(name, schema, batches)
+        self._state, self._lent = before, True
 
     def put(
         self,
@@ -173,6 +178,10 @@ class RemoteBackend:
         """See Backend. An interrupted wait cancels what was asked."""
         return False
 
+    def lost(self) -> bool:
+        """See Backend."""
+        return self._state and self._node.closed
+
     def close(self) -> None:
         """See Backend."""
         self._node.close()
@@ -217,7 +226,7 @@ class RemoteBackend:
             # The node tells of another one that it has lost itself.
             raise error
         others = turn + 1 < len(self._addresses)
-        if others and not rows and not self._state and changes_nothing(text):
+        if others and not rows and not (self._state or self._lent) and changes_nothing(text):
             self._node.close()
             return
         if isinstance(error, BusyError):
@@ -245,9 +254,8 @@ class RemoteBackend:
         return True
 
     def _remember(self, text: str) -> None:
-        """Whether later statements depend on this one, where they could be asked elsewhere."""
-        if len(self._addresses) > 1 and not self._state:
-            self._state = leaves_state(text)
+        """Whether later statements depend on this one, so that they cannot be asked elsewhere."""
+        self._state, self._lent = self._state or leaves_state(text), False
 
     def _tables(
         self, text: str, parameters: Parameters | None, deadline_s: float, types: list[SqlType]
@@ -320,10 +328,10 @@ class RemoteBackend:
             raise
 
     def _reach(self) -> None:
-        """See that there is a node to ask: the next one, if nothing is lost by that."""
+        """See that there is a node to ask: else the next one, if nothing is lost by that."""
         if not self._node.closed:
             return
-        if len(self._addresses) == 1 or self._state:
+        if self._state:
             raise self._gone(f"the connection to {self._url} is closed")
         self._connect(self._place + 1)
 

@@ -7,6 +7,7 @@ stdin. Goes out: what statements give, on stdout. Does not know: the prompt, the
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,7 @@ def run_prompt(
     from eau2.repl.opening import Opening
     from eau2.repl.places import config_path, init_path
     from eau2.repl.preferences import Preferences, read
-    from eau2.repl.session import session
+    from eau2.repl.session import forgets, session
     from eau2.repl.words import Known
 
     # What a kernel's process says is said by the statement's error too.
@@ -76,6 +77,9 @@ def run_prompt(
             preferences = read(config_path())
         except Error as error:
             _complain(error)
+        except OSError:
+            # Nobody's home: there is nothing to read, and nowhere to keep what is typed.
+            init = False
     known = Known()
     prompt = session(preferences, place, known, source, sink)
 
@@ -96,12 +100,14 @@ def run_prompt(
     prompt.app.after_render += lambda _: opening.begin()
     try:
         print(f'eau2 {__version__}. Type "\\?" for help.', flush=True)
-        if init and init_path().exists():
-            _begin(opening.interpreter(), init_path())
+        if init and os.path.exists(init_path()) and not _begin(opening.interpreter(), init_path()):
+            return 0
         draft = ""
         while True:
             try:
                 text = prompt.prompt(default=draft, pre_run=stop_if_failed)
+                if trouble := forgets(prompt):
+                    print(trouble, file=sys.stderr, flush=True)
             except KeyboardInterrupt:
                 draft = ""
                 continue
@@ -128,12 +134,15 @@ def _typed(opening: Opening, text: str) -> tuple[bool, str]:
     return going, interpreter.taken_draft()
 
 
-def _begin(interpreter: Interpreter, path: Path) -> None:
+def _begin(interpreter: Interpreter, path: Path) -> bool:
+    """Run the user's first statements; whether to go on."""
+
     def work() -> bool:
         interpreter.run_file(path)
         return True
 
     _attempt(work)
+    return not interpreter.quits
 
 
 def _attempt(work: Callable[[], bool]) -> bool:

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from eau2.errors import UsageError
+from eau2.sql.split import split
 
 
 class Argument(Enum):
@@ -60,7 +61,8 @@ COMMANDS: Final = (
             Argument.PATH),
     Command(("\\e",), "", "edit the last statement with $VISUAL or $EDITOR"),
     Command(("\\format", ".mode"), "[FORMAT]", "how results are written", Argument.FORMAT),
-    Command(("\\x",), "", "a line for each value of a row, or a table again"),
+    Command(("\\x",), "[on|off]", "a line for each value of a row, or a table again",
+            Argument.SWITCH),
     Command(("\\timing",), "[on|off]", "print how long each statement takes, or stop printing it",
             Argument.SWITCH),
     Command(("\\pager",), "[on|off]", "show what is taller than the screen in $PAGER",
@@ -94,6 +96,41 @@ def find(word: str) -> Command:
     near = get_close_matches(word.lower(), [n for each in COMMANDS for n in each.names], 1, 0.5)
     hint = f"Did you mean {near[0]}?" if near else "\\? lists the commands."
     raise UsageError(f"there is no command {word}", hint=hint)
+
+
+def parted(text: str) -> tuple[Command, str]:
+    """The command that is typed, and what follows it. A semicolon at the end counts for nothing.
+
+    Raises UsageError for a command that is none, or takes nothing and is given something.
+    """
+    word, rest = [*text.split(maxsplit=1), ""][:2]
+    command = find(word.rstrip(";"))
+    rest = rest.strip()
+    if command.argument is not Argument.PATH:
+        rest = rest.removesuffix(";").rstrip()
+    if rest and not command.takes:
+        raise UsageError(f"{command.names[0]} takes nothing, not '{rest}'")
+    return command, rest
+
+
+def has_several(text: str) -> bool:
+    """Whether a command is among several lines, so that they are run as those of a file are."""
+    lines = text.strip().splitlines()
+    if len(lines) < 2 or not any(map(is_command, lines)):
+        return False
+    # One statement behind \plan may take several lines.
+    word, rest = [*text.split(maxsplit=1), ""][:2]
+    command = named(word) if is_command(word) else None
+    if command is None or command.argument is not Argument.STATEMENT:
+        return True
+    statements, unfinished = split(rest)
+    return len(statements) + bool(unfinished) > 1 or any(map(is_command, lines[1:]))
+
+
+def bare(text: str) -> str:
+    """What is typed, without the quotes around it."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
 
 
 def help_text() -> str:

@@ -20,7 +20,7 @@ from eau2.options import FORMATS
 from eau2.repl.commands import COMMANDS, Argument, find, is_command, named
 from eau2.repl.context import NOTHING, Place, Want, look
 from eau2.repl.pieces import TYPED_MAX
-from eau2.repl.preferences import Preferences
+from eau2.repl.preferences import VALUES, Preferences
 from eau2.repl.words import KEYWORDS, STATEMENTS, Known, Words
 
 OFFERED_MAX: Final = 200
@@ -86,8 +86,10 @@ class StatementCompleter(Completer):
         elif command.argument is Argument.PATH:
             yield from self._path(rest, event)
         else:
-            part = rest.rpartition(" ")[2]
-            taken = _ARGUMENTS[command.argument](words) if " " not in rest else ()
+            first, more, part = rest.rpartition(" ")
+            taken = () if more else _ARGUMENTS[command.argument](words)
+            if more and command.argument is Argument.SETTING:
+                taken = VALUES.get(first.strip().lower(), ())
             for text in taken:
                 if text.lower().startswith(part.lower()) and text != part:
                     yield Completion(text, -len(part))

@@ -34,6 +34,7 @@ class Want(Enum):
 NOTHING: Final[frozenset[Want]] = frozenset()
 EXPRESSION: Final = frozenset({Want.COLUMN, Want.SOURCE, Want.FUNCTION, Want.KEYWORD})
 RELATION: Final = frozenset({Want.TABLE, Want.TABLE_FUNCTION})
+_QUOTABLE: Final = frozenset({Want.TABLE, Want.COLUMN, Want.SOURCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def look(text: str, cursor: int) -> Place:
             return Place(NOTHING, cursor, "")
         before.append(at)
     wants, keywords, of = _wanted(before)
+    if inside:
+        wants, keywords = (wants & _QUOTABLE) or NOTHING, None
     others = [p for p in pieces if p.kind is not Kind.COMMENT and p is not at]
     sources, common, made = _sources(others)
     return Place(wants, start, prefix, keywords, of, sources, common, made, inside)
@@ -146,6 +149,10 @@ def _after_word(before: Sequence[Piece], word: str) -> _Wanted:
         return RELATION, None, None
     if word in ("into", "summarize") or (word == "describe" and len(before) == 1):
         return frozenset({Want.TABLE}), None, None
+    if first == "drop" and word in ("if", "exists"):
+        return (frozenset({Want.TABLE}) if word == "exists" else NOTHING), None, None
+    if [each.word for each in before[-3:]] == ["if", "not", "exists"]:
+        return NOTHING, None, None
     if word in ("table", "view"):
         made = first == "create"
         return (NOTHING if made else frozenset({Want.TABLE})), None, None

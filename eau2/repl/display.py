@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from eau2.errors import UsageError
 from eau2.render import rendered
-from eau2.repl.output import BINARY, Output
+from eau2.repl.output import Output
+from eau2.repl.pieces import Kind, cut
 from eau2.repl.preferences import Preferences
 from eau2.result import Batches
+from eau2.sink import BINARY
 from eau2.types import SqlType
 
 KEPT_BYTES: Final = 64 << 20
@@ -28,16 +30,12 @@ NAME: Final = "_"
 
 @dataclass(slots=True)
 class Last:
-    """The last result: all of its parts, or none when it was too large.
-
-    registered: whether the connection knows it as a table.
-    """
+    """The last result: all of its parts, or none when it was too large."""
 
     tables: list[pa.Table] = field(default_factory=list)
     types: tuple[SqlType, ...] = ()
     rows: int = 0
     whole: bool = False
-    registered: bool = False
 
     def table(self) -> pa.Table:
         """All rows. Raises UsageError when there is no result, or it was not kept."""
@@ -55,6 +53,27 @@ class Last:
         """All rows as a table whose columns have a name each, by which it can be registered."""
         table = self.table()
         return table.rename_columns(_numbered(table.column_names))
+
+
+def refuse_last(statement: str) -> None:
+    """Raise UsageError for a statement that makes, fills or drops a table called `_`.
+
+    Such a table could not be read here.
+    """
+    words = [piece for piece in cut(statement) if piece.kind is not Kind.COMMENT]
+    if not words or words[0].word not in ("create", "insert", "drop"):
+        return
+    of = next((n for n, each in enumerate(words) if each.word in ("table", "view", "into")), None)
+    if of is None:
+        return
+    named = next(
+        (each for each in words[of + 1 :] if each.word not in ("if", "not", "exists")), None
+    )
+    if named is not None and named.name == NAME:
+        raise UsageError(
+            f"{NAME} is the last result in the shell, and no table that {words[0].word} can change",
+            hint="Name the table in another way.",
+        )
 
 
 class Display:

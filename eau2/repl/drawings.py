@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from eau2.errors import UsageError
+from eau2.repl.commands import bare
 from eau2.repl.output import Output
 
 KINDS: Final = ("bar", "line", "scatter", "histogram")
@@ -42,8 +43,8 @@ def draw(words: str, table: pa.Table, output: Output) -> None:
 def _asked(words: str) -> tuple[str | None, Path | None]:
     """The kind, None for what suits the columns, and the file, None for the terminal."""
     first, _, rest = words.partition(" ")
-    kind = first if first in KINDS else None
-    name = rest.strip() if first in KINDS else words
+    kind = first.lower() if first.lower() in KINDS else None
+    name = bare(rest.strip() if kind else words)
     if not name:
         return kind, None
     if not name.lower().endswith(".svg"):
@@ -51,7 +52,7 @@ def _asked(words: str) -> tuple[str | None, Path | None]:
             f"\\chart does not know '{name}'",
             hint=f"It takes {', '.join(KINDS)}, and a file whose name ends in .svg.",
         )
-    return kind, Path(name).expanduser()
+    return kind, Path(os.path.expanduser(name))
 
 
 def codes() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Comes in: text. Goes out: what it gives, by the output. Does not know: prompts, 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -21,13 +22,13 @@ from eau2.connection import Connection
 from eau2.errors import UnknownNameError, UsageError
 from eau2.progress import said_by, shown
 from eau2.repl import drawings, overviews
-from eau2.repl.commands import find, help_text, is_command, named
-from eau2.repl.display import NAME, Display
+from eau2.repl.commands import bare, find, has_several, help_text, is_command, named, parted
+from eau2.repl.display import NAME, Display, refuse_last
 from eau2.repl.editor import edited
 from eau2.repl.interrupts import cancelling
 from eau2.repl.output import Output
-from eau2.repl.pieces import Kind, cut
-from eau2.repl.preferences import Preferences
+from eau2.repl.pieces import cut
+from eau2.repl.preferences import Preferences, wanted
 from eau2.show import Overview, columns, frames, is_explain
 from eau2.sql.split import split
 from eau2.types import VARCHAR
@@ -40,13 +41,30 @@ WATCH_LEAST_S: Final = 0.1
 WATCH_TIMES: Final = 1000
 """How often a watched statement runs when nobody says how often, and at most."""
 
+_RENEWED: Final = (
+    "Connected anew: a node was lost, and settings, prepared statements and registered frames "
+    "with it.\n"
+)
+
+_COLORS: Final = "The colours of this shell stay: config.toml sets those of the next ones."
+
+_CODE: Final = re.compile(r"[eE]\w*\d")
+"""What is meant as an error code."""
+
 _CHANGES_NAMES: Final = re.compile(r"\s*(?:create|drop|insert)\b", re.IGNORECASE)
 
 
 class Interpreter:
     """One session. For one thread; `idle` lets another one use the connection in between."""
 
-    def __init__(self, connection: Connection, preferences: Preferences) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        preferences: Preferences,
+        connect: Callable[[], Connection] | None = None,
+    ) -> None:
+        """connect: opens another connection when this one is lost for good; None: none is."""
+        self._connect = connect
         self.preferences = preferences
         self.names_changed: Callable[[], None] = lambda: None
         """Is called when tables may have come or gone."""
@@ -96,9 +114,12 @@ class Interpreter:
 
         Raises what a failing statement raises, UsageError for a command that is none.
         """
+        if has_several(text):
+            self.run_script(text)
+            return not self._quit
         if is_command(text):
-            word, _, rest = text.strip().partition(" ")
-            _ACTIONS[find(word.rstrip(";")).names[0]](self, rest.strip())
+            command, rest = parted(text)
+            _ACTIONS[command.names[0]](self, rest)
             return not self._quit
         statements, unfinished = split(text)
         for statement in (*statements, unfinished) if unfinished else statements:
@@ -123,6 +144,11 @@ class Interpreter:
         finally:
             self._reading -= 1
 
+    @property
+    def quits(self) -> bool:
+        """Whether a command has said to quit."""
+        return self._quit
+
     def taken_draft(self) -> str:
         """What the next prompt begins with; it is forgotten here."""
         draft, self._draft = self._draft, ""
@@ -133,12 +159,16 @@ class Interpreter:
         self._output.close()
 
     def close(self) -> None:
-        """End all of it, the connection too."""
-        self.end_output()
-        with self._held():
-            self._connection.close()
+        """End all of it, the connection too. Raises UsageError as the end of the output does."""
+        self._connect = None
+        try:
+            self.end_output()
+        finally:
+            with self._held():
+                self._connection.close()
 
     def _run(self, statement: str, *, paged: bool = True) -> None:
+        refuse_last(statement)
         start = time.perf_counter()
         try:
             with self._held(), shown(sys.stderr) as line:
@@ -162,20 +192,32 @@ class Interpreter:
         """
         self._wanted = True
         try:
-            with self._using, cancelling(self._connection.cancel):
-                yield
+            with self._using:
+                self._renew()
+                with cancelling(self._connection.cancel):
+                    yield
         finally:
             self._wanted = False
 
-    def _know_last(self, statement: str) -> None:
-        """Have the connection know the last result as a table, if the statement names it."""
-        last = self._display.last
-        pieces = cut(statement)
-        if last.registered or not any(p.name == NAME for p in pieces if p.kind is not Kind.STRING):
+    def _renew(self) -> None:
+        """Connect anew, if a lost node has taken with it what the connection had there.
+
+        Raises what connecting raises; then the next statement tries it again.
+        """
+        if self._connect is None or not self._connection.lost:
             return
-        if last.types:
-            self._connection.register(NAME, last.distinct())
-            last.registered = True
+        anew = self._connect()
+        anew.interruptible()
+        lost, self._connection = self._connection, anew
+        lost.close()
+        sys.stderr.write(_RENEWED)
+        sys.stderr.flush()
+
+    def _know_last(self, text: str) -> None:
+        """Have the connection know the last result as a table, if the text names it."""
+        last = self._display.last
+        if last.types and any(piece.name == NAME for piece in cut(text)):
+            self._connection.lend(NAME, last.distinct())
 
     def _repeated(self) -> str:
         if not self._statement:
@@ -183,8 +225,9 @@ class Interpreter:
         return self._statement
 
     def _describe(self, name: str) -> None:
-        name = _unquoted(name.rstrip(";").strip())
         with self._held():
+            self._know_last(name)
+            name = _unquoted(name)
             found = self._columns(name) if name else frames(self._connection)
         self._show(found)
 
@@ -212,13 +255,16 @@ class Interpreter:
         if not name:
             raise UsageError("\\chunks takes the name of a frame", hint="\\d lists the frames.")
         with self._held():
-            name = _unquoted(name.rstrip(";").strip())
+            self._know_last(name)
+            name = _unquoted(name)
             text = overviews.chunks(self._connection, name, self._output.width or 100)
         self._lines(text)
 
     def _plan(self, statement: str) -> None:
+        statement = (statement or self._repeated()).rstrip().rstrip(";")
         with self._held():
-            text = self._connection.explain((statement or self._repeated()).rstrip().rstrip(";"))
+            self._know_last(statement)
+            text = self._connection.explain(statement)
         self._lines(text)
 
     def _last(self, form: str) -> None:
@@ -237,7 +283,7 @@ class Interpreter:
             self._run(statement, paged=False)
 
     def _read(self, name: str) -> None:
-        self.run_file(Path(_plain_path("\\i", name)).expanduser())
+        self.run_file(Path(os.path.expanduser(_plain_path("\\i", name))))
 
     def _write(self, name: str) -> None:
         self._output.to_file(_plain_path("\\o", name) if name else "")
@@ -250,8 +296,10 @@ class Interpreter:
             self.preferences.set("format", form)
         self._output.say(f"The format is {self.preferences.format}.")
 
-    def _expand(self, _: str) -> None:
-        on = self.preferences.expand()
+    def _expand(self, text: str) -> None:
+        on = self.preferences.expanded
+        if not text or wanted("\\x", text) != on:
+            on = self.preferences.expand()
         self._output.say(f"Expanded display is {'on' if on else 'off'}.")
 
     def _switch(self, name: str, text: str) -> None:
@@ -261,10 +309,13 @@ class Interpreter:
         self._output.say(f"{title} is {self.preferences.values()[name]}.")
 
     def _set(self, words: str) -> None:
-        name, _, value = words.partition(" ")
+        name, value = [*words.split(maxsplit=1), "", ""][:2]
+        name = name.lower()
         values = self.preferences.values()
         if value:
-            self.preferences.set(name, _bare(value.strip()))
+            self.preferences.set(name, bare(value))
+            if name == "color":
+                self._output.say(_COLORS)
             return
         if name and name not in values:
             self.preferences.set(name, "")
@@ -280,6 +331,9 @@ class Interpreter:
         if command is not None:
             self._lines(f"{command.names[0]} {command.takes}".rstrip() + f"\n  {command.summary}")
             return
+        if not _CODE.match(topic):
+            # Raises an error that says which commands there are.
+            find(topic if topic.startswith(("\\", ".")) else f"\\{topic}")
         self._lines(drawings.explained(topic))
 
     def _leave(self, _: str) -> None:
@@ -342,15 +396,9 @@ def _rhythm(words: str) -> tuple[float, int]:
 
 def _plain_path(command: str, name: str) -> str:
     """A path as it is typed, perhaps in quotes."""
-    if not _bare(name):
+    if not bare(name):
         raise UsageError(f"{command} takes the name of a file")
-    return _bare(name)
-
-
-def _bare(text: str) -> str:
-    """What is typed, without the quotes around it."""
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-    return text[1:-1] if quoted else text
+    return bare(name)
 
 
 def _unquoted(name: str) -> str:

@@ -91,7 +91,7 @@ class Opening:
         try:
             connection = self._connect()
             connection.interruptible()
-            interpreter = Interpreter(connection, self._preferences)
+            interpreter = Interpreter(connection, self._preferences, self._connect)
             interpreter.names_changed = self.refresh
             self._made.set_result(interpreter)
         except BaseException as error:

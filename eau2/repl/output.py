@@ -18,11 +18,9 @@ from typing import BinaryIO, Final, Protocol
 
 from eau2.errors import UsageError
 from eau2.repl.preferences import Preferences
+from eau2.sink import BINARY, Screen
 
 PAGER: Final = "less -SRFX"
-BINARY: Final = frozenset({"arrow", "parquet"})
-"""Formats that are not for terminals, and of which a file holds one result."""
-
 _HELD_BYTES: Final = 1 << 20
 """Lines may be long: what is held back is bounded by its bytes too."""
 
@@ -39,7 +37,7 @@ class Output:
 
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
-        self._file: BinaryIO | None = None
+        self._file: _File | None = None
         self._path = ""
 
     @property
@@ -65,16 +63,13 @@ class Output:
         self.close()
         if not path:
             return
-        try:
-            self._file = Path(path).expanduser().open("wb")
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        self._file = _File(path)
         self._path = path
 
     def close(self) -> None:
-        """End the file, if there is one."""
+        """End the file, if there is one. Raises UsageError when it cannot be written."""
         file, self._file, self._path = self._file, None, ""
-        if file is not None:
+        if file is not None and not file.broken:
             file.close()
 
     def say(self, line: str) -> None:
@@ -94,21 +89,71 @@ class Output:
                 f"{form} is not for terminals", hint=f"Name a file first: \\o result.{form}"
             )
         if self._file is not None:
-            yield self._file
-            self._file.flush()
+            file = self._file
+            try:
+                yield file
+                file.flush()
+            finally:
+                if file.broken:
+                    # What comes next is not to fail as well.
+                    self.close()
             if form in BINARY:
                 # A second result behind the first would make the file unreadable.
                 self.close()
             return
         if not (paged and self._preferences.pager and self.on_screen):
-            yield sys.stdout.buffer
+            yield Screen(sys.stdout.buffer) if self.on_screen else sys.stdout.buffer
             sys.stdout.flush()
             return
         screen = _Screen(os.get_terminal_size().lines)
         try:
-            yield screen
+            yield Screen(screen)
         finally:
             screen.end()
+
+
+class _File:
+    """A file that is written, whose failures are errors that name it.
+
+    broken: it could not be written, and is closed. Every method raises UsageError.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.broken = False
+        self._path = path
+        try:
+            self._file: BinaryIO = Path(os.path.expanduser(path)).open("wb")  # noqa: SIM115
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """See Sink."""
+        with self._translated():
+            self._file.write(piece)
+
+    def flush(self) -> None:
+        """Have it written."""
+        with self._translated():
+            self._file.flush()
+
+    def close(self) -> None:
+        """Write the rest and end it."""
+        with self._translated():
+            self._file.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.broken = True
+            with suppress(OSError):
+                self._file.close()
+            raise _unwritable(self._path, error) from error
+
+
+def _unwritable(path: str, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written: {error.strerror}")
 
 
 class _Screen:

@@ -23,6 +23,8 @@ def history_path() -> Path:
     """
     path = _base("XDG_STATE_HOME", ".local/state") / "history"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is no file")
     path.touch(mode=0o600)
     path.chmod(0o600)
     if path.stat().st_size > HISTORY_BYTES:
@@ -40,15 +42,18 @@ def _shorten(path: Path) -> None:
 
 
 def config_path() -> Path:
-    """The file of settings; it need not be there."""
+    """The file of settings; it need not be there. Raises OSError when the user has no home."""
     return _base("XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
 def init_path() -> Path:
-    """The file of statements that run when a shell begins; it need not be there."""
+    """The file of statements that run when a shell begins; it need not be there. Raises OSError."""
     return _base("XDG_CONFIG_HOME", ".config") / "init.sql"
 
 
 def _base(variable: str, otherwise: str) -> Path:
     named = os.environ.get(variable)
-    return (Path(named) if named else Path.home() / otherwise) / "eau2"
+    try:
+        return (Path(named) if named else Path.home() / otherwise) / "eau2"
+    except RuntimeError as error:
+        raise FileNotFoundError("this user has no home folder") from error

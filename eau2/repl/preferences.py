@@ -19,6 +19,14 @@ from eau2.errors import UsageError
 from eau2.options import FORMATS
 
 SWITCHES: Final = ("on", "off")
+VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "format": FORMATS,
+    "timing": SWITCHES,
+    "pager": SWITCHES,
+    "color": ("auto", *SWITCHES),
+}
+"""What the settings take that take one of a few words."""
+
 EXPANDED: Final = "line"
 """The format that `\\x` switches to."""
 
@@ -55,9 +63,14 @@ class Preferences:
         """All of them as text, by name."""
         return {name: _text(getattr(self, name)) for name in _KNOWN}
 
+    @property
+    def expanded(self) -> bool:
+        """Whether each value of a row has a line."""
+        return self.format == EXPANDED
+
     def expand(self) -> bool:
         """Switch to one line for each value of a row, or back; whether it is on now."""
-        if self.format == EXPANDED:
+        if self.expanded:
             self.format = self.plain
             return False
         self.plain, self.format = self.format, EXPANDED
@@ -100,10 +113,11 @@ def _format(name: str, text: str) -> str:
 
 
 def _color(name: str, text: str) -> str:
-    return _one_of(name, text.lower(), ("auto", *SWITCHES))
+    return _one_of(name, text.lower(), VALUES[name])
 
 
-def _switch(name: str, text: str) -> bool:
+def wanted(name: str, text: str) -> bool:
+    """Whether `text` says on, not off. name: of what is switched. Raises UsageError."""
     return _one_of(name, text.lower(), SWITCHES) == "on"
 
 
@@ -129,8 +143,8 @@ def _one_of(name: str, text: str, known: tuple[str, ...]) -> str:
 
 _KNOWN: Final[dict[str, Callable[[str, str], object]]] = {
     "format": _format,
-    "timing": _switch,
-    "pager": _switch,
+    "timing": wanted,
+    "pager": wanted,
     "prompt": _prompt,
     "max_rows": _rows,
     "color": _color,

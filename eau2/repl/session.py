@@ -6,7 +6,7 @@ to run. Does not know: what the text does. It loads no part of the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prompt_toolkit import PromptSession
@@ -22,7 +22,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 
-from eau2.repl.commands import is_command
+from eau2.repl.commands import has_several, is_command
 from eau2.repl.completion import StatementCompleter
 from eau2.repl.highlighting import STYLE, StatementLexer
 from eau2.repl.places import history_path
@@ -37,7 +37,18 @@ _SHOWN_CHARS: Final = 100
 
 def is_complete(text: str) -> bool:
     """Whether Enter runs what is typed: a command, nothing, or statements that have all ended."""
+    if has_several(text):
+        return not unfinished(text).strip()
     return not text.strip() or is_command(text) or not split(text).rest
+
+
+def unfinished(text: str) -> str:
+    """What of several lines, commands among them, has not ended."""
+    rest = ""
+    for line in text.splitlines(keepends=True):
+        if rest.strip() or not is_command(line):
+            rest = split(rest + line).rest
+    return rest
 
 
 def session(
@@ -80,6 +91,16 @@ def session(
     return made
 
 
+def forgets(prompt: PromptSession[str]) -> str:
+    """Why what is typed is not kept any more; empty while it is, and once that is said."""
+    history = prompt.history
+    kept = history.history if isinstance(history, ThreadedHistory) else history
+    if not isinstance(kept, _Kept):
+        return ""
+    trouble, kept.trouble = kept.trouble, ""
+    return trouble
+
+
 def _first(preferences: Preferences, place: str) -> str:
     return preferences.prompt.replace("{place}", place)
 
@@ -91,10 +112,34 @@ def _more(width: int, line: int, wrapped: int) -> StyleAndTextTuples:
 
 def _history() -> History:
     try:
-        return ThreadedHistory(FileHistory(str(history_path())))
+        return ThreadedHistory(_Kept(str(history_path())))
     except OSError:
         # A home that cannot be written is no reason to have no shell.
         return InMemoryHistory()
+
+
+class _Kept(FileHistory):
+    """A history in a file that may go away, or become full: what is typed is remembered still."""
+
+    _failed = False
+    trouble = ""
+    """Why it is not kept any more; forgotten once it is said."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        """See prompt_toolkit."""
+        try:
+            yield from super().load_history_strings()
+        except OSError as error:
+            self.trouble = f"What was typed before cannot be read: {error}"
+
+    def store_string(self, string: str) -> None:
+        """See prompt_toolkit."""
+        if self._failed:
+            return
+        try:
+            super().store_string(string)
+        except OSError as error:
+            self._failed, self.trouble = True, f"What is typed is not kept any more: {error}"
 
 
 def _keys(completer: _Offers) -> KeyBindings:

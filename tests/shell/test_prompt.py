@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -84,6 +86,15 @@ def test_what_is_pasted_never_runs_by_itself(connect: Connect, capfd: Captured) 
     assert err == ""
 
 
+def test_commands_among_what_is_pasted(connect: Connect, capfd: Captured) -> None:
+    keys = "\x1b[200~SELECT 1 AS one;\n\\format csv\nSELECT 2 AS two;\n\x1b[201~\r"
+    keys += "\x1b[200~SELECT 3 AS three;\n\\timing\n\\q\x1b[201~\rSELECT 4 AS four;\r\x04"
+    assert typed(connect, keys) == 0
+    out, err = capfd.readouterr()
+    assert [word in out for word in ("two\n2\n", "Timing is on", "four")] == [True, True, False]
+    assert err == ""
+
+
 def test_an_error_does_not_end_the_session(connect: Connect, capfd: Captured) -> None:
     assert typed(connect, "SELECT b FROM t;\r\\nodez\rSELECT 41 + 1 AS x;\r\x04") == 0
     out, err = capfd.readouterr()
@@ -132,6 +143,53 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     assert typed(connect, "SELECT 41 + 1 AS x;\r\x04") == 0
     assert "42" in capfd.readouterr().out
+
+
+def test_a_history_that_goes_away_is_said_once(
+    connect: Connect, capfd: Captured, tmp_path: Path
+) -> None:
+    def going() -> Connection:
+        shutil.rmtree(tmp_path / "state")
+        return connect()
+
+    assert typed(going, "SELECT 41 + 1 AS x;\rSELECT 2;\rSELECT 43 AS y;\r\x04") == 0
+    out, err = capfd.readouterr()
+    assert err.count("is not kept any more") == err.count("\n") == 1
+    assert (out.count("42"), out.count("43")) == (1, 1)
+
+
+def test_a_history_that_is_a_folder_is_left_alone(connect: Connect, capfd: Captured) -> None:
+    folder = history_path()
+    folder.unlink()
+    folder.mkdir(mode=0o750)
+    assert typed(connect, "SELECT 41 + 1 AS x;\r\x04") == 0
+    assert "42" in capfd.readouterr().out
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o750
+
+
+def test_a_user_without_a_home(
+    connect: Connect, capfd: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> object:
+        raise KeyError
+
+    for variable in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert typed(connect, "SELECT 41 + 1 AS x;\r\x04", init=True) == 0
+    out, err = capfd.readouterr()
+    assert ("42" in out, err) == (True, "")
+
+
+def test_first_statements_may_end_the_shell(
+    connect: Connect, capfd: Captured, tmp_path: Path
+) -> None:
+    folder = tmp_path / "config" / "eau2"
+    folder.mkdir(parents=True)
+    (folder / "init.sql").write_text("SELECT 7 AS seven;\n\\q\nSELECT 8 AS eight;")
+    assert typed(connect, "SELECT 9 AS nine;\r\x04", init=True) == 0
+    out = capfd.readouterr().out
+    assert [word in out for word in ("seven", "eight", "nine")] == [True, False, False]
 
 
 def test_settings_and_first_statements_of_the_user(

@@ -215,11 +215,34 @@ def test_a_node_of_another_store_does_not_take_over() -> None:
 
 
 def test_with_one_address_the_error_says_what_to_do() -> None:
-    with running(Node(1, dies_at="SELECT")) as url, eau2.connect(url) as connection:
+    one = Node(1, dies_at="SELECT")
+    with running(one) as url, eau2.connect(url) as connection:
         with pytest.raises(PeerLostError, match="run it again, at another node"):
             whole(connection, "SELECT 1")
-        with pytest.raises(PeerLostError, match="Connect again"):
-            whole(connection, "SELECT 1")
+        # It is there again.
+        one.dies_at = ""
+        assert whole(connection, "SELECT 1") == [(1,)]
+        whole(connection, "SET chunk_rows = 7")
+        assert not connection.lost
+        one.dies_at = "SELECT"
+        for _ in range(2):
+            with pytest.raises(PeerLostError, match="Connect again"):
+                whole(connection, "SELECT 1")
+            assert connection.lost
+
+
+def test_what_is_lent_is_for_one_statement() -> None:
+    one, two = Node(1, dies_at="SELECT 2"), Node(2)
+    with running(one, two) as url, eau2.connect(url) as connection:
+        connection.lend("t", pa.table({"a": [1]}))
+        assert whole(connection, "SELECT 1") == [(1,)]
+        assert whole(connection, "SELECT 2") == [(2,)]
+        one.dies_at, two.dies_at = "", "SELECT 3"
+        connection.lend("t", pa.table({"a": [1]}))
+        with pytest.raises(PeerLostError, match="run it again"):
+            whole(connection, "SELECT 3")
+        assert one.asked == ["t", "SELECT 1", "SELECT 2"]
+        assert whole(connection, "SELECT 4") == [(1,)]
 
 
 def test_the_command_line_goes_on_with_the_next(main: Cli) -> None:
