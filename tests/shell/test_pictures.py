@@ -8,7 +8,7 @@ import pytest
 
 from tests.screenshots import IMAGES, SCENES, Scene, drawn, prepare
 
-QUICK = ("query", "error", "completion")
+QUICK = ("error", "completion")
 
 
 @pytest.mark.parametrize("scene", [s for s in SCENES if s.name in QUICK], ids=lambda s: s.name)

@@ -210,3 +210,15 @@ def test_a_node_that_is_not_there_ends_the_shell(tmp_path: Path) -> None:
         out = shell.rest()
         assert "nobody listens at eau2://127.0.0.1:1" in plain(out)
         assert shell.child.exitstatus == 3
+
+
+def test_data_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shell:
+        for form in ("csv", "markdown", "tsv", "json", "box", "line"):
+            shell.run(f"\\format {form}")
+            shell.type(f"SELECT 'left' || chr(27) || ']0;title' || chr(7) || 'right' AS {form}_;\r")
+            shell.child.expect(r"\x1b\[\?2004l", timeout=20)
+            shell.child.expect(r"\x1b\[\?2004h", timeout=20)
+            assert "right" in shell.child.before, form
+            assert "\x1b]0;" not in shell.child.before, form
+        assert shell.end() == 0
