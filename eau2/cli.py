@@ -25,6 +25,7 @@ from eau2 import __version__
 from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError, report
 from eau2.options import parse
 from eau2.sink import check_terminal
+from eau2.streams import StdoutError, discard, prepare
 
 if TYPE_CHECKING:
     from eau2.backup_ends import End
@@ -50,8 +51,10 @@ def run() -> NoReturn:
     cost more than a small query; what must be closed has been closed by then.
     """
     gc.disable()
+    prepare()
     code = main()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -65,9 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # What is left in the buffer would fail again when the interpreter flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard()
         return EXIT_PIPE_CLOSED
+    except StdoutError as error:
+        discard()
+        return _failed(error.told())
     except Exception as error:
         if os.environ.get("EAU2_DEBUG") == "1":
             raise
@@ -91,9 +96,9 @@ def _failed(error: Exception) -> int:
     try:
         # What was given before comes first, also where both go to one place.
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    with suppress(BrokenPipeError):
+    except (BrokenPipeError, StdoutError):
+        discard()
+    with suppress(OSError):
         print(report(shown, place=file or None), file=sys.stderr, flush=True)
     return code
 

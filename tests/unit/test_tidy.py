@@ -18,6 +18,7 @@ LAZY_IMPORTS = {
     "eau2/operators/distribution_aggregates.py": "NumPy takes its time to load",
     "eau2/operators/moment_states.py": "NumPy takes its time to load, and few statements need it",
     "eau2/operators/window.py": "NumPy takes its time to load, and most statements have no windows",
+    "eau2/__main__.py": "an interrupt while modules load has to be caught",
     "eau2/cli.py": "each command loads only what it needs, and `--version` nothing",
     "eau2/embedded.py": "kernel processes are for shells alone",
     "eau2/repl/opening.py": "the engine loads while the prompt waits already",
