@@ -21,8 +21,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from eau2 import __version__
-from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError, report
+from eau2 import __version__, place
+from eau2.errors import DeadlineError, StatementError, UnreachableError, UsageError, report
 from eau2.options import parse
 from eau2.sink import check_terminal
 from eau2.streams import StdoutError, discard, prepare
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEFAULT_STORE = ".eau2"
 EXIT_ERROR, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_LATE = 1, 2, 3, 4
 EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 130, 141
 
@@ -109,21 +108,13 @@ def _command(arguments: list[str]) -> int:
     except SystemExit as done:
         # argparse has printed the help or the version.
         return int(done.code or 0)
-    return _COMMANDS[options.command](options)
-
-
-def _addresses(options: argparse.Namespace) -> tuple[Address, ...] | None:
-    """The nodes of this command line, of which any will do; None when it is about a store."""
-    if options.connect is None:
-        return None
-    for name in ("store", "threads", "memory"):
-        if vars(options).get(name) is not None:
-            raise UsageError(
-                f"--{name} does not go with --connect", hint="A node has its own, given to it."
-            )
-    from eau2.net.address import parse_addresses
-
-    return parse_addresses(options.connect)
+    try:
+        return _COMMANDS[options.command](options)
+    except StatementError as error:
+        if options.command not in ("query", "shell"):
+            # The command made the statement up: whoever typed the command has not seen it.
+            error.text = None
+        raise
 
 
 def _reached(connect: Callable[[], T]) -> T:
@@ -140,7 +131,7 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
     in its default place, statements run on an empty one in memory; a place that was named and is
     not there is an error.
     """
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
     if addresses is not None:
         from eau2.connection import connect as connect_to
         from eau2.net.address import SCHEME
@@ -148,14 +139,13 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
         _collect_garbage()
         url = SCHEME + ",".join(map(str, addresses))
         return _reached(lambda: connect_to(url))
-    named = options.store or os.environ.get("EAU2_STORE")
-    path: str | None = named or DEFAULT_STORE
-    if not make and path is not None and not os.path.exists(path):
-        if named:
-            raise _no_store(named)
-        path = None
+    path = place.folder(options, make=make)
+    import logging
+
     from eau2.connection import connect
 
+    # What goes wrong is told as an error; a node, which sets logs up, logs it too.
+    logging.getLogger("eau2").addHandler(logging.NullHandler())
     _collect_garbage()
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
@@ -182,7 +172,7 @@ def _query(options: argparse.Namespace) -> int:
     from eau2.scripts import run_here, run_there, scripts
 
     _check_sink(options.format)
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
     found = scripts(options)
     if addresses is not None:
         from eau2.net.thin import ThinClient
@@ -280,16 +270,12 @@ def _end(options: argparse.Namespace, *, make: bool) -> End:
     """What a backup is taken of, or restored to."""
     from eau2.backup_ends import opened
 
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
+    path = "" if addresses is not None else place.folder(options, make=make)
+    if path is None:
+        raise place.missing()
     _collect_garbage()
-    path = options.store or os.environ.get("EAU2_STORE") or DEFAULT_STORE
-    if addresses is None and not make and not os.path.exists(path):
-        raise _no_store(path)
     return _reached(lambda: opened(path, addresses))
-
-
-def _no_store(path: str) -> StoreError:
-    return StoreError(f"there is no store at {path}", hint="`eau2 load NAME FILE` makes a store.")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -328,20 +314,9 @@ def _shell(options: argparse.Namespace) -> int:
 
     return run(
         lambda: _open(options, make=False),
-        _place(options),
+        place.told(options),
         init=not options.no_init,
     )
-
-
-def _place(options: argparse.Namespace) -> str:
-    """What the shell's prompt says it is connected to."""
-    if options.connect is not None:
-        first, *others = str(options.connect).removeprefix("eau2://").split(",")
-        return f"eau2://{first}" + (f" +{len(others)}" if others else "")
-    path = options.store or os.environ.get("EAU2_STORE")
-    if not path and not os.path.exists(DEFAULT_STORE):
-        return "eau2:memory"
-    return f"eau2:{path or DEFAULT_STORE}"
 
 
 def _node(options: argparse.Namespace) -> int:

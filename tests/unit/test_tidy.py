@@ -27,6 +27,7 @@ LAZY_IMPORTS = {
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
     "eau2/option_values.py": "sizes and decimals are rare on a command line",
     "eau2/options.py": "words that are no command or option are rare on a command line",
+    "eau2/place.py": "only what is about nodes needs their addresses",
     "eau2/progress.py": "only a line on a terminal needs a thread",
     "eau2/render.py": "the writer of Parquet takes its time to load, and few results need it",
     "eau2/result.py": "charts and pages are for notebooks, and most results are in none",
