@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from eau2.connection import Connection
     from eau2.net.address import Address
     from eau2.net.thin import ThinClient
+    from eau2.show import Overview
 
 T = TypeVar("T")
 
@@ -215,13 +216,32 @@ def _tables(options: argparse.Namespace) -> int:
 
 def _describe(options: argparse.Namespace) -> int:
     _check_sink(options.format)
+    from eau2.errors import UnknownTableError
     from eau2.show import columns, terminal_width, write
 
     with _open(options, make=False) as connection:
-        write(
-            columns(connection, options.name), options.format, sys.stdout.buffer, terminal_width()
-        )
+        try:
+            found = columns(connection, options.name)
+        except UnknownTableError:
+            if options.name.casefold() not in map(str.casefold, connection.tables()):
+                raise
+            found = _view_columns(connection, options.name)
+        write(found, options.format, sys.stdout.buffer, terminal_width())
     return 0
+
+
+def _view_columns(connection: Connection, name: str) -> Overview:
+    """The columns of a view, as those of a frame are listed: of its rows nothing is known."""
+    import pyarrow as pa
+
+    from eau2.show import Overview
+    from eau2.types import BIGINT, VARCHAR
+
+    quoted = name.replace('"', '""')
+    table = connection.sql(f'DESCRIBE "{quoted}"').to_arrow().select([0, 1])
+    for unknown in ("nulls", "about_distinct"):
+        table = table.append_column(unknown, pa.nulls(table.num_rows, pa.int64()))
+    return Overview((VARCHAR, VARCHAR, BIGINT, BIGINT), table)
 
 
 def _drop(options: argparse.Namespace) -> int:
@@ -242,8 +262,9 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from eau2.backup import backup
+    from eau2.backup import backup, check
 
+    check(options.dir, None if options.connect else place.folder(options, make=True))
     end = _end(options, make=False)
     try:
         count = backup(end, options.dir, print)
@@ -263,6 +284,8 @@ def _restore(options: argparse.Namespace) -> int:
         restore(end, found, replace=options.replace, said=print)
     finally:
         end.close()
+    if not found:
+        print(f"{options.dir}: it has no names, so nothing was restored")
     return 0
 
 

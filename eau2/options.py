@@ -257,7 +257,8 @@ def _tables(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
-    _drop(parser)
+    _place(parser)
+    parser.add_argument("name", metavar="NAME", help="the frame or view")
     _output(parser)
 
 

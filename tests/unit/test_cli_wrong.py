@@ -74,6 +74,15 @@ def test_no_statement_is_shown_that_nobody_typed(
     assert "TABLE" not in done.stderr
 
 
+def test_a_view_is_described_as_a_frame_is(main: Cli, at: tuple[str, ...]) -> None:
+    done = main("describe", "V", "--format", "csv", *at)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "column_name,column_type,nulls,about_distinct\na,INTEGER,,\ns,VARCHAR,,\n"
+    )
+    assert 'there is no table "w"' in main("describe", "w", *at).stderr
+
+
 def test_the_limits_of_options_are_those_of_the_store(main: Cli, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a\n1\n")
     most = str(LIMITS.chunk_rows_max)
