@@ -23,7 +23,8 @@ class StdoutError(Exception):
 
     def told(self) -> OperationalError:
         """The same as the error that is shown."""
-        return OperationalError(str(self), hint="What was written is cut off: run it again.")
+        hint = "The output is cut off; what the command does besides has been done."
+        return OperationalError(str(self), hint=hint)
 
 
 class _Stdout(io.FileIO):
