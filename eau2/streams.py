@@ -23,8 +23,9 @@ class StdoutError(Exception):
 
     def told(self) -> OperationalError:
         """The same as the error that is shown."""
-        hint = "The output is cut off; what the command does besides has been done."
-        return OperationalError(str(self), hint=hint)
+        return OperationalError(
+            str(self), hint="The output is cut off: free some space, or send it elsewhere."
+        )
 
 
 class _Stdout(io.FileIO):
