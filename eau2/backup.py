@@ -71,6 +71,17 @@ class Checked:
     named: Named
 
 
+def check(folder: str, store: str | None) -> None:
+    """Refuse a backup's folder that has no name or lies in the store's. Raises UsageError."""
+    if not folder:
+        raise UsageError("the backup's folder has no name", hint="Name a new folder.")
+    if store is not None and Path(folder).resolve().is_relative_to(Path(store).resolve()):
+        raise UsageError(
+            f"{folder} lies in the store {store}, which it is to be a copy of",
+            hint="Name a folder elsewhere, best on another disk.",
+        )
+
+
 def backup(end: End, folder: str, said: Said) -> int:
     """Copy all frames and views of `end` to a new folder; how many there are.
 
@@ -111,19 +122,18 @@ def checked(folder: str, names: Sequence[str]) -> tuple[Checked, ...]:
 def restore(end: End, found: Sequence[Checked], *, replace: bool, said: Said) -> None:
     """Put frames, then views, of a backup to `end`; `said` is told of each.
 
-    Raises NameExistsError unless `replace`, before anything is put; and what a put raises: then the
-    names that were said are there, and no other.
+    Without `replace`, names that mean what they mean in the backup are taken for restored, so that
+    a restore that was interrupted goes on; for others NameExistsError is raised before anything is
+    put. Raises too what a put raises: then the names that were said are there, and no other.
     """
-    if not replace:
-        taken = {name.casefold() for name in end.names()}
-        for one in found:
-            if one.entry.name.casefold() in taken:
-                raise NameExistsError(
-                    f'"{one.entry.name}" exists already; nothing was restored',
-                    hint="Put it in place of what there is (--replace), or name others.",
-                )
     views: list[View] = []
+    there = [] if replace else _there(end, found)
+    for one in there:
+        said(f"{_line(one.entry)}, there already")
+    known = {one.entry.name for one in there}
     for one in found:
+        if one.entry.name in known:
+            continue
         if isinstance(one.named, View):
             views.append(one.named)
             continue
@@ -133,14 +143,43 @@ def restore(end: End, found: Sequence[Checked], *, replace: bool, said: Said) ->
         said(f"{view.name}: view")
 
 
+def _there(end: End, found: Sequence[Checked]) -> list[Checked]:
+    """What is there as it is in the backup. Raises NameExistsError for what is there otherwise."""
+    taken = {name.casefold() for name in end.names()}
+    there = [one for one in found if one.entry.name.casefold() in taken]
+    for one in there:
+        if not _same(end, end.named(one.entry.name), one):
+            raise NameExistsError(
+                f'"{one.entry.name}" exists already and is not what the backup has;'
+                " nothing was restored",
+                hint="Put it in place of what there is (--replace), or name others.",
+            )
+    return there
+
+
+def _same(end: End, now: Named | None, one: Checked) -> bool:
+    """Whether a name means the same: a view by its text, a frame by its columns and rows."""
+    saved = one.named
+    if not isinstance(now, Frame) or not isinstance(saved, Frame):
+        return now == saved
+    if (now.schema, now.rows) != (saved.schema, saved.rows):
+        return False
+    return end.same(now, saved, _chunks(one.place, saved))
+
+
 def _entries(root: Path) -> tuple[Entry, ...]:
     """The entries of a backup's index."""
     try:
         text = (root / INDEX).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
         raise BackupError(
             f"{root} is not a backup: {INDEX} cannot be read in it",
             hint=f"Name the folder that `eau2 backup` made; one that ends in {PART} is not whole.",
+        ) from error
+    except OSError as error:
+        raise BackupError(
+            f"the backup {root} cannot be read: {error.strerror} ({root / INDEX})",
+            hint="Check whose files they are, and what their owner allows.",
         ) from error
     body, _, digest = text.rstrip("\n").rpartition("\n")
     if manifest.checksum(body.encode()) != digest:
@@ -336,5 +375,8 @@ def _alone(part: Path) -> Iterator[None]:
 def _translated(doing: str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        # Not the disk: whoever reads what is said went away.
+        raise
     except OSError as error:
         raise chunk.disk_error(error, doing) from error

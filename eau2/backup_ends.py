@@ -53,6 +53,12 @@ class End(Protocol):
     def still(self, frame: Frame) -> bool:
         """Whether what was copied is surely all of that very frame."""
 
+    def same(self, now: Frame, saved: Frame, chunks: Iterable[pa.RecordBatch]) -> bool:
+        """Whether a frame that is there surely has the rows of the saved one, of these chunks.
+
+        Both have the same columns, and as many rows.
+        """
+
     def put_frame(self, frame: Frame, chunks: Iterable[pa.RecordBatch], replace: bool) -> None:
         """Store a frame of these chunks, in stored form, under its name: all of it or nothing."""
 
@@ -105,6 +111,10 @@ class StoreEnd:
         """See End. What was got stays readable, whatever is replaced."""
         return True
 
+    def same(self, now: Frame, saved: Frame, chunks: Iterable[pa.RecordBatch]) -> bool:
+        """See End. Chunks are put as they are, so their checksums stay."""
+        return _checksums(now) == _checksums(saved)
+
     def put_frame(self, frame: Frame, chunks: Iterable[pa.RecordBatch], replace: bool) -> None:
         """See End."""
         self._store.put_chunks(frame, chunks, replace=replace)
@@ -140,6 +150,11 @@ class NodeEnd:
 
     def copy(self, frame: Frame, number: int, path: Path) -> tuple[int, str] | None:
         """See End. Node and connection have checked the bytes; here the rows are counted."""
+        batch = self._cut(frame, number)
+        return None if batch is None else chunk.write(batch, path)
+
+    def _cut(self, frame: Frame, number: int) -> pa.RecordBatch | None:
+        """Rows under the name of a frame that its chunk of that number has, asked for in order."""
         if number == 0:
             self._done()
             try:
@@ -154,13 +169,23 @@ class NodeEnd:
         batch, _ = next(measured_chunks(rows, frame.schema, max(1, wanted)))
         if batch.num_rows != wanted or batch.num_columns != len(frame.schema.columns):
             return None
-        return chunk.write(batch, path)
+        return batch
 
     def still(self, frame: Frame) -> bool:
         """See End. No row is left, and the name means the same as before."""
         over = self._rows is None or next(self._rows, None) is None
         now = self.named(frame.name)
         return over and isinstance(now, Frame) and now.df_id == frame.df_id
+
+    def same(self, now: Frame, saved: Frame, chunks: Iterable[pa.RecordBatch]) -> bool:
+        """See End. The node has cut the rows anew, so they are read, and cut as they were."""
+        for number, stored in enumerate(chunks):
+            batch = self._cut(saved, number)
+            # Bytes may differ where a value is NULL; of NaN one is like the other.
+            if batch is None or not _frame(batch).equals(_frame(stored)):
+                self._done()
+                return False
+        return not saved.chunks or self.still(now)
 
     def put_frame(self, frame: Frame, chunks: Iterable[pa.RecordBatch], replace: bool) -> None:
         """See End. The node cuts the rows into chunks of the size of the largest."""
@@ -196,6 +221,14 @@ class NodeEnd:
         if self._source is not None:
             self._source.close()
         self._source = self._rows = None
+
+
+def _checksums(frame: Frame) -> list[tuple[int, str]]:
+    return [(ref.rows, ref.checksum) for ref in frame.chunks]
+
+
+def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(batch))
 
 
 def _one_batch(store: Store, ref: ChunkRef, frame: Frame) -> pa.RecordBatch:

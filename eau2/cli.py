@@ -21,20 +21,21 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from eau2 import __version__
-from eau2.errors import DeadlineError, StoreError, UnreachableError, UsageError, report
+from eau2 import __version__, place
+from eau2.errors import DeadlineError, StatementError, UnreachableError, UsageError, report
 from eau2.options import parse
 from eau2.sink import check_terminal
+from eau2.streams import StdoutError, discard, prepare
 
 if TYPE_CHECKING:
     from eau2.backup_ends import End
     from eau2.connection import Connection
     from eau2.net.address import Address
     from eau2.net.thin import ThinClient
+    from eau2.show import Overview
 
 T = TypeVar("T")
 
-DEFAULT_STORE = ".eau2"
 EXIT_ERROR, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_LATE = 1, 2, 3, 4
 EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 130, 141
 
@@ -50,8 +51,10 @@ def run() -> NoReturn:
     cost more than a small query; what must be closed has been closed by then.
     """
     gc.disable()
+    prepare()
     code = main()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -62,12 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        print("Interrupted", file=sys.stderr)
+        with suppress(OSError):
+            print("Interrupted", file=sys.stderr, flush=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # What is left in the buffer would fail again when the interpreter flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard()
         return EXIT_PIPE_CLOSED
+    except StdoutError as error:
+        discard()
+        return _failed(error.told())
     except Exception as error:
         if os.environ.get("EAU2_DEBUG") == "1":
             raise
@@ -91,9 +97,9 @@ def _failed(error: Exception) -> int:
     try:
         # What was given before comes first, also where both go to one place.
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    with suppress(BrokenPipeError):
+    except (BrokenPipeError, StdoutError):
+        discard()
+    with suppress(OSError):
         print(report(shown, place=file or None), file=sys.stderr, flush=True)
     return code
 
@@ -104,21 +110,13 @@ def _command(arguments: list[str]) -> int:
     except SystemExit as done:
         # argparse has printed the help or the version.
         return int(done.code or 0)
-    return _COMMANDS[options.command](options)
-
-
-def _addresses(options: argparse.Namespace) -> tuple[Address, ...] | None:
-    """The nodes of this command line, of which any will do; None when it is about a store."""
-    if options.connect is None:
-        return None
-    for name in ("store", "threads", "memory"):
-        if vars(options).get(name) is not None:
-            raise UsageError(
-                f"--{name} does not go with --connect", hint="A node has its own, given to it."
-            )
-    from eau2.net.address import parse_addresses
-
-    return parse_addresses(options.connect)
+    try:
+        return _COMMANDS[options.command](options)
+    except StatementError as error:
+        if options.command not in ("query", "shell"):
+            # The command made the statement up: whoever typed the command has not seen it.
+            error.text = None
+        raise
 
 
 def _reached(connect: Callable[[], T]) -> T:
@@ -135,7 +133,7 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
     in its default place, statements run on an empty one in memory; a place that was named and is
     not there is an error.
     """
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
     if addresses is not None:
         from eau2.connection import connect as connect_to
         from eau2.net.address import SCHEME
@@ -143,14 +141,13 @@ def _open(options: argparse.Namespace, *, make: bool) -> Connection:
         _collect_garbage()
         url = SCHEME + ",".join(map(str, addresses))
         return _reached(lambda: connect_to(url))
-    named = options.store or os.environ.get("EAU2_STORE")
-    path: str | None = named or DEFAULT_STORE
-    if not make and path is not None and not os.path.exists(path):
-        if named:
-            raise _no_store(named)
-        path = None
+    path = place.folder(options, make=make)
+    import logging
+
     from eau2.connection import connect
 
+    # What goes wrong is told as an error; a node, which sets logs up, logs it too.
+    logging.getLogger("eau2").addHandler(logging.NullHandler())
     _collect_garbage()
     given: dict[str, Any] = vars(options)
     return connect(path, threads=given.get("threads"), memory=given.get("memory"))
@@ -177,7 +174,7 @@ def _query(options: argparse.Namespace) -> int:
     from eau2.scripts import run_here, run_there, scripts
 
     _check_sink(options.format)
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
     found = scripts(options)
     if addresses is not None:
         from eau2.net.thin import ThinClient
@@ -220,13 +217,32 @@ def _tables(options: argparse.Namespace) -> int:
 
 def _describe(options: argparse.Namespace) -> int:
     _check_sink(options.format)
+    from eau2.errors import UnknownTableError
     from eau2.show import columns, terminal_width, write
 
     with _open(options, make=False) as connection:
-        write(
-            columns(connection, options.name), options.format, sys.stdout.buffer, terminal_width()
-        )
+        try:
+            found = columns(connection, options.name)
+        except UnknownTableError:
+            if options.name.casefold() not in map(str.casefold, connection.tables()):
+                raise
+            found = _view_columns(connection, options.name)
+        write(found, options.format, sys.stdout.buffer, terminal_width())
     return 0
+
+
+def _view_columns(connection: Connection, name: str) -> Overview:
+    """The columns of a view, as those of a frame are listed: of its rows nothing is known."""
+    import pyarrow as pa
+
+    from eau2.show import Overview
+    from eau2.types import BIGINT, VARCHAR
+
+    quoted = name.replace('"', '""')
+    table = connection.sql(f'DESCRIBE "{quoted}"').to_arrow().select([0, 1])
+    for unknown in ("nulls", "about_distinct"):
+        table = table.append_column(unknown, pa.nulls(table.num_rows, pa.int64()))
+    return Overview((VARCHAR, VARCHAR, BIGINT, BIGINT), table)
 
 
 def _drop(options: argparse.Namespace) -> int:
@@ -247,8 +263,9 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from eau2.backup import backup
+    from eau2.backup import backup, check
 
+    check(options.dir, None if options.connect else place.folder(options, make=True))
     end = _end(options, make=False)
     try:
         count = backup(end, options.dir, print)
@@ -268,6 +285,8 @@ def _restore(options: argparse.Namespace) -> int:
         restore(end, found, replace=options.replace, said=print)
     finally:
         end.close()
+    if not found:
+        print(f"{options.dir}: it has no names, so nothing was restored")
     return 0
 
 
@@ -275,16 +294,12 @@ def _end(options: argparse.Namespace, *, make: bool) -> End:
     """What a backup is taken of, or restored to."""
     from eau2.backup_ends import opened
 
-    addresses = _addresses(options)
+    addresses = place.addresses(options)
+    path = "" if addresses is not None else place.folder(options, make=make)
+    if path is None:
+        raise place.missing()
     _collect_garbage()
-    path = options.store or os.environ.get("EAU2_STORE") or DEFAULT_STORE
-    if addresses is None and not make and not os.path.exists(path):
-        raise _no_store(path)
     return _reached(lambda: opened(path, addresses))
-
-
-def _no_store(path: str) -> StoreError:
-    return StoreError(f"there is no store at {path}", hint="`eau2 load NAME FILE` makes a store.")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -323,20 +338,9 @@ def _shell(options: argparse.Namespace) -> int:
 
     return run(
         lambda: _open(options, make=False),
-        _place(options),
+        place.told(options),
         init=not options.no_init,
     )
-
-
-def _place(options: argparse.Namespace) -> str:
-    """What the shell's prompt says it is connected to."""
-    if options.connect is not None:
-        first, *others = str(options.connect).removeprefix("eau2://").split(",")
-        return f"eau2://{first}" + (f" +{len(others)}" if others else "")
-    path = options.store or os.environ.get("EAU2_STORE")
-    if not path and not os.path.exists(DEFAULT_STORE):
-        return "eau2:memory"
-    return f"eau2:{path or DEFAULT_STORE}"
 
 
 def _node(options: argparse.Namespace) -> int:

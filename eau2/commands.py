@@ -31,9 +31,9 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
             "eau2 export df df.csv --force",
         ),
     ),
-    "tables": ("list the frames", ("eau2 tables", "eau2 tables --format csv")),
+    "tables": ("list the frames and views", ("eau2 tables", "eau2 tables --format csv")),
     "describe": (
-        "list the columns of a frame",
+        "list the columns of a frame or view",
         ("eau2 describe df", "eau2 describe df --format json"),
     ),
     "drop": ("drop a frame", ("eau2 drop df", "eau2 drop df --store ~/data")),

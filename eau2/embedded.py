@@ -21,7 +21,7 @@ from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
 from eau2.node import Node
 from eau2.operators.physical import to_logical
-from eau2.parameters import Parameters
+from eau2.parameters import Parameters, check_texts
 from eau2.progress import Watch
 from eau2.result import Batches, Result
 from eau2.settings import Settings
@@ -42,6 +42,7 @@ class EmbeddedBackend:
 
     def run(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Result:
         """See Backend."""
+        check_texts(parameters)
         answer = self.engine.run(text, parameters, self._begun(timeout_s))
         types = tuple([column.type for column in answer.columns])
         height = answer.rows.height if types else 0
@@ -49,6 +50,7 @@ class EmbeddedBackend:
 
     def stream(self, text: str, parameters: Parameters | None, timeout_s: float | None) -> Batches:
         """See Backend."""
+        check_texts(parameters)
         answer = self.engine.stream(text, parameters, self._begun(timeout_s))
         types = tuple([column.type for column in answer.columns])
         return Batches(_tables(answer), lambda: types)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from eau2.connection import Connection
 from eau2.errors import NotSupportedError, UsageError
@@ -102,10 +101,6 @@ def _ending(path: str) -> str:
 
 def _write(form: str, tables: _Counted, file: BinaryIO) -> None:
     match form:
-        case "parquet":
-            with pq.ParquetWriter(file, tables.schema) as writer:
-                for table in tables:
-                    writer.write_table(table)
         case "file":
             with pa.ipc.new_file(file, tables.schema) as arrow:
                 for table in tables:

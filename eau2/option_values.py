@@ -13,6 +13,9 @@ from eau2.errors import UsageError
 
 _NUMBER = re.compile(r"[+-]?(\d+|(?:\d+\.\d*|\.\d+)|(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+)")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"", re.DOTALL)
+_YEAR_S = 31_536_000
+_CHUNK_ROWS, _THREADS = 16_777_216, 1024
+"""The most that may be asked for. The first is what LIMITS has, which takes its time to load."""
 _WORDS = {"null": None, "true": True, "false": False}
 
 
@@ -27,19 +30,37 @@ def count(text: str) -> int:
     return found
 
 
+def chunk_rows(text: str) -> int:
+    """Rows of a chunk."""
+    return _at_most(count(text), _CHUNK_ROWS, "rows")
+
+
+def threads(text: str) -> int:
+    """A number of threads."""
+    return _at_most(count(text), _THREADS, "threads")
+
+
+def _at_most(found: int, limit: int, what: str) -> int:
+    if found > limit:
+        raise argparse.ArgumentTypeError(f"there can be at most {limit} {what}")
+    return found
+
+
 def whole(text: str) -> int:
     """A whole number of at least 0."""
     return 0 if text.strip() == "0" else count(text)
 
 
 def seconds(text: str) -> float:
-    """A number of seconds above 0."""
+    """A number of seconds above 0, at most a year."""
     try:
         found = float(text)
     except ValueError:
         found = 0.0
     if not 0 < found < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    if found > _YEAR_S:
+        raise argparse.ArgumentTypeError(f"'{text}' is more seconds than a year has")
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from eau2 import __version__
 from eau2.commands import COMMANDS
 from eau2.errors import UsageError
-from eau2.option_values import count, parameter, seconds, size, whole
+from eau2.option_values import chunk_rows, count, parameter, seconds, size, threads, whole
 
 DEFAULT_LISTEN = "127.0.0.1:7700"
 DEFAULT_NODE = ".eau2-node"
@@ -44,6 +44,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     Raises UsageError, and SystemExit after printing the help or the version.
     """
+    for number, argument in enumerate(arguments, start=1):
+        _check_text(number, argument)
     first = arguments[0] if arguments else "shell"
     if first.startswith("-"):
         return _parser(COMMANDS).parse_args(arguments)
@@ -63,6 +65,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     elif others:
         raise _not_taken(first, others[0])
     return options
+
+
+def _check_text(number: int, argument: str) -> None:
+    """Refuse bytes that are no text, which neither SQL nor a message can hold."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        shown = argument.encode("utf-8", "surrogateescape")[:80]
+        raise UsageError(
+            f"argument {number} is not UTF-8 text: {str(shown)[1:]}",
+            hint="Statements, names and the names of files have to be UTF-8.",
+        ) from None
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -199,7 +213,7 @@ def _load(parser: argparse.ArgumentParser) -> None:
         "files", metavar="FILE", nargs="+", help="Parquet, CSV, NDJSON, Arrow, .sor"
     )
     parser.add_argument("--replace", action="store_true", help="put it in place of a frame NAME")
-    parser.add_argument("--chunk-rows", metavar="N", type=count, help="rows of a chunk")
+    parser.add_argument("--chunk-rows", metavar="N", type=chunk_rows, help="rows of a chunk")
     _engine(parser)
 
 
@@ -243,7 +257,8 @@ def _tables(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
-    _drop(parser)
+    _place(parser)
+    parser.add_argument("name", metavar="NAME", help="the frame or view")
     _output(parser)
 
 
@@ -370,7 +385,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
 
 def _engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", metavar="SIZE", type=size, help="the budget, like 512MB")
-    parser.add_argument("--threads", metavar="N", type=count, help="threads of the kernels")
+    parser.add_argument("--threads", metavar="N", type=threads, help="threads of the kernels")
 
 
 def _listen(parser: argparse.ArgumentParser, what: str) -> None:

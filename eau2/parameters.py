@@ -55,6 +55,22 @@ def to_wire(params: Parameters | None) -> WireParameters:
     return tuple(_told(name, value) for name, value in (params or {}).items())
 
 
+def check_texts(params: Parameters | None) -> None:
+    """Refuse texts that UTF-8 has not, which no kernel is told of. Raises NotSupportedError."""
+    for name, value in (params or {}).items():
+        _check_texts(name, value)
+
+
+def _check_texts(name: object, value: object) -> None:
+    if isinstance(value, str) and not _is_text(value):
+        raise NotSupportedError(
+            f"the parameter ${name} is not valid text: it has half a surrogate pair"
+        )
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check_texts(name, item)
+
+
 def from_wire(parameters: Iterable[tuple[int | str, str, Scalar]]) -> Parameters:
     """The parameters that `to_wire` told of. Raises ProtocolError for any others."""
     values: dict[int | str, object] = {}
@@ -79,10 +95,7 @@ def _told(name: object, value: object) -> tuple[int | str, str, Scalar]:
                 return name, "", int(value)
             return name, "HUGEINT", str(max(-_NO_INTEGER, min(_NO_INTEGER, value)))
         case str():
-            if not _is_text(value):
-                raise NotSupportedError(
-                    f"the parameter ${name} is not valid text: it has half a surrogate pair"
-                )
+            _check_texts(name, value)
             return name, "", str(value)
         case Decimal():
             return name, "DECIMAL", str(value)

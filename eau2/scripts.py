@@ -138,9 +138,10 @@ class _There:
         self._out: Writable = Screen(out) if out.isatty() else out
 
     def ask(self, text: str) -> None:
-        """Run the statements of a text; what they give goes to stdout."""
+        """Run the statements of a text; what they give goes to stdout. Raises UsageError too."""
         from eau2.net.thin import DEADLINE_S
 
+        check_alone(self._options.format, int(self._written))
         self._asked += 1
         while True:
             if self._client is None:

@@ -109,7 +109,7 @@ class Pins:
         weakref.finalize(self, _close_all, self._fds)
 
     def take(self, directory: Path) -> bool:
-        """Pin a directory; False when it is gone or about to be deleted."""
+        """Pin a directory; False when it is gone or about to be deleted. Raises StoreError."""
         with self._lock:
             if directory in self._fds:
                 return True
@@ -119,7 +119,7 @@ class Pins:
                 return False
             except OSError as error:
                 if error.errno != errno.EMFILE:
-                    raise
+                    raise _unreadable(error, directory) from error
                 # Out of descriptors: reading without a pin is right unless it is deleted now.
                 return True
             if not _try_lock(fd, fcntl.LOCK_SH):
@@ -149,13 +149,25 @@ def _close_all(fds: dict[Path, int]) -> None:
 
 @contextmanager
 def unpinned(directory: Path) -> Iterator[bool]:
-    """Whether no process has pinned `directory`; inside the block none can begin to."""
+    """Whether no process has pinned `directory`; inside the block none can begin to.
+
+    Raises StoreError when it cannot be opened.
+    """
     try:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         yield False
         return
+    except OSError as error:
+        raise _unreadable(error, directory) from error
     try:
         yield _try_lock(fd, fcntl.LOCK_EX)
     finally:
         os.close(fd)
+
+
+def _unreadable(error: OSError, directory: Path) -> StoreError:
+    return StoreError(
+        f"the store cannot be read: {error.strerror} ({directory})",
+        hint="Check whose the folder is, and what its owner allows.",
+    )

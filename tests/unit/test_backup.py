@@ -220,6 +220,83 @@ def test_an_interrupted_backup_goes_on(
     )
 
 
+@pytest.mark.parametrize(("source", "target"), [("store", "store"), ("ring", "ring"), WAYS[1]])
+def test_an_interrupted_restore_goes_on(
+    main: Cli,
+    ring: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    target: str,
+) -> None:
+    filled(ring if source == "ring" else str(tmp_path / ".eau2"))
+    assert main("backup", "saved", *(("--connect", ring) if source == "ring" else ())).stderr == ""
+    if source == "ring":
+        with eau2.connect(ring) as connection:
+            before = contents(ring)
+            connection.sql("DROP VIEW above; DROP VIEW base; DROP TABLE numbers")
+            connection.sql('DROP TABLE "Odd.Names"; DROP TABLE none')
+    else:
+        before = contents(str(tmp_path / ".eau2"))
+    at = ("--connect", ring) if target == "ring" else ("--store", "other")
+    place = ring if target == "ring" else str(tmp_path / "other")
+    end = "StoreEnd" if target == "store" else "NodeEnd"
+
+    def interrupted(self: object, views: object, replace: bool) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"eau2.backup_ends.{end}.put_views", interrupted)
+        assert main("restore", "saved", *at).returncode == 130
+    assert len(contents(place)) == 3
+    done = main("restore", "saved", *at)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "numbers: 1,010 rows, there already\n" in done.stdout
+    assert "above: view\n" in done.stdout
+    assert contents(place) == before
+    again = main("restore", "saved", *at)
+    assert again.stdout.count(", there already\n") == 5
+    with eau2.connect(place) as connection:
+        connection.sql("CREATE OR REPLACE TABLE numbers AS SELECT n + 1 AS n FROM numbers")
+    done = main("restore", "saved", *at)
+    assert (done.returncode, done.stdout) == (1, "")
+    check_message(done.stderr, "E2006", '"numbers"', "is not what the backup has")
+
+
+def test_folders_that_are_no_place_for_a_backup(
+    main: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with eau2.connect(tmp_path / ".eau2") as connection:
+        connection.sql("CREATE TABLE t AS SELECT 1 AS a; DROP TABLE t")
+    for folder, part in ((".eau2/bk", "lies in the store .eau2"), ("", "has no name")):
+        done = main("backup", folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        check_message(done.stderr, "E6001", part)
+    assert not (tmp_path / ".eau2" / "bk.part").exists()
+    assert main("backup", "empty").returncode == 0
+    done = main("restore", "empty", "--store", "other")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "empty: it has no names, so nothing was restored\n",
+    )
+    (tmp_path / "odd" / "BACKUP").mkdir(parents=True)
+    done = main("restore", "odd", "--store", "third")
+    assert done.returncode == 1
+    check_message(done.stderr, "E3007", "the backup odd cannot be read: Is a directory")
+
+
+def test_a_reader_that_goes_away_is_not_the_disk(tmp_path: Path) -> None:
+    filled(str(tmp_path / "store"))
+    store = Store.open(tmp_path / "store")
+
+    def said(line: str) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        backup(backup_ends.StoreEnd(store), str(tmp_path / "copy"), said)
+    store.close()
+
+
 def test_a_full_disk_is_said(main: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(str(tmp_path / ".eau2"))
 

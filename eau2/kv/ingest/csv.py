@@ -13,6 +13,7 @@ text. The first line is always the header.
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
@@ -222,6 +223,8 @@ def _explained(path: str, separator: str, error: Exception) -> InputFileError:
     wrong = _TOO_WIDE.search(str(error))
     if wrong is None:
         return damaged(path, "CSV", error)
+    if not _is_text(path):
+        return damaged(path, "CSV", "it is not UTF-8 text")
     rows: list[pacsv.InvalidRow] = []
 
     def note(row: pacsv.InvalidRow) -> str:
@@ -248,6 +251,19 @@ def _explained(path: str, separator: str, error: Exception) -> InputFileError:
         f"{path}: {where} has {fields} instead of the header's {expected}",
         hint="Correct the line, or quote fields that hold the separator.",
     )
+
+
+def _is_text(path: str) -> bool:
+    """Whether a file is UTF-8, of which alone pyarrow hands out the lines that are wrong."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with open_bytes(path) as file:
+            while data := file.read(_BLOCK_BYTES):
+                decoder.decode(data)
+        decoder.decode(b"", final=True)
+    except DAMAGE:
+        return False
+    return True
 
 
 def _line_number(path: str, row: int | None, text: str) -> int | None:
