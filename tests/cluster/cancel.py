@@ -225,7 +225,9 @@ def run(times: int, seed: int, count: int = 3) -> str:
             assert sql(nodes.urls[1], "SELECT count(*) FROM t") == [(ROWS,)]
         finally:
             storm.close()
-    assert storm.slowest_s < 1.0, f"{storm.slowest_s:.2f} s until all work had ended"
+    # The test run has other tests beside it on the same cores.
+    bound_s = 1.0 if long else 3.0
+    assert storm.slowest_s < bound_s, f"{storm.slowest_s:.2f} s until all work had ended"
     assert grown is None or grown < GROWTH_MIB, f"memory grew by {grown:.1f} MiB"
     return (
         f"{times} given up ({storm.ways}): all work ended within {storm.slowest_s:.2f} s, and"
