@@ -70,8 +70,9 @@ def _moved(member: Member, id_: str, address: str) -> Member:
 def leave(name: str, state: str, *, returns: bool = False) -> Step:
     """Let a node leave, say that it has left, or take it back. Raises UsageError.
 
-    A voter may hand over its chunks, and is asked about names all the same. returns: one that has
-    left is back when it is there again, unless it was leaving before.
+    A voter may hand over its chunks, and is asked about names all the same. returns: it is only
+    not heard of, and is back when it is there again. For one that is leaving that changes nothing,
+    whatever ring its watcher knew: it may hold what nobody else has, and says itself when not.
     """
 
     def step(ring: Ring) -> Ring:
@@ -95,8 +96,9 @@ def leave(name: str, state: str, *, returns: bool = False) -> Step:
 
 
 def _changed(member: Member, state: str, returns: bool) -> Member:
-    wanted = member.stays_out or member.state == LEAVING or not returns
-    return replace(member, state=state, stays_out=state == LEFT and wanted)
+    if returns and member.state != IN:
+        return member
+    return replace(member, state=state, stays_out=state == LEFT and not returns)
 
 
 def _next(ring: Ring, members: tuple[Member, ...], voters: tuple[str, ...]) -> Ring:

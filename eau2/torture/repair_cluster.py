@@ -202,7 +202,7 @@ class Life(Being):
 
     async def _lose(self, node: str) -> None:
         await self.thaw()
-        self._cluster.change(leave(node, LEFT))
+        self._cluster.change(leave(node, LEFT, returns=node != self.name))
 
     async def _begin(self) -> None:
         try:

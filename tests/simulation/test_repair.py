@@ -25,6 +25,12 @@ def test_no_copy_is_lost_under_faults(part: int) -> None:
         assert sum(getattr(outcome, what) for outcome in outcomes) > 0
 
 
+@pytest.mark.parametrize("seed", [166, 4344])
+def test_what_seeds_have_found_once_stays_mended(seed: int) -> None:
+    """4344: a node that was leaving was said to have left by one that knew an older ring."""
+    assert play(seed).faults == []
+
+
 def test_a_seed_is_replayed_exactly() -> None:
     outcomes = [play(3) for _ in range(10)]
     assert all(outcome == outcomes[0] for outcome in outcomes)
