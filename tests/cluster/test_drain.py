@@ -7,12 +7,15 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.asking import put, sql
 from tests.cluster.nodes import processes, until
 from tests.cluster.test_process import command
 from tests.cluster.test_status import seen
 
 
+@pytest.mark.timeout(300)
 def test_a_drained_node_holds_nothing_and_can_be_stopped() -> None:
     with processes(3) as nodes:
         first, second, third = nodes.urls
@@ -30,7 +33,8 @@ def test_a_drained_node_holds_nothing_and_can_be_stopped() -> None:
         asking = threading.Thread(target=ask_again)
         asking.start()
         try:
-            done = command("node", "drain", "n3", "--connect", second, timeout_s=60)
+            # Some rounds of repair, ten seconds apart, on cores that others use too.
+            done = command("node", "drain", "n3", "--connect", second, timeout_s=200)
         finally:
             over.set()
             asking.join()
