@@ -6,7 +6,6 @@ stdin. Goes out: what statements give, on stdout. Does not know: the prompt, the
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -69,8 +68,6 @@ def run_prompt(
     from eau2.repl.session import forgets, session
     from eau2.repl.words import Known
 
-    # What a kernel's process says is said by the statement's error too.
-    logging.getLogger("eau2").addHandler(logging.NullHandler())
     preferences = Preferences()
     if init:
         try:

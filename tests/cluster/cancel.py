@@ -226,7 +226,7 @@ def run(times: int, seed: int, count: int = 3) -> str:
         finally:
             storm.close()
     # The test run has other tests beside it on the same cores.
-    bound_s = 1.0 if long else 3.0
+    bound_s = 1.0 if long else 2.0
     assert storm.slowest_s < bound_s, f"{storm.slowest_s:.2f} s until all work had ended"
     assert grown is None or grown < GROWTH_MIB, f"memory grew by {grown:.1f} MiB"
     return (

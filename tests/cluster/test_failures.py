@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import eau2
-from eau2.errors import DeadlineError, InterfaceError, OperationalError, UnknownNameError
+from eau2.errors import (
+    DeadlineError,
+    InterfaceError,
+    OperationalError,
+    OutcomeUnknownError,
+    UnknownNameError,
+)
 from tests.cluster.asking import (
     SLOW,
     about,
@@ -20,7 +26,7 @@ from tests.cluster.asking import (
     put,
     sql,
 )
-from tests.cluster.nodes import Processes, kernels, processes, until, until_dead
+from tests.cluster.nodes import Processes, in_process, kernels, processes, until, until_dead
 
 LONG = SLOW.replace("100", "1000")
 """The same as SLOW, ten times as long."""
@@ -144,3 +150,16 @@ def test_a_node_comes_up_before_the_voter_and_finds_it_later() -> None:
         assert nodes.nodes[0].address != old
         for url in nodes.urls:
             assert sql(url, "SELECT sum(a) FROM t") == [(499_500,)]
+
+
+def test_a_write_that_a_stopping_node_has_begun_has_no_known_outcome() -> None:
+    """It may have been done; that nothing was begun must not be said."""
+    with in_process(1) as nodes:
+        put(nodes.urls[0], "t", 1_000_000, 100_000)
+        text = f"CREATE TABLE u AS {SLOW.replace('100', '2000')}"
+        with ThreadPoolExecutor(1) as threads:
+            writing = threads.submit(sql, nodes.urls[0], text)
+            until(lambda: about(nodes.urls[0]).running)
+            nodes.thread.run(nodes.nodes[0].stop(0))
+            with pytest.raises(OutcomeUnknownError, match="has stopped"):
+                writing.result(20)

@@ -24,7 +24,6 @@ from eau2.errors import (
     BusyError,
     HandshakeError,
     OperationalError,
-    OutcomeUnknownError,
     ProtocolError,
     StoreError,
     UnreachableError,
@@ -314,19 +313,6 @@ def test_a_told_node_ends_what_runs_and_then_itself() -> None:
                 connection.sql("SELECT 1")
         nodes.restart(0)
         assert sql(nodes.urls[0], "SELECT sum(a) FROM late") == [(499_500,)]
-
-
-def test_a_write_that_a_stopping_node_has_begun_has_no_known_outcome() -> None:
-    """It may have been done; that nothing was begun must not be said."""
-    with in_process(1) as nodes:
-        put(nodes.urls[0], "t", 1_000_000, 100_000)
-        text = f"CREATE TABLE u AS {SLOW.replace('100', '2000')}"
-        with ThreadPoolExecutor(1) as threads:
-            writing = threads.submit(sql, nodes.urls[0], text)
-            until(lambda: about(nodes.urls[0]).running)
-            nodes.thread.run(nodes.nodes[0].stop(0))
-            with pytest.raises(OutcomeUnknownError, match="has stopped"):
-                writing.result(20)
 
 
 def test_a_node_that_is_told_twice_ends_at_once() -> None:

@@ -23,6 +23,7 @@ from eau2.net.stream import Received, Stream
 from eau2.world import TcpNet
 from tests.cluster import killed
 from tests.cluster.nodes import InProcess, in_process
+from tests.kills.partition import SAID_S, SLACK_S
 
 ROWS, CHUNK_ROWS = 4_000, 100
 TABLE = pa.table(
@@ -129,8 +130,8 @@ def test_two_of_three_nodes_are_too_many(nodes: InProcess) -> None:
         start = time.monotonic()
         with pytest.raises(OperationalError) as raised:
             connection.sql(GROUP)
-        # Five seconds are promised; other tests share the cores.
-        assert time.monotonic() - start < 6.5
+        # Five seconds are promised; SLACK_S is for a busy machine.
+        assert time.monotonic() - start < SAID_S + SLACK_S
         assert "n2" in raised.value.message
         assert "n3" in raised.value.message
 

@@ -19,14 +19,12 @@ from eau2.errors import (
 from eau2.kv.acceptor import Acceptor
 from eau2.kv.quorum import Quorum
 from eau2.kv.register_store import Ballot, Cell, MemoryRegisterStore
-from eau2.kv.registers import QuorumRegistry, change
+from eau2.kv.registers import QuorumRegistry
 from eau2.kv.registry import Entry, State
-from eau2.kv.transitions import reserve
 from eau2.net.frame import Buffer
 from eau2.net.message import Accept, Message, Peek, Prepare
 from eau2.net.stream import Received
 from eau2.torture.chance import Chance
-from eau2.torture.cluster import LIMITS, Cluster, Life
 from eau2.torture.loop import run
 from eau2.world import Talk, World
 
@@ -429,28 +427,5 @@ def test_names_ignore_case_and_the_clusters_own_registers_are_no_names() -> None
             found += page
         assert found == [other, ENTRY]
         assert await quorum.read("\0r1") == b"no entry"
-
-    told(story())
-
-
-def lives(cluster: Cluster) -> list[Life]:
-    cluster.start_all()
-    return list(cluster.lives.values())
-
-
-def test_a_step_is_carried_out_once_whoever_restarts() -> None:
-    async def story() -> None:
-        cluster = Cluster(Chance(5), voters=3)
-        first, second, third = lives(cluster)
-        await change(first.world, first.registers, "t", reserve("t", "one", False), LIMITS)
-        cluster.crash("n0")
-        cluster.crash("n1")
-        with pytest.raises(NoQuorumError, match="n0"):
-            await third.registers.read("t")
-        cluster.start_all()
-        entry = await cluster.lives["n1"].registers.read("t")
-        assert entry is not None
-        assert (entry.state, entry.df_id) == (State.PENDING, "one")
-        assert second.registers.quorum._proposer != cluster.lives["n1"].registers.quorum._proposer
 
     told(story())
