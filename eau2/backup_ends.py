@@ -21,6 +21,7 @@ import xxhash
 from eau2.catalog import ChunkRef, Frame, FrameSchema, Named, View
 from eau2.errors import CorruptChunkError, ProgrammingError, UnknownNameError
 from eau2.kv import chunk
+from eau2.kv.compact import expanded
 from eau2.kv.cutting import measured_chunks
 from eau2.kv.store import Store
 from eau2.net.address import Address
@@ -182,7 +183,7 @@ class NodeEnd:
         for number, stored in enumerate(chunks):
             batch = self._cut(saved, number)
             # Bytes may differ where a value is NULL; of NaN one is like the other.
-            if batch is None or not _frame(batch).equals(_frame(stored)):
+            if batch is None or not _frame(batch, saved).equals(_frame(stored, saved)):
                 self._done()
                 return False
         return not saved.chunks or self.still(now)
@@ -227,8 +228,8 @@ def _checksums(frame: Frame) -> list[tuple[int, str]]:
     return [(ref.rows, ref.checksum) for ref in frame.chunks]
 
 
-def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(batch))
+def _frame(batch: pa.RecordBatch, frame: Frame) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(expanded(batch, frame.schema)))
 
 
 def _one_batch(store: Store, ref: ChunkRef, frame: Frame) -> pa.RecordBatch:
@@ -290,6 +291,7 @@ def _logical(
     batch: pa.RecordBatch, columns: FrameSchema, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a stored chunk as users see them, some at a time."""
+    batch = expanded(batch, columns)
     for start in range(0, batch.num_rows, _PART_ROWS):
         part = pa.Table.from_batches([batch.slice(start, _PART_ROWS)])
         frame = pl.DataFrame(pl.from_arrow(part))

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from eau2.catalog import ChunkRef
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
+from eau2.kernels.tables import together
 from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
@@ -87,8 +88,7 @@ class Node:
             fields = zip(scan.names, scan.columns, strict=True)
             schema = pa.schema([(name, stored_arrow(column.type)) for name, column in fields])
             return schema.empty_table()
-        tables = [self._chunks.read(chunk, scan.names) for chunk in chunks]
-        return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+        return together([self._chunks.read(chunk, scan.names) for chunk in chunks])
 
 
 def _scan_of(root: Operator) -> ScanChunks | None:

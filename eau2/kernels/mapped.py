@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from eau2.config import KERNELS
 from eau2.errors import OperationalError
+from eau2.kernels.tables import together
 
 _SMALL_FILE_BYTES = 1 << 16
 """A smaller file is read at once: a mapping takes whole pages and a kernel entry."""
@@ -32,7 +33,7 @@ class MappedFiles:
     def table(self, paths: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Columns of the files, in order. Raises OperationalError when one cannot be read."""
         batches = [self._batch(path).select(list(columns)) for path in paths]
-        return pa.Table.from_batches(batches)
+        return together([pa.Table.from_batches([batch]) for batch in batches])
 
     def sweep(self) -> None:
         """Let go of files that were deleted: a mapping keeps their space on the disk."""

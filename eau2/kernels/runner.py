@@ -24,6 +24,7 @@ from eau2.errors import (
     OperationalError,
     OutOfRangeError,
 )
+from eau2.kernels.tables import Scanned, frame_of
 from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expand import Expand
 from eau2.operators.expr import ColumnRef, Expr, size_of, walk
@@ -47,9 +48,9 @@ def run_fragment(
     fragment: Operator, chunks: pa.Table | None, stages: Mapping[int, pl.DataFrame]
 ) -> pl.DataFrame:
     """Run `fragment` in one kernel call; see KernelHost.run for the arguments and errors."""
-    scanned = None if chunks is None else _frame_of(chunks)
+    scanned = None if chunks is None else frame_of(chunks)
     rows = sum(frame.height for frame in stages.values())
-    rows += 0 if scanned is None else scanned.height
+    rows += 0 if scanned is None else scanned[0].height
     try:
         return _collect(fragment, scanned, stages, rows, diagnose=False)
     except Error as error:
@@ -62,28 +63,20 @@ def run_fragment(
         raise _explain(fragment, scanned, stages, rows, error) from error
 
 
-def _frame_of(table: pa.Table) -> pl.DataFrame:
-    """The table's columns without a copy; a frame of no columns keeps its height."""
-    if table.num_columns == 0:
-        return pl.DataFrame({"": pl.int_range(table.num_rows, eager=True)})
-    frame = pl.from_arrow(table, rechunk=False)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
 def _collect(
     fragment: Operator,
-    scanned: pl.DataFrame | None,
+    scanned: Scanned | None,
     stages: Mapping[int, pl.DataFrame],
     rows: int,
     diagnose: bool,
 ) -> pl.DataFrame:
     lowering = Lowering(
-        None if scanned is None else scanned.lazy(),
+        None if scanned is None else scanned[0].lazy(),
         {stage: frame.lazy() for stage, frame in stages.items()},
         diagnose,
         None if _multiplies(fragment) else max(rows, 1),
         rows,
+        {} if scanned is None else scanned[1],
     )
     frame = lower(fragment, lowering)
     kept = pl.QueryOptFlags(predicate_pushdown=not _grows(fragment))
@@ -128,7 +121,7 @@ def _multiplies(fragment: Operator) -> bool:
 
 def _explain(
     fragment: Operator,
-    scanned: pl.DataFrame | None,
+    scanned: Scanned | None,
     stages: Mapping[int, pl.DataFrame],
     rows: int,
     cause: BaseException,

@@ -28,6 +28,7 @@ from eau2.catalog import (
     of_frame,
 )
 from eau2.errors import OperationalError
+from eau2.kv.compact import Compactor, expanded
 from eau2.kv.encoding import joined
 
 FEW_ROWS = 1024
@@ -135,8 +136,9 @@ def _exponents(
 
 
 def _together(parts: Sequence[Measured], schema: FrameSchema) -> Measured:
-    """Chunks in stored form as one."""
+    """Compact chunks as one."""
     statistics = merge_parts(
         [(batch.num_rows, measured) for batch, measured in parts], len(schema.columns)
     )
-    return joined([batch for batch, _ in parts], schema), statistics
+    whole = joined([expanded(batch, schema) for batch, _ in parts], schema)
+    return Compactor(schema).compact(whole, statistics), statistics

@@ -14,6 +14,7 @@ import pyarrow as pa
 from eau2.catalog import ColumnStatistics, FrameSchema
 from eau2.config import LIMITS
 from eau2.errors import UsageError
+from eau2.kv.compact import Compactor
 from eau2.kv.encoding import check_calendar, chunked, cut, stage_batches
 from eau2.kv.statistics import batch_statistics
 
@@ -27,7 +28,7 @@ def check_chunk_rows(chunk_rows: int) -> None:
 def measured_chunks(
     batches: Iterable[pa.RecordBatch], schema: FrameSchema, chunk_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[ColumnStatistics, ...]]]:
-    """Chunks of `chunk_rows` rows, the last one shorter, with the statistics of their columns.
+    """Compact chunks of `chunk_rows` rows, the last one shorter, and their columns' statistics.
 
     About one chunk is held in memory, if the caller lets go of each before it asks for the next.
     No rows give one empty chunk. Raises DataError and NotSupportedError (the data), and whatever
@@ -35,12 +36,13 @@ def measured_chunks(
     """
     # Small chunks are made and measured many at a time: each has a price of its own.
     run_rows = max(1, LIMITS.ingest_batch_rows // chunk_rows) * chunk_rows
+    compactor = Compactor(schema)
     for run in chunked(stage_batches(batches, schema), schema, run_rows):
         measured = batch_statistics(run, schema, chunk_rows)
         for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
             for column, part in zip(schema.columns, statistics, strict=True):
                 check_calendar(column, part.minimum, part.maximum)
-            yield batch, statistics
+            yield compactor.compact(batch, statistics), statistics
         # The next run is gathered while this loop waits: this one's memory must be free.
         del run, batch
         pa.default_memory_pool().release_unused()

@@ -9,12 +9,13 @@ so that the kernel engine can fuse it. In kernels a column is called by its `Col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from eau2.operators.expr import Column
+from eau2.operators.forms import Coded, Form, all_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Lowering:
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
-    this; None when that is not known. rows: how many rows the leaves read, all together.
+    this; None when that is not known. rows: how many rows the leaves read, all together. scanned:
+    how the chunks' columns are held, by name. forms: of the columns lowered so far, by label.
     """
 
     chunks: pl.LazyFrame | None
@@ -33,6 +35,8 @@ class Lowering:
     diagnose: bool = False
     rows_at_most: int | None = None
     rows: int = 0
+    scanned: Mapping[str, pl.DataType | Coded] = field(default_factory=dict)
+    forms: dict[str, Form] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Operator:
         """The columns it gives, in order."""
         raise NotImplementedError
 
+    @property
+    def takes_forms(self) -> bool:
+        """Whether the columns that it reads may be in any form: else they are made plain first."""
+        return False
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         """The operator over its lowered inputs. The frame has exactly the output's labels."""
         raise NotImplementedError
@@ -62,8 +71,28 @@ class Operator:
 
 
 def lower(root: Operator, lowering: Lowering) -> pl.LazyFrame:
-    """The whole tree as one LazyFrame."""
-    return root.lower(tuple(lower(node, lowering) for node in root.inputs), lowering)
+    """The whole tree as one LazyFrame of plain columns."""
+    return plain_columns(_lowered(root, lowering), root.output, lowering)
+
+
+def _lowered(root: Operator, lowering: Lowering) -> pl.LazyFrame:
+    inputs = []
+    for node in root.inputs:
+        frame = _lowered(node, lowering)
+        inputs.append(frame if root.takes_forms else plain_columns(frame, node.output, lowering))
+    return root.lower(tuple(inputs), lowering)
+
+
+def plain_columns(
+    frame: pl.LazyFrame, columns: Sequence[Column], lowering: Lowering
+) -> pl.LazyFrame:
+    """The frame, of which these columns have no form any more."""
+    if not lowering.forms:
+        return frame
+    frame = all_plain(frame, columns, lowering.forms)
+    for column in columns:
+        lowering.forms.pop(column.label, None)
+    return frame
 
 
 def transform(root: Operator, visit: Callable[[Operator], Operator]) -> Operator:

@@ -12,6 +12,7 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, Expr
+from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_condition
 
 
@@ -30,5 +31,10 @@ class Filter(Operator):
     def output(self) -> tuple[Column, ...]:
         return self.input.output
 
+    @property
+    def takes_forms(self) -> bool:
+        return True
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
-        return inputs[0].filter(lower_condition(self.condition, lowering.diagnose))
+        condition = in_forms(self.condition, lowering.forms)
+        return inputs[0].filter(lower_condition(condition, lowering.diagnose))

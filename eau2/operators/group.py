@@ -21,7 +21,7 @@ from eau2.operators.expr import AggregateCall, Column, Expr
 from eau2.operators.functions.list_keys import canonical_list
 from eau2.operators.merging import checked, grouped, merge_binned, whole_beside_bins
 from eau2.operators.physical import kernel_dtype
-from eau2.operators.project import compute
+from eau2.operators.project import compute, kept_forms
 from eau2.operators.values import HEIGHT
 
 
@@ -45,9 +45,15 @@ class PartialAggregate(Operator):
     def output(self) -> tuple[Column, ...]:
         return tuple(column for column, _ in self.keys)
 
+    @property
+    def takes_forms(self) -> bool:
+        return True
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         plan = plan_states(self.aggregates)
         items = [(column.label, expr) for column, expr in self.keys]
+        if not plan.bins:
+            items = kept_forms(items, lowering)
         rows = compute(inputs[0], [*items, *plan.arguments], lowering)
         canonical = [
             canonical_list(pl.col(column.label), column.type).alias(column.label)
@@ -82,6 +88,10 @@ class FinalAggregate(Operator):
     @property
     def output(self) -> tuple[Column, ...]:
         return self.keys + tuple(column for column, _ in self.aggregates)
+
+    @property
+    def takes_forms(self) -> bool:
+        return True
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         plan = plan_states(self.aggregates)

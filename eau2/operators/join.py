@@ -19,8 +19,9 @@ import polars as pl
 
 from eau2.errors import DataError
 from eau2.operators.asof import nearest, sides_of
-from eau2.operators.base import Lowering, Operator
+from eau2.operators.base import Lowering, Operator, plain_columns
 from eau2.operators.expr import Column, Expr, JoinKind
+from eau2.operators.formed import in_forms
 from eau2.operators.functions.checks import batchwise
 from eau2.operators.lowering import lower_expr
 from eau2.operators.pairing import Pairing, pad, with_keys
@@ -28,6 +29,7 @@ from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.operators.values import HEIGHT, keep
 
+_KEEPING = frozenset({"inner", "cross", "semi", "anti", "mark", "single"})
 _LEFT_ROW, _RIGHT_ROW, _COUNT = "left_row", "right_row", "pairs_of_row"
 
 
@@ -72,8 +74,16 @@ class Join(Operator):
             return (*self.left.output, self.mark)
         return self.left.output + self.right.output
 
+    @property
+    def takes_forms(self) -> bool:
+        """Not where rows without a partner are made, and put below those that have one."""
+        by_keys = self.condition is None and bool(self.equalities)
+        return self.kind in _KEEPING or (self.kind == "left" and by_keys)
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         left, right = inputs
+        if self.kind == "single":
+            right = plain_columns(right, self.right.output, lowering)
         if not self.right.output:
             right = right.rename({HEIGHT: "right_height"})
         # A condition that is written twice, or once in either direction, is one key.
@@ -87,7 +97,11 @@ class Join(Operator):
             outer, labels = self.kind == "asof_left", self.right.output
             return keep(nearest(left, right, pairing, order, labels, outer, lowering), self.output)
         condition = self.condition
-        lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
+        lowered = (
+            None
+            if condition is None
+            else lower_expr(in_forms(condition, lowering.forms), lowering.diagnose)
+        )
         pairing = Pairing(*keys, self.null_safe, lowered)
         if isinstance(self.right, StageInput):
             by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None

@@ -8,6 +8,7 @@ kernel columns. Does not know: frames, plans, names.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import polars as pl
@@ -40,6 +41,18 @@ _SHORT_LIST = 3
 """Lists of up to this many values compare one by one, which is quicker than a hash set."""
 
 _LONG_CASE = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given(ColumnRef):
+    """Something over one column that is lowered already. Equal to itself alone."""
+
+    lowered: pl.Expr
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 _NULL = pl.lit(None)
 
 
@@ -52,6 +65,8 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
     """
     scope = Scope(lower_expr, can_fail, diagnose, guard)
     match expr:
+        case Given(lowered=lowered):
+            return lowered
         case ColumnRef():
             return pl.col(expr.label)
         case Literal():

@@ -17,6 +17,7 @@ from eau2.config import LIMITS
 from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr
+from eau2.operators.formed import in_forms
 from eau2.operators.functions.list_keys import comparable
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
@@ -102,13 +103,20 @@ def with_keys(
     labels: list[str] = []
     computed: list[pl.Expr] = []
     for index, key in enumerate(keys):
-        if isinstance(key, ColumnRef) and not (key.type.has_equal_forms or key.type.is_list):
+        as_is = isinstance(key, ColumnRef) and key.label not in lowering.forms
+        if isinstance(key, ColumnRef) and as_is and not _compares_otherwise(key.type):
             labels.append(key.label)
             continue
         labels.append(f"{prefix}_{index}")
-        value = comparable(lower_expr(key, lowering.diagnose), key.type)
+        lowered = lower_expr(in_forms(key, lowering.forms), lowering.diagnose)
+        value = comparable(lowered, key.type)
         computed.append((_bits(value, key.type) if key.type.is_float else value).alias(labels[-1]))
     return (frame.with_columns(computed) if computed else frame), labels
+
+
+def _compares_otherwise(type_: SqlType) -> bool:
+    """Whether values of a type may be equal and not the same."""
+    return type_.has_equal_forms or type_.is_list
 
 
 def _bits(value: pl.Expr, type_: SqlType) -> pl.Expr:

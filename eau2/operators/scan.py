@@ -13,8 +13,10 @@ import polars as pl
 from eau2.errors import InternalError
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column
-from eau2.operators.physical import from_stored
+from eau2.operators.forms import Coded, Form, Narrow
+from eau2.operators.physical import from_stored, kernel_dtype
 from eau2.operators.values import keep
+from eau2.types import SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,23 @@ class ScanChunks(Operator):
             raise InternalError("a fragment scans chunks, and its task has none")
         if not self.columns:
             return keep(lowering.chunks, ())
-        return lowering.chunks.select(
-            from_stored(pl.col(name), column.type).alias(column.label)
-            for column, name in zip(self.columns, self.names, strict=True)
-        )
+        read = []
+        for column, name in zip(self.columns, self.names, strict=True):
+            form = _form(column.type, lowering.scanned.get(name))
+            if form is None:
+                read.append(from_stored(pl.col(name), column.type).alias(column.label))
+            else:
+                lowering.forms[column.label] = form
+                read.append(pl.col(name).alias(column.label))
+        return lowering.chunks.select(read)
+
+
+def _form(type_: SqlType, held: pl.DataType | Coded | None) -> Form | None:
+    """The form of a stored column; None where `from_stored` makes a plain one."""
+    if held is None or isinstance(held, Coded):
+        return held
+    narrow = held.is_integer() and held != kernel_dtype(type_)
+    return Narrow(held) if narrow else None
 
 
 @dataclass(frozen=True, slots=True)

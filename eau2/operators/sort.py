@@ -14,6 +14,8 @@ import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
+from eau2.operators.formed import in_forms
+from eau2.operators.forms import NO_FORMS, Forms
 from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.lowering import lower_expr
 from eau2.types import Kind
@@ -49,9 +51,13 @@ def _distinct(keys: Sequence[SortKey]) -> list[SortKey]:
 
 
 def ordered(
-    frame: pl.LazyFrame, keys: Sequence[SortKey], stable: bool, diagnose: bool
+    frame: pl.LazyFrame,
+    keys: Sequence[SortKey],
+    stable: bool,
+    diagnose: bool,
+    held: Forms = NO_FORMS,
 ) -> pl.LazyFrame:
-    """The frame in the order of the keys.
+    """The frame in the order of the keys. held: the forms of its columns.
 
     -0.0 and 0.0 are equal as keys but not as values, so after all keys the negative zeros of each
     float key come first: then the order does not depend on how the rows came. A last key that is a
@@ -61,7 +67,7 @@ def ordered(
     kept = _distinct(keys)
     if not kept:
         return frame
-    values = [lower_expr(key.expr, diagnose) for key in kept]
+    values = [lower_expr(in_forms(key.expr, held), diagnose) for key in kept]
     by = [comparable(value, key.expr.type) for value, key in zip(values, kept, strict=True)]
     forms = [
         value
@@ -147,6 +153,10 @@ class Limit(Operator):
     def output(self) -> tuple[Column, ...]:
         return self.input.output
 
+    @property
+    def takes_forms(self) -> bool:
+        return True
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         return _slice(inputs[0], self.offset, self.count)
 
@@ -171,7 +181,11 @@ class TopK(Operator):
     def output(self) -> tuple[Column, ...]:
         return self.input.output
 
+    @property
+    def takes_forms(self) -> bool:
+        return True
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         # The engine turns a sort that is followed by a slice into a bounded heap.
-        rows = ordered(inputs[0], self.keys, stable=False, diagnose=lowering.diagnose)
+        rows = ordered(inputs[0], self.keys, False, lowering.diagnose, lowering.forms)
         return _slice(rows, self.offset, self.count)
