@@ -19,6 +19,7 @@ from eau2.net.codec import encode_fragment
 from eau2.net.packing import MessageError
 from eau2.node import Node
 from eau2.operators.codec import FragmentError
+from eau2.operators.forms import plain_result
 from eau2.planner.physical import Plan
 from eau2.planner.placement import Candidates, Task, fragment, recorded, tasks
 from eau2.travel import Remote, TaskReport
@@ -76,6 +77,7 @@ class Cluster:
         # What a statement reads stays as it is until the statement ends, whatever is inserted.
         with self.home.pinned(prepared.df_ids):
             try:
-                yield from run.rows()
+                for rows in run.rows():
+                    yield plain_result(rows, prepared.plan.columns)
             finally:
                 run.end()

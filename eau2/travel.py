@@ -15,6 +15,7 @@ import polars as pl
 from eau2.catalog import ChunkRef
 from eau2.net.arrow import encode_table, kernel_table, parts
 from eau2.net.frame import Buffer
+from eau2.operators.forms import strings
 
 Payload = tuple[int, list[Buffer]]
 """A number of rows, and the buffers that hold them."""
@@ -110,5 +111,25 @@ def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
 
 
 def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The rows of all frames in order, without a copy. There is at least one frame."""
-    return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False)
+    """The rows of all frames in order, without a copy where they have the same dtypes.
+
+    There is at least one frame. Narrow columns take the widest form that one of them has, and those
+    of several dictionaries become strings.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    first = frames[0].schema
+    if any(frame.schema != first for frame in frames[1:]):
+        dtypes = {name: {frame.schema[name] for frame in frames} for name in first}
+        mixed = {name for name, found in dtypes.items() if len(found) > 1}
+        coded = {n for n in mixed if any(isinstance(dtype, pl.Enum) for dtype in dtypes[n])}
+        frames = [
+            frame.with_columns(
+                strings(frame.get_column(name))
+                for name in coded
+                if isinstance(frame.schema[name], pl.Enum)
+            )
+            for frame in frames
+        ]
+        return pl.concat(frames, how="vertical_relaxed" if mixed - coded else "vertical")
+    return pl.concat(frames, rechunk=False)

@@ -29,6 +29,7 @@ from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expand import Expand
 from eau2.operators.expr import ColumnRef, Expr, size_of, walk
 from eau2.operators.filter import Filter
+from eau2.operators.forms import Coded, opened
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
 from eau2.operators.project import Project
@@ -70,12 +71,18 @@ def _collect(
     rows: int,
     diagnose: bool,
 ) -> pl.DataFrame:
+    frames: dict[int, pl.DataFrame] = {}
+    coded: dict[int, dict[str, Coded]] = {}
+    for stage, result in stages.items():
+        frames[stage], coded[stage] = opened(result)
     lowering = Lowering(
         None if scanned is None else scanned[0].lazy(),
-        {stage: frame.lazy() for stage, frame in stages.items()},
+        {stage: frame.lazy() for stage, frame in frames.items()},
         diagnose,
         None if _multiplies(fragment) else max(rows, 1),
         rows,
+        frames,
+        coded,
         {} if scanned is None else scanned[1],
     )
     frame = lower(fragment, lowering)

@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import InternalError
+from eau2.operators.forms import strings
 from eau2.operators.physical import holds_wide, inner_of
 from eau2.sink import Sink
 
@@ -40,7 +41,7 @@ def to_ipc(frame: pl.DataFrame) -> list[Buffer]:
         frame = frame.rechunk()
     arrays, fields = [], []
     for series in frame.get_columns():
-        array, field = _exported(series)
+        array, field = _exported(strings(series) if isinstance(series.dtype, pl.Enum) else series)
         arrays.append(array)
         fields.append(field)
     return table_to_ipc(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))

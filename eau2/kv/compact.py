@@ -19,7 +19,7 @@ import pyarrow as pa
 from eau2.catalog import ColumnStatistics, FrameSchema
 from eau2.types import Kind, SqlType, stored_arrow
 
-DICTIONARY_VALUES = 1 << 16
+DICTIONARY_VALUES = (1 << 16) - 1
 """A dictionary of more values is not kept: codes would take more than two bytes."""
 _ROWS_PER_VALUE = 4
 _DICTIONARY_ROWS = 4096

@@ -20,6 +20,7 @@ import pyarrow as pa
 from eau2.config import LIMITS
 from eau2.errors import ProtocolError
 from eau2.net.frame import Buffer
+from eau2.operators.forms import strings
 from eau2.operators.physical import arrow_lists, holds_wide, inner_of
 from eau2.sink import Sink
 from eau2.types import Kind, is_arrow_list, logical_arrow, stored_arrow
@@ -97,7 +98,13 @@ def encode_frame(frame: pl.DataFrame) -> list[Buffer]:
 
 
 def kernel_table(frame: pl.DataFrame) -> pa.Table:
-    """A frame in kernel form as an Arrow table: strings compact, 128-bit integers as bits."""
+    """A frame in kernel form as an Arrow table: strings compact, 128-bit integers as bits.
+
+    Coded columns travel as strings: a payload has no dictionary.
+    """
+    coded = [n for n, dtype in frame.schema.items() if isinstance(dtype, pl.Enum)]
+    if coded:
+        frame = frame.with_columns(strings(frame.get_column(name)) for name in coded)
     wide = [n for n, dtype in frame.schema.items() if dtype == pl.Int128() or holds_wide(dtype)]
     if not wide:
         return frame.to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from eau2.operators.expr import Column
-from eau2.operators.forms import Coded, Form, all_plain
+from eau2.operators.forms import Coded, Form, all_kept, all_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,10 @@ class Lowering:
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
-    this; None when that is not known. rows: how many rows the leaves read, all together. scanned:
-    how the chunks' columns are held, by name. forms: of the columns lowered so far, by label.
+    this; None when that is not known. rows: how many rows the leaves read, all together. frames:
+    the stages' results once more, where they are at hand. coded: their coded columns.
+    scanned: how the chunks' columns are held, by name. forms: of the columns lowered so far, by
+    label.
     """
 
     chunks: pl.LazyFrame | None
@@ -35,6 +37,8 @@ class Lowering:
     diagnose: bool = False
     rows_at_most: int | None = None
     rows: int = 0
+    frames: Mapping[int, pl.DataFrame] = field(default_factory=dict)
+    coded: Mapping[int, Mapping[str, Coded]] = field(default_factory=dict)
     scanned: Mapping[str, pl.DataType | Coded] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
 
@@ -71,8 +75,8 @@ class Operator:
 
 
 def lower(root: Operator, lowering: Lowering) -> pl.LazyFrame:
-    """The whole tree as one LazyFrame of plain columns."""
-    return plain_columns(_lowered(root, lowering), root.output, lowering)
+    """The whole tree as one LazyFrame, of columns in the forms of a stage's result."""
+    return all_kept(_lowered(root, lowering), root.output, lowering.forms)
 
 
 def _lowered(root: Operator, lowering: Lowering) -> pl.LazyFrame:

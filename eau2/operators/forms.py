@@ -36,6 +36,9 @@ class Coded:
 
 Form = Narrow | Coded
 Forms = Mapping[str, Form]
+_BYTE_VALUES = 255
+"""Polars holds a category out of so many in a byte."""
+
 NO_FORMS: Forms = MappingProxyType({})
 
 
@@ -46,6 +49,56 @@ def plain(label: str, form: Form, type_: SqlType) -> pl.Expr:
     if type_.kind is Kind.DATE:
         return pl.col(label).cast(pl.Int32).cast(pl.Date)
     return pl.col(label).cast(kernel_dtype(type_))
+
+
+def all_kept(frame: pl.LazyFrame, columns: Sequence[Column], forms: Forms) -> pl.LazyFrame:
+    """The frame as the result of a stage: its dtypes say by themselves which forms there are."""
+    made = []
+    for column in columns:
+        form = forms.get(column.label)
+        if isinstance(form, Coded):
+            physical = pl.UInt8 if len(form.values) <= _BYTE_VALUES else pl.UInt16
+            codes = pl.col(column.label).cast(physical)
+            made.append(codes.cat.to(pl.Enum(form.values)))
+    return frame.with_columns(made) if made else frame
+
+
+def opened(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Coded]]:
+    """The result of a stage with codes in place of coded columns, and what these are."""
+    coded: dict[str, Coded] = {}
+    for label, dtype in frame.schema.items():
+        if isinstance(dtype, pl.Enum):
+            coded[label] = Coded(dtype.categories)
+    if not coded:
+        return frame, coded
+    return frame.with_columns(frame.get_column(label).to_physical() for label in coded), coded
+
+
+def form_of(type_: SqlType, held: pl.DataType | Coded | None) -> Form | None:
+    """The form of a column that is held so; None for a plain one."""
+    if held is None or isinstance(held, Coded):
+        return held
+    return Narrow(held) if held.is_integer() and held != kernel_dtype(type_) else None
+
+
+def plain_result(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
+    """The result of a stage with all columns plain."""
+    frame, coded = opened(frame)
+    forms: dict[str, Form] = {**coded}
+    for column in columns:
+        form = form_of(column.type, coded.get(column.label, frame.schema[column.label]))
+        if form is not None:
+            forms[column.label] = form
+    if not forms:
+        return frame
+    return all_plain(frame.lazy(), columns, forms).collect(engine="in-memory")
+
+
+def strings(series: pl.Series) -> pl.Series:
+    """A coded column of a stage's result as strings."""
+    assert isinstance(series.dtype, pl.Enum)
+    codes = series.to_physical()
+    return series.dtype.categories.gather(codes).alias(series.name)
 
 
 def all_plain(frame: pl.LazyFrame, columns: Sequence[Column], forms: Forms) -> pl.LazyFrame:

@@ -13,10 +13,9 @@ import polars as pl
 from eau2.errors import InternalError
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column
-from eau2.operators.forms import Coded, Form, Narrow
-from eau2.operators.physical import from_stored, kernel_dtype
+from eau2.operators.forms import form_of
+from eau2.operators.physical import from_stored
 from eau2.operators.values import keep
-from eau2.types import SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +40,13 @@ class ScanChunks(Operator):
             return keep(lowering.chunks, ())
         read = []
         for column, name in zip(self.columns, self.names, strict=True):
-            form = _form(column.type, lowering.scanned.get(name))
+            form = form_of(column.type, lowering.scanned.get(name))
             if form is None:
                 read.append(from_stored(pl.col(name), column.type).alias(column.label))
             else:
                 lowering.forms[column.label] = form
                 read.append(pl.col(name).alias(column.label))
         return lowering.chunks.select(read)
-
-
-def _form(type_: SqlType, held: pl.DataType | Coded | None) -> Form | None:
-    """The form of a stored column; None where `from_stored` makes a plain one."""
-    if held is None or isinstance(held, Coded):
-        return held
-    narrow = held.is_integer() and held != kernel_dtype(type_)
-    return Narrow(held) if narrow else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +68,12 @@ class StageInput(Operator):
         frame = lowering.stages.get(self.stage)
         if frame is None:
             raise InternalError(f"a fragment reads stage {self.stage}, which its task has not got")
+        at_hand = lowering.frames.get(self.stage)
+        schema = {} if at_hand is None else at_hand.schema
+        coded = lowering.coded.get(self.stage, {})
+        for column in self.columns:
+            held = coded.get(column.label, schema.get(column.label))
+            form = form_of(column.type, held)
+            if form is not None:
+                lowering.forms[column.label] = form
         return frame
