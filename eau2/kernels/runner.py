@@ -84,6 +84,7 @@ def _collect(
         diagnose,
         None if _multiplies(fragment) else max(rows, 1),
         rows,
+        stages,
     )
     frame = lower(fragment, lowering)
     kept = pl.QueryOptFlags(predicate_pushdown=not _grows(fragment))

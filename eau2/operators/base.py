@@ -25,7 +25,9 @@ class Lowering:
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
-    this; None when that is not known. rows: how many rows the leaves read, all together.
+    this; None when that is not known. rows: how many rows the leaves read, all together. frames:
+    the stages' results once more, where they are at hand. lookups: whether a join may find rows by
+    their keys' numbers, instead of by hashing.
     """
 
     chunks: pl.LazyFrame | None
@@ -33,6 +35,8 @@ class Lowering:
     diagnose: bool = False
     rows_at_most: int | None = None
     rows: int = 0
+    frames: Mapping[int, pl.DataFrame] = field(default_factory=dict)
+    lookups: bool = True
 
 
 @dataclass(frozen=True, slots=True)

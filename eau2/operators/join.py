@@ -22,6 +22,7 @@ from eau2.operators.asof import nearest, sides_of
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.functions.checks import batchwise
+from eau2.operators.lookup_join import lookup_join
 from eau2.operators.lowering import lower_expr
 from eau2.operators.pairing import Pairing, pad, with_keys
 from eau2.operators.physical import kernel_dtype
@@ -90,13 +91,32 @@ class Join(Operator):
         lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
         pairing = Pairing(*keys, self.null_safe, lowered)
         if isinstance(self.right, StageInput):
-            by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None
-            if by_one_key and self.kind in ("semi", "anti"):
-                how = self.kind
-                return keep(pairing.members(left, right, how), self.output)
+            found = self._lookup(left, right, keys, lowering)
+            if found is not None:
+                return keep(found, self.output)
             if self.kind in ("inner", "semi"):
                 left = pairing.reduced(left, right, lowering.rows)
         return keep(self._join(left, right, pairing), self.output)
+
+    def _lookup(
+        self,
+        left: pl.LazyFrame,
+        right: pl.LazyFrame,
+        keys: tuple[tuple[str, ...], tuple[str, ...]],
+        lowering: Lowering,
+    ) -> pl.LazyFrame | None:
+        """The join by lookup, or None; `right` is rows at hand, with its keys as columns."""
+        if self.null_safe or not keys[0] or not self.right.output or not lowering.lookups:
+            return None
+        assert isinstance(self.right, StageInput)
+        rows = lowering.frames.get(self.right.stage)
+        if rows is None or not set(keys[1]).issubset(rows.columns):
+            rows = right.collect()
+        if rows.is_empty():
+            return None
+        mark = "" if self.mark is None else self.mark.label
+        columns = self.right.output
+        return lookup_join(self.kind, left, rows, keys, self.condition, columns, mark, lowering)
 
     def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:
         by_keys = pairing.condition is None and bool(pairing.left_keys)
