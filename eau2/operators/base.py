@@ -29,7 +29,7 @@ class Lowering:
     this; None when that is not known. rows: how many rows the leaves read, all together. frames:
     the stages' results once more, where they are at hand. coded: their coded columns.
     scanned: how the chunks' columns are held, by name. forms: of the columns lowered so far, by
-    label.
+    label. lookups: whether a join may find rows by their keys' numbers, instead of by hashing.
     """
 
     chunks: pl.LazyFrame | None
@@ -41,6 +41,7 @@ class Lowering:
     coded: Mapping[int, Mapping[str, Coded]] = field(default_factory=dict)
     scanned: Mapping[str, pl.DataType | Coded] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
+    lookups: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from eau2.operators.base import Lowering, Operator, plain_columns
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.formed import in_forms
 from eau2.operators.functions.checks import batchwise
+from eau2.operators.lookup_join import lookup_join
 from eau2.operators.lowering import lower_expr
-from eau2.operators.pairing import Pairing, pad, with_keys
+from eau2.operators.pairing import Pairing, pad, with_key_pairs
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.operators.values import HEIGHT, keep
@@ -88,9 +89,7 @@ class Join(Operator):
             right = right.rename({HEIGHT: "right_height"})
         # A condition that is written twice, or once in either direction, is one key.
         equalities = tuple(dict.fromkeys(self.equalities))
-        left, left_keys = with_keys(left, [a for a, _ in equalities], "left_key", lowering)
-        right, right_keys = with_keys(right, [b for _, b in equalities], "right_key", lowering)
-        keys = (tuple(left_keys), tuple(right_keys))
+        left, right, keys = with_key_pairs(left, right, equalities, self.null_safe, lowering)
         if self.kind in ("asof", "asof_left"):
             pairing = Pairing(*keys, self.null_safe, None)
             order = sides_of(self.condition, self.left.output, self.right.output)
@@ -104,13 +103,32 @@ class Join(Operator):
         )
         pairing = Pairing(*keys, self.null_safe, lowered)
         if isinstance(self.right, StageInput):
-            by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None
-            if by_one_key and self.kind in ("semi", "anti"):
-                how = self.kind
-                return keep(pairing.members(left, right, how), self.output)
+            found = self._lookup(left, right, keys, lowering)
+            if found is not None:
+                return keep(found, self.output)
             if self.kind in ("inner", "semi"):
                 left = pairing.reduced(left, right, lowering.rows)
         return keep(self._join(left, right, pairing), self.output)
+
+    def _lookup(
+        self,
+        left: pl.LazyFrame,
+        right: pl.LazyFrame,
+        keys: tuple[tuple[str, ...], tuple[str, ...]],
+        lowering: Lowering,
+    ) -> pl.LazyFrame | None:
+        """The join by lookup, or None; `right` is rows at hand, with its keys as columns."""
+        if self.null_safe or not keys[0] or not self.right.output or not lowering.lookups:
+            return None
+        assert isinstance(self.right, StageInput)
+        rows = lowering.frames.get(self.right.stage)
+        if rows is None or not set(keys[1]).issubset(rows.columns):
+            rows = right.collect()
+        if rows.is_empty():
+            return None
+        mark = "" if self.mark is None else self.mark.label
+        columns = self.right.output
+        return lookup_join(self.kind, left, rows, keys, self.condition, columns, mark, lowering)
 
     def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:
         by_keys = pairing.condition is None and bool(pairing.left_keys)

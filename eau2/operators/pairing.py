@@ -18,6 +18,7 @@ from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr
 from eau2.operators.formed import in_forms
+from eau2.operators.forms import Narrow
 from eau2.operators.functions.list_keys import comparable
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
@@ -94,6 +95,41 @@ def _sparse(keys: pl.Series) -> bool:
     if not isinstance(low, int) or not isinstance(high, int):
         return True
     return keys.len() * 2 <= high - low + 1 or keys.n_unique() * 2 <= high - low + 1
+
+
+def with_key_pairs(
+    left: pl.LazyFrame,
+    right: pl.LazyFrame,
+    equalities: Sequence[tuple[Expr, Expr]],
+    null_safe: bool,
+    lowering: Lowering,
+) -> tuple[pl.LazyFrame, pl.LazyFrame, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Both frames with columns for the keys, and their labels; keys of a pair have one dtype.
+
+    A bare right key stays in its form, and the left one takes it: what does not fit is no key.
+    """
+    made: list[pl.Expr] = []
+    narrow: dict[int, tuple[str, str]] = {}
+    for index, (a, b) in enumerate(equalities):
+        form = lowering.forms.get(b.label) if isinstance(b, ColumnRef) else None
+        if null_safe or not isinstance(b, ColumnRef) or not isinstance(form, Narrow):
+            continue
+        own = lowering.forms.get(a.label) if isinstance(a, ColumnRef) else None
+        if isinstance(a, ColumnRef) and own == form:
+            narrow[index] = (a.label, b.label)
+            continue
+        lowered = lower_expr(in_forms(a, lowering.forms), lowering.diagnose)
+        value = lowered.to_physical() if a.type.is_temporal else lowered
+        narrow[index] = (f"narrow_key_{index}", b.label)
+        made.append(value.cast(form.dtype, strict=False).alias(narrow[index][0]))
+    if made:
+        left = left.with_columns(made)
+    others = [pair for index, pair in enumerate(equalities) if index not in narrow]
+    left, left_keys = with_keys(left, [a for a, _ in others], "left_key", lowering)
+    right, right_keys = with_keys(right, [b for _, b in others], "right_key", lowering)
+    plain = iter(zip(left_keys, right_keys, strict=True))
+    pairs = [narrow[n] if n in narrow else next(plain) for n in range(len(equalities))]
+    return left, right, (tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
 
 
 def with_keys(

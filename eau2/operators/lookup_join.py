@@ -1,0 +1,99 @@
+"""Joins by lookup: each left row has at most one right row, and its number is known.
+
+Owns: how the kinds of join are made of row numbers. Comes in: the left frame, right rows at hand,
+where they are found. Goes out: pairs, or left rows. Does not know: how a row is found, hashing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from eau2.operators.addressing import ROW, RowTable, fetched, member, row_table
+from eau2.operators.base import Lowering
+from eau2.operators.expr import Column, Expr, JoinKind
+from eau2.operators.formed import in_forms
+from eau2.operators.lowering import lower_expr
+
+_KINDS = ("inner", "left", "single", "semi", "anti", "mark")
+_HELD = "held_by_a_pair"
+
+
+def lookup_join(
+    kind: JoinKind,
+    left: pl.LazyFrame,
+    right: pl.DataFrame,
+    keys: tuple[Sequence[str], Sequence[str]],
+    condition: Expr | None,
+    columns: Sequence[Column],
+    mark: str,
+    lowering: Lowering,
+) -> pl.LazyFrame | None:
+    """The join, with more columns than it gives; None where it needs hashing.
+
+    keys: labels of the left and of the right keys; NULL equals nothing. columns: those of the
+    right side that are given. mark: the label of a mark join's column.
+    """
+    names, labels = keys
+    if kind not in _KINDS or not labels:
+        return None
+    members = kind in ("semi", "anti", "mark") and condition is None
+    values = [right.get_column(label) for label in labels]
+    if members and len(labels) == 1:
+        return _chosen(kind, left, member(names[0], values[0], lowering.rows), mark)
+    if any(value.dtype.is_nested() for value in values):
+        return None
+    table = row_table(names, values, lowering.rows, several=members)
+    if table is None:
+        return None
+    inner = kind in ("inner", "semi")
+    left = _located(left, table, names, values, inner)
+    if members:
+        return _chosen(kind, left, None if inner else table.found, mark)
+    left = left.with_columns(fetched(right.get_column(column.label)) for column in columns)
+    if condition is None:
+        return left
+    condition = in_forms(condition, lowering.forms)
+    if inner:
+        return left.filter(lower_expr(condition, lowering.diagnose))
+    # A row that has no pair may hold what the condition cannot be computed of.
+    found = table.found.fill_null(False)
+    held = found & lower_expr(condition, lowering.diagnose, found).fill_null(False)
+    if kind in ("anti", "mark"):
+        return _chosen(kind, left, held, mark)
+    return left.with_columns(held.alias(_HELD)).with_columns(
+        pl.when(_HELD).then(pl.col(column.label)).alias(column.label) for column in columns
+    )
+
+
+def _chosen(kind: JoinKind, left: pl.LazyFrame, held: pl.Expr | None, mark: str) -> pl.LazyFrame:
+    """A semi, anti or mark join by whether a pair holds the row. None: only such are left."""
+    if held is None:
+        return left
+    if kind == "semi":
+        return left.filter(held)
+    held = held.fill_null(False)
+    return left.filter(~held) if kind == "anti" else left.with_columns(held.alias(mark))
+
+
+def _located(
+    left: pl.LazyFrame,
+    table: RowTable,
+    names: Sequence[str],
+    values: Sequence[pl.Series],
+    inner: bool,
+) -> pl.LazyFrame:
+    """The left rows with ROW; with `inner` only those for which a row was found."""
+    if inner and table.filter is not None:
+        left = left.filter(table.filter)
+    for step in table.steps:
+        left = left.with_columns(step)
+    if inner:
+        left = left.filter(table.found)
+    equal = [pl.col(names[n]) == fetched(values[n]) for n in table.rest]
+    if not equal:
+        return left
+    if inner:
+        return left.filter(pl.all_horizontal(equal))
+    return left.with_columns(pl.when(pl.all_horizontal(equal)).then(pl.col(ROW)).alias(ROW))
