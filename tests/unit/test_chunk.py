@@ -16,6 +16,7 @@ import pytest
 from eau2.catalog import ChunkKey, ChunkRef, Frame
 from eau2.errors import CorruptChunkError, DataError, DiskFullError, NotSupportedError
 from eau2.kv import chunk
+from eau2.kv.compact import expanded
 from eau2.kv.store import Store
 from eau2.types import Kind, stored_arrow
 
@@ -30,7 +31,8 @@ def put(store: Store, table: pa.Table, **options: Any) -> Frame:
 def stored(table: pa.Table) -> pa.Table:
     store = Store.open(None)
     frame = put(store, table)
-    return store.read(frame.chunks[0], tuple(table.column_names))
+    (batch,) = store.read(frame.chunks[0], tuple(table.column_names)).to_batches()
+    return pa.Table.from_batches([expanded(batch, frame.schema)])
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,8 @@ def test_columns_come_to_stored_form(array: pa.Array, expected: Any, type_: str)
     store = Store.open(None)
     table = pa.table({"a": array})
     frame = put(store, table)
-    column = store.read(frame.chunks[0], ("a",)).column("a")
+    (compact,) = store.read(frame.chunks[0], ("a",)).to_batches()
+    column = expanded(compact, frame.schema).column("a")
     assert str(frame.schema.columns[0].type) == type_
     assert column.type == stored_arrow(frame.schema.columns[0].type)
     assert column.to_pylist() == (array.to_pylist() if expected is None else expected)

@@ -27,6 +27,7 @@ from eau2.catalog import (
 )
 from eau2.errors import DataError, OperationalError, UsageError
 from eau2.kv.appending import FEW_BYTES, FEW_ROWS, appended, joint
+from eau2.kv.compact import expanded
 from eau2.kv.registry import Entry, State
 from eau2.kv.store import Store
 from eau2.types import BIGINT, DOUBLE, VARCHAR
@@ -67,7 +68,8 @@ def current(store: Store) -> Frame:
 
 def rows(store: Store, frame: Frame) -> pa.Table:
     names = tuple(column.name for column in frame.schema.columns)
-    read = pa.concat_tables([store.read(ref, names) for ref in frame.chunks])
+    parts = [part for ref in frame.chunks for part in store.read(ref, names).to_batches()]
+    read = pa.Table.from_batches([expanded(part, frame.schema) for part in parts])
     return read.cast(table(0, 1).schema)
 
 
@@ -100,7 +102,8 @@ def test_appends_are_the_rows_behind_one_another(store: Store, chunk_rows: int) 
     assert frame.statistics == whole.statistics
     for ref in frame.chunks:
         names = ("a", "s", "x")
-        again = pa.Table.from_batches(store.read(ref, names).to_batches())
+        (part,) = store.read(ref, names).to_batches()
+        again = pa.Table.from_batches([expanded(part, SCHEMA)])
         alone = store.put("v", SCHEMA, again.to_batches(), replace=True)
         assert alone.chunks[0].statistics == ref.statistics
 
