@@ -15,7 +15,7 @@ import polars as pl
 from eau2.catalog import ChunkRef
 from eau2.net.arrow import encode_table, kernel_table, parts
 from eau2.net.frame import Buffer
-from eau2.operators.forms import strings
+from eau2.operators.forms import in_dtypes, one_dtype
 
 Payload = tuple[int, list[Buffer]]
 """A number of rows, and the buffers that hold them."""
@@ -119,17 +119,7 @@ def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     if len(frames) == 1:
         return frames[0]
     first = frames[0].schema
-    if any(frame.schema != first for frame in frames[1:]):
-        dtypes = {name: {frame.schema[name] for frame in frames} for name in first}
-        mixed = {name for name, found in dtypes.items() if len(found) > 1}
-        coded = {n for n in mixed if any(isinstance(dtype, pl.Enum) for dtype in dtypes[n])}
-        frames = [
-            frame.with_columns(
-                strings(frame.get_column(name))
-                for name in coded
-                if isinstance(frame.schema[name], pl.Enum)
-            )
-            for frame in frames
-        ]
-        return pl.concat(frames, how="vertical_relaxed" if mixed - coded else "vertical")
-    return pl.concat(frames, rechunk=False)
+    if all(frame.schema == first for frame in frames[1:]):
+        return pl.concat(frames, rechunk=False)
+    common = {name: one_dtype({frame.schema[name] for frame in frames}) for name in first}
+    return pl.concat([in_dtypes(frame, common) for frame in frames], rechunk=False)

@@ -21,8 +21,9 @@ from eau2.types import Kind, SqlType, stored_arrow
 
 DICTIONARY_VALUES = (1 << 16) - 1
 """A dictionary of more values is not kept: codes would take more than two bytes."""
-_ROWS_PER_VALUE = 4
-_DICTIONARY_ROWS = 4096
+ROWS_PER_VALUE = 4
+"""On average a value of a dictionary must occur in so many rows at least."""
+DICTIONARY_ROWS = 1024
 """Chunks of fewer rows have no dictionary: it would be most of them."""
 
 _WIDTHS = (
@@ -73,8 +74,8 @@ class Compactor:
             return array
         dictionary = self._dictionaries.get(index)
         rows = len(array)
-        most = min(DICTIONARY_VALUES, rows // _ROWS_PER_VALUE)
-        if dictionary is None and (rows < _DICTIONARY_ROWS or known.distinct.estimate() > most):
+        most = min(DICTIONARY_VALUES, rows // ROWS_PER_VALUE)
+        if dictionary is None and (rows < DICTIONARY_ROWS or known.distinct.estimate() > most):
             return array
         strings = pl.Series("", pl.from_arrow(array), dtype=pl.String)
         if dictionary is None:
@@ -98,6 +99,8 @@ class Compactor:
 def _narrowed(array: pa.Array, type_: SqlType, known: ColumnStatistics) -> pa.Array:
     """Whole numbers in as few bits as the bounds of their values need."""
     low, high = known.minimum, known.maximum
+    if known.null_count == len(array):
+        low = high = 0
     if type_.kind not in _WHOLE or not isinstance(low, int) or not isinstance(high, int):
         return array
     for narrow, limit in _WIDTHS:

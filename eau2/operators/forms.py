@@ -9,7 +9,7 @@ dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,6 +38,19 @@ Form = Narrow | Coded
 Forms = Mapping[str, Form]
 _BYTE_VALUES = 255
 """Polars holds a category out of so many in a byte."""
+
+_WIDTHS: tuple[pl.DataType, ...] = (
+    pl.Int8(),
+    pl.UInt8(),
+    pl.Int16(),
+    pl.UInt16(),
+    pl.Int32(),
+    pl.UInt32(),
+    pl.Int64(),
+    pl.UInt64(),
+    pl.Int128(),
+)
+"""Of two of these that a column can have, the later one holds all values."""
 
 NO_FORMS: Forms = MappingProxyType({})
 
@@ -92,6 +105,32 @@ def plain_result(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame
     if not forms:
         return frame
     return all_plain(frame.lazy(), columns, forms).collect(engine="in-memory")
+
+
+def one_dtype(dtypes: Collection[pl.DataType]) -> pl.DataType:
+    """The dtype that parts of one column take together, which differ only in their forms."""
+    if len(dtypes) == 1:
+        return next(iter(dtypes))
+    if any(isinstance(dtype, pl.Enum) for dtype in dtypes):
+        return pl.String()
+    plain = [dtype for dtype in dtypes if not dtype.is_integer()]
+    return plain[0] if plain else max(dtypes, key=lambda dtype: _WIDTHS.index(dtype))
+
+
+def in_dtypes(frame: pl.DataFrame, common: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """A result of a stage with its columns in these dtypes, which `one_dtype` has found."""
+    changed = []
+    for series in frame.get_columns():
+        dtype = common[series.name]
+        if series.dtype == dtype:
+            continue
+        if isinstance(series.dtype, pl.Enum):
+            changed.append(strings(series))
+        elif dtype == pl.Date():
+            changed.append(series.cast(pl.Int32).cast(dtype))
+        else:
+            changed.append(series.cast(dtype))
+    return frame.with_columns(changed)
 
 
 def strings(series: pl.Series) -> pl.Series:

@@ -7,7 +7,8 @@ cast), or `bug`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
@@ -19,6 +20,7 @@ import eau2
 from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
+from eau2.kv import compact
 from eau2.operators import merging
 from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
@@ -110,18 +112,32 @@ class Setup:
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
     that small tables have several tasks. streaming: kernels use the streaming engine, which
     otherwise only larger inputs see. without: rules of the optimiser that are switched off.
+    coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
     """
 
     chunk_rows: int | None = None
     task_rows: int | None = None
     streaming: bool = False
     without: tuple[str, ...] = ()
+    coded: bool = False
 
     @property
     def settings(self) -> list[str]:
         """The statements that set a connection up."""
         chunks = [] if self.chunk_rows is None else [f"SET chunk_rows = {self.chunk_rows}"]
         return chunks + [f"SET optimizer.{rule} = off" for rule in self.without]
+
+    @contextmanager
+    def compacting(self) -> Iterator[None]:
+        """Inside, tables are put as the setup says."""
+        if not self.coded:
+            yield
+            return
+        with (
+            patch.object(compact, "DICTIONARY_ROWS", 1),
+            patch.object(compact, "ROWS_PER_VALUE", 1),
+        ):
+            yield
 
 
 STREAMING = replace(LIMITS, in_memory_engine_rows=-1)
@@ -140,11 +156,12 @@ class EauSide:
         self.connection = self.connected(store)
         for setting in setup.settings:
             self.connection.execute(setting)
-        for table in tables:
-            if store is None:
-                self.connection.register(table.name, table.arrow())
-            else:
-                self.connection.put(table.name, table.arrow(), replace=True)
+        with setup.compacting():
+            for table in tables:
+                if store is None:
+                    self.connection.register(table.name, table.arrow())
+                else:
+                    self.connection.put(table.name, table.arrow(), replace=True)
 
     def connected(self, to: str | None) -> eau2.Connection:
         """A connection whose tasks are as large as the setup says."""
@@ -195,9 +212,10 @@ class NodesSide(EauSide):
         self.putting = eau2.connect(urls[0])
         for setting in setup.settings:
             self.putting.execute(setting)
-        for table in tables:
-            self.putting.put(table.name, table.arrow(), replace=True)
-            self.names.append(table.name)
+        with setup.compacting():
+            for table in tables:
+                self.putting.put(table.name, table.arrow(), replace=True)
+                self.names.append(table.name)
 
     def close(self) -> None:
         for name in self.names:
