@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from eau2.types import SqlType
 
 Plain = bool | int | float | str
+
+Order = Literal["", "ascending", "increasing"]
+"""How whole numbers follow one another: as it comes, none below, or each above the one before."""
 
 NO_EXPONENTS = (2000, -2000)
 """Exponents of a chunk whose floats are all zero, infinite or NaN: neutral when merged."""
@@ -73,7 +76,8 @@ class ColumnStatistics:
     NULL; NaN counts as unknown maximum, and of NaN alone the minimum is infinity. exponents: for
     floats, (lowest, highest) binary exponents of the finite values that are not zero, as
     math.frexp gives them; None when unknown; a chunk without such values has NO_EXPONENTS, a
-    whole frame without them (0, 0).
+    whole frame without them (0, 0). order: that of whole numbers, dates and timestamps of which
+    none is NULL, as it was found, never as it was promised.
     """
 
     null_count: int
@@ -81,6 +85,12 @@ class ColumnStatistics:
     maximum: Plain | None = None
     distinct: DistinctSketch | None = None
     exponents: tuple[int, int] | None = None
+    order: Order = ""
+
+    @property
+    def unique(self) -> bool:
+        """Whether it is certain that all values differ and none is NULL."""
+        return self.order == "increasing"
 
 
 FILE_PREFIX = "parquet:"
@@ -187,7 +197,29 @@ def merge_statistics(parts: Sequence[ColumnStatistics]) -> ColumnStatistics:
         (min(low for low, _ in exponents), max(high for _, high in exponents))
         if len(exponents) == known
         else None,
+        merged_order(parts),
     )
+
+
+def merged_order(parts: Sequence[ColumnStatistics]) -> Order:
+    """The order of the values of several row sets, one after the other."""
+    order: Order = "increasing"
+    last: Plain | None = None
+    for part in parts:
+        low, high = part.minimum, part.maximum
+        if not part.order or part.null_count or isinstance(low, str) or isinstance(high, str):
+            return ""
+        if low is None or high is None:
+            return ""
+        if last is not None and not isinstance(last, str):
+            if low < last:
+                return ""
+            if low == last:
+                order = "ascending"
+        if part.order == "ascending":
+            order = "ascending"
+        last = high
+    return order if parts else ""
 
 
 def merge_sketches(sketches: Sequence[DistinctSketch | None]) -> DistinctSketch | None:
@@ -221,7 +253,9 @@ def merge_parts(
             merged.append(ColumnStatistics(nulls))
             continue
         total = merge_statistics(known) if len(known) > 1 else known[0]
-        merged.append(replace(total, null_count=total.null_count + nulls))
+        if nulls:
+            total = replace(total, null_count=total.null_count + nulls, order="")
+        merged.append(total)
     return tuple(merged)
 
 

@@ -24,7 +24,9 @@ from eau2.catalog import (
     Frame,
     FrameSchema,
     Named,
+    Order,
     merge_parts,
+    merged_order,
     of_frame,
 )
 from eau2.errors import OperationalError
@@ -111,6 +113,7 @@ def appended(place: Joint, df_id: str, new: Sequence[ChunkRef]) -> Frame:
             part,
             null_count=_nulls(place, new, index),
             exponents=_exponents(base.statistics[index], part, chunks, index),
+            order=_order(base, chunks, index),
         )
         for index, part in enumerate(merged)
     )
@@ -123,6 +126,13 @@ def _nulls(place: Joint, new: Sequence[ChunkRef], index: int) -> int:
     twice = sum(ref.statistics[index].null_count for ref in place.tail)
     coming = sum(ref.statistics[index].null_count for ref in new)
     return place.base.statistics[index].null_count + coming - twice
+
+
+def _order(base: Frame, chunks: Sequence[ChunkRef], index: int) -> Order:
+    """That of all rows; there is none where there was none before."""
+    if base.rows and not base.statistics[index].order:
+        return ""
+    return merged_order([ref.statistics[index] for ref in chunks if ref.rows])
 
 
 def _exponents(

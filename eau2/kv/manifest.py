@@ -23,6 +23,7 @@ from eau2.catalog import (
     Frame,
     FrameSchema,
     Named,
+    Order,
     View,
 )
 from eau2.types import Kind, SqlType, parse_type
@@ -155,11 +156,12 @@ def _statistics_to_plain(part: ColumnStatistics, hashings: list[str]) -> list[An
             hashes.byteswap()
         sketch = [hashings.index(part.distinct.hashing), part.distinct.k, hashes.tobytes()]
     exponents = None if part.exponents is None else list(part.exponents)
-    return [part.null_count, _wide(part.minimum), _wide(part.maximum), sketch, exponents]
+    bounds = [part.null_count, _wide(part.minimum), _wide(part.maximum), sketch, exponents]
+    return [*bounds, part.order] if part.order else bounds
 
 
 def _statistics_from_plain(plain: list[Any], hashings: list[str]) -> ColumnStatistics:
-    nulls, low, high, sketch, exponents = plain
+    nulls, low, high, sketch, exponents, *order = plain
     distinct = None
     if sketch is not None:
         hashes = array.array("Q", sketch[2])
@@ -172,7 +174,19 @@ def _statistics_from_plain(plain: list[Any], hashings: list[str]) -> ColumnStati
         _narrow(high),
         distinct,
         None if exponents is None else (exponents[0], exponents[1]),
+        _order(order),
     )
+
+
+def _order(plain: list[Any]) -> Order:
+    match plain:
+        case ["ascending"]:
+            return "ascending"
+        case ["increasing"]:
+            return "increasing"
+        case []:
+            return ""
+    raise ValueError(f"an order that there is not: {plain}")
 
 
 def _wide(value: Any) -> Any:

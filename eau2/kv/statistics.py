@@ -8,12 +8,13 @@ Does not know: files, frames.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import NO_EXPONENTS, ColumnStatistics, DistinctSketch, FrameSchema, Plain
+from eau2.catalog import NO_EXPONENTS, ColumnStatistics, DistinctSketch, FrameSchema, Order, Plain
 from eau2.types import Kind, SqlType
 
 SKETCH_HASHES = 256
@@ -80,7 +81,17 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
     low, high = series.min(), series.max()
     if isinstance(low, str) and isinstance(high, str):
         return ColumnStatistics(nulls, lower_bound(low), upper_bound(high), sketch)
-    return ColumnStatistics(nulls, low, high, sketch)  # type: ignore[arg-type]
+    order = "" if nulls or series.dtype == pl.Boolean() else _order(series)
+    return ColumnStatistics(nulls, low, high, sketch, order=order)  # type: ignore[arg-type]
+
+
+def _order(series: pl.Series) -> Order:
+    """How the values follow one another; a look at the first ones says mostly that they do not."""
+    for length in (_SAMPLE_ROWS // 64, len(series)):
+        before, after = series.head(length)[:-1], series.head(length)[1:]
+        if not (after >= before).all():
+            return ""
+    return "increasing" if (after > before).all() else "ascending"
 
 
 def _few_rows_statistics(
@@ -110,7 +121,13 @@ def _few_values_statistics(pairs: list[tuple[Any, int]], type_: SqlType) -> Colu
     if type_.kind is Kind.VARCHAR:
         return ColumnStatistics(nulls, lower_bound(min(values)), upper_bound(max(values)), sketch)
     if not type_.is_float:
-        return ColumnStatistics(nulls, min(values), max(values), sketch)
+        order: Order = "" if nulls or type_.kind is Kind.BOOLEAN else "increasing"
+        for before, after in pairwise(values if order else ()):
+            if after <= before:
+                order = "ascending" if after == before else ""
+            if not order:
+                break
+        return ColumnStatistics(nulls, min(values), max(values), sketch, order=order)
     numbers = [value for value in values if not math.isnan(value)] or [math.nan]
     bounds = _float_bounds(min(numbers), max(numbers), len(numbers) < len(values))
     sizes = [math.frexp(value)[1] for value in numbers if value and math.isfinite(value)]
