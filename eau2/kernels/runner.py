@@ -84,6 +84,7 @@ def _collect(
         frames,
         coded,
         {} if scanned is None else scanned[1],
+        chunk_rows=None if scanned is None else scanned[0],
     )
     frame = lower(fragment, lowering)
     kept = pl.QueryOptFlags(predicate_pushdown=not _grows(fragment))

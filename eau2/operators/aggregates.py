@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Literal as OneOf
 
 import polars as pl
 
@@ -147,11 +148,16 @@ def _where(condition: Expr, arg: Expr) -> Expr:
     return Case(arg.type, ((condition, arg),), Literal(arg.type, None))
 
 
+Reduction = OneOf["rows", "count", "sum", "min", "max"]
+"""States that are simple to make of rows that lie together; sums are of 64 bits, proven to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """One column of a partial frame: how rows make it, and how rows of partial frames merge.
 
-    whole: it is made of all rows of a group together, and does not merge.
+    whole: it is made of all rows of a group together, and does not merge. reduction: what
+    `partial` is in short, where it has such a form: a Reduction's name and an argument's label.
     """
 
     label: str
@@ -159,6 +165,7 @@ class State:
     partial: pl.Expr
     merge: pl.Expr
     whole: bool = False
+    reduction: tuple[Reduction, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +255,15 @@ class _Book:
         dtype: pl.DataType,
         partial: pl.Expr,
         merge: str | Callable[[pl.Expr], pl.Expr],
+        reduction: tuple[Reduction, str] | None = None,
     ) -> pl.Expr:
         """The column of a state, made once for each `key`. `merge` is the merging aggregation."""
         if key not in self.states:
             column = pl.col(label)
             merged = getattr(column, merge)() if isinstance(merge, str) else merge(column)
             whole = isinstance(key, tuple) and key[0] == "whole"
-            self.states[key] = State(label, dtype, partial.alias(label), merged.alias(label), whole)
+            made = (partial.alias(label), merged.alias(label))
+            self.states[key] = State(label, dtype, *made, whole, reduction)
         return pl.col(self.states[key].label)
 
     def check(self, overflow: pl.Expr, message: str) -> None:
@@ -267,7 +276,7 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     if call.distinct:
         raise InternalError(f"{call.function}(DISTINCT) reached the kernels")
     if call.arg is None:
-        return book.state("rows", f"{label}_rows", pl.Int64(), pl.len().cast(pl.Int64), "sum")
+        return _rows(label, book)
     arg = call.arg
     if call.function in whole_aggregates.WHOLE:
         return _whole(call, label, book)
@@ -282,17 +291,17 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         return interval_states.result(call.function, book.argument(arg), label, book)
     match call.function:
         case "count":
-            return _count(arg, label, book)
+            return _count(call, arg, label, book)
         case "count_if" | "sum":
             total = _float_sum(call, arg, label, book) if arg.type.is_float else None
             if total is None:
                 total = _integer_sum(call, arg, label, book)
-            return pl.when(_count(arg, label, book) > 0).then(total)
+            return pl.when(_count(call, arg, label, book) > 0).then(total)
         case "avg":
             return _average(call, arg, label, book)
         case "avg_moment":
             total = _integer_sum(call, arg, label, book)
-            count = _count(arg, label, book).cast(pl.Int128)
+            count = _count(call, arg, label, book).cast(pl.Int128)
             # As in DuckDB: rounded after 1970 (a half down), and cut towards it before.
             late = (total * 2 + count - 1) // (count * 2)
             mean = pl.when(total > 0).then(late).otherwise(0 - (0 - total) // count)
@@ -322,11 +331,20 @@ def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     return found if empty is None else found.fill_null(empty)
 
 
-def _count(arg: Expr, label: str, book: _Book) -> pl.Expr:
+def _rows(label: str, book: _Book) -> pl.Expr:
+    rows = pl.len().cast(pl.Int64)
+    return book.state("rows", f"{label}_rows", pl.Int64(), rows, "sum", ("rows", ""))
+
+
+def _count(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
+    """How many values are not NULL: where none can be, how many rows there are."""
+    if call.present:
+        return _rows(label, book)
     name = book.argument(arg)
     value = pl.col(name)
     key = ("count", name)
-    return book.state(key, f"{label}_count", pl.Int64(), value.count().cast(pl.Int64), "sum")
+    counted = value.count().cast(pl.Int64)
+    return book.state(key, f"{label}_count", pl.Int64(), counted, "sum", ("count", name))
 
 
 def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
@@ -337,7 +355,7 @@ def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr
         total = _integer_sum(call, arg, label, book).cast(pl.Float64)
     if arg.type.scale:
         total = total / 10.0**arg.type.scale
-    count = _count(arg, label, book)
+    count = _count(call, arg, label, book)
     return pl.when(count > 0).then(total / count.cast(pl.Float64))
 
 
@@ -345,8 +363,14 @@ def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The least value; of floats NaN only if there is nothing else, and never -0.0."""
     name = book.argument(arg)
     value = pl.col(name)
-    least = book.state(("min", name), f"{label}_min", kernel_dtype(arg.type), value.min(), "min")
+    dtype, short = kernel_dtype(arg.type), _reduction("min", arg, name)
+    least = book.state(("min", name), f"{label}_min", dtype, value.min(), "min", short)
     return exact_sum.canonical(least) if arg.type.is_float else least
+
+
+def _reduction(name: Reduction, arg: Expr, label: str) -> tuple[Reduction, str] | None:
+    whole = arg.type.is_integer or arg.type.is_decimal or arg.type.kind is Kind.DATE
+    return (name, label) if whole and not arg.type.is_wide else None
 
 
 def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
@@ -354,7 +378,8 @@ def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     name = book.argument(arg)
     value = pl.col(name)
     dtype = kernel_dtype(arg.type)
-    greatest = book.state(("max", name), f"{label}_max", dtype, value.max(), "max")
+    short = _reduction("max", arg, name)
+    greatest = book.state(("max", name), f"{label}_max", dtype, value.max(), "max", short)
     if not arg.type.is_float:
         return greatest
     any_nan = book.state(("nan", name), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
@@ -369,15 +394,18 @@ def _integer_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.
     if narrow or arg.type.kind is Kind.NULL:
         # Within one task; partial frames merge in 128 bits.
         partial = value.cast(pl.Int64).sum().cast(pl.Int128)
-        return book.state(("sum", name, "64"), f"{label}_sum", pl.Int128(), partial, "sum")
+        key = ("sum", name, "64")
+        return book.state(key, f"{label}_sum", pl.Int128(), partial, "sum", ("sum", name))
     partial = value.cast(pl.Int128).sum()
     total = book.state(("sum", name, "128"), f"{label}_sum", pl.Int128(), partial, "sum")
     if arg.type.is_wide:
-        _check_wide_sum(arg, total, label, book)
+        _check_wide_sum(call, arg, total, label, book)
     return total
 
 
-def _check_wide_sum(arg: Expr, total: pl.Expr, label: str, book: _Book) -> None:
+def _check_wide_sum(
+    call: AggregateCall, arg: Expr, total: pl.Expr, label: str, book: _Book
+) -> None:
     """A sum of Int128 values wraps silently: watch it with a second, coarse sum.
 
     The coarse sum counts 2**96, rounding each value toward zero, so it is off by less than one for
@@ -391,7 +419,7 @@ def _check_wide_sum(arg: Expr, total: pl.Expr, label: str, book: _Book) -> None:
     value = pl.col(name)
     units = (value.cast(pl.Float64) * _WRAPPED_UNIT).cast(pl.Int64)
     coarse = book.state(key, f"{label}_coarse", pl.Int64(), units.sum(), "sum")
-    count = _count(arg, label, book)
+    count = _count(call, arg, label, book)
     apart = (coarse.cast(pl.Float64) - total.cast(pl.Float64) * _WRAPPED_UNIT).abs()
     overflow = (apart > 2.0**31) | (count >= 1 << 31)
     digits = "HUGEINT"

@@ -26,10 +26,12 @@ class Lowering:
     fragment scans none). stages: results of earlier stages by stage id, columns by label. diagnose:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
-    this; None when that is not known. rows: how many rows the leaves read, all together. frames:
-    the stages' results once more, where they are at hand. coded: their coded columns.
-    scanned: how the chunks' columns are held, by name. forms: of the columns lowered so far, by
-    label. lookups: whether a join may find rows by their keys' numbers, instead of by hashing.
+    this; None when that is not known. rows: how many rows the leaves read, all together.
+
+    chunk_rows, frames: chunks and stages once more, where they are at hand. scanned: how the
+    chunks' columns are held, by name. coded: the coded columns of stages. forms: those of the
+    columns lowered so far, by label. lookups: whether a join may find rows by their keys' numbers,
+    instead of by hashing. runs: whether rows that lie together may be grouped as they lie.
     """
 
     chunks: pl.LazyFrame | None
@@ -42,6 +44,8 @@ class Lowering:
     scanned: Mapping[str, pl.DataType | Coded] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
     lookups: bool = True
+    chunk_rows: pl.DataFrame | None = None
+    runs: bool = True
 
 
 @dataclass(frozen=True, slots=True)

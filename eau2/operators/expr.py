@@ -189,7 +189,8 @@ class AggregateCall:
     order: in which order rows are taken, where that shows; the binder makes it total. wide: an
     integer or decimal sum is kept in 128 bits; False only where statistics prove that 64 suffice.
     exponents: for float sums, the (lowest, highest) binary exponents that the argument's finite,
-    non-zero values can have, where statistics prove them; None otherwise.
+    non-zero values can have, where statistics prove them; None otherwise. present: statistics prove
+    that the first argument is never NULL.
     """
 
     function: str
@@ -200,6 +201,7 @@ class AggregateCall:
     order: tuple[SortKey, ...] = ()
     wide: bool = True
     exponents: tuple[int, int] | None = None
+    present: bool = False
 
     @property
     def arg(self) -> Expr | None:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from eau2.operators.aggregates import plan_states
+from eau2.operators.aggregates import StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.expr import AggregateCall, Column, Expr
+from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
+from eau2.operators.forms import Coded
 from eau2.operators.functions.list_keys import canonical_list
 from eau2.operators.merging import checked, grouped, merge_binned, whole_beside_bins
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute, kept_forms
+from eau2.operators.runs import by_runs, seems_sorted, stored_name
 from eau2.operators.values import HEIGHT
 
 
@@ -65,7 +67,26 @@ class PartialAggregate(Operator):
         states = [state.partial for state in plan.states]
         if plan.bins and any(state.whole for state in plan.states):
             rows, states = whole_beside_bins(rows, self.output, plan)
+        runs = self._by_runs(rows, plan, lowering)
+        if runs is not None:
+            return runs
         return grouped(rows, self.output, [bin_ for bin_, _ in plan.bins], states)
+
+    def _by_runs(
+        self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering
+    ) -> pl.LazyFrame | None:
+        """The groups, where their rows lie together; else None."""
+        if len(self.keys) != 1 or lowering.chunk_rows is None or plan.bins or plan.prepared:
+            return None
+        ((column, expr),) = self.keys
+        if not isinstance(expr, ColumnRef) or not lowering.runs:
+            return None
+        name = stored_name(self.input, expr.id)
+        if name is None or isinstance(lowering.scanned.get(name), Coded):
+            return None
+        if not seems_sorted(lowering.chunk_rows.get_column(name)):
+            return None
+        return by_runs(rows, column, plan.states)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ def is_never_null(expr: Expr, columns: Ids) -> bool:
             return True
         case Call(function="coalesce", args=args):
             return any(is_never_null(arg, columns) for arg in args)
+        case Call(function="+" | "-" | "*", args=args, type=type_) if type_.is_numeric:
+            return all(arg.type.is_numeric and is_never_null(arg, columns) for arg in args)
         case Call(function=name, args=args) if name in COMPARISONS | {"and", "or", "not"}:
             return all(is_never_null(arg, columns) for arg in args)
     return False

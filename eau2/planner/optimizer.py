@@ -16,6 +16,7 @@ from eau2.planner.rules.fold_constants import fold_constants
 from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.merge_projections import merge_projections
 from eau2.planner.rules.order_joins import order_joins
+from eau2.planner.rules.prove_presence import prove_presence
 from eau2.planner.rules.prove_ranges import prove_ranges
 from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
@@ -99,6 +100,11 @@ RULES: tuple[Rule, ...] = (
         "trim_sorts",
         trim_sorts,
         "After limits have found their places: only then is it known which orders are seen.",
+    ),
+    Rule(
+        "prove_presence",
+        prove_presence,
+        "When no join moves any more: an outer one makes NULLs where there were none.",
     ),
     Rule(
         "prune_columns",
