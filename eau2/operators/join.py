@@ -94,6 +94,10 @@ class Join(Operator):
             found = self._lookup(left, right, keys, lowering)
             if found is not None:
                 return keep(found, self.output)
+            by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None
+            if by_one_key and self.kind in ("semi", "anti"):
+                how = self.kind
+                return keep(pairing.members(left, right, how), self.output)
             if self.kind in ("inner", "semi"):
                 left = pairing.reduced(left, right, lowering.rows)
         return keep(self._join(left, right, pairing), self.output)

@@ -85,10 +85,10 @@ def _located(
     """The left rows with ROW; with `inner` only those for which a row was found."""
     if inner and table.filter is not None:
         left = left.filter(table.filter)
-    for step in table.steps:
-        left = left.with_columns(step)
-    if inner:
-        left = left.filter(table.found)
+    for column, condition in table.steps:
+        left = left.with_columns(column)
+        if inner and condition is not None:
+            left = left.filter(condition)
     equal = [pl.col(names[n]) == fetched(values[n]) for n in table.rest]
     if not equal:
         return left

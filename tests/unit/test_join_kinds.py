@@ -212,9 +212,10 @@ def test_a_join_that_tests_membership_first_keeps_every_pair(
         expected = oracle.execute(query.format(on)).fetchall()
         join = Join(kind, LEFT, RIGHT, pairs, condition, safe)
         # As many rows as make the test worth its while, whatever is really there.
-        many = Lowering(None, {}, rows=1_000_000)
-        found = join.lower(inputs, many).collect().rows()
-        assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, on)
+        for lookups in (False, True):
+            many = Lowering(None, {}, rows=1_000_000, lookups=lookups)
+            found = join.lower(inputs, many).collect().rows()
+            assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, on)
 
 
 def test_membership_is_tested_where_it_pays() -> None:
@@ -223,8 +224,8 @@ def test_membership_is_tested_where_it_pays() -> None:
     join = Join("inner", LEFT, RIGHT, ((ref(A), ref(C)),))
 
     def tested(right: pl.LazyFrame, rows: int) -> bool:
-        plan = join.lower((left, right), Lowering(None, {}, rows=rows)).explain(optimized=False)
-        return "FILTER" in plan
+        hashed = Lowering(None, {}, rows=rows, lookups=False)
+        return "FILTER" in join.lower((left, right), hashed).explain(optimized=False)
 
     assert tested(few, 1_000_000)
     assert not tested(few, 1000), "few rows"
