@@ -30,7 +30,7 @@ from eau2.config import LIMITS
 ROW, _ADDRESS = "row_at_hand", "address_of_row"
 """Columns that are added to the other side; no label looks like them."""
 
-_PER_KEY, _PER_READ = 8, 2
+_PER_KEY, _PER_READ = 8, 4
 """A hash table takes about 32 bytes for a row; so does an array of eight addresses for a row. A
 longer one pays while so many rows are read that filling it hardly counts."""
 
@@ -80,6 +80,13 @@ class RowTable:
     def found(self) -> pl.Expr:
         """Whether a row was found, where ROW is a column; if not it is false or NULL."""
         return pl.col(ROW) < self.height
+
+
+def has_numbers(dtype: pl.DataType) -> bool:
+    """Whether keys of this type are whole numbers, or days or times that are."""
+    if dtype in (pl.Int128, pl.UInt128):
+        return False
+    return dtype.is_integer() or dtype in (pl.Boolean, pl.Date, pl.Datetime)
 
 
 def fetched(values: pl.Series) -> pl.Expr:
@@ -177,10 +184,8 @@ class _Hand:
 def _span(keys: pl.Series) -> _Span | None:
     """The span of keys that are not NULL; None where they are no whole numbers, or none."""
     logical = keys.dtype
-    if not (logical.is_integer() or logical in (pl.Boolean, pl.Date, pl.Datetime)):
-        return None
     number = _NUMBERS.get(logical, logical)
-    if number.is_nested() or number in (pl.Int128, pl.UInt128) or keys.is_empty():
+    if not has_numbers(logical) or keys.is_empty():
         return None
     keys = keys.to_physical().cast(number)
     low, high = keys.min(), keys.max()

@@ -26,8 +26,7 @@ class Lowering:
     lower checked computations so that a failure carries its message; slower, used to explain an
     error after a run has failed. rows_at_most: no operator of the fragment gives more rows than
     this; None when that is not known. rows: how many rows the leaves read, all together. frames:
-    the stages' results once more, where they are at hand. lookups: whether a join may find rows by
-    their keys' numbers, instead of by hashing.
+    the stages' results once more, where they are at hand.
     """
 
     chunks: pl.LazyFrame | None
@@ -36,7 +35,6 @@ class Lowering:
     rows_at_most: int | None = None
     rows: int = 0
     frames: Mapping[int, pl.DataFrame] = field(default_factory=dict)
-    lookups: bool = True
 
 
 @dataclass(frozen=True, slots=True)
