@@ -30,7 +30,7 @@ from eau2.config import LIMITS
 ROW, _ADDRESS = "row_at_hand", "address_of_row"
 """Columns that are added to the other side; no label looks like them."""
 
-_PER_KEY, _PER_READ = 8, 2
+_PER_KEY, _PER_READ = 8, 4
 """A hash table takes about 32 bytes for a row; so does an array of eight addresses for a row. A
 longer one pays while so many rows are read that filling it hardly counts."""
 
@@ -55,6 +55,7 @@ _NUMBERS: dict[pl.DataType, pl.DataType] = {
 }
 """The types in which keys are subtracted, where it is not their own."""
 
+_WORD = (1 << 64) - 1
 _Positions = npt.NDArray[np.intp]
 _Slots = npt.NDArray[np.generic]
 
@@ -63,21 +64,29 @@ _Slots = npt.NDArray[np.generic]
 class RowTable:
     """Where the row at hand with given keys is found.
 
-    height: how many rows are at hand. steps: expressions over the other side, each with those
-    before it as columns; the last is ROW, NULL or at least `height` where there is no such row.
-    filter: a cheap condition that holds for all rows that have one, or None. rest: positions of
-    the pairs of keys that are to be compared once the row is known.
+    height: how many rows are at hand. filter: a cheap condition that holds for all rows of the
+    other side that have one, or None. steps: columns of the other side, in turn, each with a
+    condition that holds for the same rows, or None. The last column is ROW, NULL or at least
+    `height` where there is no such row. rest: positions of the pairs of keys that are to be
+    compared once the row is known.
     """
 
     height: int
-    steps: tuple[pl.Expr, ...]
-    filter: pl.Expr | None = None
+    filter: pl.Expr | None
+    steps: tuple[tuple[pl.Expr, pl.Expr | None], ...]
     rest: tuple[int, ...] = ()
 
     @property
     def found(self) -> pl.Expr:
         """Whether a row was found, where ROW is a column; if not it is false or NULL."""
         return pl.col(ROW) < self.height
+
+
+def has_numbers(dtype: pl.DataType) -> bool:
+    """Whether keys of this type are whole numbers, or days or times that are."""
+    if dtype in (pl.Int128, pl.UInt128):
+        return False
+    return dtype.is_integer() or dtype in (pl.Boolean, pl.Date, pl.Datetime)
 
 
 def fetched(values: pl.Series) -> pl.Expr:
@@ -118,7 +127,7 @@ def row_table(
     if len(whole) == 2:
         # The key with the longer span has fewer rows for each.
         for n in sorted(short, key=lambda n: -short[n].size):
-            table = _by_buckets(hand, left, right, whole, n)
+            table = _by_buckets(hand, left, whole, n)
             if table is not None:
                 return table
     return None
@@ -175,10 +184,8 @@ class _Hand:
 def _span(keys: pl.Series) -> _Span | None:
     """The span of keys that are not NULL; None where they are no whole numbers, or none."""
     logical = keys.dtype
-    if not (logical.is_integer() or logical in (pl.Boolean, pl.Date, pl.Datetime)):
-        return None
     number = _NUMBERS.get(logical, logical)
-    if number.is_nested() or number in (pl.Int128, pl.UInt128) or keys.is_empty():
+    if not has_numbers(logical) or keys.is_empty():
         return None
     keys = keys.to_physical().cast(number)
     low, high = keys.min(), keys.max()
@@ -210,8 +217,8 @@ def _at(table: _Slots, address: pl.Expr) -> pl.Expr:
     return pl.lit(pl.Series(table)).gather(address, null_on_oob=True)
 
 
-def _ascending(span: _Span) -> bool:
-    return bool((span.offsets[1:] > span.offsets[:-1]).all())
+def _ascending(offsets: _Positions) -> bool:
+    return bool((offsets[1:] > offsets[:-1]).all())
 
 
 def _unique(span: _Span) -> bool:
@@ -219,26 +226,31 @@ def _unique(span: _Span) -> bool:
     count = len(span.offsets)
     if span.size < count:
         return False
-    if _ascending(span):
+    if _ascending(span.offsets):
         return True
     seen = np.zeros(span.size, np.bool_)
     seen[span.offsets] = True
     return int(np.count_nonzero(seen)) == count
 
 
+def _first(left: str, keys: pl.Series, span: _Span, count: int, rows: int) -> pl.Expr | None:
+    """A membership test, where it pays before a gather. count: of the distinct keys."""
+    few = count * _FEW <= span.size <= max(count * _DENSE, _NARROW)
+    if few and rows > LIMITS.in_memory_engine_rows:
+        return pl.col(left).is_in(keys.implode())
+    return None
+
+
 def _by_one(
     hand: _Hand, left: str, keys: pl.Series, span: _Span, rest: tuple[int, ...]
 ) -> RowTable:
     """By one key that is unique."""
-    address = _address(left, span)
+    row, found = _address(left, span), pl.col(ROW) < hand.height
     count = len(hand.numbers)
-    if count == hand.height == span.size and _ascending(span):
-        return RowTable(hand.height, (address.alias(ROW),), None, rest)
-    slots = hand.slots(span.offsets, span.size, hand.numbers)
-    steps = (_at(slots, address).alias(ROW),)
-    few = count * _FEW <= span.size <= count * _DENSE
-    pays = few and hand.rows > LIMITS.in_memory_engine_rows
-    return RowTable(hand.height, steps, pl.col(left).is_in(keys.implode()) if pays else None, rest)
+    if not (count == hand.height == span.size and _ascending(span.offsets)):
+        row = _at(hand.slots(span.offsets, span.size, hand.numbers), row)
+    first = _first(left, keys, span, count, hand.rows)
+    return RowTable(hand.height, first, ((row.alias(ROW), found),), rest)
 
 
 def _by_all(hand: _Hand, left: Sequence[str], spans: Sequence[_Span]) -> RowTable | None:
@@ -254,45 +266,69 @@ def _by_all(hand: _Hand, left: Sequence[str], spans: Sequence[_Span]) -> RowTabl
     slots = hand.slots(offsets, size, hand.numbers)
     if not hand.several and np.count_nonzero(slots != hand.height) < len(hand.numbers):
         return None
-    step = pl.when(inside).then(address).alias(_ADDRESS)
-    return RowTable(hand.height, (step, _at(slots, pl.col(_ADDRESS)).alias(ROW)))
+    place = pl.when(inside).then(address).alias(_ADDRESS)
+    row = _at(slots, pl.col(_ADDRESS)).alias(ROW)
+    return RowTable(hand.height, None, ((place, None), (row, pl.col(ROW) < hand.height)))
 
 
 def _by_buckets(
-    hand: _Hand, left: Sequence[str], right: Sequence[pl.Series], spans: Sequence[_Span], n: int
+    hand: _Hand, left: Sequence[str], spans: Sequence[_Span], n: int
 ) -> RowTable | None:
     """By key `n` to a bucket of a few rows, and in it by the other key.
 
-    None where a bucket had too many rows, or where two rows have the same keys.
+    All the other keys of a bucket stand in one word of 64 bits, and are compared at once: see
+    "determine if a word has a zero byte" in Anderson's Bit Twiddling Hacks.
+
+    None where a bucket had too many rows, where two rows have the same keys, or where so few rows
+    have a bucket that hashing these is as quick.
     """
     span, other = spans[n], spans[1 - n]
     count = len(hand.numbers)
-    if count > span.size * _BUCKET_ROWS_MAX:
+    if count > span.size * _BUCKET_ROWS_MAX or count * _FEW <= span.size:
         return None
-    sizes = np.bincount(span.offsets, minlength=span.size)
-    width = int(sizes.max())
-    if width > _BUCKET_ROWS_MAX or not hand.affords(span.size * width):
-        return None
-    order = np.argsort(span.offsets, kind="stable")
+    order: _Positions = np.arange(count)
+    if not bool((span.offsets[1:] >= span.offsets[:-1]).all()):
+        order = np.argsort(span.offsets, kind="stable")
     firsts, seconds = span.offsets[order], other.offsets[order]
-    if not hand.several:
-        for step in range(1, width):
-            same = (firsts[step:] == firsts[:-step]) & (seconds[step:] == seconds[:-step])
-            if same.any():
-                return None
-    places = firsts * width + np.arange(count) - (np.cumsum(sizes) - sizes)[firsts]
-    slots = hand.slots(places, span.size * width, hand.numbers[order])
-    numbers = right[1 - n].to_physical().cast(other.number).to_numpy()
-    # What stands in an empty place does not matter: its slot says that no row is there.
-    compared = np.zeros(span.size * width, numbers.dtype)
-    compared[places] = numbers[order]
-    address = _address(left[n], span)
-    start = pl.when(address < span.size).then(address * width).alias(_ADDRESS)
-    wanted = _number(left[1 - n], other)
-    found = pl.lit(None, pl.UInt64)
-    for step in reversed(range(width)):
-        place = pl.col(_ADDRESS) + step
-        found = pl.when(_at(compared, place) == wanted).then(place).otherwise(found)
-    steps = (start, _at(slots, found).alias(ROW))
-    pays = np.count_nonzero(sizes) * 2 <= span.size and hand.rows > LIMITS.in_memory_engine_rows
-    return RowTable(hand.height, steps, member(left[n], right[n], hand.rows) if pays else None)
+    starts = np.flatnonzero(np.diff(firsts, prepend=-1))
+    lengths = np.diff(starts, append=count)
+    buckets, width = len(starts), int(lengths.max())
+    if width > _BUCKET_ROWS_MAX or buckets * _FEW <= span.size:
+        return None
+    for step in range(1, 1 if hand.several else width):
+        same = (firsts[step:] == firsts[:-step]) & (seconds[step:] == seconds[:-step])
+        if same.any():
+            return None
+    lanes = 1 << (width - 1).bit_length()
+    bits = 64 // lanes
+    # No lane holds the size itself, which stands for all keys outside; nor do those of no row.
+    nothing, unit = (1 << bits) - 1, _WORD // ((1 << bits) - 1)
+    if other.size >= nothing:
+        return None
+    bucket_of = np.repeat(np.arange(buckets), lengths)
+    lane_of = np.arange(count) - starts[bucket_of]
+    words = np.full((buckets, lanes), nothing, np.uint64)
+    words[bucket_of, lane_of] = seconds
+    words <<= np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
+    places = bucket_of * (lanes + 1) + lane_of
+    slots = hand.slots(places, buckets * (lanes + 1), hand.numbers[order])
+
+    bucket = _address(left[n], span)
+    if buckets < span.size:
+        numbering = _Hand(np.arange(buckets), buckets, hand.rows, False)
+        bucket = _at(numbering.slots(firsts[starts], span.size, numbering.numbers), bucket)
+    known = pl.col(_ADDRESS) < buckets
+    wanted = pl.min_horizontal(
+        _address(left[1 - n], other).cast(pl.UInt64), pl.lit(other.size, pl.UInt64)
+    )
+    word = _at(np.bitwise_or.reduce(words, axis=1), pl.col(_ADDRESS))
+    differing = word ^ (wanted * pl.lit(unit, pl.UInt64))
+    lowest = differing - pl.lit(unit, pl.UInt64)
+    zeros = lowest & ~differing & pl.lit(unit << (bits - 1), pl.UInt64)
+    lane = zeros.bitwise_trailing_zeros() // bits
+    place = pl.col(_ADDRESS).cast(pl.UInt32, wrap_numerical=True) * (lanes + 1) + lane
+    steps = (
+        (bucket.alias(_ADDRESS), known),
+        (_at(slots, place).alias(ROW), pl.col(ROW) < hand.height),
+    )
+    return RowTable(hand.height, None, steps)

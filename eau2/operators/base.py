@@ -30,8 +30,8 @@ class Lowering:
 
     chunk_rows, frames: chunks and stages once more, where they are at hand. scanned: how the
     chunks' columns are held, by name. coded: the coded columns of stages. forms: those of the
-    columns lowered so far, by label. lookups: whether a join may find rows by their keys' numbers,
-    instead of by hashing. runs: whether rows that lie together may be grouped as they lie.
+    columns lowered so far, by label. runs: whether rows that lie together may be grouped as they
+    lie.
     """
 
     chunks: pl.LazyFrame | None
@@ -43,7 +43,6 @@ class Lowering:
     coded: Mapping[int, Mapping[str, Coded]] = field(default_factory=dict)
     scanned: Mapping[str, pl.DataType | Coded] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
-    lookups: bool = True
     chunk_rows: pl.DataFrame | None = None
     runs: bool = True
 

@@ -20,10 +20,11 @@ import polars as pl
 from eau2.errors import DataError
 from eau2.operators.asof import nearest, sides_of
 from eau2.operators.base import Lowering, Operator, plain_columns
+from eau2.operators.existence import comparison_of, with_ends
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.formed import in_forms
 from eau2.operators.functions.checks import batchwise
-from eau2.operators.lookup_join import lookup_join
+from eau2.operators.lookup_join import by_number, chosen, lookup_join
 from eau2.operators.lowering import lower_expr
 from eau2.operators.pairing import Pairing, pad, with_key_pairs
 from eau2.operators.physical import kernel_dtype
@@ -43,7 +44,8 @@ class Join(Operator):
     give left columns only, mark also the column `mark`: whether the row is in a pair. single is
     left, but no left row may be in two pairs. asof and asof_left pair a left row with the nearest
     right one by `condition`, an inequality; of several equally near ones with the first by its
-    columns, in their order.
+    columns, in their order. lookups: whether rows may be found by arrays over whole-number keys
+    where that is quicker than hashing.
     """
 
     kind: JoinKind
@@ -53,6 +55,7 @@ class Join(Operator):
     condition: Expr | None = None
     null_safe: bool = False
     mark: Column | None = None
+    lookups: bool = True
 
     def __post_init__(self) -> None:
         if (self.kind == "mark") != (self.mark is not None):
@@ -102,33 +105,40 @@ class Join(Operator):
             else lower_expr(in_forms(condition, lowering.forms), lowering.diagnose)
         )
         pairing = Pairing(*keys, self.null_safe, lowered)
-        if isinstance(self.right, StageInput):
-            found = self._lookup(left, right, keys, lowering)
+        rows = self._at_hand(right, keys[1], lowering)
+        if rows is not None:
+            mark = "" if self.mark is None else self.mark.label
+            columns = self.right.output
+            found = lookup_join(self.kind, left, rows, keys, condition, columns, mark, lowering)
             if found is not None:
                 return keep(found, self.output)
+        if isinstance(self.right, StageInput):
+            by_one_key = len(keys[1]) == 1 and not self.null_safe and condition is None
+            if by_one_key and self.kind in ("semi", "anti"):
+                how = self.kind
+                return keep(pairing.members(left, right, how), self.output)
             if self.kind in ("inner", "semi"):
                 left = pairing.reduced(left, right, lowering.rows)
+        if self.kind in ("semi", "anti", "mark"):
+            near = comparison_of(condition, self.left.output, self.right.output)
+            if near is not None:
+                label = "" if self.mark is None else self.mark.label
+                left, held = with_ends(left, right, pairing, near, self.kind, lowering, rows)
+                return keep(chosen(self.kind, left, held, label), self.output)
         return keep(self._join(left, right, pairing), self.output)
 
-    def _lookup(
-        self,
-        left: pl.LazyFrame,
-        right: pl.LazyFrame,
-        keys: tuple[tuple[str, ...], tuple[str, ...]],
-        lowering: Lowering,
-    ) -> pl.LazyFrame | None:
-        """The join by lookup, or None; `right` is rows at hand, with its keys as columns."""
-        if self.null_safe or not keys[0] or not self.right.output or not lowering.lookups:
+    def _at_hand(
+        self, right: pl.LazyFrame, keys: tuple[str, ...], lowering: Lowering
+    ) -> pl.DataFrame | None:
+        """The right rows with their keys, where rows may be found among them by whole numbers."""
+        if not isinstance(self.right, StageInput) or not self.lookups or self.null_safe:
             return None
-        assert isinstance(self.right, StageInput)
+        if not self.right.output or not any(by_number(a.type) for a, _ in self.equalities):
+            return None
         rows = lowering.frames.get(self.right.stage)
-        if rows is None or not set(keys[1]).issubset(rows.columns):
+        if rows is None or not set(keys).issubset(rows.columns):
             rows = right.collect()
-        if rows.is_empty():
-            return None
-        mark = "" if self.mark is None else self.mark.label
-        columns = self.right.output
-        return lookup_join(self.kind, left, rows, keys, self.condition, columns, mark, lowering)
+        return None if rows.is_empty() else rows
 
     def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:
         by_keys = pairing.condition is None and bool(pairing.left_keys)

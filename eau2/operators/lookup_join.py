@@ -10,14 +10,21 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from eau2.operators.addressing import ROW, RowTable, fetched, member, row_table
+from eau2.operators.addressing import ROW, RowTable, fetched, has_numbers, member, row_table
 from eau2.operators.base import Lowering
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_expr
+from eau2.operators.physical import kernel_dtype
+from eau2.types import SqlType
 
 _KINDS = ("inner", "left", "single", "semi", "anti", "mark")
 _HELD = "held_by_a_pair"
+
+
+def by_number(type_: SqlType) -> bool:
+    """Whether rows can be found by keys of this type."""
+    return has_numbers(kernel_dtype(type_))
 
 
 def lookup_join(
@@ -41,7 +48,7 @@ def lookup_join(
     members = kind in ("semi", "anti", "mark") and condition is None
     values = [right.get_column(label) for label in labels]
     if members and len(labels) == 1:
-        return _chosen(kind, left, member(names[0], values[0], lowering.rows), mark)
+        return chosen(kind, left, member(names[0], values[0], lowering.rows), mark)
     if any(value.dtype.is_nested() for value in values):
         return None
     table = row_table(names, values, lowering.rows, several=members)
@@ -50,7 +57,7 @@ def lookup_join(
     inner = kind in ("inner", "semi")
     left = _located(left, table, names, values, inner)
     if members:
-        return _chosen(kind, left, None if inner else table.found, mark)
+        return left if inner else chosen(kind, left, table.found, mark)
     left = left.with_columns(fetched(right.get_column(column.label)) for column in columns)
     if condition is None:
         return left
@@ -61,16 +68,14 @@ def lookup_join(
     found = table.found.fill_null(False)
     held = found & lower_expr(condition, lowering.diagnose, found).fill_null(False)
     if kind in ("anti", "mark"):
-        return _chosen(kind, left, held, mark)
+        return chosen(kind, left, held, mark)
     return left.with_columns(held.alias(_HELD)).with_columns(
         pl.when(_HELD).then(pl.col(column.label)).alias(column.label) for column in columns
     )
 
 
-def _chosen(kind: JoinKind, left: pl.LazyFrame, held: pl.Expr | None, mark: str) -> pl.LazyFrame:
-    """A semi, anti or mark join by whether a pair holds the row. None: only such are left."""
-    if held is None:
-        return left
+def chosen(kind: JoinKind, left: pl.LazyFrame, held: pl.Expr, mark: str) -> pl.LazyFrame:
+    """A semi, anti or mark join by whether a pair holds the row; NULL says no."""
     if kind == "semi":
         return left.filter(held)
     held = held.fill_null(False)
@@ -87,10 +92,10 @@ def _located(
     """The left rows with ROW; with `inner` only those for which a row was found."""
     if inner and table.filter is not None:
         left = left.filter(table.filter)
-    for step in table.steps:
-        left = left.with_columns(step)
-    if inner:
-        left = left.filter(table.found)
+    for column, condition in table.steps:
+        left = left.with_columns(column)
+        if inner and condition is not None:
+            left = left.filter(condition)
     equal = [pl.col(names[n]) == fetched(values[n]) for n in table.rest]
     if not equal:
         return left

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+
+from collections.abc import Callable, Iterator
+from operator import ge, gt, le, lt, ne
 from typing import Any
 
 import duckdb
@@ -210,17 +212,18 @@ def test_a_join_that_tests_membership_first_keeps_every_pair(
     ):
         on = sql.replace(" = ", " IS NOT DISTINCT FROM ") if safe else sql
         expected = oracle.execute(query.format(on)).fetchall()
-        join = Join(kind, LEFT, RIGHT, pairs, condition, safe)
         # As many rows as make the test worth its while, whatever is really there.
-        many = Lowering(None, {}, rows=1_000_000)
-        found = join.lower(inputs, many).collect().rows()
-        assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, on)
+        for lookups in (False, True):
+            join = Join(kind, LEFT, RIGHT, pairs, condition, safe, lookups=lookups)
+            many = Lowering(None, {}, rows=1_000_000)
+            found = join.lower(inputs, many).collect().rows()
+            assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, on)
 
 
 def test_membership_is_tested_where_it_pays() -> None:
     left = frame([(1, 1), (2, 2), (None, 3)], A, B).lazy()
     few = frame([(2, 0), (2000, 0)], C, D).lazy()
-    join = Join("inner", LEFT, RIGHT, ((ref(A), ref(C)),))
+    join = Join("inner", LEFT, RIGHT, ((ref(A), ref(C)),), lookups=False)
 
     def tested(right: pl.LazyFrame, rows: int) -> bool:
         plan = join.lower((left, right), Lowering(None, {}, rows=rows)).explain(optimized=False)
@@ -236,3 +239,41 @@ def test_membership_is_tested_where_it_pays() -> None:
     assert "FILTER" not in plan.explain(optimized=False), (
         "what is not at hand is not computed twice"
     )
+
+
+@settings(max_examples=25, deadline=None)
+@given(SMALL, SMALL, st.booleans())
+def test_a_comparison_beside_the_keys_is_decided_by_the_ends(
+    left: list[Row], right: list[Row], in_order: bool
+) -> None:
+    """Also where the right keys are in order and none of their rows holds a NULL."""
+    if in_order:
+        right = sorted(row for row in right if None not in row)
+    sides = frame(left, A, B), frame(right, C, D)
+    operators: dict[str, Callable[[int, int], bool]] = {
+        "<>": ne,
+        "<": lt,
+        "<=": le,
+        ">": gt,
+        ">=": ge,
+    }
+    keys = ((), ((ref(A), ref(C)),))
+    for (name, holds), pairs, safe in itertools.product(operators.items(), keys, (False, True)):
+        held = [
+            any(
+                (not pairs or (a == c and (safe or a is not None)))
+                and (b is not None and d is not None and holds(b, d))
+                for c, d in right
+            )
+            for a, b in left
+        ]
+        for mirrored in (False, True):
+            flip = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "<>": "<>"}[name]
+            condition = compare(flip, ref(D), ref(B)) if mirrored else compare(name, ref(B), ref(D))
+            marked = run(Join("mark", LEFT, RIGHT, pairs, condition, safe, MARK), *sides)
+            assert marked == [(*row, found) for row, found in zip(left, held, strict=True)]
+            kinds: tuple[tuple[JoinKind, bool], ...] = (("semi", True), ("anti", False))
+            for kind, wanted in kinds:
+                found = run(Join(kind, LEFT, RIGHT, pairs, condition, safe), *sides)
+                expected = [row for row, yes in zip(left, held, strict=True) if yes is wanted]
+                assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, name)

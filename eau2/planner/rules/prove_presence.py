@@ -1,6 +1,6 @@
 """Prove presence: sums and counts of what is never NULL count rows.
 
-Owns: `AggregateCall.present`. Comes in: a plan whose joins stand where they will stay. Goes out: the
+Owns: `AggregateCall.present`. Comes in: a plan whose joins stand where they stay. Goes out: the
 same plan, whose aggregates need one count of rows in place of one for each argument. Does not
 know: what a state is.
 """

@@ -1,0 +1,259 @@
+"""Joins by lookup give what hashing gives and what pairs compared one by one give."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from eau2 import types
+from eau2.errors import DataError
+from eau2.operators.addressing import ROW, RowTable, row_table
+from eau2.operators.base import Lowering, lower
+from eau2.operators.expr import Call, Column, JoinKind, ref
+from eau2.operators.join import Join
+from eau2.operators.lookup_join import lookup_join
+from eau2.operators.physical import kernel_dtype
+from eau2.operators.scan import StageInput
+from eau2.types import SqlType
+
+KINDS: tuple[JoinKind, ...] = ("inner", "left", "single", "semi", "anti", "mark")
+MARK = Column(9, "m", types.BOOLEAN)
+B, D = Column(7, "b", types.INTEGER), Column(8, "d", types.INTEGER)
+UNDER = Call(types.BOOLEAN, "<", (ref(B), ref(D)))
+DAY, NOON = datetime.date(2000, 1, 1), datetime.datetime(2000, 1, 1, 12)
+Sides = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
+
+WHOLE: dict[SqlType, tuple[int, int]] = {
+    types.TINYINT: (-(1 << 7), (1 << 7) - 1),
+    types.SMALLINT: (-(1 << 15), (1 << 15) - 1),
+    types.INTEGER: (-(1 << 31), (1 << 31) - 1),
+    types.BIGINT: (-(1 << 63), (1 << 63) - 1),
+    types.UTINYINT: (0, (1 << 8) - 1),
+    types.UINTEGER: (0, (1 << 32) - 1),
+    types.UBIGINT: (0, (1 << 64) - 1),
+}
+
+
+def values_of(type_: SqlType) -> st.SearchStrategy[list[Any]]:
+    """Some values of a type, near to one another for the most part."""
+    if type_ == types.BOOLEAN:
+        return st.just([False, True])
+    if type_ == types.DATE:
+        return st.just([DAY + datetime.timedelta(n) for n in (*range(9), 300)])
+    if type_ == types.TIMESTAMP:
+        return st.just([NOON + datetime.timedelta(microseconds=n) for n in (*range(9), 300)])
+    low, high = WHOLE[type_]
+    starts = sorted({low, high - 9, max(low, -4), 0})
+    far = {low, high, (low + high) // 2}
+    return st.sampled_from(starts).map(lambda n: sorted({*range(n, n + 10), *far}))
+
+
+@st.composite
+def sides(draw: st.DrawFn, keys: tuple[SqlType, ...]) -> Sides:
+    """Rows of the keys and one more value. Right keys are far apart, repeated or NULL at times."""
+    pools = [draw(values_of(type_)) for type_ in keys]
+    near = draw(st.booleans())
+    rights = [pool if not near or len(pool) < 10 else pool[len(pool) // 4 :][:8] for pool in pools]
+    null = draw(st.sampled_from([[], [None]]))
+    payload = st.sampled_from([None, 0, 1, 2, 3])
+    left = st.tuples(*(st.sampled_from([None, *pool]) for pool in pools), payload)
+    right = st.tuples(*(st.sampled_from([*null, *pool]) for pool in rights), payload)
+    unique = draw(st.booleans())
+    by = (lambda row: row[: len(keys)]) if unique else None
+    return draw(st.lists(left, max_size=30)), draw(st.lists(right, max_size=14, unique_by=by))
+
+
+def naive(kind: JoinKind, rows: Sides, condition: bool) -> list[tuple[Any, ...]] | None:
+    """The rows of the join; None where a single join refuses."""
+    given = []
+    for left in rows[0]:
+        pairs = [
+            (*left, *right)
+            for right in rows[1]
+            if None not in left[:-1]
+            and left[:-1] == right[:-1]
+            and (not condition or (None not in (left[-1], right[-1]) and left[-1] < right[-1]))
+        ]
+        if kind == "single" and len(pairs) > 1:
+            return None
+        match kind:
+            case "inner":
+                given += pairs
+            case "left" | "single":
+                given += pairs or [(*left, *(None,) * len(left))]
+            case "mark":
+                given.append((*left, bool(pairs)))
+            case _:
+                given += [left] if bool(pairs) == (kind == "semi") else []
+    return given
+
+
+def frame(rows: list[tuple[Any, ...]], columns: tuple[Column, ...], parts: int) -> pl.DataFrame:
+    schema = {column.label: kernel_dtype(column.type) for column in columns}
+    whole = pl.DataFrame(rows, schema=schema, orient="row")
+    step = max(1, len(rows) // parts)
+    pieces = [whole[n : n + step] for n in range(0, max(1, len(rows)), step)]
+    return pl.concat(pieces, rechunk=False)
+
+
+def joined(
+    kind: JoinKind,
+    keys: tuple[SqlType, ...],
+    rows: Sides,
+    condition: bool,
+    lookups: bool,
+    read: int,
+) -> list[tuple[Any, ...]] | None:
+    left = (*(Column(n, f"a{n}", type_) for n, type_ in enumerate(keys, 1)), B)
+    right = (*(Column(n, f"c{n}", type_) for n, type_ in enumerate(keys, 4)), D)
+    pairs = tuple((ref(a), ref(c)) for a, c in zip(left[:-1], right[:-1], strict=True))
+    mark = MARK if kind == "mark" else None
+    tree = Join(
+        kind,
+        StageInput(0, left),
+        StageInput(1, right),
+        pairs,
+        UNDER if condition else None,
+        False,
+        mark,
+        lookups,
+    )
+    frames = {0: frame(rows[0], left, 3), 1: frame(rows[1], right, 2)}
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
+    engine: Any = "streaming" if read > 1000 else "in-memory"
+    try:
+        return plan.collect(engine=engine).rows()
+    except (DataError, pl.exceptions.PolarsError) as error:
+        if "more than one row" not in str(error):
+            raise
+        return None
+
+
+def agrees(keys: tuple[SqlType, ...], rows: Sides) -> None:
+    for kind in KINDS:
+        for condition in (False, True):
+            expected = naive(kind, rows, condition)
+            for lookups, read in ((True, 40), (True, 1_000_000), (False, 40)):
+                found = joined(kind, keys, rows, condition, lookups, read)
+                if expected is None:
+                    assert found is None, kind
+                else:
+                    assert found is not None, kind
+                    assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, lookups)
+                    assert kind != "mark" or found == expected, "the left rows in their order"
+
+
+ONE = [*WHOLE, types.BOOLEAN, types.DATE, types.TIMESTAMP]
+
+
+@pytest.mark.parametrize("type_", ONE, ids=str)
+def test_one_key(type_: SqlType) -> None:
+    @settings(max_examples=8, deadline=None)
+    @given(sides((type_,)))
+    def run(rows: Sides) -> None:
+        agrees((type_,), rows)
+
+    run()
+
+
+SEVERAL = [
+    (types.INTEGER, types.INTEGER),
+    (types.BIGINT, types.TINYINT),
+    (types.UBIGINT, types.BIGINT),
+    (types.DATE, types.BOOLEAN),
+    (types.INTEGER, types.TIMESTAMP, types.UTINYINT),
+]
+
+
+@pytest.mark.parametrize("keys", SEVERAL, ids=str)
+def test_several_keys(keys: tuple[SqlType, ...]) -> None:
+    @settings(max_examples=8, deadline=None)
+    @given(sides(keys))
+    def run(rows: Sides) -> None:
+        agrees(keys, rows)
+
+    run()
+
+
+def table(left: list[str], right: list[list[Any]], rows: int = 0) -> RowTable | None:
+    return row_table(left, [pl.Series(keys, dtype=pl.Int64) for keys in right], rows)
+
+
+def rows_of(found: RowTable, frame: pl.DataFrame) -> list[int | None]:
+    for column, _ in found.steps:
+        frame = frame.with_columns(column)
+    return [None if n is None or n >= found.height else n for n in frame.get_column(ROW)]
+
+
+def test_keys_are_found_in_buckets() -> None:
+    """Four rows for each first key, too far apart for one address of both keys."""
+    a = [n // 4 for n in range(400)]
+    b = [n * 7919 % 30_011 for n in range(400)]
+    found = table(["a", "b"], [a, b])
+    assert found is not None
+    assert len(found.steps) == 2
+    assert rows_of(found, pl.DataFrame({"a": a, "b": b})) == list(range(400))
+    wrong = pl.DataFrame({"a": a, "b": [n + 1 for n in b]})
+    assert rows_of(found, wrong) == [None] * 400
+    ends = [-(1 << 63), -1, 0, 99, 100, (1 << 63) - 1, None]
+    outside = pl.DataFrame(
+        [(x, y) for x in ends for y in [*ends, 1 << 16, -(1 << 32)]],
+        schema=["a", "b"],
+        orient="row",
+    )
+    there = dict(zip(zip(a, b, strict=True), range(400), strict=True))
+    assert rows_of(found, outside) == [there.get(row) for row in outside.rows()]
+    assert table(["a", "b"], [a, [0, *b[1:3], 0, *b[4:]]]) is None, "twice the same keys"
+    assert table(["a", "b"], [[0] * 9 + a[9:], b]) is None, "nine rows in a bucket"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 8), st.integers(9, 60_000), st.randoms(use_true_random=False), st.booleans())
+def test_any_bucket_finds_its_rows(width: int, most: int, random: Any, dense: bool) -> None:
+    pairs = {(n, random.randrange(most)) for n in range(200) for _ in range(width)}
+    pairs = {pair for pair in pairs if dense or pair[0] % 3}
+    order = random.sample(sorted(pairs), len(pairs))
+    a, b = [x for x, _ in order], [y for _, y in order]
+    found = table(["a", "b"], [a, b])
+    if found is None:
+        assert most >= 254, "lanes of eight bits hold all keys"
+        return
+    assume(not found.rest)
+    probes = order + [(x, random.randrange(-2, most + 2)) for x in range(-1, 202)]
+    there = {pair: n for n, pair in enumerate(order)}
+    frame = pl.DataFrame(probes, schema=["a", "b"], orient="row")
+    assert rows_of(found, frame) == [there.get(pair) for pair in probes]
+
+
+def test_a_lookup_is_made_where_the_keys_lie_close() -> None:
+    assert table(["a"], [[3, 1, 2]]) is not None
+    assert table(["a"], [[3, 1, 3]]) is None, "not unique"
+    assert table(["a"], [[3, 1, None, None]]) is not None, "NULLs are nobody's keys"
+    assert table(["a"], [[0, 1_000_000]]) is None, "far apart"
+    assert table(["a"], [[0, 1_000_000]], rows=1_000_000) is not None, "many rows are read"
+    assert table(["a"], [[0, (1 << 63) - 1]], rows=1 << 62) is None
+    assert table(["a"], [[None]]) is None
+    assert row_table(["a"], [pl.Series(["x"])], 0) is None
+    whole = table(["a"], [[5, 6, 7]])
+    assert whole is not None
+    assert "gather" not in str(whole.steps[0][0]), "consecutive keys are their rows' numbers"
+
+
+def test_the_switch_leaves_lookups_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    def watched(kind: JoinKind, *args: Any) -> pl.LazyFrame | None:
+        called.append(kind)
+        return lookup_join(kind, *args)
+
+    monkeypatch.setattr("eau2.operators.join.lookup_join", watched)
+    rows: Sides = ([(1, 1), (2, 2)], [(2, 3)])
+    for lookups in (False, True):
+        assert joined("inner", (types.INTEGER,), rows, False, lookups, 40) == [(2, 2, 2, 3)]
+    assert called == ["inner"]
