@@ -20,6 +20,7 @@ from eau2.catalog import ChunkRef
 from eau2.config import LIMITS
 from eau2.kernels.host import Cancel
 from eau2.node import Node
+from eau2.operators.base import Operator
 from eau2.travel import Ended
 
 Report = Callable[[pl.DataFrame | Exception | Ended], None]
@@ -30,7 +31,7 @@ Report = Callable[[pl.DataFrame | Exception | Ended], None]
 class HomeTask:
     """A task that waits or runs. See travel.Running: its rows are told at once, when it ends."""
 
-    fragment: bytes
+    fragment: Operator
     chunks: tuple[ChunkRef, ...]
     inputs: Mapping[int, pl.DataFrame]
     report: Report

@@ -1,7 +1,7 @@
 """A node: holds chunks, runs tasks over them. Here it is the one inside this process.
 
 Owns: how a task message becomes rows: decode the fragment, fetch the chunks, call the kernels.
-Comes in: an encoded fragment and chunks. Goes out: a DataFrame.
+Comes in: a fragment, encoded when it comes from elsewhere, and chunks. Goes out: a DataFrame.
 Does not know: SQL, plans, who asked.
 """
 
@@ -50,13 +50,13 @@ class Node:
 
     def run(
         self,
-        fragment: bytes,
+        fragment: Operator | bytes,
         chunks: tuple[ChunkRef, ...],
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None = None,
     ) -> pl.DataFrame:
         """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
-        root = self._decode(fragment)
+        root = self._decode(fragment) if isinstance(fragment, bytes) else fragment
         scan = _scan_of(root)
         # Kernels open files themselves, a little later.
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):

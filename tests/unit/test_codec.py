@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 from eau2 import types
 from eau2.config import LIMITS
 from eau2.errors import Error, InternalError
-from eau2.net.codec import MessageError, decode, decode_fragment, encode, encode_fragment
+from eau2.net.codec import (
+    Fragment,
+    MessageError,
+    decode,
+    decode_fragment,
+    encode,
+    encode_fragment,
+)
 from eau2.operators.base import Operator
-from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, to_plain
+from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, is_small, to_plain
 from eau2.operators.expand import Expand
 from eau2.operators.expr import (
     AggregateCall,
@@ -367,3 +374,21 @@ def test_bytes_that_are_no_message_are_refused() -> None:
             decode(packed)
     assert issubclass(FragmentError, InternalError)
     assert issubclass(MessageError, Error)
+
+
+def test_a_fragment_is_measured_when_it_is_made() -> None:
+    source = StageInput(0, (A,))
+    small = Filter(source, nested_cases(10))
+    assert is_small(small)
+    assert Fragment(small).root is small
+    assert decode_fragment(Fragment(small).packed) == small
+    for deep in (casts, nested_cases):
+        assert not is_small(Filter(source, deep(LIMITS.fragment_depth)))
+        with pytest.raises(FragmentError, match="nested"):
+            Fragment(Filter(source, deep(LIMITS.fragment_depth)))
+    text = Literal(types.VARCHAR, "x" * 9_000_000)
+    large = Filter(source, Call(types.BOOLEAN, "=", (ref(A), text)))
+    assert not is_small(large)
+    with pytest.raises(MessageError, match="exceeds"):
+        Fragment(large)
+    assert not is_small(filter_in(tuple(range(1_000))))
