@@ -15,12 +15,14 @@ from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
 from eau2.execution import Execution, Prepared
 from eau2.kernels.host import Cancel
+from eau2.kv.chunk import LOCAL
 from eau2.net.codec import Fragment
 from eau2.net.packing import MessageError
 from eau2.node import Node
 from eau2.operators.codec import FragmentError
+from eau2.planner.fusion import Placed, fused
 from eau2.planner.physical import Plan
-from eau2.planner.placement import Candidates, Task, fragment, recorded, tasks
+from eau2.planner.placement import Candidates, fragment, recorded, tasks
 from eau2.travel import Remote, TaskReport
 
 
@@ -43,12 +45,18 @@ class Cluster:
     def prepare(self, plan: Plan) -> Prepared:
         """Place the plan's tasks and make its fragments. Raises NotSupportedError."""
         last = plan.stages[-1].id
-        placed: dict[int, tuple[Task, ...]] = {}
-        for stage in plan.stages:
-            # Rows that go to the user as they are come in runs that can be held.
-            shown = stage.id == last and stage.source is not None
-            rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
-            placed[stage.id] = tasks(stage, rows, self.home.name, self.candidates)
+        # Rows that go to the user as they are come in runs that can be held.
+        shown_rows = min(self._run_rows, LIMITS.result_run_rows)
+        placed: Placed = {
+            stage.id: tasks(
+                stage,
+                shown_rows if stage.id == last else self._run_rows,
+                self.home.name,
+                self.candidates,
+            )
+            for stage in plan.stages
+        }
+        plan, placed = fused(plan, placed, (self.home.name, LOCAL))
         try:
             fragments = {stage.id: Fragment(fragment(stage, placed)) for stage in plan.stages}
         except (FragmentError, MessageError) as error:
