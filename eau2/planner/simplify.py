@@ -29,6 +29,7 @@ from eau2.operators.expr import (
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.disjunction import disjunction, disjuncts
+from eau2.planner.exact_constants import exact_value
 from eau2.planner.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
 from eau2.types import BOOLEAN
@@ -89,6 +90,9 @@ def computed(expr: Expr) -> Expr:
     """
     if isinstance(expr, Literal) or expr.type.is_list:
         return expr
+    exact = exact_value(expr)
+    if exact is not None:
+        return Literal(expr.type, exact)
     try:
         series = pl.select(value=lower_expr(expr)).to_series()
         if expr.type.is_temporal:
