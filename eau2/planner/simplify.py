@@ -15,6 +15,7 @@ import polars as pl
 
 from eau2.config import LIMITS
 from eau2.errors import Error
+from eau2.operators.exact_constants import exact_value
 from eau2.operators.expr import (
     Call,
     Case,
@@ -29,7 +30,6 @@ from eau2.operators.expr import (
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.disjunction import disjunction, disjuncts
-from eau2.planner.exact_constants import exact_value
 from eau2.planner.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
 from eau2.types import BOOLEAN

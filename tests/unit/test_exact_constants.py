@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eau2 import types
+from eau2.operators.exact_constants import exact_value
 from eau2.operators.expr import Call, Cast, Expr, Literal
 from eau2.operators.functions.table import bind
 from eau2.operators.lowering import lower_expr
-from eau2.planner.exact_constants import exact_value
 from eau2.types import BIGINT, DATE, INTEGER, TIMESTAMP, decimal
 
 TYPES = (

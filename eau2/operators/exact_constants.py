@@ -11,8 +11,7 @@ from calendar import monthrange
 from datetime import date
 
 from eau2.operators.expr import Call, Cast, Expr, Literal
-from eau2.planner.ranges import type_interval
-from eau2.types import Kind, SqlType
+from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 _DAY = 86_400_000_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -45,8 +44,10 @@ def _is_exact(type_: SqlType) -> bool:
 
 
 def _within(value: int, type_: SqlType) -> int | None:
-    bounds = type_interval(type_)
-    return value if bounds is not None and bounds[0] <= value <= bounds[1] else None
+    if type_.is_integer:
+        low, high = INTEGER_RANGES[type_.kind]
+        return value if low <= value <= high else None
+    return value if type_.is_decimal and abs(value) < 10**type_.precision else None
 
 
 def _cast(value: int, source: SqlType, target: SqlType) -> int | None:
