@@ -54,14 +54,29 @@ class Node:
         chunks: tuple[ChunkRef, ...],
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None = None,
+        held: bool = False,
     ) -> pl.DataFrame:
-        """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
+        """The rows of one task: `fragment` over `chunks` together and earlier stages' results.
+
+        held: whoever asks has pinned the chunks until this returns.
+        """
         root = self._decode(fragment) if isinstance(fragment, bytes) else fragment
-        scan = _scan_of(root)
+        if held or not chunks:
+            return self._run(root, chunks, stages, cancel)
         # Kernels open files themselves, a little later.
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
-            rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
-            return self._host.run(root, rows, stages, cancel)
+            return self._run(root, chunks, stages, cancel)
+
+    def _run(
+        self,
+        root: Operator,
+        chunks: tuple[ChunkRef, ...],
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None,
+    ) -> pl.DataFrame:
+        scan = _scan_of(root)
+        rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
+        return self._host.run(root, rows, stages, cancel)
 
     def _decode(self, fragment: bytes) -> Operator:
         """Fragments come again: for each run of chunks, and whenever a statement is repeated."""
