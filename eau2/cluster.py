@@ -12,18 +12,14 @@ from collections.abc import Callable, Generator
 import polars as pl
 
 from eau2.config import LIMITS
-from eau2.errors import NotSupportedError
 from eau2.execution import Execution, Prepared
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
-from eau2.net.codec import Fragment
-from eau2.net.packing import MessageError
 from eau2.node import Node
-from eau2.operators.codec import FragmentError
 from eau2.planner.fusion import Placed, fused
 from eau2.planner.physical import Plan
 from eau2.planner.placement import Candidates, fragment, recorded, tasks
-from eau2.travel import Remote, TaskReport
+from eau2.travel import Fragment, Remote, TaskReport
 
 
 class Cluster:
@@ -57,10 +53,7 @@ class Cluster:
             for stage in plan.stages
         }
         plan, placed = fused(plan, placed, (self.home.name, LOCAL))
-        try:
-            fragments = {stage.id: Fragment(fragment(stage, placed)) for stage in plan.stages}
-        except (FragmentError, MessageError) as error:
-            raise NotSupportedError(f"the statement is too large: {error.message}") from error
+        fragments = {stage.id: Fragment(fragment(stage, placed)) for stage in plan.stages}
         read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)
         return Prepared(plan, placed, fragments, frozenset(chunk.key.df_id for chunk in read))
 

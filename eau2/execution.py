@@ -29,7 +29,6 @@ from eau2.hometasks import HomeTask, HomeTasks
 from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
 from eau2.net.arrow import decode_frame
-from eau2.net.codec import Fragment
 from eau2.node import Node
 from eau2.operators.base import Operator
 from eau2.operators.filter import Filter
@@ -54,6 +53,7 @@ from eau2.planner.schedule import (
 )
 from eau2.travel import (
     Ended,
+    Fragment,
     Input,
     Remote,
     RemoteTask,

@@ -17,7 +17,6 @@ import pyarrow as pa
 from eau2.catalog import ChunkRef
 from eau2.config import KERNELS
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
-from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
 from eau2.types import stored_arrow
@@ -109,6 +108,8 @@ class Node:
         """Fragments come again: for each run of chunks, and whenever a statement is repeated."""
         root = self._decoded.get(fragment)
         if root is None:
+            from eau2.net.codec import decode_fragment
+
             root = decode_fragment(fragment)
             if len(self._decoded) >= 256:
                 self._decoded.clear()

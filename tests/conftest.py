@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 import eau2.cli
-from eau2.net.codec import Fragment, decode_fragment
+from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
+from eau2.travel import Fragment
 from tests.cluster.nodes import InProcess, Processes, in_process, processes
 from tests.processes import environment
 

@@ -67,7 +67,7 @@ from eau2.net.ring_message import (
     SuspectChunk,
 )
 from eau2.operators.base import Operator
-from eau2.operators.codec import from_plain, is_small, to_plain
+from eau2.operators.codec import from_plain, to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,22 +177,6 @@ def encode(plain: Any) -> bytes:
 def decode(packed: bytes) -> Any:
     """The values `encode` made into `packed`. Raises MessageError for any other bytes."""
     return unpack(packed, LIMITS.fragment_bytes, list)
-
-
-class Fragment:
-    """A fragment as the leading node runs it, and as bytes once it is sent elsewhere."""
-
-    def __init__(self, root: Operator) -> None:
-        """Raises FragmentError or MessageError when it exceeds the limits."""
-        self.root = root
-        self._packed = None if is_small(root) else encode_fragment(root)
-
-    @property
-    def packed(self) -> bytes:
-        """The bytes; they are made once."""
-        if self._packed is None:
-            self._packed = encode_fragment(self.root)
-        return self._packed
 
 
 def encode_fragment(root: Operator) -> bytes:

@@ -57,8 +57,6 @@ Plain = Any
 """None, bool, int, float, str, bytes, or a list of these."""
 
 _LONG_LIST = 1_000
-_LEAF_LEVELS = 16
-"""How deep columns and types are at most, which are not looked into to see that a tree is small."""
 _BIG_DIGITS = re.compile(r"-?[1-9][0-9]{18,38}", re.ASCII)
 _ARROW_VALUES = (pa.bool_(), pa.int64(), pa.float64(), pa.string())
 
@@ -99,7 +97,6 @@ TAGS: dict[str, type[Any]] = {
     "type": SqlType,
 }
 _TAG_OF = {class_: tag for tag, class_ in TAGS.items()}
-_FLAT = ("SqlType", "Column", "tuple[Column, ...]", "bool", "int", "float")
 _AS_THEY_ARE = frozenset({type(None), bool, float, str})
 
 
@@ -127,29 +124,6 @@ def to_plain(operator: Operator) -> Plain:
         return [VERSION, _encode(operator, _Budget(), 1)]
     except RecursionError as error:
         raise FragmentError("a fragment is nested too deep") from error
-
-
-def is_small(root: Operator) -> bool:
-    """Whether the tree is surely within the limits: it has fewer parts than may be nested.
-
-    Quicker than to make plain values of it, and enough for most statements.
-    """
-    parts, chars = LIMITS.fragment_depth - _LEAF_LEVELS, LIMITS.fragment_bytes // 2
-    waiting: list[Any] = [root]
-    while waiting:
-        value = waiting.pop()
-        parts -= 1
-        if parts < 0 or chars < 0:
-            return False
-        names = _NESTING.get(type(value))
-        if names is not None:
-            for name in names:
-                waiting.append(getattr(value, name))
-        elif type(value) is tuple:
-            waiting.extend(value)
-        elif type(value) is str:
-            chars -= len(value)
-    return True
 
 
 def from_plain(plain: Plain) -> Operator:
@@ -371,13 +345,6 @@ def _decoders_of(class_: type[Any]) -> tuple[_Decoder, ...]:
 _FIELD_NAMES: dict[type[Any], tuple[str, ...]] = {
     class_: tuple(field.name for field in fields(class_)) for class_ in TAGS.values()
 }
-_NESTING: dict[type[Any], tuple[str, ...]] = {
-    class_: ()
-    if class_ in (Column, SqlType)
-    else tuple(f.name for f in fields(class_) if f.type not in _FLAT)
-    for class_ in TAGS.values()
-}
-"""The fields that can make a tree deep or large: not those of one column, type or number."""
 _DECODERS: dict[type[Any], tuple[_Decoder, ...]] = {
     class_: _decoders_of(class_) for class_ in TAGS.values()
 }

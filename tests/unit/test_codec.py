@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from eau2 import types
 from eau2.config import LIMITS
-from eau2.errors import Error, InternalError
+from eau2.errors import Error, InternalError, NotSupportedError
 from eau2.net.codec import (
-    Fragment,
     MessageError,
     decode,
     decode_fragment,
@@ -24,7 +23,7 @@ from eau2.net.codec import (
     encode_fragment,
 )
 from eau2.operators.base import Operator
-from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, is_small, to_plain
+from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, to_plain
 from eau2.operators.expand import Expand
 from eau2.operators.expr import (
     AggregateCall,
@@ -47,12 +46,14 @@ from eau2.operators.expr import (
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
+from eau2.operators.measure import is_small
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow
 from eau2.operators.window import Window
+from eau2.travel import Fragment
 
 INTEGER = types.INTEGER
 A = Column(1, "a", INTEGER)
@@ -384,11 +385,11 @@ def test_a_fragment_is_measured_when_it_is_made() -> None:
     assert decode_fragment(Fragment(small).packed) == small
     for deep in (casts, nested_cases):
         assert not is_small(Filter(source, deep(LIMITS.fragment_depth)))
-        with pytest.raises(FragmentError, match="nested"):
+        with pytest.raises(NotSupportedError, match="nested"):
             Fragment(Filter(source, deep(LIMITS.fragment_depth)))
     text = Literal(types.VARCHAR, "x" * 9_000_000)
     large = Filter(source, Call(types.BOOLEAN, "=", (ref(A), text)))
     assert not is_small(large)
-    with pytest.raises(MessageError, match="exceeds"):
+    with pytest.raises(NotSupportedError, match="exceeds"):
         Fragment(large)
     assert not is_small(filter_in(tuple(range(1_000))))
