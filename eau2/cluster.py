@@ -1,7 +1,7 @@
 """The coordinator's hands: where the tasks of a plan go, and the plan ready to run.
 
 Owns: the leading node, the way to the others, and how a plan is placed on them. Comes in: a plan;
-goes out: the same with its tasks and encoded fragments, or the rows that running it gives. Does not
+goes out: the same with its tasks and fragments, or the rows that running it gives. Does not
 know: SQL, what a fragment computes, how a query under way goes on (execution.py).
 """
 
@@ -12,17 +12,15 @@ from collections.abc import Callable, Generator
 import polars as pl
 
 from eau2.config import LIMITS
-from eau2.errors import NotSupportedError
 from eau2.execution import Execution, Prepared
 from eau2.kernels.host import Cancel
-from eau2.net.codec import encode_fragment
-from eau2.net.packing import MessageError
+from eau2.kv.chunk import LOCAL
 from eau2.node import Node
-from eau2.operators.codec import FragmentError
 from eau2.operators.forms import plain_result
+from eau2.planner.fusion import Placed, fused
 from eau2.planner.physical import Plan
-from eau2.planner.placement import Candidates, Task, fragment, recorded, tasks
-from eau2.travel import Remote, TaskReport
+from eau2.planner.placement import Candidates, fragment, recorded, tasks
+from eau2.travel import Fragment, Remote, TaskReport
 
 
 class Cluster:
@@ -42,20 +40,21 @@ class Cluster:
         self._run_rows = run_rows
 
     def prepare(self, plan: Plan) -> Prepared:
-        """Place the plan's tasks and encode its fragments. Raises NotSupportedError."""
+        """Place the plan's tasks and make its fragments. Raises NotSupportedError."""
         last = plan.stages[-1].id
-        placed: dict[int, tuple[Task, ...]] = {}
-        for stage in plan.stages:
-            # Rows that go to the user as they are come in runs that can be held.
-            shown = stage.id == last and stage.source is not None
-            rows = min(self._run_rows, LIMITS.result_run_rows) if shown else self._run_rows
-            placed[stage.id] = tasks(stage, rows, self.home.name, self.candidates)
-        try:
-            fragments = {
-                stage.id: encode_fragment(fragment(stage, placed)) for stage in plan.stages
-            }
-        except (FragmentError, MessageError) as error:
-            raise NotSupportedError(f"the statement is too large: {error.message}") from error
+        # Rows that go to the user as they are come in runs that can be held.
+        shown_rows = min(self._run_rows, LIMITS.result_run_rows)
+        placed: Placed = {
+            stage.id: tasks(
+                stage,
+                shown_rows if stage.id == last else self._run_rows,
+                self.home.name,
+                self.candidates,
+            )
+            for stage in plan.stages
+        }
+        plan, placed = fused(plan, placed, (self.home.name, LOCAL))
+        fragments = {stage.id: Fragment(fragment(stage, placed)) for stage in plan.stages}
         read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)
         return Prepared(plan, placed, fragments, frozenset(chunk.key.df_id for chunk in read))
 

@@ -153,6 +153,8 @@ class KernelLimits:
     """How long a host that closes lets running fragments end."""
     watch_s: float = 0.05
     """How often the memory of a running kernel process is looked at."""
+    kept_rows: int = 4096
+    """Of so many rows at most a query is kept as Polars runs it, with the rows."""
     inline_rows: int = 10_000
     """A node runs a harmless fragment over at most so many rows in its own process."""
     inline_bytes: int = 128 << 10

@@ -241,7 +241,7 @@ class Engine:
         for _ in self._cluster.stream(prepared, cancel, query, reports.append):
             pass
         seconds = time.perf_counter() - start
-        return table({"plan": analyzed(plan, reports, seconds).splitlines()})
+        return table({"plan": analyzed(prepared.plan, reports, seconds).splitlines()})
 
     def _key(self, text: str, parameters: Parameters | None) -> Hashable | None:
         """What a kept plan depends on; None for statements whose plans are not kept."""

@@ -53,6 +53,7 @@ from eau2.planner.schedule import (
 )
 from eau2.travel import (
     Ended,
+    Fragment,
     Input,
     Remote,
     RemoteTask,
@@ -71,11 +72,11 @@ _SCATTERED = 64
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan ready to run again and again: its tasks placed, its fragments encoded."""
+    """A plan ready to run again and again: its tasks placed, its fragments made."""
 
     plan: Plan
     tasks: Mapping[int, tuple[Task, ...]]
-    fragments: Mapping[int, bytes]
+    fragments: Mapping[int, Fragment]
     df_ids: frozenset[str]
     """The writes whose chunks it reads."""
 
@@ -209,7 +210,7 @@ class Execution:
         attempt = self._attempt(task)
         fragment = self._prepared.fragments[task.stage]
         inputs = {number: self._results[number] for number in self._stages[task.stage].inputs}
-        own = HomeTask(fragment, task.chunks, inputs, self._report(attempt))
+        own = HomeTask(fragment.root, task.chunks, inputs, self._report(attempt))
         attempt.running = own
         self._own.add(own)
 
@@ -227,7 +228,7 @@ class Execution:
             raise InternalError(f"a task for node {task.node}, and no way to it")
         stage, attempt = self._stages[task.stage], self._attempt(task)
         inputs = {number: self._input(number) for number in stage.inputs}
-        fragment = self._prepared.fragments[stage.id]
+        fragment = self._prepared.fragments[stage.id].packed
         request = RemoteTask(
             task.node,
             stage.id,

@@ -20,6 +20,7 @@ from eau2.catalog import ChunkRef
 from eau2.config import LIMITS
 from eau2.kernels.host import Cancel
 from eau2.node import Node
+from eau2.operators.base import Operator
 from eau2.travel import Ended
 
 Report = Callable[[pl.DataFrame | Exception | Ended], None]
@@ -30,7 +31,7 @@ Report = Callable[[pl.DataFrame | Exception | Ended], None]
 class HomeTask:
     """A task that waits or runs. See travel.Running: its rows are told at once, when it ends."""
 
-    fragment: bytes
+    fragment: Operator
     chunks: tuple[ChunkRef, ...]
     inputs: Mapping[int, pl.DataFrame]
     report: Report
@@ -81,7 +82,7 @@ class HomeTasks:
                 self._thread = work
                 work.start()
             else:
-                self._run(task)
+                self._run(task, held=True)
 
     def cancel(self) -> None:
         """End what runs. For any thread."""
@@ -96,11 +97,12 @@ class HomeTasks:
         if self._thread is not None:
             self._thread.join(LIMITS.task_end_s)
 
-    def _run(self, task: HomeTask) -> None:
+    def _run(self, task: HomeTask, held: bool = False) -> None:
+        """held: the caller's query keeps the chunks pinned until this returns."""
         start = time.perf_counter()
         said: list[pl.DataFrame | Exception | Ended]
         try:
-            rows = self._node.run(task.fragment, task.chunks, task.inputs, task.wish)
+            rows = self._node.run(task.fragment, task.chunks, task.inputs, task.wish, held)
             said = [rows, Ended(time.perf_counter() - start)]
         except Exception as error:
             said = [error]

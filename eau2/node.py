@@ -1,7 +1,7 @@
 """A node: holds chunks, runs tasks over them. Here it is the one inside this process.
 
 Owns: how a task message becomes rows: decode the fragment, fetch the chunks, call the kernels.
-Comes in: an encoded fragment and chunks. Goes out: a DataFrame.
+Comes in: a fragment, encoded when it comes from elsewhere, and chunks. Goes out: a DataFrame.
 Does not know: SQL, plans, who asked.
 """
 
@@ -15,12 +15,16 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.catalog import ChunkRef
+from eau2.config import KERNELS
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.kernels.tables import together
-from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
 from eau2.types import stored_arrow
+
+_KEPT = 64
+_KEPT_BYTES = 1 << 16
+"""So many tables of so many bytes are kept at most."""
 
 
 class ChunkSource(Protocol):
@@ -44,6 +48,7 @@ class Node:
         self._chunks = chunks
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
+        self._kept: dict[int, tuple[Operator, tuple[ChunkRef, ...], pa.Table]] = {}
 
     def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
         """See ChunkSource.pinned."""
@@ -51,23 +56,61 @@ class Node:
 
     def run(
         self,
-        fragment: bytes,
+        fragment: Operator | bytes,
         chunks: tuple[ChunkRef, ...],
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None = None,
+        held: bool = False,
     ) -> pl.DataFrame:
-        """The rows of one task: `fragment` over `chunks` together and earlier stages' results."""
-        root = self._decode(fragment)
-        scan = _scan_of(root)
+        """The rows of one task: `fragment` over `chunks` together and earlier stages' results.
+
+        held: whoever asks has pinned the chunks until this returns.
+        """
+        root = self._decode(fragment) if isinstance(fragment, bytes) else fragment
+        if held or not chunks:
+            return self._run(root, chunks, stages, cancel, held)
         # Kernels open files themselves, a little later.
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
-            rows = None if scan is None else self._files(scan, chunks) or self._read(scan, chunks)
-            return self._host.run(root, rows, stages, cancel)
+            return self._run(root, chunks, stages, cancel)
+
+    def _run(
+        self,
+        root: Operator,
+        chunks: tuple[ChunkRef, ...],
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None,
+        held: bool = False,
+    ) -> pl.DataFrame:
+        scan = _scan_of(root)
+        rows: pa.Table | ChunkFiles | None = None
+        if scan is not None:
+            rows = self._files(scan, chunks)
+            if rows is None and held and chunks:
+                rows = self._kept_rows(root, scan, chunks)
+            elif rows is None:
+                rows = self._read(scan, chunks)
+        return self._host.run(root, rows, stages, cancel)
+
+    def _kept_rows(
+        self, root: Operator, scan: ScanChunks, chunks: tuple[ChunkRef, ...]
+    ) -> pa.Table:
+        """As `_read`; small chunks are kept with the fragment, for a plan that comes again."""
+        known = self._kept.get(id(root))
+        if known is not None and known[0] is root and known[1] is chunks:
+            return known[2]
+        table = self._read(scan, chunks)
+        if table.num_rows <= KERNELS.kept_rows and table.get_total_buffer_size() <= _KEPT_BYTES:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[id(root)] = (root, chunks, table)
+        return table
 
     def _decode(self, fragment: bytes) -> Operator:
         """Fragments come again: for each run of chunks, and whenever a statement is repeated."""
         root = self._decoded.get(fragment)
         if root is None:
+            from eau2.net.codec import decode_fragment
+
             root = decode_fragment(fragment)
             if len(self._decoded) >= 256:
                 self._decoded.clear()

@@ -1,7 +1,8 @@
 """A task of another node, and rows between nodes, as they travel.
 
-Owns: what goes with a task, rows as payloads, and what a coordinator needs of the way to other
-nodes. Comes in: frames in kernel form; goes out: buffers to send. Does not know: who sends them.
+Owns: what goes with a task, a fragment that may be sent, rows as payloads, and what a coordinator
+needs of the way to other nodes. Comes in: fragments, frames in kernel form; goes out: buffers to
+send. Does not know: who sends them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,47 @@ from typing import Protocol
 import polars as pl
 
 from eau2.catalog import ChunkRef
+from eau2.errors import NotSupportedError
 from eau2.net.arrow import encode_table, kernel_table, parts
 from eau2.net.frame import Buffer
+from eau2.operators.base import Operator
 from eau2.operators.forms import in_dtypes, one_dtype
+from eau2.operators.measure import is_small
 
 Payload = tuple[int, list[Buffer]]
 """A number of rows, and the buffers that hold them."""
 
 Input = tuple[Payload, ...]
 """The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
+
+
+class Fragment:
+    """A fragment as the leading node runs it, and as bytes once it is sent elsewhere.
+
+    What encodes it is loaded when it is needed: a process of its own answers most statements alone.
+    """
+
+    def __init__(self, root: Operator) -> None:
+        """Raises NotSupportedError when it exceeds the limits of what may be sent."""
+        self.root = root
+        self._packed = None if is_small(root) else _packed(root)
+
+    @property
+    def packed(self) -> bytes:
+        """The bytes; they are made once."""
+        if self._packed is None:
+            self._packed = _packed(self.root)
+        return self._packed
+
+
+def _packed(root: Operator) -> bytes:
+    from eau2.net.codec import MessageError, encode_fragment
+    from eau2.operators.codec import FragmentError
+
+    try:
+        return encode_fragment(root)
+    except (FragmentError, MessageError) as error:
+        raise NotSupportedError(f"the statement is too large: {error.message}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 import eau2.cli
+from eau2.net.codec import decode_fragment
+from eau2.operators.base import Operator
+from eau2.travel import Fragment
 from tests.cluster.nodes import InProcess, Processes, in_process, processes
 from tests.processes import environment
 
@@ -60,6 +63,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     slowest = sorted(_file_seconds.items(), key=lambda item: -item[1])[:5]
     shown = ", ".join(f"{path.removeprefix('tests/')} {s:.1f} s" for path, s in slowest)
     terminalreporter.line(f"slowest files: {shown}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fragments_are_plain_data() -> Iterator[None]:
+    """Every fragment that a test has run in its own process would survive the wire."""
+    made = Fragment.__init__
+
+    def checked(self: Fragment, root: Operator) -> None:
+        made(self, root)
+        assert repr(decode_fragment(self.packed)) == repr(root)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Fragment, "__init__", checked)
+        yield
 
 
 @pytest.fixture

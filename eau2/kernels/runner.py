@@ -9,13 +9,17 @@ value did not fit; `Lowering.diagnose` lowers it so that the failure carries its
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 
-from eau2.config import LIMITS
+from eau2.config import KERNELS, LIMITS
 from eau2.errors import (
     DataError,
     Error,
@@ -24,7 +28,7 @@ from eau2.errors import (
     OperationalError,
     OutOfRangeError,
 )
-from eau2.kernels.tables import Scanned, frame_of
+from eau2.kernels.tables import frame_of
 from eau2.operators.base import Lowering, Operator, lower
 from eau2.operators.expand import Expand
 from eau2.operators.expr import ColumnRef, Expr, size_of, walk
@@ -38,6 +42,7 @@ from eau2.operators.union import Union
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import Rows
 
+T = TypeVar("T")
 _ADDED = "\n\nThis error occurred in the following expression"
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError)
 
@@ -45,15 +50,61 @@ _DISK_IS_FULL = "out-of-core disk budget"
 """In the message with which Polars gives up when spilled rows exceed their share of the disk."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A fragment over its rows, as Polars runs it. rows: how many it reads."""
+
+    frame: pl.LazyFrame
+    allowed: pl.QueryOptFlags
+    rows: int
+
+    def collect(self) -> pl.DataFrame:
+        """The rows, by the engine that suits so many."""
+        if self.rows <= LIMITS.in_memory_engine_rows:
+            return self.frame.collect(engine="in-memory", optimizations=self.allowed)
+        try:
+            return self.frame.collect(engine="streaming", optimizations=self.allowed)
+        except pl.exceptions.PanicException:
+            # Joins whose inputs turn out empty can make the streaming engine panic, and it alone.
+            return self.frame.collect(engine="in-memory", optimizations=self.allowed)
+
+
+_queries: dict[tuple[int, int], tuple[Operator, weakref.ref[pa.Table], _Query]] = {}
+"""Of fragments over small tables that somebody keeps, by the identity of both: to write a query
+takes as long as to run it. They go when their tables go."""
+
+
+def _forget(
+    key: tuple[int, int], _: object, queries: dict[tuple[int, int], Any] = _queries
+) -> None:
+    """Let go of a query. The default is there also when the process ends and modules are gone."""
+    queries.pop(key, None)
+
+
 def run_fragment(
     fragment: Operator, chunks: pa.Table | None, stages: Mapping[int, pl.DataFrame]
 ) -> pl.DataFrame:
     """Run `fragment` in one kernel call; see KernelHost.run for the arguments and errors."""
-    scanned = None if chunks is None else frame_of(chunks)
-    rows = sum(frame.height for frame in stages.values())
-    rows += 0 if scanned is None else scanned[0].height
+    if chunks is not None and not stages and chunks.num_rows <= KERNELS.kept_rows:
+        key = (id(fragment), id(chunks))
+        known = _queries.get(key)
+        if known is None or known[0] is not fragment or known[1]() is not chunks:
+            gone = weakref.ref(chunks, partial(_forget, key))
+            query = _caught(fragment, chunks, stages, lambda: _query(fragment, chunks, stages))
+            _queries[key] = known = (fragment, gone, query)
+        return _caught(fragment, chunks, stages, known[2].collect)
+    return _caught(fragment, chunks, stages, lambda: _query(fragment, chunks, stages).collect())
+
+
+def _caught(
+    fragment: Operator,
+    chunks: pa.Table | None,
+    stages: Mapping[int, pl.DataFrame],
+    compute: Callable[[], T],
+) -> T:
+    """What `compute` gives. Errors are those of KernelHost.run."""
     try:
-        return _collect(fragment, scanned, stages, rows, diagnose=False)
+        return compute()
     except Error as error:
         raise _plain(error) from error.__cause__
     except MemoryError as error:
@@ -61,16 +112,18 @@ def run_fragment(
     except RecursionError as error:
         raise NotSupportedError("the statement is nested too deep to be computed") from error
     except _FAILURES as error:
-        raise _explain(fragment, scanned, stages, rows, error) from error
+        raise _explain(fragment, chunks, stages, error) from error
 
 
-def _collect(
+def _query(
     fragment: Operator,
-    scanned: Scanned | None,
+    chunks: pa.Table | None,
     stages: Mapping[int, pl.DataFrame],
-    rows: int,
-    diagnose: bool,
-) -> pl.DataFrame:
+    diagnose: bool = False,
+) -> _Query:
+    scanned = None if chunks is None else frame_of(chunks)
+    rows = sum(frame.height for frame in stages.values())
+    rows += 0 if scanned is None else scanned[0].height
     frames: dict[int, pl.DataFrame] = {}
     coded: dict[int, dict[str, Coded]] = {}
     for stage, result in stages.items():
@@ -87,14 +140,7 @@ def _collect(
         chunk_rows=None if scanned is None else scanned[0],
     )
     frame = lower(fragment, lowering)
-    kept = pl.QueryOptFlags(predicate_pushdown=not _grows(fragment))
-    if rows <= LIMITS.in_memory_engine_rows:
-        return frame.collect(engine="in-memory", optimizations=kept)
-    try:
-        return frame.collect(engine="streaming", optimizations=kept)
-    except pl.exceptions.PanicException:
-        # Joins whose inputs turn out empty can make the streaming engine panic, and it alone.
-        return frame.collect(engine="in-memory", optimizations=kept)
+    return _Query(frame, pl.QueryOptFlags(predicate_pushdown=not _grows(fragment)), rows)
 
 
 def _grows(fragment: Operator) -> bool:
@@ -129,9 +175,8 @@ def _multiplies(fragment: Operator) -> bool:
 
 def _explain(
     fragment: Operator,
-    scanned: Scanned | None,
+    chunks: pa.Table | None,
     stages: Mapping[int, pl.DataFrame],
-    rows: int,
     cause: BaseException,
 ) -> Error:
     """The error to raise for `cause`: found by a run that carries messages, else a general one."""
@@ -144,7 +189,7 @@ def _explain(
             hint="Give it more memory, or let it keep fewer rows.",
         )
     try:
-        _collect(fragment, scanned, stages, rows, diagnose=True)
+        _query(fragment, chunks, stages, diagnose=True).collect()
     except Error as error:
         return _plain(error)
     except _FAILURES as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from eau2.errors import DataError
+from eau2.operators.exact_constants import exact_value
 from eau2.operators.expr import ColumnRef, Expr, Literal, Value
 from eau2.operators.lowering import diagnosis, lower_expr
 from eau2.types import VARCHAR
@@ -22,6 +23,9 @@ def value_of(expr: Expr) -> Value:
     """The value of an expression that reads no column. Raises what it would raise over a row."""
     if isinstance(expr, Literal):
         return expr.value
+    exact = exact_value(expr)
+    if exact is not None:
+        return exact
     series = _run(expr, pl.DataFrame({"row": [0]}))
     if expr.type.is_temporal:
         series = series.to_physical()

@@ -24,6 +24,7 @@ from eau2.operators.expr import (
     Expr,
     InList,
     Literal,
+    Value,
     columns_of,
     conjuncts,
     walk,
@@ -35,12 +36,13 @@ from eau2.operators.functions.logic import joined
 from eau2.operators.functions.table import lookup
 from eau2.operators.interval_form import normalised, normalised_value
 from eau2.operators.physical import kernel_dtype, literal
-from eau2.types import HUGEINT, Kind
+from eau2.types import HUGEINT, Kind, SqlType
 
 _SHORT_LIST = 3
 """Lists of up to this many values compare one by one, which is quicker than a hash set."""
 
 _LONG_CASE = 64
+_SHORT_TEXT = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +70,9 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
         case Given(lowered=lowered):
             return lowered
         case ColumnRef():
-            return pl.col(expr.label)
+            return _column(expr.label)
         case Literal():
-            return literal(expr.value, expr.type)
+            return _constant(expr.value, expr.type)
         case Call():
             return lookup(expr.function).lower(expr, scope)
         case Cast():
@@ -81,6 +83,22 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
             return _lower_in(expr, scope)
         case _:
             raise AssertionError(f"{type(expr).__name__} is no bound scalar expression")
+
+
+_column = lru_cache(maxsize=4096)(pl.col)
+
+
+def _constant(value: Value, type_: SqlType) -> pl.Expr:
+    """As `literal`; short ones come again, and take as long to make as what is done with them."""
+    if isinstance(value, float) or (isinstance(value, str) and len(value) > _SHORT_TEXT):
+        # As keys 0.0 and -0.0 would be one.
+        return literal(value, type_)
+    return _kept_constant(type(value).__name__, value, type_)
+
+
+@lru_cache(maxsize=1024)
+def _kept_constant(_class: str, value: Value, type_: SqlType) -> pl.Expr:
+    return literal(value, type_)
 
 
 def lower_condition(expr: Expr, diagnose: bool = False) -> pl.Expr:
@@ -223,7 +241,7 @@ def _lower_in(expr: InList, scope: Scope) -> pl.Expr:
     if not values:
         found = pl.when(value.is_not_null()).then(pl.lit(False))
     elif len(values) <= _SHORT_LIST:
-        equal = [value == literal(v, type_) for v in values]
+        equal = [value == _constant(v, type_) for v in values]
         found = reduce(lambda a, b: a | b, equal)
     elif not columns_of(expr):
         # is_in of a constant is one row, which does not become none where there are none.

@@ -15,6 +15,7 @@ import polars as pl
 
 from eau2.config import LIMITS
 from eau2.errors import Error
+from eau2.operators.exact_constants import exact_value
 from eau2.operators.expr import (
     Call,
     Case,
@@ -89,6 +90,9 @@ def computed(expr: Expr) -> Expr:
     """
     if isinstance(expr, Literal) or expr.type.is_list:
         return expr
+    exact = exact_value(expr)
+    if exact is not None:
+        return Literal(expr.type, exact)
     try:
         series = pl.select(value=lower_expr(expr)).to_series()
         if expr.type.is_temporal:

@@ -97,7 +97,7 @@ class Filter(Logical):
         return self.input.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Filter:
-        return replace(self, input=inputs[0])
+        return Filter(inputs[0], self.condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,10 @@ class Project(Logical):
 
     @property
     def output(self) -> tuple[Column, ...]:
-        return tuple(column for column, _ in self.items)
+        return tuple([column for column, _ in self.items])
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Project:
-        return replace(self, input=inputs[0])
+        return Project(inputs[0], self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,10 @@ class Aggregate(Logical):
 
     @property
     def output(self) -> tuple[Column, ...]:
-        return tuple(c for c, _ in self.keys) + tuple(c for c, _ in self.aggregates)
+        return tuple([column for column, _ in (*self.keys, *self.aggregates)])
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Aggregate:
-        return replace(self, input=inputs[0])
+        return Aggregate(inputs[0], self.keys, self.aggregates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,9 @@ class Join(Logical):
         return self.left.output + self.right.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Join:
-        return replace(self, left=inputs[0], right=inputs[1])
+        left, right = inputs
+        rest = (self.equalities, self.condition, self.null_safe, self.mark)
+        return Join(self.kind, left, right, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Sort(Logical):
         return self.input.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Sort:
-        return replace(self, input=inputs[0])
+        return Sort(inputs[0], self.keys, self.at_most_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class Limit(Logical):
         return self.input.output
 
     def with_inputs(self, inputs: tuple[Logical, ...]) -> Limit:
-        return replace(self, input=inputs[0])
+        return Limit(inputs[0], self.count, self.offset)
 
 
 @dataclass(frozen=True, slots=True)

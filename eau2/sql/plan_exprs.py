@@ -5,8 +5,10 @@ Owns: which expressions each kind of node evaluates. Does not know: what a rule 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import is_not
+from typing import Any
 
 from eau2.operators.expr import Column, Expr, SortKey
 from eau2.sql.logical import (
@@ -47,39 +49,62 @@ def expressions(node: Logical) -> tuple[Expr, ...]:
 
 
 def mapped(node: Logical, visit: Callable[[Expr], Expr]) -> Logical:
-    """The node with `visit` applied to each of its own expressions, which must keep their types."""
+    """The node with `visit` applied to each of its own expressions, which must keep their types.
+
+    The node itself when none of them changes.
+    """
 
     def items(pairs: tuple[tuple[Column, Expr], ...]) -> tuple[tuple[Column, Expr], ...]:
-        return tuple((column, visit(expr)) for column, expr in pairs)
+        new = [(column, visit(expr)) for column, expr in pairs]
+        return pairs if _same(new, pairs) else tuple(new)
 
     def keys(sort: tuple[SortKey, ...]) -> tuple[SortKey, ...]:
-        return tuple(replace(key, expr=visit(key.expr)) for key in sort)
+        new = [visit(key.expr) for key in sort]
+        if not any(map(is_not, new, [key.expr for key in sort])):
+            return sort
+        return tuple([replace(key, expr=expr) for key, expr in zip(sort, new, strict=True)])
 
+    changed: dict[str, Any]
     match node:
         case Filter(condition=condition):
-            return replace(node, condition=visit(condition))
+            changed = {"condition": visit(condition)}
         case Project() | Unnest():
-            return replace(node, items=items(node.items))
+            changed = {"items": items(node.items)}
         case Expand():
-            return replace(node, keys=items(node.keys))
+            changed = {"keys": items(node.keys)}
         case Aggregate():
-            calls = tuple((column, call.mapped(visit)) for column, call in node.aggregates)
-            return replace(node, keys=items(node.keys), aggregates=calls)
+            calls = [(column, call.mapped(visit)) for column, call in node.aggregates]
+            same = _same(calls, node.aggregates)
+            changed = {
+                "keys": items(node.keys),
+                "aggregates": node.aggregates if same else tuple(calls),
+            }
         case Join(condition=condition):
-            pairs = tuple((visit(a), visit(b)) for a, b in node.equalities)
-            own = None if condition is None else visit(condition)
-            return replace(node, equalities=pairs, condition=own)
+            pairs = [(visit(a), visit(b)) for a, b in node.equalities]
+            same = _same(pairs, node.equalities)
+            changed = {
+                "equalities": node.equalities if same else tuple(pairs),
+                "condition": None if condition is None else visit(condition),
+            }
         case DependentJoin(condition=condition):
-            return node if condition is None else replace(node, condition=visit(condition))
+            changed = {"condition": None if condition is None else visit(condition)}
         case Sort():
-            return replace(node, keys=keys(node.keys))
+            changed = {"keys": keys(node.keys)}
         case Window():
-            window_calls = tuple((column, call.mapped(visit)) for column, call in node.calls)
-            return replace(
-                node,
-                partition=tuple(visit(expr) for expr in node.partition),
-                order=keys(node.order),
-                ties=keys(node.ties),
-                calls=window_calls,
-            )
+            changed = {
+                "partition": tuple(visit(expr) for expr in node.partition),
+                "order": keys(node.order),
+                "ties": keys(node.ties),
+                "calls": tuple((column, call.mapped(visit)) for column, call in node.calls),
+            }
+        case _:
+            return node
+    for name, value in changed.items():
+        if getattr(node, name) is not value:
+            return replace(node, **changed)
     return node
+
+
+def _same(new: Sequence[tuple[object, object]], old: Sequence[tuple[object, object]]) -> bool:
+    """Whether all pairs are of the very same objects."""
+    return all(a is c and b is d for (a, b), (c, d) in zip(new, old, strict=True))

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from eau2 import types
 from eau2.config import LIMITS
-from eau2.errors import Error, InternalError
-from eau2.net.codec import MessageError, decode, decode_fragment, encode, encode_fragment
+from eau2.errors import Error, InternalError, NotSupportedError
+from eau2.net.codec import (
+    MessageError,
+    decode,
+    decode_fragment,
+    encode,
+    encode_fragment,
+)
 from eau2.operators.base import Operator
 from eau2.operators.codec import TAGS, VERSION, FragmentError, from_plain, to_plain
 from eau2.operators.expand import Expand
@@ -40,12 +46,14 @@ from eau2.operators.expr import (
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
+from eau2.operators.measure import is_small
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow
 from eau2.operators.window import Window
+from eau2.travel import Fragment
 
 INTEGER = types.INTEGER
 A = Column(1, "a", INTEGER)
@@ -367,3 +375,21 @@ def test_bytes_that_are_no_message_are_refused() -> None:
             decode(packed)
     assert issubclass(FragmentError, InternalError)
     assert issubclass(MessageError, Error)
+
+
+def test_a_fragment_is_measured_when_it_is_made() -> None:
+    source = StageInput(0, (A,))
+    small = Filter(source, nested_cases(10))
+    assert is_small(small)
+    assert Fragment(small).root is small
+    assert decode_fragment(Fragment(small).packed) == small
+    for deep in (casts, nested_cases):
+        assert not is_small(Filter(source, deep(LIMITS.fragment_depth)))
+        with pytest.raises(NotSupportedError, match="nested"):
+            Fragment(Filter(source, deep(LIMITS.fragment_depth)))
+    text = Literal(types.VARCHAR, "x" * 9_000_000)
+    large = Filter(source, Call(types.BOOLEAN, "=", (ref(A), text)))
+    assert not is_small(large)
+    with pytest.raises(NotSupportedError, match="exceeds"):
+        Fragment(large)
+    assert not is_small(filter_in(tuple(range(1_000))))

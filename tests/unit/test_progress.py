@@ -219,7 +219,7 @@ def test_commands_show_a_line_and_leave_none(
     slow = "SELECT sum(length(repeat(md5(b), 20))) AS n FROM big"
     for arguments, words, out in (
         (["load", "big", "big.csv"], " rows/s", "big: 300,000 rows\n"),
-        (["query", "--format", "csv", slow], "stage 0: 0 of 1 chunks", "n\n192000000\n"),
+        (["query", "--format", "csv", slow], "stage 1: 0 of 1 chunks", "n\n192000000\n"),
         (
             ["query", "--connect", ring.urls[0], "--format", "csv", SLOW],
             f" of {CHUNKS} chunks",

@@ -25,6 +25,8 @@ LAZY_IMPORTS = {
     "eau2/shell.py": "piped in there is no prompt, and at a prompt the engine comes later",
     "eau2/connection.py": "a connection loads the engine or the wire, whichever it is for",
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
+    "eau2/node.py": "the codec is for fragments that come from elsewhere",
+    "eau2/travel.py": "the codec is for fragments that go elsewhere",
     "eau2/option_values.py": "sizes and decimals are rare on a command line",
     "eau2/options.py": "words that are no command or option are rare on a command line",
     "eau2/place.py": "only what is about nodes needs their addresses",
