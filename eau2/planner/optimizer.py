@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from eau2.errors import InternalError
+from eau2.planner.rules.compare_extremes import compare_extremes
 from eau2.planner.rules.fold_constants import fold_constants
 from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.merge_projections import merge_projections
@@ -73,6 +74,11 @@ RULES: tuple[Rule, ...] = (
         "order_joins",
         order_joins,
         "Needs filters at the relations and equalities at the joins.",
+    ),
+    Rule(
+        "compare_extremes",
+        compare_extremes,
+        "Joins are ordered while these are still semi joins; their groups may be reduced then.",
     ),
     Rule(
         "reduce_inputs",
