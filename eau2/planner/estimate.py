@@ -421,11 +421,28 @@ def _matched(plan: Join, left: Profile, right: Profile) -> float:
     return float(occurring * (1.0 - (1.0 - passes) ** candidates))
 
 
+def matching(values: list[tuple[float, float]], left: float, right: float) -> float:
+    """Of how many pairs of rows one has equal keys, by the distinct values of each key.
+
+    Several keys are not independent where together they would have more values than a side has
+    rows: then they are believed to be a key of the side with fewer combinations.
+    """
+    independent = ours = theirs = most = 1.0
+    for a, b in values:
+        larger = max(a, b, 1.0)
+        most = max(most, larger)
+        independent *= larger
+        ours *= a
+        theirs *= b
+    if len(values) < 2:
+        return independent
+    return min(independent, max(most, min(ours, left, theirs, right)))
+
+
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:
     """The profile of the inner join of two sides."""
-    count = left.rows * right.rows
-    for a, b in equalities:
-        count /= max(left.distinct(a), right.distinct(b), 1.0)
+    values = [(left.distinct(a), right.distinct(b)) for a, b in equalities]
+    count = left.rows * right.rows / matching(values, left.rows, right.rows)
     columns = dict(left.columns) | dict(right.columns)
     merged = Profile(max(left.rows, right.rows, count), columns)
     return shrunk(merged, count)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from eau2.errors import InternalError
 from eau2.planner.rules.compare_extremes import compare_extremes
 from eau2.planner.rules.fold_constants import fold_constants
+from eau2.planner.rules.group_before_joins import group_before_joins
 from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.merge_projections import merge_projections
 from eau2.planner.rules.order_joins import order_joins
@@ -69,6 +70,11 @@ RULES: tuple[Rule, ...] = (
         "push_filters",
         push_filters,
         "Before joins are ordered: sizes are estimated after the filters on each relation.",
+    ),
+    Rule(
+        "group_before_joins",
+        group_before_joins,
+        "Needs filters at the relations; the joins that are left below and above are ordered then.",
     ),
     Rule(
         "order_joins",
