@@ -57,6 +57,10 @@ UNKNOWN = 1 / 4
 LIKE = 0.1
 ALONE = 0.1
 """At least this fraction of rows is believed to have no partner in an anti join."""
+CHARACTERS = 6.0
+"""So many characters are believed to occur in a place of a string."""
+COUNTS = 4.0
+"""Counts of groups are believed to reach so many times their mean."""
 SMALLEST = 1e-6
 """No condition is believed to be stricter: statistics do not see correlations."""
 
@@ -94,6 +98,8 @@ class Profile:
             case Call(function="date_part", args=(Literal(value=part), arg)):
                 usual = {"year": 10.0, "month": 12.0, "quarter": 4.0, "day": 31.0}
                 return min(usual.get(str(part), 60.0), self.distinct(arg))
+            case Call(function="substring", args=(arg, Literal(), Literal(value=int(length)))):
+                return min(CHARACTERS ** max(0.0, min(32.0, length)), self.distinct(arg))
         product = 1.0
         for id_ in sorted(columns_of(expr)):
             if id_ not in self.columns:
@@ -372,7 +378,10 @@ def _aggregate(plan: Aggregate, known: Known) -> Profile:
     for _, expr in plan.keys:
         groups = min(inner.rows, groups * inner.distinct(expr))
     columns = {column.id: _of(expr, inner) for column, expr in plan.keys}
-    columns |= {column.id: ColumnProfile(max(1.0, groups)) for column, _ in plan.aggregates}
+    for column, call in plan.aggregates:
+        counts = call.function in ("count", "count_star")
+        most = COUNTS * inner.rows / max(1.0, groups) if counts else groups
+        columns[column.id] = ColumnProfile(max(1.0, min(groups, most)))
     return Profile(groups, columns)
 
 

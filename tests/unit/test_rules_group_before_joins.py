@@ -23,7 +23,7 @@ FACT = pa.table(
         "x": pa.array([0.5, 0.25, 0.75, None, 1e300, -1e300, 2.0, 3.0, 4.0, 5.0]),
     }
 )
-DIMENSIONS = {
+DIMENSIONS: dict[str, dict[str, list[object]]] = {
     "unique": {"id": [1, 2, 3, 4, 6, 7], "name": ["a", "b", "a", "c", "d", None], "z": [1] * 6},
     "repeated": {"id": [1, 1, 2, 3, 5, 5], "name": ["a", "b", "a", "c", "d", None], "z": [1] * 6},
     "NULL": {"id": [1, None, 2, None], "name": ["a", "b", None, "c"], "z": [1, 2, 1, None]},
