@@ -57,6 +57,10 @@ UNKNOWN = 1 / 4
 LIKE = 0.1
 ALONE = 0.1
 """At least this fraction of rows is believed to have no partner in an anti join."""
+CHARACTERS = 6.0
+"""So many characters are believed to occur in a place of a string."""
+COUNTS = 4.0
+"""Counts of groups are believed to reach so many times their mean."""
 SMALLEST = 1e-6
 """No condition is believed to be stricter: statistics do not see correlations."""
 
@@ -94,6 +98,8 @@ class Profile:
             case Call(function="date_part", args=(Literal(value=part), arg)):
                 usual = {"year": 10.0, "month": 12.0, "quarter": 4.0, "day": 31.0}
                 return min(usual.get(str(part), 60.0), self.distinct(arg))
+            case Call(function="substring", args=(arg, Literal(), Literal(value=int(length)))):
+                return min(CHARACTERS ** max(0.0, min(32.0, length)), self.distinct(arg))
         product = 1.0
         for id_ in sorted(columns_of(expr)):
             if id_ not in self.columns:
@@ -389,7 +395,10 @@ def _aggregate(plan: Aggregate, known: Known) -> Profile:
     for _, expr in plan.keys:
         groups = min(inner.rows, groups * inner.distinct(expr))
     columns = {column.id: _of(expr, inner) for column, expr in plan.keys}
-    columns |= {column.id: ColumnProfile(max(1.0, groups)) for column, _ in plan.aggregates}
+    for column, call in plan.aggregates:
+        counts = call.function in ("count", "count_star")
+        most = COUNTS * inner.rows / max(1.0, groups) if counts else groups
+        columns[column.id] = ColumnProfile(max(1.0, min(groups, most)))
     return Profile(groups, columns)
 
 
@@ -438,11 +447,28 @@ def _matched(plan: Join, left: Profile, right: Profile) -> float:
     return float(occurring * (1.0 - (1.0 - passes) ** candidates))
 
 
+def matching(values: list[tuple[float, float]], left: float, right: float) -> float:
+    """Of how many pairs of rows one has equal keys, by the distinct values of each key.
+
+    Several keys are not independent where together they would have more values than a side has
+    rows: then they are believed to be a key of the side with fewer combinations.
+    """
+    independent = ours = theirs = most = 1.0
+    for a, b in values:
+        larger = max(a, b, 1.0)
+        most = max(most, larger)
+        independent *= larger
+        ours *= a
+        theirs *= b
+    if len(values) < 2:
+        return independent
+    return min(independent, max(most, min(ours, left, theirs, right)))
+
+
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:
     """The profile of the inner join of two sides."""
-    count = left.rows * right.rows
-    for a, b in equalities:
-        count /= max(left.distinct(a), right.distinct(b), 1.0)
+    values = [(left.distinct(a), right.distinct(b)) for a, b in equalities]
+    count = left.rows * right.rows / matching(values, left.rows, right.rows)
     columns = dict(left.columns) | dict(right.columns)
     merged = Profile(max(left.rows, right.rows, count), columns)
     return shrunk(merged, count)

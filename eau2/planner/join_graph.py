@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from eau2.operators.expr import Expr
-from eau2.planner.estimate import Profile
+from eau2.planner.estimate import Profile, matching
 
 Tree = int | tuple["Tree", "Tree"]
 
@@ -71,6 +71,7 @@ class Graph:
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
     _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
+    _factors: list[list[tuple[int, float]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
         """The estimated rows of the join of a set of relations: the same in whichever order."""
@@ -86,11 +87,46 @@ class Graph:
             mine = [values for values, member in ranked if member & mask]
             for values in mine[1:]:
                 size /= max(1.0, values)
+        for pair, factor in self._related():
+            if pair & ~mask == 0:
+                size *= factor
         for predicate in self.predicates:
             if predicate.mask & ~mask == 0:
                 size *= predicate.fraction
         self._sizes[mask] = size
         return size
+
+    def _related(self) -> list[tuple[int, float]]:
+        """Pairs of relations with several equal columns: how many more rows match than it seems.
+
+        Of a relation only the pair with the largest such factor counts.
+        """
+        if self._factors:
+            return self._factors[0]
+        shared: dict[int, list[tuple[float, float]]] = {}
+        if len(self.classes) > 1:
+            for class_ in self.classes:
+                members = [(n, self.profiles[n].distinct(m)) for n, m in class_.members.items()]
+                for at, (first, ours) in enumerate(members):
+                    for second, theirs in members[at + 1 :]:
+                        shared.setdefault(1 << first | 1 << second, []).append((ours, theirs))
+        found: list[tuple[float, int]] = []
+        for pair, values in shared.items():
+            if len(values) < 2:
+                continue
+            one, other = (self.profiles[n].rows for n in _members(pair))
+            independent = 1.0
+            for a, b in values:
+                independent *= max(a, b, 1.0)
+            found.append((independent / matching(values, one, other), pair))
+        chosen: list[tuple[int, float]] = []
+        taken = 0
+        for factor, pair in sorted(found, reverse=True):
+            if factor > 1.0 and not pair & taken:
+                chosen.append((pair, factor))
+                taken |= pair
+        self._factors.append(chosen)
+        return chosen
 
     def _ranked(self, class_: Class) -> list[tuple[float, int]]:
         """The distinct values of a class's members, the fewest first, each with its relation."""

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from eau2.errors import InternalError
+from eau2.planner.rules.compare_extremes import compare_extremes
 from eau2.planner.rules.fold_constants import fold_constants
+from eau2.planner.rules.group_before_joins import group_before_joins
 from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.merge_projections import merge_projections
 from eau2.planner.rules.order_joins import order_joins
@@ -71,9 +73,19 @@ RULES: tuple[Rule, ...] = (
         "Before joins are ordered: sizes are estimated after the filters on each relation.",
     ),
     Rule(
+        "group_before_joins",
+        group_before_joins,
+        "Needs filters at the relations; the joins that are left below and above are ordered then.",
+    ),
+    Rule(
         "order_joins",
         order_joins,
         "Needs filters at the relations and equalities at the joins.",
+    ),
+    Rule(
+        "compare_extremes",
+        compare_extremes,
+        "Joins are ordered while these are still semi joins; their groups may be reduced then.",
     ),
     Rule(
         "reduce_inputs",

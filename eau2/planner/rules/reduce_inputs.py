@@ -59,12 +59,12 @@ def _reduced(plan: Logical, made: list[Definition], ids: Iterator[int]) -> Logic
 def _join(join: Join, made: list[Definition], ids: Iterator[int]) -> Join:
     if join.kind in ("inner", "left", "single", "semi", "mark", "anti"):
         found = _keyed(join.right, tuple((b, a) for a, b in join.equalities))
-        if found is not None and _pays(found[0], join.left):
+        if found is not None and _pays(*found, join.left):
             other, reduced = _with_fewer(join.right, *found, join.left, join.null_safe, made, ids)
             return join if reduced is None else join.with_inputs((other, reduced))
     if join.kind == "inner":
         found = _keyed(join.left, join.equalities)
-        if found is not None and _pays(found[0], join.right):
+        if found is not None and _pays(*found, join.right):
             other, reduced = _with_fewer(join.left, *found, join.right, join.null_safe, made, ids)
             return join if reduced is None else join.with_inputs((reduced, other))
     if join.kind in ("semi", "anti", "mark") and _gathers_much(join):
@@ -88,9 +88,12 @@ def _gathers_much(join: Join) -> bool:
     return any(left.distinct(a) <= KEYS * right.distinct(b) for a, b in join.equalities)
 
 
-def _pays(aggregate: Aggregate, other: Logical) -> bool:
-    size = rows(aggregate.input)
-    return size >= ROWS and rows(other) <= FRACTION * size
+def _pays(aggregate: Aggregate, keys: Pairs, other: Logical) -> bool:
+    """Whether there are few rows beside those that are grouped, and few of the groups' keys."""
+    grouped, beside = profile(aggregate.input), profile(other)
+    if grouped.rows < ROWS or beside.rows > FRACTION * grouped.rows:
+        return False
+    return any(beside.distinct(b) <= KEYS * grouped.distinct(a) for a, b in keys)
 
 
 def _keyed(plan: Logical, pairs: Pairs) -> tuple[Aggregate, Pairs] | None:

@@ -16,14 +16,12 @@ from dataclasses import replace
 
 from eau2.operators.expr import ColumnRef, Expr, SortKey, columns_of
 from eau2.operators.windows import needs_ties
+from eau2.planner.unique_keys import determined, unique_keys
 from eau2.sql.logical import (
     Aggregate,
-    Filter,
     Join,
     Limit,
     Logical,
-    OneRow,
-    Project,
     Sample,
     Sort,
     Window,
@@ -71,38 +69,11 @@ def _bare(exprs: Iterable[Expr]) -> set[int]:
 
 def _deciding(keys: tuple[SortKey, ...], below: Logical) -> tuple[SortKey, ...]:
     """The keys up to where they determine the row, without constants and repetitions."""
-    unique = row_keys(below)
     kept: dict[Expr, SortKey] = {}
-    open_ = None if unique is None else set(unique)
+    unique = unique_keys(below)
     for key in keys:
-        if open_ is not None and not open_:
+        if determined(unique, kept):
             break
         if columns_of(key.expr) and key.expr not in kept:
             kept[key.expr] = key
-            if open_ is not None and isinstance(key.expr, ColumnRef):
-                open_.discard(key.expr.id)
     return tuple(kept.values())
-
-
-def row_keys(plan: Logical) -> frozenset[int] | None:
-    """Columns of the output that together determine a row: empty for at most one row; or None."""
-    match plan:
-        case OneRow():
-            return frozenset()
-        case Aggregate(keys=keys):
-            return frozenset(column.id for column, _ in keys)
-        case Filter(input=below) | Sort(input=below) | Limit(input=below) | Window(input=below):
-            return row_keys(below)
-        case Project(input=below, items=items):
-            inner = row_keys(below)
-            given = {expr.id: c.id for c, expr in items if isinstance(expr, ColumnRef)}
-            if inner is not None and inner <= given.keys():
-                return frozenset(given[id_] for id_ in inner)
-        case Join(kind="semi" | "anti" | "mark" | "single" | "asof" | "asof_left", left=left):
-            return row_keys(left)
-        case Join(kind="inner" | "cross" | "left", left=left, right=right):
-            first, second = row_keys(left), row_keys(right)
-            if first is not None and second is not None:
-                found = second <= _bare(b for _, b in plan.equalities)
-                return first if found else first | second
-    return None

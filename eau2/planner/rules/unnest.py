@@ -36,7 +36,7 @@ from eau2.planner.marks import FALSE, TRUE, Correlation, Marks
 from eau2.planner.nulls import is_never_null, never_null
 from eau2.planner.pairs import join_on
 from eau2.planner.rules.push_filters import equality_between
-from eau2.planner.rules.trim_sorts import row_keys
+from eau2.planner.unique_keys import determined, unique_keys
 from eau2.sql.copies import Copier, free_columns, highest_id
 from eau2.sql.logical import (
     Aggregate,
@@ -413,9 +413,7 @@ def _correlation(parts: Parts, left: Logical, right: Logical) -> Correlation:
 
 def _at_most_one(right: Logical, by: Correlation) -> bool:
     """Whether a left row certainly pairs with no more than one right row."""
-    keys = row_keys(right)
-    bare = {b.id for _, b in by.strict + by.safe if isinstance(b, ColumnRef)}
-    return keys is not None and keys <= bare
+    return determined(unique_keys(right), (b for _, b in by.strict + by.safe))
 
 
 def _exactly_one(plan: Logical) -> bool:
