@@ -124,7 +124,8 @@ def row_table(
         table = _by_all(hand, left, whole)
         if table is not None:
             return table
-    if len(whole) == 2:
+    # A membership test that leaves few rows makes hashing them as quick.
+    if len(whole) == 2 and not any(_distinct(span) * _FEW <= span.size for span in short.values()):
         # The key with the longer span has fewer rows for each.
         for n in sorted(short, key=lambda n: -short[n].size):
             table = _by_buckets(hand, left, whole, n)
@@ -145,6 +146,17 @@ def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
         mask[span.offsets] = 1
         return _at(mask, _address(left, span)) == 1
     return pl.col(left).is_in(keys.implode())
+
+
+def sparse(keys: pl.Series) -> bool:
+    """Whether whole-number keys leave out at least a half of the numbers between the ends."""
+    low, high = keys.min(), keys.max()
+    if not isinstance(low, int) or not isinstance(high, int):
+        return True
+    if keys.len() * 2 <= high - low + 1:
+        return True
+    span = _span(keys.drop_nulls())
+    return span is None or _distinct(span) * 2 <= span.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +235,17 @@ def _ascending(offsets: _Positions) -> bool:
 
 def _unique(span: _Span) -> bool:
     """Whether no two keys are equal."""
-    count = len(span.offsets)
-    if span.size < count:
+    offsets = span.offsets
+    if span.size < len(offsets) or bool((offsets[1:] == offsets[:-1]).any()):
         return False
-    if _ascending(span.offsets):
-        return True
+    return _ascending(offsets) or _distinct(span) == len(offsets)
+
+
+def _distinct(span: _Span) -> int:
+    """How many distinct keys there are."""
     seen = np.zeros(span.size, np.bool_)
     seen[span.offsets] = True
-    return int(np.count_nonzero(seen)) == count
+    return int(np.count_nonzero(seen))
 
 
 def _first(left: str, keys: pl.Series, span: _Span, count: int, rows: int) -> pl.Expr | None:
@@ -279,12 +294,11 @@ def _by_buckets(
     All the other keys of a bucket stand in one word of 64 bits, and are compared at once: see
     "determine if a word has a zero byte" in Anderson's Bit Twiddling Hacks.
 
-    None where a bucket had too many rows, where two rows have the same keys, or where so few rows
-    have a bucket that hashing these is as quick.
+    None where a bucket had too many rows, or where two rows have the same keys.
     """
     span, other = spans[n], spans[1 - n]
     count = len(hand.numbers)
-    if count > span.size * _BUCKET_ROWS_MAX or count * _FEW <= span.size:
+    if count > span.size * _BUCKET_ROWS_MAX:
         return None
     order: _Positions = np.arange(count)
     if not bool((span.offsets[1:] >= span.offsets[:-1]).all()):
@@ -293,7 +307,7 @@ def _by_buckets(
     starts = np.flatnonzero(np.diff(firsts, prepend=-1))
     lengths = np.diff(starts, append=count)
     buckets, width = len(starts), int(lengths.max())
-    if width > _BUCKET_ROWS_MAX or buckets * _FEW <= span.size:
+    if width > _BUCKET_ROWS_MAX:
         return None
     for step in range(1, 1 if hand.several else width):
         same = (firsts[step:] == firsts[:-step]) & (seconds[step:] == seconds[:-step])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-
 from collections.abc import Callable, Iterator
 from operator import ge, gt, le, lt, ne
 from typing import Any
