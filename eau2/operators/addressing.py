@@ -126,9 +126,12 @@ def row_table(
         table = _by_all(hand, left, whole)
         if table is not None:
             return table
-    if len(whole) == 2 and short:
-        # The key with the longer span has fewer rows for each.
-        return _by_buckets(hand, left, whole, max(short, key=lambda n: short[n].size))
+    # A membership test of a key that leaves few rows makes hashing as quick.
+    if len(whole) == 2 and not any(_distinct(span) * _FEW <= span.size for span in short.values()):
+        for n in sorted(short, key=lambda n: -short[n].size):
+            table = _by_buckets(hand, left, whole, n)
+            if table is not None:
+                return table
     return None
 
 
@@ -305,8 +308,7 @@ def _by_buckets(
     starts = np.append(0, np.flatnonzero(firsts[1:] != firsts[:-1]) + 1)
     lengths = np.diff(starts, append=count)
     buckets, width = len(starts), int(lengths.max())
-    # If only so few rows of the other side are in a bucket, these are as soon hashed.
-    if width > _BUCKET_ROWS_MAX or buckets * _FEW <= span.size:
+    if width > _BUCKET_ROWS_MAX:
         return None
     lanes = 1 << (width - 1).bit_length()
     bits = 64 // lanes
