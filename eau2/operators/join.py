@@ -91,8 +91,6 @@ class Join(Operator):
             outer, labels = self.kind == "asof_left", self.right.output
             return keep(nearest(left, right, pairing, order, labels, outer, lowering), self.output)
         condition = self.condition
-        lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
-        pairing = Pairing(*keys, self.null_safe, lowered)
         rows = self._at_hand(right, keys[1], lowering)
         if rows is not None:
             mark = "" if self.mark is None else self.mark.label
@@ -100,6 +98,8 @@ class Join(Operator):
             found = lookup_join(self.kind, left, rows, keys, condition, columns, mark, lowering)
             if found is not None:
                 return keep(found, self.output)
+        lowered = None if condition is None else lower_expr(condition, lowering.diagnose)
+        pairing = Pairing(*keys, self.null_safe, lowered)
         if isinstance(self.right, StageInput):
             by_one_key = len(right_keys) == 1 and not self.null_safe and condition is None
             if by_one_key and self.kind in ("semi", "anti"):
