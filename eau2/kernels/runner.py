@@ -37,6 +37,7 @@ from eau2.operators.forms import Coded, opened
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
 from eau2.operators.project import Project
+from eau2.operators.scan import StageInput
 from eau2.operators.series import Series
 from eau2.operators.union import Union
 from eau2.operators.unnest import Unnest
@@ -140,7 +141,8 @@ def _query(
         chunk_rows=None if scanned is None else scanned[0],
     )
     frame = lower(fragment, lowering)
-    return _Query(frame, pl.QueryOptFlags(predicate_pushdown=not _grows(fragment)), rows)
+    size = max(rows, _pairs_at_most(fragment, rows, stages))
+    return _Query(frame, pl.QueryOptFlags(predicate_pushdown=not _grows(fragment)), size)
 
 
 def _grows(fragment: Operator) -> bool:
@@ -171,6 +173,19 @@ def _multiplies(fragment: Operator) -> bool:
     """Whether the fragment can give more rows than it reads."""
     several = isinstance(fragment, Join | Expand | Unnest | Union | Rows | Series)
     return several or any(_multiplies(node) for node in fragment.inputs)
+
+
+def _pairs_at_most(fragment: Operator, rows: int, stages: Mapping[int, pl.DataFrame]) -> int:
+    """A bound on the pairs that the fragment's joins without keys compare; 0 if it has none.
+
+    The in-memory engine would hold them all at once.
+    """
+    bounds = [_pairs_at_most(node, rows, stages) for node in fragment.inputs]
+    if isinstance(fragment, Join) and not fragment.equalities:
+        right = fragment.right
+        height = stages[right.stage].height if isinstance(right, StageInput) else rows
+        bounds.append(height * rows)
+    return max(bounds, default=0)
 
 
 def _explain(

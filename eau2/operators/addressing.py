@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,7 @@ _NUMBERS: dict[pl.DataType, pl.DataType] = {
 
 _WORD = (1 << 64) - 1
 _Positions = npt.NDArray[np.intp]
+_Numbers = npt.NDArray[np.integer[Any]]
 _Slots = npt.NDArray[np.generic]
 
 
@@ -105,7 +107,7 @@ def row_table(
     rows: how many rows are read in all.
     """
     height = right[0].len()
-    numbers = np.arange(height)
+    numbers: _Numbers = np.arange(height, dtype=np.min_scalar_type(height))
     if any(key.null_count() for key in right):
         valid = np.logical_and.reduce([key.is_not_null().to_numpy() for key in right])
         numbers = np.flatnonzero(valid)
@@ -124,8 +126,8 @@ def row_table(
         table = _by_all(hand, left, whole)
         if table is not None:
             return table
-    if len(whole) == 2:
-        # The key with the longer span has fewer rows for each.
+    # A membership test of a key that leaves few rows makes hashing as quick.
+    if len(whole) == 2 and not any(_distinct(span) * _FEW <= span.size for span in short.values()):
         for n in sorted(short, key=lambda n: -short[n].size):
             table = _by_buckets(hand, left, whole, n)
             if table is not None:
@@ -147,6 +149,17 @@ def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
     return pl.col(left).is_in(keys.implode())
 
 
+def sparse(keys: pl.Series) -> bool:
+    """Whether whole-number keys leave out at least a half of the numbers between the ends."""
+    low, high = keys.min(), keys.max()
+    if not isinstance(low, int) or not isinstance(high, int):
+        return True
+    if keys.len() * 2 <= high - low + 1:
+        return True
+    span = _span(keys.drop_nulls())
+    return span is None or _distinct(span) * 2 <= span.size
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """The numbers from the lowest of some keys to the highest; offsets: of each key from `low`.
@@ -165,7 +178,7 @@ class _Span:
 class _Hand:
     """The rows at hand: the numbers of those without NULL keys, and what may be spent on them."""
 
-    numbers: _Positions
+    numbers: _Numbers
     height: int
     rows: int
     several: bool
@@ -173,7 +186,7 @@ class _Hand:
     def affords(self, size: int) -> bool:
         return size <= min(max(_PER_KEY * len(self.numbers), _PER_READ * self.rows), _ADDRESSES_MAX)
 
-    def slots(self, offsets: _Positions, size: int, numbers: _Positions) -> _Slots:
+    def slots(self, offsets: _Positions, size: int, numbers: _Numbers) -> _Slots:
         """The number of the row at each offset, and `height` where there is none."""
         dtype = np.min_scalar_type(self.height)
         slots = np.full(size, self.height, dtype)
@@ -223,14 +236,17 @@ def _ascending(offsets: _Positions) -> bool:
 
 def _unique(span: _Span) -> bool:
     """Whether no two keys are equal."""
-    count = len(span.offsets)
-    if span.size < count:
-        return False
-    if _ascending(span.offsets):
-        return True
+    offsets = span.offsets
+    if span.size < len(offsets) or _ascending(offsets):
+        return span.size >= len(offsets)
+    return not bool((offsets[1:] == offsets[:-1]).any()) and _distinct(span) == len(offsets)
+
+
+def _distinct(span: _Span) -> int:
+    """How many distinct keys there are."""
     seen = np.zeros(span.size, np.bool_)
     seen[span.offsets] = True
-    return int(np.count_nonzero(seen)) == count
+    return int(np.count_nonzero(seen))
 
 
 def _first(left: str, keys: pl.Series, span: _Span, count: int, rows: int) -> pl.Expr | None:
@@ -279,40 +295,45 @@ def _by_buckets(
     All the other keys of a bucket stand in one word of 64 bits, and are compared at once: see
     "determine if a word has a zero byte" in Anderson's Bit Twiddling Hacks.
 
-    None where a bucket had too many rows, where two rows have the same keys, or where so few rows
-    have a bucket that hashing these is as quick.
+    None where a bucket had too many rows, or where two rows have the same keys.
     """
     span, other = spans[n], spans[1 - n]
     count = len(hand.numbers)
-    if count > span.size * _BUCKET_ROWS_MAX or count * _FEW <= span.size:
+    if count > span.size * _BUCKET_ROWS_MAX:
         return None
-    order: _Positions = np.arange(count)
-    if not bool((span.offsets[1:] >= span.offsets[:-1]).all()):
-        order = np.argsort(span.offsets, kind="stable")
-    firsts, seconds = span.offsets[order], other.offsets[order]
-    starts = np.flatnonzero(np.diff(firsts, prepend=-1))
+    firsts, seconds, numbers = span.offsets, other.offsets, hand.numbers
+    if not bool((firsts[1:] >= firsts[:-1]).all()):
+        order = np.argsort(firsts, kind="stable")
+        firsts, seconds, numbers = firsts[order], seconds[order], numbers[order]
+    starts = np.append(0, np.flatnonzero(firsts[1:] != firsts[:-1]) + 1)
     lengths = np.diff(starts, append=count)
     buckets, width = len(starts), int(lengths.max())
-    if width > _BUCKET_ROWS_MAX or buckets * _FEW <= span.size:
+    if width > _BUCKET_ROWS_MAX:
         return None
-    for step in range(1, 1 if hand.several else width):
-        same = (firsts[step:] == firsts[:-step]) & (seconds[step:] == seconds[:-step])
-        if same.any():
-            return None
     lanes = 1 << (width - 1).bit_length()
     bits = 64 // lanes
-    # No lane holds the size itself, which stands for all keys outside; nor do those of no row.
+    # No lane holds the size itself, which stands for all keys outside; nor does that of no row.
     nothing, unit = (1 << bits) - 1, _WORD // ((1 << bits) - 1)
     if other.size >= nothing:
         return None
-    bucket_of = np.repeat(np.arange(buckets), lengths)
-    lane_of = np.arange(count) - starts[bucket_of]
-    words = np.full((buckets, lanes), nothing, np.uint64)
-    words[bucket_of, lane_of] = seconds
-    words <<= np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
-    places = bucket_of * (lanes + 1) + lane_of
-    slots = hand.slots(places, buckets * (lanes + 1), hand.numbers[order])
-
+    filled: list[npt.NDArray[np.uint64]] = []
+    words = np.zeros(buckets, np.uint64)
+    slots = np.full((buckets, lanes + 1), hand.height, np.min_scalar_type(hand.height))
+    for lane in range(lanes):
+        there: slice | npt.NDArray[np.bool_] = (
+            slice(None) if width * buckets == count else lengths > lane
+        )
+        values = np.full(buckets, nothing, np.uint64)
+        if lane < width:
+            places = starts[there] + lane
+            values[there] = seconds[places]
+            slots[there, lane] = numbers[places]
+        if not hand.several:
+            real = values != nothing
+            if any(bool(((values == others) & real).any()) for others in filled):
+                return None
+            filled.append(values)
+        words |= values << np.uint64(bits * lane)
     bucket = _address(left[n], span)
     if buckets < span.size:
         numbering = _Hand(np.arange(buckets), buckets, hand.rows, False)
@@ -321,14 +342,14 @@ def _by_buckets(
     wanted = pl.min_horizontal(
         _address(left[1 - n], other).cast(pl.UInt64), pl.lit(other.size, pl.UInt64)
     )
-    word = _at(np.bitwise_or.reduce(words, axis=1), pl.col(_ADDRESS))
+    word = _at(words, pl.col(_ADDRESS))
     differing = word ^ (wanted * pl.lit(unit, pl.UInt64))
     lowest = differing - pl.lit(unit, pl.UInt64)
     zeros = lowest & ~differing & pl.lit(unit << (bits - 1), pl.UInt64)
-    lane = zeros.bitwise_trailing_zeros() // bits
-    place = pl.col(_ADDRESS).cast(pl.UInt32, wrap_numerical=True) * (lanes + 1) + lane
+    place = pl.col(_ADDRESS).cast(pl.UInt32, wrap_numerical=True) * (lanes + 1)
+    place = place + zeros.bitwise_trailing_zeros() // bits
     steps = (
         (bucket.alias(_ADDRESS), known),
-        (_at(slots, place).alias(ROW), pl.col(ROW) < hand.height),
+        (_at(slots.reshape(-1), place).alias(ROW), pl.col(ROW) < hand.height),
     )
     return RowTable(hand.height, None, steps)

@@ -99,12 +99,6 @@ class Join(Operator):
             outer, labels = self.kind == "asof_left", self.right.output
             return keep(nearest(left, right, pairing, order, labels, outer, lowering), self.output)
         condition = self.condition
-        lowered = (
-            None
-            if condition is None
-            else lower_expr(in_forms(condition, lowering.forms), lowering.diagnose)
-        )
-        pairing = Pairing(*keys, self.null_safe, lowered)
         rows = self._at_hand(right, keys[1], lowering)
         if rows is not None:
             mark = "" if self.mark is None else self.mark.label
@@ -112,6 +106,12 @@ class Join(Operator):
             found = lookup_join(self.kind, left, rows, keys, condition, columns, mark, lowering)
             if found is not None:
                 return keep(found, self.output)
+        lowered = (
+            None
+            if condition is None
+            else lower_expr(in_forms(condition, lowering.forms), lowering.diagnose)
+        )
+        pairing = Pairing(*keys, self.null_safe, lowered)
         if isinstance(self.right, StageInput):
             by_one_key = len(keys[1]) == 1 and not self.null_safe and condition is None
             if by_one_key and self.kind in ("semi", "anti"):
@@ -136,7 +136,8 @@ class Join(Operator):
         if not self.right.output or not any(by_number(a.type) for a, _ in self.equalities):
             return None
         rows = lowering.frames.get(self.right.stage)
-        if rows is None or not set(keys).issubset(rows.columns):
+        made_plain = not self.takes_forms or self.kind == "single"
+        if rows is None or made_plain or not set(keys).issubset(rows.columns):
             rows = right.collect()
         return None if rows.is_empty() else rows
 

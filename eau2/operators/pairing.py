@@ -14,6 +14,7 @@ from typing import Literal as OneOf
 import polars as pl
 
 from eau2.config import LIMITS
+from eau2.operators.addressing import member, sparse
 from eau2.operators.base import Lowering
 from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr
@@ -75,8 +76,8 @@ class Pairing:
             if not (schema[other].is_integer() and schema[other] != pl.Int128()):
                 continue
             keys = right.select(other).collect().to_series()
-            if keys.len() * _FEW <= rows and _sparse(keys):
-                left = left.filter(pl.col(mine).is_in(keys.implode()))
+            if keys.len() * _FEW <= rows and sparse(keys):
+                left = left.filter(member(mine, keys, rows))
         return left
 
     def members(
@@ -87,14 +88,6 @@ class Pairing:
         keys = right.select(other).collect().to_series()
         found = pl.col(mine).is_in(keys.implode()).fill_null(False)
         return left.filter(found if how == "semi" else ~found)
-
-
-def _sparse(keys: pl.Series) -> bool:
-    """Whether integer keys leave out at least a half of the numbers between the ends."""
-    low, high = keys.min(), keys.max()
-    if not isinstance(low, int) or not isinstance(high, int):
-        return True
-    return keys.len() * 2 <= high - low + 1 or keys.n_unique() * 2 <= high - low + 1
 
 
 def with_key_pairs(

@@ -276,3 +276,23 @@ def test_a_comparison_beside_the_keys_is_decided_by_the_ends(
                 found = run(Join(kind, LEFT, RIGHT, pairs, condition, safe), *sides)
                 expected = [row for row, yes in zip(left, held, strict=True) if yes is wanted]
                 assert sorted(found, key=repr) == sorted(expected, key=repr), (kind, name)
+
+
+def test_a_join_without_keys_of_many_pairs_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it reads few rows: the in-memory engine would hold all pairs."""
+    engines: list[str] = []
+    collect = pl.LazyFrame.collect
+
+    def watched(self: pl.LazyFrame, **how: Any) -> Any:
+        engines.append(how.get("engine", "auto"))
+        return collect(self, **how)
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", watched)
+    rows = [(n, n) for n in range(1000)]
+    several, one = frame(rows, A, B), frame([(7, 7)], C, D)
+    no_keys = Filter(Join("cross", LEFT, RIGHT), compare("=", ref(A), ref(C)))
+    for right, engine in ((frame(rows, C, D), "streaming"), (one, "in-memory")):
+        engines.clear()
+        found = run_fragment(no_keys, None, {0: several, 1: right})
+        assert found.height == right.height
+        assert engines == [engine]
