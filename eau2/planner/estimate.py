@@ -434,18 +434,19 @@ def matching(values: list[tuple[float, float]], left: float, right: float) -> fl
     """Of how many pairs of rows one has equal keys, by the distinct values of each key.
 
     Several keys are not independent where together they would have more values than a side has
-    rows: then they are believed to be a key of the side with fewer combinations.
+    rows. Of the key with most values each is then believed to come with as many combinations of
+    the others as on the side where it comes with fewer.
     """
-    independent = ours = theirs = most = 1.0
+    independent = ours = theirs = 1.0
     for a, b in values:
-        larger = max(a, b, 1.0)
-        most = max(most, larger)
-        independent *= larger
+        independent *= max(a, b, 1.0)
         ours *= a
         theirs *= b
     if len(values) < 2:
         return independent
-    return min(independent, max(most, min(ours, left, theirs, right)))
+    first, second = max(values, key=max)
+    each = min(min(ours, left) / max(first, 1.0), min(theirs, right) / max(second, 1.0))
+    return min(independent, max(first, second, 1.0) * max(1.0, each))
 
 
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from eau2.operators.expr import Expr
+from eau2.operators.expr import ColumnRef, Expr
 from eau2.planner.estimate import Profile, matching
 
 Tree = int | tuple["Tree", "Tree"]
@@ -24,6 +24,16 @@ Tree = int | tuple["Tree", "Tree"]
 EXHAUSTIVE = 10
 BUILD_COST = 2.0
 """A row of the build side costs this many times a row of the probe side."""
+FEW, FEW_COST = 8.0, 0.25
+"""Where the build side has so many times fewer rows, a row of the probe side costs only this: most
+are dropped by a look at their keys."""
+LOOKUP_COST, NUMBERED_COST = 0.4, 0.5
+"""The same for a row of the probe and of the build side where the build side's keys are unique
+whole numbers, close together: there rows are found by number, and nothing is hashed."""
+SPREAD = 32.0
+"""So many numbers may lie between the lowest and the highest of such keys, for each row."""
+NEARLY = 0.9
+"""The estimated share of distinct values from which keys seem to be unique."""
 JOIN_COST = 1000.0
 """What a join costs besides its rows, in rows."""
 
@@ -71,6 +81,7 @@ class Graph:
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
     _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
+    _numbered: list[tuple[int, int]] = field(default_factory=list, compare=False)
     _factors: list[list[tuple[int, float]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
@@ -127,6 +138,56 @@ class Graph:
                 taken |= pair
         self._factors.append(chosen)
         return chosen
+
+    def finds_by_number(self, probe: int, build: int) -> bool:
+        """Whether the rows of `build` are likely to be found by a key that is a unique number."""
+        if not self._numbered:
+            self._numbered.extend(map(self._numbers, self.classes))
+        joined = [
+            (class_, numbered)
+            for class_, numbered in zip(self.classes, self._numbered, strict=True)
+            if class_.mask & probe and class_.mask & build
+        ]
+        for number in _members(build):
+            one = 1 << number
+            keys = [class_ for class_, (numbers, _) in joined if numbers & one]
+            unique = any(unique & one for _, (_, unique) in joined)
+            # Joined with others its rows are still as many, or fewer.
+            if (unique or self._together(number, keys, probe)) and (
+                self.size(build) * NEARLY <= self.profiles[number].rows
+            ):
+                return True
+        return False
+
+    def _together(self, number: int, keys: list[Class], probe: int) -> bool:
+        """Whether several keys are likely to be unique together: those of a table that others,
+        larger ones, refer to.
+        """
+        if len(keys) < 2:
+            return False
+        combinations = 1.0
+        for class_ in keys:
+            combinations *= self.profiles[number].distinct(class_.members[number])
+        others = (n for class_ in keys for n in class_.members if probe >> n & 1)
+        rows = self.profiles[number].rows
+        return combinations >= rows and all(self.profiles[n].rows > rows for n in others)
+
+    def _numbers(self, class_: Class) -> tuple[int, int]:
+        """The relations whose member of a class is a whole number, and those where it seems unique.
+
+        The numbers have to lie close together.
+        """
+        numbers = unique = 0
+        for number, member in class_.members.items():
+            profile = self.profiles[number]
+            column = profile.columns.get(member.id) if isinstance(member, ColumnRef) else None
+            if column is None or column.low is None or column.high is None:
+                continue
+            if member.type.is_integer and column.high - column.low <= SPREAD * profile.rows:
+                numbers |= 1 << number
+                if column.distinct >= NEARLY * profile.rows:
+                    unique |= 1 << number
+        return numbers, unique
 
     def _ranked(self, class_: Class) -> list[tuple[float, int]]:
         """The distinct values of a class's members, the fewest first, each with its relation."""
@@ -199,12 +260,22 @@ def _around(neighbours: list[int], mask: int) -> int:
 
 
 def _join(graph: Graph, first: _Candidate, second: _Candidate) -> _Candidate:
-    """The two joined; the larger is the probe side, on a tie the one with the lower relation."""
+    """The two joined, the side that costs less being built; on a tie the larger is the probe side.
+
+    Where both are as large, that is the one with the lower relation.
+    """
     a, b = graph.size(first.mask), graph.size(second.mask)
     if (b, -_lowest(second.mask)) > (a, -_lowest(first.mask)):
         first, second, a, b = second, first, b, a
     mask = first.mask | second.mask
-    own = a + BUILD_COST * b + graph.size(mask) + JOIN_COST
+    own = (FEW_COST if b * FEW <= a else 1.0) * a + BUILD_COST * b
+    if graph.finds_by_number(first.mask, second.mask):
+        own = min(own, LOOKUP_COST * a + NUMBERED_COST * b)
+    if graph.finds_by_number(second.mask, first.mask):
+        other = LOOKUP_COST * b + NUMBERED_COST * a
+        if other < own:
+            first, second, own = second, first, other
+    own += graph.size(mask) + JOIN_COST
     return _Candidate(mask, first.cost + second.cost + own, (first.tree, second.tree))
 
 
