@@ -99,7 +99,7 @@ class Profile:
                 usual = {"year": 10.0, "month": 12.0, "quarter": 4.0, "day": 31.0}
                 return min(usual.get(str(part), 60.0), self.distinct(arg))
             case Call(function="substring", args=(arg, Literal(), Literal(value=int(length)))):
-                return min(CHARACTERS ** max(0.0, min(32.0, length)), self.distinct(arg))
+                return min(math.pow(CHARACTERS, max(0, min(32, length))), self.distinct(arg))
         product = 1.0
         for id_ in sorted(columns_of(expr)):
             if id_ not in self.columns:

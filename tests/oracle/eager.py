@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from eau2.planner.rules import compare_extremes, group_before_joins, reduce_inputs
+from eau2.planner.rules import compare_extremes, group_before_joins, reduce_inputs, share_rows
 
 ALWAYS = 1e9
 
@@ -31,6 +31,8 @@ def eager() -> Iterator[None]:
         (reduce_inputs, "ROWS", 0.0),
         (reduce_inputs, "FRACTION", ALWAYS),
         (reduce_inputs, "KEYS", ALWAYS),
+        (share_rows, "ROWS", 0.0),
+        (share_rows, "FRACTION", ALWAYS),
     )
     with ExitStack() as stack:
         for module, name, value in thresholds:
