@@ -29,6 +29,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.planner.facts import COMPARISONS, FLIPPED
+from eau2.planner.key_matches import matching
 from eau2.sql.logical import (
     Aggregate,
     Expand,
@@ -428,25 +429,6 @@ def _matched(plan: Join, left: Profile, right: Profile) -> float:
     passes = selectivity(conjuncts(plan.condition), both)
     candidates = max(1.0, pairs / max(occurring, SMALLEST))
     return float(occurring * (1.0 - (1.0 - passes) ** candidates))
-
-
-def matching(values: list[tuple[float, float]], left: float, right: float) -> float:
-    """Of how many pairs of rows one has equal keys, by the distinct values of each key.
-
-    Several keys are not independent where together they would have more values than a side has
-    rows. Of the key with most values each is then believed to come with as many combinations of
-    the others as on the side where it comes with fewer.
-    """
-    independent = ours = theirs = 1.0
-    for a, b in values:
-        independent *= max(a, b, 1.0)
-        ours *= a
-        theirs *= b
-    if len(values) < 2:
-        return independent
-    first, second = max(values, key=max)
-    each = min(min(ours, left) / max(first, 1.0), min(theirs, right) / max(second, 1.0))
-    return min(independent, max(first, second, 1.0) * max(1.0, each))
 
 
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from eau2.operators.expr import ColumnRef, Expr
-from eau2.planner.estimate import Profile, matching
+from eau2.operators.expr import Expr
+from eau2.planner.estimate import Profile
+from eau2.planner.key_matches import matching
+from eau2.planner.number_keys import NEARLY, NumberKey, number_keys
 
 Tree = int | tuple["Tree", "Tree"]
 
@@ -30,10 +32,6 @@ are dropped by a look at their keys."""
 LOOKUP_COST, NUMBERED_COST = 0.4, 0.5
 """The same for a row of the probe and of the build side where the build side's keys are unique
 whole numbers, close together: there rows are found by number, and nothing is hashed."""
-SPREAD = 32.0
-"""So many numbers may lie between the lowest and the highest of such keys, for each row."""
-NEARLY = 0.9
-"""The estimated share of distinct values from which keys seem to be unique."""
 JOIN_COST = 1000.0
 """What a join costs besides its rows, in rows."""
 
@@ -81,7 +79,7 @@ class Graph:
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
     _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
-    _numbered: list[tuple[int, int]] = field(default_factory=list, compare=False)
+    _numbered: list[list[NumberKey]] = field(default_factory=list, compare=False)
     _factors: list[list[tuple[int, float]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
@@ -142,52 +140,13 @@ class Graph:
     def finds_by_number(self, probe: int, build: int) -> bool:
         """Whether the rows of `build` are likely to be found by a key that is a unique number."""
         if not self._numbered:
-            self._numbered.extend(map(self._numbers, self.classes))
-        joined = [
-            (class_, numbered)
-            for class_, numbered in zip(self.classes, self._numbered, strict=True)
-            if class_.mask & probe and class_.mask & build
-        ]
-        for number in _members(build):
-            one = 1 << number
-            keys = [class_ for class_, (numbers, _) in joined if numbers & one]
-            unique = any(unique & one for _, (_, unique) in joined)
+            keys = number_keys(self.profiles, [class_.members for class_ in self.classes])
+            self._numbered.append(keys)
+        for bit, others, rows in self._numbered[0]:
             # Joined with others its rows are still as many, or fewer.
-            if (unique or self._together(number, keys, probe)) and (
-                self.size(build) * NEARLY <= self.profiles[number].rows
-            ):
+            if bit & build and others & probe and self.size(build) * NEARLY <= rows:
                 return True
         return False
-
-    def _together(self, number: int, keys: list[Class], probe: int) -> bool:
-        """Whether several keys are likely to be unique together: those of a table that others,
-        larger ones, refer to.
-        """
-        if len(keys) < 2:
-            return False
-        combinations = 1.0
-        for class_ in keys:
-            combinations *= self.profiles[number].distinct(class_.members[number])
-        others = (n for class_ in keys for n in class_.members if probe >> n & 1)
-        rows = self.profiles[number].rows
-        return combinations >= rows and all(self.profiles[n].rows > rows for n in others)
-
-    def _numbers(self, class_: Class) -> tuple[int, int]:
-        """The relations whose member of a class is a whole number, and those where it seems unique.
-
-        The numbers have to lie close together.
-        """
-        numbers = unique = 0
-        for number, member in class_.members.items():
-            profile = self.profiles[number]
-            column = profile.columns.get(member.id) if isinstance(member, ColumnRef) else None
-            if column is None or column.low is None or column.high is None:
-                continue
-            if member.type.is_integer and column.high - column.low <= SPREAD * profile.rows:
-                numbers |= 1 << number
-                if column.distinct >= NEARLY * profile.rows:
-                    unique |= 1 << number
-        return numbers, unique
 
     def _ranked(self, class_: Class) -> list[tuple[float, int]]:
         """The distinct values of a class's members, the fewest first, each with its relation."""
