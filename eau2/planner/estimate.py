@@ -29,6 +29,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.planner.facts import COMPARISONS, FLIPPED
+from eau2.planner.key_matches import matching
 from eau2.sql.logical import (
     Aggregate,
     Expand,
@@ -99,8 +100,7 @@ class Profile:
                 usual = {"year": 10.0, "month": 12.0, "quarter": 4.0, "day": 31.0}
                 return min(usual.get(str(part), 60.0), self.distinct(arg))
             case Call(function="substring", args=(arg, Literal(), Literal(value=int(length)))):
-                most = float(CHARACTERS ** max(0.0, min(32.0, length)))
-                return min(most, self.distinct(arg))
+                return min(math.pow(CHARACTERS, max(0, min(32, length))), self.distinct(arg))
         product = 1.0
         for id_ in sorted(columns_of(expr)):
             if id_ not in self.columns:
@@ -446,24 +446,6 @@ def _matched(plan: Join, left: Profile, right: Profile) -> float:
     passes = selectivity(conjuncts(plan.condition), both)
     candidates = max(1.0, pairs / max(occurring, SMALLEST))
     return float(occurring * (1.0 - (1.0 - passes) ** candidates))
-
-
-def matching(values: list[tuple[float, float]], left: float, right: float) -> float:
-    """Of how many pairs of rows one has equal keys, by the distinct values of each key.
-
-    Several keys are not independent where together they would have more values than a side has
-    rows: then they are believed to be a key of the side with fewer combinations.
-    """
-    independent = ours = theirs = most = 1.0
-    for a, b in values:
-        larger = max(a, b, 1.0)
-        most = max(most, larger)
-        independent *= larger
-        ours *= a
-        theirs *= b
-    if len(values) < 2:
-        return independent
-    return min(independent, max(most, min(ours, left, theirs, right)))
 
 
 def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], ...]) -> Profile:

@@ -17,13 +17,21 @@ from heapq import heappop, heappush
 from itertools import count
 
 from eau2.operators.expr import Expr
-from eau2.planner.estimate import Profile, matching
+from eau2.planner.estimate import Profile
+from eau2.planner.key_matches import matching
+from eau2.planner.number_keys import NEARLY, NumberKey, number_keys
 
 Tree = int | tuple["Tree", "Tree"]
 
 EXHAUSTIVE = 10
 BUILD_COST = 2.0
 """A row of the build side costs this many times a row of the probe side."""
+FEW, FEW_COST = 8.0, 0.25
+"""Where the build side has so many times fewer rows, a row of the probe side costs only this: most
+are dropped by a look at their keys."""
+LOOKUP_COST, NUMBERED_COST = 0.4, 0.5
+"""The same for a row of the probe and of the build side where the build side's keys are unique
+whole numbers, close together: there rows are found by number, and nothing is hashed."""
 JOIN_COST = 1000.0
 """What a join costs besides its rows, in rows."""
 
@@ -71,6 +79,7 @@ class Graph:
     predicates: tuple[Predicate, ...]
     _sizes: dict[int, float] = field(default_factory=dict, compare=False)
     _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
+    _numbered: list[list[NumberKey]] = field(default_factory=list, compare=False)
     _factors: list[list[tuple[int, float]]] = field(default_factory=list, compare=False)
 
     def size(self, mask: int) -> float:
@@ -127,6 +136,17 @@ class Graph:
                 taken |= pair
         self._factors.append(chosen)
         return chosen
+
+    def finds_by_number(self, probe: int, build: int) -> bool:
+        """Whether the rows of `build` are likely to be found by a key that is a unique number."""
+        if not self._numbered:
+            keys = number_keys(self.profiles, [class_.members for class_ in self.classes])
+            self._numbered.append(keys)
+        for bit, others, rows in self._numbered[0]:
+            # Joined with others its rows are still as many, or fewer.
+            if bit & build and others & probe and self.size(build) * NEARLY <= rows:
+                return True
+        return False
 
     def _ranked(self, class_: Class) -> list[tuple[float, int]]:
         """The distinct values of a class's members, the fewest first, each with its relation."""
@@ -199,12 +219,22 @@ def _around(neighbours: list[int], mask: int) -> int:
 
 
 def _join(graph: Graph, first: _Candidate, second: _Candidate) -> _Candidate:
-    """The two joined; the larger is the probe side, on a tie the one with the lower relation."""
+    """The two joined, the side that costs less being built; on a tie the larger is the probe side.
+
+    Where both are as large, that is the one with the lower relation.
+    """
     a, b = graph.size(first.mask), graph.size(second.mask)
     if (b, -_lowest(second.mask)) > (a, -_lowest(first.mask)):
         first, second, a, b = second, first, b, a
     mask = first.mask | second.mask
-    own = a + BUILD_COST * b + graph.size(mask) + JOIN_COST
+    own = (FEW_COST if b * FEW <= a else 1.0) * a + BUILD_COST * b
+    if graph.finds_by_number(first.mask, second.mask):
+        own = min(own, LOOKUP_COST * a + NUMBERED_COST * b)
+    if graph.finds_by_number(second.mask, first.mask):
+        other = LOOKUP_COST * b + NUMBERED_COST * a
+        if other < own:
+            first, second, own = second, first, other
+    own += graph.size(mask) + JOIN_COST
     return _Candidate(mask, first.cost + second.cost + own, (first.tree, second.tree))
 
 

@@ -24,6 +24,7 @@ from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
 from eau2.planner.rules.reduce_inputs import reduce_inputs
+from eau2.planner.rules.share_rows import share_rows
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
 from eau2.planner.rules.unnest import unnest
@@ -91,6 +92,11 @@ RULES: tuple[Rule, ...] = (
         "reduce_inputs",
         reduce_inputs,
         "Only ordered joins show with how many rows an aggregate or a right side is joined.",
+    ),
+    Rule(
+        "share_rows",
+        share_rows,
+        "Only reduced inputs show which few rows of a frame are asked for twice.",
     ),
     Rule(
         "split_distinct",

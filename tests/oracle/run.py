@@ -3,7 +3,8 @@
 Prints a tally (equal, both raised, refused, accepted differences of evaluation order, differences)
 and every difference, minimised, with its tables as SQL. With `--resume FILE` the state is kept in
 FILE after every batch, and a later run of the same seed goes on from there. With `--nodes N` eau2
-runs on so many nodes, which are in this process.
+runs on so many nodes, which are in this process. With `--rules-off` every batch runs without some
+of the optimiser's rules, drawn for it; with `--eager` rules fire however little they save.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.cluster.nodes import in_process
+from tests.oracle import fuzz
+from tests.oracle.eager import eager
 from tests.oracle.fuzz import (
     BATCH_QUERIES,
     MakeSide,
@@ -37,13 +42,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--keep", type=int, default=20, help="differences to minimise")
+    parser.add_argument("--rules-off", action="store_true", help="some rules off in every batch")
+    parser.add_argument("--eager", action="store_true", help="rules fire whatever the sizes")
     sides = parser.add_mutually_exclusive_group()
     sides.add_argument("--against-itself", action="store_true", help="DuckDB on both sides")
     sides.add_argument("--nodes", type=int, help="eau2 on so many nodes; embedded if not given")
     options = parser.parse_args(arguments)
-    if options.nodes is None:
-        return compare(options, duck_side if options.against_itself else eau_side)
-    with in_process(options.nodes) as nodes:
+    with ExitStack() as stack:
+        if options.rules_off:
+            stack.enter_context(patch.object(fuzz, "SWITCHED", 1.0))
+        if options.eager:
+            stack.enter_context(eager())
+        if options.nodes is None:
+            return compare(options, duck_side if options.against_itself else eau_side)
+        nodes = stack.enter_context(in_process(options.nodes))
         return compare(options, nodes_side(nodes.urls))
 
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from eau2.operators.expr import Column, ref
-from eau2.planner.estimate import ColumnProfile, Profile
+from eau2.planner.estimate import ColumnProfile, Profile, profile
 from eau2.planner.join_graph import Class, Graph, Predicate, Tree, best_order
 from eau2.planner.rules.order_joins import order_joins
 from eau2.sql.logical import Join, Logical
@@ -168,3 +168,27 @@ def test_unconnected_parts_are_crossed_last_and_predicates_come_first() -> None:
     tree = best_order(apart)[0]
     assert tree in ((2, (0, 1)), ((0, 1), 2))
     assert isinstance(Graph(profiles, (), ()).size(0b111), float)
+
+
+def test_rows_are_found_by_a_key_that_is_a_unique_number() -> None:
+    """The table with the key is built though it is the larger one; unless it is much larger."""
+    for day, built in (("1992-06-01", "big"), ("1991-12-03", "fact")):
+        plan = optimized(
+            f"SELECT count(*) FROM fact, big WHERE f_big = b_key AND f_day < DATE '{day}'"
+        )
+        (join,) = joins(plan)
+        assert frames(join.right) == [built]
+
+
+def test_two_columns_may_be_a_key_together() -> None:
+    """Equal pairs are as many as the smaller table has rows, not as if both were independent."""
+    builder = Builder()
+    pairs = [(n // 20, n % 20) for n in range(400)]
+    columns = {"a": (INTEGER, [a for a, _ in pairs]), "b": (INTEGER, [b for _, b in pairs])}
+    fact, pair = builder.scan("fact", 40_000, **columns), builder.scan("pair", **columns)
+    profiles = (profile(fact), profile(pair))
+    classes = tuple(Class({0: value(fact, name), 1: value(pair, name)}) for name in "ab")
+    assert Graph(profiles, classes, ()).size(0b11) == pytest.approx(40_000)
+    assert best_order(Graph(profiles, classes, ()))[0] == (0, 1)
+    thin = (profile(builder.scan("fact", 100, **columns)), profile(pair))
+    assert Graph(thin, classes, ()).size(0b11) <= 401

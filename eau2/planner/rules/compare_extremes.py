@@ -12,28 +12,26 @@ frame share their groups: each takes the extremes of the rows that fulfil its ow
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
-from eau2.catalog import Frame
 from eau2.operators.expr import (
     AggregateCall,
     Call,
     Case,
     Column,
-    ColumnRef,
     Expr,
     JoinKind,
     Literal,
     columns_of,
     conjunction,
-    conjuncts,
     ref,
     substitute,
 )
 from eau2.planner.disjunction import disjunction
 from eau2.planner.estimate import rows
 from eau2.planner.facts import COMPARISONS, FLIPPED, can_raise
+from eau2.planner.frame_rows import FrameRows, frame_rows
 from eau2.sql.copies import free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project, Scan
 from eau2.types import BOOLEAN, Kind, SqlType
@@ -79,16 +77,6 @@ def _rewritten(plan: Logical, ids: Iterator[int]) -> Logical:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """Rows of a frame: the columns by their id as positions in it, and what the rows fulfil."""
-
-    frame: Frame
-    positions: dict[int, int]
-    conditions: tuple[Expr, ...]
-    given: dict[int, Expr] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class _Question:
     """A join that asks whether some right row of the same key has `value` <operator> `asked`.
 
@@ -100,7 +88,7 @@ class _Question:
     operator: str
     value: Expr
     asked: Expr
-    source: _Source | None
+    source: FrameRows | None
 
     def shares_groups(self, other: _Question) -> bool:
         """Whether the groups of one frame answer both."""
@@ -125,10 +113,10 @@ def _keys(question: _Question) -> tuple[tuple[Expr, int], ...] | None:
     source = question.source
     assert source is not None
     for a, b in question.join.equalities:
-        b = substitute(b, source.given)
-        if not isinstance(b, ColumnRef):
+        position = source.position(b)
+        if position is None:
             return None
-        found.append((a, source.positions[b.id]))
+        found.append((a, position))
     return tuple(found)
 
 
@@ -151,33 +139,13 @@ def _question(plan: Logical) -> _Question | None:
         return None
     if rows(plan.right) < ROWS or free_columns(plan.right):
         return None
-    return _Question(plan, operator, first, second, _source(plan.right))
+    return _Question(plan, operator, first, second, frame_rows(plan.right))
 
 
 def _is_ordered(type_: SqlType) -> bool:
     """Whether the least and greatest value are what comparisons say; floats have NaN and -0."""
     exact = type_.is_integer or type_.is_decimal
     return exact or type_.kind in (Kind.DATE, Kind.TIMESTAMP)
-
-
-def _source(plan: Logical) -> _Source | None:
-    match plan:
-        case Scan(frame=frame, columns=columns, positions=positions):
-            pairs = zip(columns, positions, strict=True)
-            return _Source(frame, {column.id: position for column, position in pairs}, ())
-        case Filter(input=below, condition=condition) if not can_raise(condition):
-            inner = _source(below)
-            if inner is None:
-                return None
-            own = tuple(substitute(part, inner.given) for part in conjuncts(condition))
-            return _Source(inner.frame, inner.positions, inner.conditions + own, inner.given)
-        case Project(input=below, items=items) if not any(can_raise(e) for _, e in items):
-            inner = _source(below)
-            if inner is None:
-                return None
-            given = {column.id: substitute(expr, inner.given) for column, expr in items}
-            return _Source(inner.frame, inner.positions, inner.conditions, given)
-    return None
 
 
 def _answered(left: Logical, together: list[_Question], ids: Iterator[int]) -> Logical:

@@ -29,7 +29,7 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
-from eau2.planner.estimate import profile, rows
+from eau2.planner.estimate import Known, rows
 from eau2.planner.facts import always_null, can_raise
 from eau2.planner.inner_joins import pair_between, put_together, taken_apart
 from eau2.planner.unique_keys import determined, seems_unique, unique_keys
@@ -53,17 +53,24 @@ Calls = tuple[tuple[Column, AggregateCall], ...]
 
 def group_before_joins(plan: Logical) -> Logical:
     """The rule. New columns are numbered from the highest id of the plan on."""
+    if not _holds_any(plan):
+        return plan
     ids = count(highest_id(plan) + 1)
+    known: Known = {}
 
     def visit(node: Logical) -> Logical:
         if isinstance(node, Aggregate) and node.keys and node.aggregates:
-            return _before(node, ids) or node
+            return _before(node, ids, known) or node
         return node
 
     return transform(plan, visit)
 
 
-def _before(plan: Aggregate, ids: Iterator[int]) -> Logical | None:
+def _holds_any(plan: Logical) -> bool:
+    return isinstance(plan, Aggregate) or any(map(_holds_any, plan.inputs))
+
+
+def _before(plan: Aggregate, ids: Iterator[int], known: Known) -> Logical | None:
     below, keys, calls = plan.input, plan.keys, plan.aggregates
     if not all(_merges(call) for _, call in calls):
         return None
@@ -76,9 +83,9 @@ def _before(plan: Aggregate, ids: Iterator[int]) -> Logical | None:
         return None
     match below:
         case Join(kind="left", condition=None, null_safe=False):
-            return _before_left(below, keys, calls, ids)
+            return _before_left(below, keys, calls, ids, known)
         case Join(kind="inner" | "cross") | Filter():
-            return _before_inner(below, keys, calls, ids)
+            return _before_inner(below, keys, calls, ids, known)
     return None
 
 
@@ -134,25 +141,27 @@ class _Waiting:
     conditions: tuple[Expr, ...]
 
 
-def _before_inner(below: Logical, keys: Keys, calls: Calls, ids: Iterator[int]) -> Logical | None:
+def _before_inner(
+    below: Logical, keys: Keys, calls: Calls, ids: Iterator[int], known: Known
+) -> Logical | None:
     joins = taken_apart(below)
     if len(joins.relations) < 2 or any(map(can_raise, joins.conditions)):
         return None
     keys, calls = _over(joins.renamed, keys, calls)
     for waiting in reversed(_partners(joins.relations, joins.conditions, keys, calls)):
-        found = _with_partners(waiting, keys, calls, ids)
+        found = _with_partners(waiting, keys, calls, ids, known)
         if found is not None:
             return found
     return None
 
 
 def _with_partners(
-    waiting: _Waiting, keys: Keys, calls: Calls, ids: Iterator[int]
+    waiting: _Waiting, keys: Keys, calls: Calls, ids: Iterator[int], known: Known
 ) -> Logical | None:
     """Groups of what is left, joined with the partners, if that is less work."""
     partners = waiting.partners
     inner = put_together(list(waiting.relations), list(waiting.conditions))
-    if inner is None or free_columns(inner) or rows(inner) < ROWS:
+    if inner is None or free_columns(inner) or rows(inner, known) < ROWS:
         return None
     ours = {column.id for column in inner.output}
     own = [expr for _, expr in keys if columns_of(expr) <= ours]
@@ -163,7 +172,7 @@ def _with_partners(
     partial = tuple((Column(next(ids), c.name, call.type), call) for c, call in calls)
     grouped = Aggregate(inner, tuple((c, expr) for expr, c in made.items()), partial)
     final = _final(partners, keys, foreign)
-    if not final and profile(grouped).rows * FEWER > rows(inner):
+    if not final and rows(grouped, known) * FEWER > rows(inner, known):
         return None
     over: dict[Expr, Expr] = {expr: ref(column) for expr, column in made.items()}
     result: Logical = grouped
@@ -204,7 +213,7 @@ def _partners(
         theirs = {column.id for column in relation.output}
         if theirs & named and not theirs & used and _is_bare(relation):
             able.append(relation)
-    able.sort(key=rows)
+    able.sort(key=_frame_rows)
     while able:
         for relation in able:
             partner = _partner(relation, state.relations, state.conditions)
@@ -247,6 +256,13 @@ def _partner(
     return _Partner(relation, tuple(pairs))
 
 
+def _frame_rows(plan: Logical) -> int:
+    """How many rows a bare relation has."""
+    while not isinstance(plan, Scan):
+        (plan,) = plan.inputs
+    return plan.frame.rows
+
+
 def _is_bare(plan: Logical) -> bool:
     """Whether it is all of a frame's rows: joining them takes away few rows of the other side."""
     if isinstance(plan, Project):
@@ -280,7 +296,9 @@ def _final(partners: tuple[_Partner, ...], keys: Keys, foreign: list[Expr]) -> b
     return all(expr in named or expr in same for expr in foreign)
 
 
-def _before_left(join: Join, keys: Keys, calls: Calls, ids: Iterator[int]) -> Logical | None:
+def _before_left(
+    join: Join, keys: Keys, calls: Calls, ids: Iterator[int], known: Known
+) -> Logical | None:
     left, right = join.left, join.right
     ours = {column.id for column in left.output}
     theirs = frozenset(column.id for column in right.output)
@@ -291,12 +309,15 @@ def _before_left(join: Join, keys: Keys, calls: Calls, ids: Iterator[int]) -> Lo
     args = [arg for _, call in calls for arg in call.args]
     if not all(columns_of(arg) <= theirs and always_null(arg, theirs) for arg in args):
         return None
-    if any(can_raise(side) for pair in join.equalities for side in pair) or rows(right) < ROWS:
+    if (
+        any(can_raise(side) for pair in join.equalities for side in pair)
+        or rows(right, known) < ROWS
+    ):
         return None
     made = tuple((_column(b, ids), b) for _, b in join.equalities)
     partial = tuple((Column(next(ids), c.name, call.type), call) for c, call in calls)
     grouped = Aggregate(right, made, partial)
-    if profile(grouped).rows * FEWER_OUTER > rows(right):
+    if rows(grouped, known) * FEWER_OUTER > rows(right, known):
         return None
     pairs = tuple(
         (a, ref(column)) for (a, _), (column, _) in zip(join.equalities, made, strict=True)

@@ -12,10 +12,11 @@ semi, anti or mark join: it would be gathered whole, to tell something about few
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from eau2.operators.expr import ColumnRef, Expr
-from eau2.planner.estimate import profile, rows
+from eau2.planner.estimate import Known, profile, rows
 from eau2.planner.rules.inline_definitions import is_cheap
 from eau2.planner.rules.order_joins import order_joins
 from eau2.sql.copies import Copier, free_columns, highest_id
@@ -32,44 +33,50 @@ KEYS = 0.5
 
 def reduce_inputs(plan: Logical) -> Logical:
     """The rule. New columns and definitions are numbered from the highest id of the plan on."""
-    return _scope(plan, count(highest_id(plan) + 1))
+    return _scope(plan, _Under(count(highest_id(plan) + 1), {}))
 
 
-def _scope(plan: Logical, ids: Iterator[int]) -> Logical:
+@dataclass(frozen=True, slots=True)
+class _Under:
+    """A plan under way: new ids, what is known of its parts, and what it defines at its top."""
+
+    ids: Iterator[int]
+    known: Known
+    made: list[Definition] = field(default_factory=list)
+
+
+def _scope(plan: Logical, outer: _Under) -> Logical:
     """A plan that may define something at its top."""
-    old = plan.definitions if isinstance(plan, With) else ()
-    made: list[Definition] = []
-    for definition in old:
-        changed = _reduced(definition.plan, made, ids)
-        made.append(
-            Definition(definition.number, definition.name, changed, definition.materialized)
-        )
-    below = _reduced(plan.input if isinstance(plan, With) else plan, made, ids)
-    return With(tuple(made), below) if made else below
+    under = _Under(outer.ids, outer.known)
+    for definition in plan.definitions if isinstance(plan, With) else ():
+        changed = _reduced(definition.plan, under)
+        under.made.append(replace(definition, plan=changed))
+    below = _reduced(plan.input if isinstance(plan, With) else plan, under)
+    return With(tuple(under.made), below) if under.made else below
 
 
-def _reduced(plan: Logical, made: list[Definition], ids: Iterator[int]) -> Logical:
+def _reduced(plan: Logical, under: _Under) -> Logical:
     if isinstance(plan, Recursive):
-        return plan.with_inputs(tuple(_scope(below, ids) for below in plan.inputs))
+        return plan.with_inputs(tuple(_scope(below, under) for below in plan.inputs))
     if plan.inputs:
-        plan = plan.with_inputs(tuple(_reduced(below, made, ids) for below in plan.inputs))
-    return _join(plan, made, ids) if isinstance(plan, Join) else plan
+        plan = plan.with_inputs(tuple(_reduced(below, under) for below in plan.inputs))
+    return _join(plan, under) if isinstance(plan, Join) else plan
 
 
-def _join(join: Join, made: list[Definition], ids: Iterator[int]) -> Join:
+def _join(join: Join, under: _Under) -> Join:
     if join.kind in ("inner", "left", "single", "semi", "mark", "anti"):
         found = _keyed(join.right, tuple((b, a) for a, b in join.equalities))
-        if found is not None and _pays(*found, join.left):
-            other, reduced = _with_fewer(join.right, *found, join.left, join.null_safe, made, ids)
+        if found is not None and _pays(*found, join.left, under.known):
+            other, reduced = _with_fewer(join.right, *found, join.left, join.null_safe, under)
             return join if reduced is None else join.with_inputs((other, reduced))
     if join.kind == "inner":
         found = _keyed(join.left, join.equalities)
-        if found is not None and _pays(*found, join.right):
-            other, reduced = _with_fewer(join.left, *found, join.right, join.null_safe, made, ids)
+        if found is not None and _pays(*found, join.right, under.known):
+            other, reduced = _with_fewer(join.left, *found, join.right, join.null_safe, under)
             return join if reduced is None else join.with_inputs((reduced, other))
-    if join.kind in ("semi", "anti", "mark") and _gathers_much(join):
+    if join.kind in ("semi", "anti", "mark") and _gathers_much(join, under.known):
         keys = tuple((b, a) for a, b in join.equalities)
-        left, again = _twice(join.left, keys, made, ids)
+        left, again = _twice(join.left, keys, under)
         semi = order_joins(Join("semi", join.right, again[0], again[1], None, join.null_safe))
         return join.with_inputs((left, semi))
     return join
@@ -78,9 +85,9 @@ def _join(join: Join, made: list[Definition], ids: Iterator[int]) -> Join:
 Pairs = tuple[tuple[Expr, Expr], ...]
 
 
-def _gathers_much(join: Join) -> bool:
+def _gathers_much(join: Join, known: Known) -> bool:
     """Whether the right side has many rows, most of them of keys that the left side has not."""
-    left, right = profile(join.left), profile(join.right)
+    left, right = profile(join.left, known), profile(join.right, known)
     if right.rows < ROWS or left.rows > FRACTION * right.rows:
         return False
     if free_columns(join.left) or free_columns(join.right):
@@ -88,9 +95,9 @@ def _gathers_much(join: Join) -> bool:
     return any(left.distinct(a) <= KEYS * right.distinct(b) for a, b in join.equalities)
 
 
-def _pays(aggregate: Aggregate, keys: Pairs, other: Logical) -> bool:
+def _pays(aggregate: Aggregate, keys: Pairs, other: Logical, known: Known) -> bool:
     """Whether there are few rows beside those that are grouped, and few of the groups' keys."""
-    grouped, beside = profile(aggregate.input), profile(other)
+    grouped, beside = profile(aggregate.input, known), profile(other, known)
     if grouped.rows < ROWS or beside.rows > FRACTION * grouped.rows:
         return False
     return any(beside.distinct(b) <= KEYS * grouped.distinct(a) for a, b in keys)
@@ -123,35 +130,32 @@ def _with_fewer(
     keys: Pairs,
     other: Logical,
     null_safe: bool,
-    made: list[Definition],
-    ids: Iterator[int],
+    under: _Under,
 ) -> tuple[Logical, Logical | None]:
     """The other side, perhaps defined for two reads; and the plan, reduced to its keys."""
     if free_columns(other) or free_columns(aggregate):
         return other, None
-    other, (again, pairs) = _twice(other, keys, made, ids)
+    other, (again, pairs) = _twice(other, keys, under)
     semi = order_joins(Join("semi", aggregate.input, again, pairs, None, null_safe))
     return other, _replaced(plan, aggregate, semi)
 
 
-def _twice(
-    plan: Logical, keys: Pairs, made: list[Definition], ids: Iterator[int]
-) -> tuple[Logical, tuple[Logical, Pairs]]:
+def _twice(plan: Logical, keys: Pairs, under: _Under) -> tuple[Logical, tuple[Logical, Pairs]]:
     """A plan for two reads, perhaps defined for both: as it is, and once more with other columns.
 
     keys: (any expression, expression over the plan); they come back over the second read.
     """
-    copier = Copier(ids)
+    copier = Copier(under.ids)
     copy = copier.plan(plan)
-    if is_cheap(plan) and rows(plan) > ROWS:
+    if is_cheap(plan) and rows(plan, under.known) > ROWS:
         again = copy
     else:
-        number = next(ids)
-        size = rows(plan)
+        number = next(under.ids)
+        size = rows(plan, under.known)
         positions = tuple(range(len(plan.output)))
-        made.append(Definition(number, "reduced to", copy))
+        under.made.append(Definition(number, "reduced to", copy))
         plan = SharedScan(number, plan.output, positions, size)
-        copier = Copier(ids)
+        copier = Copier(under.ids)
         again = SharedScan(number, tuple(copier.column(c) for c in plan.columns), positions, size)
     return plan, (again, tuple((expr, copier.expr(wanted)) for expr, wanted in keys))
 
