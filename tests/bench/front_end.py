@@ -4,9 +4,9 @@ Parse, bind, optimise, cut and encode for each TPC-H query and for one of 300 li
 of processor time, medians; then single statements that are large. With `--rules` each rule's share.
 Nothing runs, so only statistics matter: those of the scale's tables, which are registered once.
 
-Then the whole front end, by the clock: each TPC-H query from its text to an Arrow table, over tables
-of a few rows, so that what is left is what eau2 does around its kernels. No plan and no parse is
-kept: a comment makes every text one that was never asked.
+Then the whole front end, by the clock: each TPC-H query from its text to an Arrow table, over
+tables of a few rows, so that what is left is what eau2 does around its kernels. No plan and no
+parse is kept: a comment makes every text one that was never asked.
 """
 
 from __future__ import annotations
