@@ -42,6 +42,9 @@ class Kind(StrEnum):
     INTERVAL = "INTERVAL"
     LIST = "LIST"
 
+    # That of enumerations is written in Python, and no hash is asked for more often.
+    __hash__ = str.__hash__
+
 
 MAX_DECIMAL_DIGITS = 38
 NARROW_DECIMAL_DIGITS = 18

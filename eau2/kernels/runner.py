@@ -1,7 +1,8 @@
 """A fragment over rows: lower it, choose the engine, run it, say what failed.
 
 Owns: the one call into Polars that computes. Comes in: a fragment, its inputs. Goes out: a
-DataFrame with the fragment's labels. Does not know: who asked, where the rows came from.
+DataFrame with the fragment's labels. Does not know: who asked, where the rows came from. What it
+keeps of a fragment over few rows goes with them: whoever holds the table decides how long.
 
 Failures are explained by running again: the quick form of a checked computation only says that a
 value did not fit; `Lowering.diagnose` lowers it so that the failure carries its message.

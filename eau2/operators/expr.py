@@ -352,7 +352,7 @@ def substitute(expr: Expr, mapping: dict[int, Expr]) -> Expr:
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:
     """The parts of a conjunction, in order: `a AND (b AND c)` gives a, b, c."""
     if isinstance(expr, Call) and expr.function == "and":
-        return tuple(part for arg in expr.args for part in conjuncts(arg))
+        return tuple([part for arg in expr.args for part in conjuncts(arg)])
     return (expr,)
 
 

@@ -122,7 +122,14 @@ def diagnosis(text: str) -> Error | None:
 
 def can_fail(expr: Expr) -> bool:
     """Whether the expression can raise on some row."""
-    return any(map(_fails_itself, walk(expr)))
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is not ColumnRef and type(node) is not Literal:
+            if _fails_itself(node):
+                return True
+            waiting.extend(node.children)
+    return False
 
 
 def _fails_itself(node: Expr) -> bool:

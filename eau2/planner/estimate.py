@@ -13,7 +13,7 @@ organizations", CACM 1977.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eau2.catalog import ColumnStatistics
@@ -28,6 +28,8 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
+from eau2.planner.column_profiles import ColumnProfile as ColumnProfile
+from eau2.planner.column_profiles import Columns
 from eau2.planner.facts import COMPARISONS, FLIPPED
 from eau2.planner.key_matches import matching
 from eau2.sql.logical import (
@@ -71,16 +73,6 @@ LIST_LENGTH = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnProfile:
-    """What is believed of a column: distinct values, bounds as numbers, fraction of NULLs."""
-
-    distinct: float
-    low: float | None = None
-    high: float | None = None
-    nulls: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """What is believed of a plan's rows."""
 
@@ -90,8 +82,8 @@ class Profile:
     def distinct(self, expr: Expr) -> float:
         """The number of distinct values of an expression."""
         match expr:
-            case ColumnRef(id=id_) if id_ in self.columns:
-                return max(1.0, min(self.columns[id_].distinct, self.rows))
+            case ColumnRef(id=id_) if (column := self.columns.get(id_)) is not None:
+                return max(1.0, min(column.distinct, self.rows))
             case Cast(arg=arg):
                 return self.distinct(arg)
             case Literal():
@@ -250,8 +242,9 @@ def _number(value: bool | int | float | str | None) -> float | None:
 
 
 def _of(expr: Expr, inner: Profile) -> ColumnProfile:
-    if isinstance(expr, ColumnRef) and expr.id in inner.columns:
-        return inner.columns[expr.id]
+    column = inner.columns.get(expr.id) if isinstance(expr, ColumnRef) else None
+    if column is not None:
+        return column
     return ColumnProfile(inner.distinct(expr))
 
 
@@ -259,38 +252,30 @@ def shrunk(before: Profile, count: float) -> Profile:
     """The profile when `count` rows remain: each column keeps the distinct values still drawn."""
     if count >= before.rows:
         return before
-    kept = count / before.rows if before.rows else 0.0
-    columns = {}
-    for id_, column in before.columns.items():
-        each = before.rows / column.distinct
-        left = column.distinct * (1.0 - (1.0 - kept) ** each)
-        distinct = max(1.0, min(left, max(1.0, count)))
-        # Not by replace(), which takes several times as long: this runs for every column.
-        columns[id_] = ColumnProfile(distinct, column.low, column.high, column.nulls)
-    return Profile(count, columns)
+    return Profile(count, Columns((before.columns,), before.rows, count))
 
 
 def filtered(before: Profile, parts: tuple[Expr, ...]) -> Profile:
     """The profile of the rows for which all of `parts` are true."""
     after = shrunk(before, before.rows * selectivity(parts, before))
-    columns = dict(after.columns)
+    better: dict[int, ColumnProfile] = {}
     for part in parts:
         compared = _compared(part)
         if compared is None:
             continue
         id_, operator, value = compared
-        column = columns.get(id_)
+        column = better.get(id_) or after.columns.get(id_)
         if column is None:
             continue
         if operator == "=":
-            columns[id_] = replace(column, distinct=1.0)
+            better[id_] = replace(column, distinct=1.0)
         elif value is not None and operator in ("<", "<="):
             high = value if column.high is None else min(value, column.high)
-            columns[id_] = replace(column, high=high)
+            better[id_] = replace(column, high=high)
         elif value is not None and operator in (">", ">="):
             low = value if column.low is None else max(value, column.low)
-            columns[id_] = replace(column, low=low)
-    return Profile(after.rows, columns)
+            better[id_] = replace(column, low=low)
+    return Profile(after.rows, Columns((after.columns,), better=better)) if better else after
 
 
 def selectivity(parts: tuple[Expr, ...], before: Profile) -> float:
@@ -442,7 +427,7 @@ def _matched(plan: Join, left: Profile, right: Profile) -> float:
         return 0.0
     if plan.condition is None:
         return occurring
-    both = Profile(max(left.rows, right.rows), dict(left.columns) | dict(right.columns))
+    both = together((left, right))
     passes = selectivity(conjuncts(plan.condition), both)
     candidates = max(1.0, pairs / max(occurring, SMALLEST))
     return float(occurring * (1.0 - (1.0 - passes) ** candidates))
@@ -452,6 +437,12 @@ def joined(left: Profile, right: Profile, equalities: tuple[tuple[Expr, Expr], .
     """The profile of the inner join of two sides."""
     values = [(left.distinct(a), right.distinct(b)) for a, b in equalities]
     count = left.rows * right.rows / matching(values, left.rows, right.rows)
-    columns = dict(left.columns) | dict(right.columns)
-    merged = Profile(max(left.rows, right.rows, count), columns)
-    return shrunk(merged, count)
+    columns = (left.columns, right.columns)
+    before = max(left.rows, right.rows, count)
+    return Profile(count, Columns(columns, before, count))
+
+
+def together(parts: Sequence[Profile]) -> Profile:
+    """The columns of all parts, beside as many rows as the largest has."""
+    rows_ = max(part.rows for part in parts)
+    return Profile(rows_, Columns(tuple(part.columns for part in parts)))

@@ -15,7 +15,6 @@ from eau2.operators.expr import (
     InList,
     Literal,
     columns_of,
-    walk,
 )
 from eau2.operators.functions.casts import may_fail
 from eau2.operators.functions.table import lookup
@@ -35,7 +34,14 @@ _OVERFLOWS = frozenset({"+", "-", "*", "negate"})
 
 def can_raise(expr: Expr) -> bool:
     """Whether evaluating `expr` on some row might raise an error. True when in doubt."""
-    return any(_node_can_raise(node) for node in walk(expr))
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is not ColumnRef and type(node) is not Literal:
+            if _node_can_raise(node):
+                return True
+            waiting.extend(node.children)
+    return False
 
 
 def _node_can_raise(node: Expr) -> bool:

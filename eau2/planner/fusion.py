@@ -6,7 +6,8 @@ its tasks. Goes out: the same rows from fewer stages. Pure. Does not know: how a
 A plan is cut where rows of several tasks may meet. Where a single task of the leading node gives
 them all, nothing has to meet: its fragment goes on with what the next stage does, in one call of
 the kernels. Not where the order of rows shows, which only the end of a stage keeps; nor at the
-right side of a join, whose rows are wanted at hand.
+right side of a join, whose rows are wanted at hand. And of many rows only what no join follows:
+a join that is known to read few rows does not reduce them first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from eau2.config import LIMITS
 from eau2.operators.base import Operator, transform
 from eau2.operators.join import Join
 from eau2.operators.scan import StageInput
@@ -42,6 +44,8 @@ def fused(plan: Plan, placed: Placed, here: Collection[str]) -> tuple[Plan, Plac
                 break
             only = tasks[below.id]
             if len(only) != 1 or only[0].node not in here:
+                break
+            if only[0].rows > LIMITS.in_memory_engine_rows and _joins(stage.root):
                 break
             stage = _written_out(stage, below)
             tasks[stage.id] = (replace(only[0], stage=stage.id),)
@@ -76,13 +80,19 @@ def _written_out(stage: Stage, below: Stage) -> Stage:
 def _driver(root: Operator) -> int | None:
     """The stage whose rows the fragment goes through, if it is one."""
     while not isinstance(root, StageInput):
-        if isinstance(root, Join):
-            root = root.left
-        elif len(root.inputs) == 1:
-            (root,) = root.inputs
-        else:
+        if not isinstance(root, Join) and len(root.inputs) != 1:
             return None
+        root = root.inputs[0]
     return root.stage
+
+
+def _joins(root: Operator) -> bool:
+    """Whether those rows go through a join."""
+    while root.inputs:
+        if isinstance(root, Join):
+            return True
+        root = root.inputs[0]
+    return False
 
 
 def _read(root: Operator) -> Iterator[int]:

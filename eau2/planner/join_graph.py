@@ -93,9 +93,12 @@ class Graph:
         if not self._distinct:
             self._distinct.extend(map(self._ranked, self.classes))
         for ranked in self._distinct:
-            mine = [values for values, member in ranked if member & mask]
-            for values in mine[1:]:
-                size /= max(1.0, values)
+            first = True
+            for values, member in ranked:
+                if member & mask:
+                    if not first and values > 1.0:
+                        size /= values
+                    first = False
         for pair, factor in self._related():
             if pair & ~mask == 0:
                 size *= factor
@@ -246,10 +249,13 @@ def _exhaustive(graph: Graph, neighbours: list[int], component: int) -> _Candida
     numbers = [n for n in range(len(neighbours)) if component >> n & 1]
     best: dict[int, _Candidate] = {1 << n: _single(n) for n in numbers}
     for first, second in _connected_pairs(neighbours, component):
-        candidate = _join(graph, best[first], best[second])
-        known = best.get(candidate.mask)
-        if known is None or candidate.cost < known.cost:
-            best[candidate.mask] = candidate
+        a, b = best[first], best[second]
+        known = best.get(first | second)
+        # Most pairs cost too much already before they are joined.
+        if known is None or a.cost + b.cost < known.cost:
+            candidate = _join(graph, a, b)
+            if known is None or candidate.cost < known.cost:
+                best[candidate.mask] = candidate
     return best[component]
 
 
@@ -260,7 +266,9 @@ def _connected_pairs(neighbours: list[int], component: int) -> list[tuple[int, i
         for first in _connected_sets(neighbours, component, component)
         for second in _complements(neighbours, first)
     ]
-    return sorted(pairs, key=lambda pair: ((pair[0] | pair[1]).bit_count(), pair))
+    pairs.sort()
+    pairs.sort(key=lambda pair: (pair[0] | pair[1]).bit_count())
+    return pairs
 
 
 def _connected_sets(neighbours: list[int], starts: int, within: int) -> list[int]:

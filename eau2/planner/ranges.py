@@ -14,7 +14,8 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import lru_cache, reduce
+from operator import is_not
 
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
 from eau2.types import INTEGER_RANGES, Kind, SqlType
@@ -60,6 +61,7 @@ def type_interval(type_: SqlType) -> Interval | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def round_out(interval: Interval) -> Interval:
     """The interval widened to powers of two, so that a little more data leaves it as it is."""
     low, high = interval
@@ -95,9 +97,11 @@ def proven(expr: Expr, known: Known) -> tuple[Expr, Interval | None]:
             if value is None:
                 return expr, (0, 0)
             return expr, (int(value), int(value)) if isinstance(value, int) else None
-    pairs = [proven(child, known) for child in expr.children]
-    if any(new is not old for (new, _), old in zip(pairs, expr.children, strict=True)):
-        expr = expr.with_children(tuple(new for new, _ in pairs))
+    before = expr.children
+    pairs = [proven(child, known) for child in before]
+    after = tuple([new for new, _ in pairs])
+    if any(map(is_not, after, before)):
+        expr = expr.with_children(after)
     below = [interval for _, interval in pairs]
     match expr:
         case Case():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import is_not
 
 import polars as pl
 
@@ -38,6 +39,9 @@ TRUE = Literal(BOOLEAN, True)
 FALSE = Literal(BOOLEAN, False)
 UNKNOWN = Literal(BOOLEAN, None)
 
+_LEAVES = (ColumnRef, Literal)
+_VARIABLE = (ColumnRef, Lambda, LambdaParameter)
+
 _OPPOSITES = NEGATED | {
     "is_null": "is_not_null",
     "is_not_null": "is_null",
@@ -48,12 +52,13 @@ _OPPOSITES = NEGATED | {
 
 def simplified(expr: Expr) -> Expr:
     """The expression, simpler if it can be."""
-    if isinstance(expr, ColumnRef | Literal):
+    if isinstance(expr, _LEAVES):
         return expr
     if is_constant(expr):
         return computed(expr)
-    children = tuple(simplified(child) for child in expr.children)
-    if any(new is not old for new, old in zip(children, expr.children, strict=True)):
+    before = expr.children
+    children = tuple([simplified(child) for child in before])
+    if any(map(is_not, children, before)):
         expr = expr.with_children(children)
         if is_constant(expr):
             return computed(expr)
@@ -78,10 +83,14 @@ def _unknown_as_false(expr: Expr) -> Expr:
 
 def is_constant(expr: Expr) -> bool:
     """Whether it reads no column."""
-    if isinstance(expr, ColumnRef | Lambda | LambdaParameter):
-        return False
-    # From the right, since long chains lean to the left: what is not constant shows soon.
-    return all(is_constant(child) for child in reversed(expr.children))
+    waiting = [expr]
+    while waiting:
+        # From the right, since long chains lean to the left: what is not constant shows soon.
+        node = waiting.pop()
+        if isinstance(node, _VARIABLE):
+            return False
+        waiting.extend(node.children)
+    return True
 
 
 def computed(expr: Expr) -> Expr:

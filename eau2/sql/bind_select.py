@@ -76,9 +76,11 @@ def _started(
     source: Source,
 ) -> Selecting:
     named = named_windows(node.windows)
-    items = tuple(
-        replace(item, expression=with_windows(item.expression, named)) for item in node.items
-    )
+    items = node.items
+    if named:
+        items = tuple(
+            replace(item, expression=with_windows(item.expression, named)) for item in items
+        )
     columns, aliases = entries(items, source.scope)
     shapes = Shapes()
     below = Subqueries(bind_query)

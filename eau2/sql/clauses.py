@@ -112,6 +112,7 @@ class Selecting:
             self.aliases,
             len(self.entries) if visible is None else visible,
             aggregates=self.aggregates,
+            uses=[],
             windows=self.windows,
             grouping=self.grouping,
             subqueries=self.subqueries,
@@ -129,9 +130,17 @@ class Selecting:
 
 def bind_part(node: ast.Expression, env: Environment) -> BoundPart:
     """The bound form of an expression, with the columns it names."""
-    uses: list[Use] = []
-    expr = bind_root(node, replace(env, uses=uses))
-    return BoundPart(expr, tuple(uses), node.span)
+    if env.uses is None:
+        env = replace(env, uses=[])
+    uses = env.uses
+    assert uses is not None
+    before = len(uses)
+    try:
+        expr = bind_root(node, env)
+        return BoundPart(expr, tuple(uses[before:]), node.span)
+    finally:
+        # An environment takes long to copy, so that all parts of a clause share one.
+        del uses[before:]
 
 
 def not_grouped(uses: tuple[Use, ...], span: Span, columns: frozenset[int]) -> NotGroupedError:

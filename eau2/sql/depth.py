@@ -16,6 +16,8 @@ from eau2.errors import NotSupportedError, Span
 from eau2.operators.expr import Expr
 from eau2.sql import ast
 
+_LEAVES = (ast.Name, ast.Constant, ast.TypedConstant)
+
 
 def check_written(node: ast.Expression) -> None:
     """Raise NotSupportedError for an expression that is nested too deep."""
@@ -24,6 +26,8 @@ def check_written(node: ast.Expression) -> None:
         part, depth = waiting.pop()
         if depth > LIMITS.expression_depth:
             raise too_deep(node.span)
+        if isinstance(part, _LEAVES):
+            continue
         for child in _children(part):
             waiting.append((child, depth + (not _continues(part, child))))
 
@@ -44,7 +48,7 @@ def check_bound(expr: Expr, span: Span) -> Expr:
             raise NotSupportedError(
                 f"an expression expands to more than {LIMITS.expression_nodes:,} parts", span=span
             )
-        level = tuple(child for part in level for child in part.children)
+        level = tuple([child for part in level for child in part.children])
     return expr
 
 

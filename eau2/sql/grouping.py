@@ -214,7 +214,7 @@ def grouped(
         expr = visible(part.expr)
         if Shapes.columns(expr) & hidden:
             raise not_grouped(part.uses, part.span, Shapes.columns(expr) & hidden)
-        return replace(part, expr=expr)
+        return BoundPart(expr, part.uses, part.span)
 
     parts = (*clauses.parts, *(() if having is None else (having,)))
     for subqueries in (select.tests, select.filters, select.subqueries, select.windows.subqueries):

@@ -57,7 +57,8 @@ class Shapes:
         waiting = [expr]
         while waiting:
             node = waiting.pop()
-            if isinstance(node, ColumnRef):
+            if type(node) is ColumnRef:
                 found.add(node.id)
-            waiting.extend(node.children)
+            else:
+                waiting.extend(node.children)
         return frozenset(found)

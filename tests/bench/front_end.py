@@ -3,6 +3,10 @@
 Parse, bind, optimise, cut and encode for each TPC-H query and for one of 300 lines, in milliseconds
 of processor time, medians; then single statements that are large. With `--rules` each rule's share.
 Nothing runs, so only statistics matter: those of the scale's tables, which are registered once.
+
+Then the whole front end, by the clock: each TPC-H query from its text to an Arrow table, over
+tables of a few rows, so that what is left is what eau2 does around its kernels. No plan and no
+parse is kept: a comment makes every text one that was never asked.
 """
 
 from __future__ import annotations
@@ -29,6 +33,10 @@ from tests.tpch import data
 
 PHASES = ("parse", "bind", "optimise", "cut", "encode")
 NOW = datetime(2026, 1, 1)
+WHOLE_MS = 5.0
+"""The bound of the mean of the whole front end."""
+WHOLE_ROWS = 50
+"""Of each table, for the whole front end."""
 REPEATS = 5
 """Of each phase between two looks at the clock, which may take half a millisecond itself."""
 
@@ -98,6 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
         show(name, medians(text, catalog, 1))
     repeated(backend)
     backend.close()
+    whole(options.scale, texts, options.rounds)
 
 
 def large() -> dict[str, str]:
@@ -110,6 +119,30 @@ def large() -> dict[str, str]:
         "1,000 AND": f"SELECT 1 FROM orders WHERE {listed('o_orderkey <> {i}', 1000, ' AND ')}",
         "1,000 WHEN": f"SELECT CASE {branches} END FROM orders",
     }
+
+
+def whole(scale: str, texts: dict[str, str], rounds: int) -> None:
+    """The whole front end: the mean over all queries of each one's median, and of its best."""
+    backend = EmbeddedBackend(None, None, None)
+    for name in data.TABLES:
+        table = data.table(scale, name).slice(0, WHOLE_ROWS)
+        backend.register(name, table.schema, iter(table.to_batches()))
+    times: dict[str, list[float]] = {query: [] for query in texts}
+    for number in range(4 * rounds + 1):
+        for query, text in texts.items():
+            started = time.perf_counter()
+            backend.run(f"{text}\n-- {number}", None, None).to_arrow()
+            if number:
+                times[query].append((time.perf_counter() - started) * 1000)
+    backend.close()
+    mean = statistics.mean(map(statistics.median, times.values()))
+    best = statistics.mean(map(min, times.values()))
+    largest = max(times, key=lambda query: statistics.median(times[query]))
+    print(
+        f"{'whole front end, ms':24}mean {mean:.2f} (bound {WHOLE_MS:.0f}), best {best:.2f};",
+        end="",
+    )
+    print(f" {largest} takes most: {statistics.median(times[largest]):.2f}")
 
 
 def repeated(backend: EmbeddedBackend) -> None:

@@ -10,6 +10,7 @@ import pytest
 from eau2 import types
 from eau2.catalog import Frame, FrameSchema
 from eau2.cluster import Cluster
+from eau2.config import LIMITS
 from eau2.embedded import EmbeddedBackend
 from eau2.operators import aggregates
 from eau2.operators.base import Operator
@@ -89,6 +90,16 @@ def test_what_a_join_builds_of_is_read_as_before() -> None:
     first, second = stages_of(build, BELOW, Stage(6, root, None, (0, 5)))
     assert first == build
     assert second == Stage(6, Join("full", PARTIAL, StageInput(5, (X,))), SOURCE, (5,))
+
+
+def test_a_join_reads_the_few_rows_that_are_left_of_many() -> None:
+    build = Stage(5, replace(SCAN), SOURCE, ())
+    root = Join("full", StageInput(0, (K,)), StageInput(5, (X,)))
+    plan = Plan((build, BELOW, Stage(6, root, None, (0, 5))), (K, X), ("k", "x"))
+    tasks = placed(*plan.stages) | {0: (Task(0, 0, (), LIMITS.in_memory_engine_rows + 1, "home"),)}
+    assert fused(plan, tasks, ("home",))[0] == plan
+    small = tasks | {0: (Task(0, 0, (), LIMITS.in_memory_engine_rows, "home"),)}
+    assert len(fused(plan, small, ("home",))[0].stages) == 2
 
 
 def top(below: Operator, count: int, offset: int = 0) -> TopK:

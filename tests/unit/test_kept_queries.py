@@ -12,6 +12,7 @@ from eau2.config import KERNELS
 from eau2.errors import UnknownTableError
 from eau2.kernels import runner
 from eau2.kernels.runner import run_fragment
+from eau2.operators.base import Operator
 from eau2.operators.expr import Call, Column, Literal, ref
 from eau2.operators.filter import Filter
 from eau2.operators.scan import ScanChunks
@@ -25,25 +26,29 @@ def filtered(least: int) -> Filter:
     return Filter(SCAN, Call(BOOLEAN, ">=", (ref(A), Literal(BIGINT, least))))
 
 
+def kept(*fragments: Operator) -> int:
+    """How many queries of these fragments are kept."""
+    return sum(any(root is f for f in fragments) for root, _, _ in runner._queries.values())
+
+
 def test_a_query_goes_when_its_rows_go() -> None:
-    before = len(runner._queries)
-    table, fragment = pa.table({"a": [1, 2, 3]}), filtered(2)
+    table, fragment, stricter = pa.table({"a": [1, 2, 3]}), filtered(2), filtered(3)
     for _ in range(3):
         assert run_fragment(fragment, table, {}).to_dicts() == [{"c1": 2}, {"c1": 3}]
-        assert len(runner._queries) == before + 1
+        assert kept(fragment) == 1
     other = pa.table({"a": [5]})
     assert run_fragment(fragment, other, {}).to_dicts() == [{"c1": 5}]
-    assert run_fragment(filtered(3), table, {}).to_dicts() == [{"c1": 3}]
+    assert run_fragment(stricter, table, {}).to_dicts() == [{"c1": 3}]
+    assert kept(fragment, stricter) == 3
     del table, other
     gc.collect()
-    assert len(runner._queries) == before
+    assert kept(fragment, stricter) == 0
 
 
 def test_large_rows_are_not_kept() -> None:
-    before = len(runner._queries)
-    table = pa.table({"a": list(range(KERNELS.kept_rows + 1))})
-    assert run_fragment(filtered(1), table, {}).height == KERNELS.kept_rows
-    assert len(runner._queries) == before
+    table, fragment = pa.table({"a": list(range(KERNELS.kept_rows + 1))}), filtered(1)
+    assert run_fragment(fragment, table, {}).height == KERNELS.kept_rows
+    assert kept(fragment) == 0
 
 
 def test_a_statement_that_comes_again_sees_what_was_written() -> None:

@@ -30,7 +30,7 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
-from eau2.planner.estimate import Known, Profile, profile, rows, selectivity
+from eau2.planner.estimate import Known, Profile, profile, rows, selectivity, together
 from eau2.planner.facts import can_raise
 from eau2.planner.join_graph import (
     Class,
@@ -192,10 +192,7 @@ def _reordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
 
 
 def _predicate(part: Expr, owner: Mapping[int, int], profiles: list[Profile]) -> Predicate:
-    everything = Profile(
-        max(p.rows for p in profiles), {k: v for p in profiles for k, v in p.columns.items()}
-    )
-    fraction = selectivity((part,), everything)
+    fraction = selectivity((part,), together(profiles))
     return Predicate(part, _mask(part, owner), fraction, _equality(part, owner))
 
 
