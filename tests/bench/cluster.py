@@ -21,7 +21,7 @@ import pyarrow as pa
 
 import eau2
 from eau2.connection import Connection
-from tests.bench.run import interleaved, machine, milliseconds
+from tests.bench.measure import interleaved, machine, milliseconds
 from tests.cluster.nodes import processes
 from tests.processes import environment
 from tests.tpch import data
