@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -92,7 +93,11 @@ class Spark:
         return self._session.sql(sql).toArrow()
 
 
-ENGINES = {"datafusion": DataFusion, "daft": Daft, "pyspark": Spark}
+ENGINES: dict[str, Callable[[int], Engine]] = {
+    "datafusion": DataFusion,
+    "daft": Daft,
+    "pyspark": Spark,
+}
 
 
 def main() -> None:
@@ -101,7 +106,7 @@ def main() -> None:
     # Engines may print; answers go where the caller reads them.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    engine: Engine = ENGINES[name](threads)
+    engine = ENGINES[name](threads)
     for line in sys.stdin:
         request = json.loads(line)
         try:

@@ -128,9 +128,7 @@ def interleaved(
     return {name: [times[name] for times in counted] for name in calls}
 
 
-def medians(
-    calls: Mapping[str, Call], rounds: int, noise: Noise | None = None
-) -> dict[str, float]:
+def medians(calls: Mapping[str, Call], rounds: int, noise: Noise | None = None) -> dict[str, float]:
     """The median milliseconds of each call, interleaved."""
     samples = interleaved(calls, rounds, noise)
     return {name: statistics.median(times) for name, times in samples.items()}

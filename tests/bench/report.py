@@ -38,7 +38,7 @@ class Workload:
         }
 
     def ratio(self, side: str = EAU2, base: str = DUCKDB) -> float | None:
-        """The side's sum to the base's, over the queries that both answer; None if there is none."""
+        """The side's sum to the base's, over the queries that both answer."""
         both = [self.medians[query] for query in self.ratios(side, base)]
         return sum(f[side] for f in both) / sum(f[base] for f in both) if both else None
 
@@ -61,10 +61,12 @@ class Workload:
             ]
             ratio = self.ratios().get(query)
             lines.append(" ".join([f"{query:{wide}}", *cells, shown(ratio, 7)]))
-        if base is not None and len(self.medians) > 1:
+        if base is not None and self.unit == "ms" and len(self.medians) > 1:
             for words, of in (("sum", self.ratio), ("geometric", self.mean)):
                 cells = [shown(of(s), n) for s, n in zip(self.sides, columns, strict=True)]
-                lines.append(" ".join([f"{words:{wide}}", *cells, "  of DuckDB, where both answer"]))
+                lines.append(
+                    " ".join([f"{words:{wide}}", *cells, "  of DuckDB, where both answer"])
+                )
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
@@ -93,7 +95,9 @@ def shown(value: float | None, width: int) -> str:
 
 def write(run: Run, path: Path) -> None:
     """The run as JSON, with figures to four digits."""
-    rounded = json.loads(json.dumps(asdict(run)), parse_float=lambda text: float(f"{float(text):.4g}"))
+    rounded = json.loads(
+        json.dumps(asdict(run)), parse_float=lambda text: float(f"{float(text):.4g}")
+    )
     path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
 
 

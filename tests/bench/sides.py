@@ -4,7 +4,8 @@ Owns: `Side` and those in this process, `Foreign` for one in a process of its ow
 Parquet files by the name of the table, statements. Goes out: Arrow tables. Does not know: what is
 measured, or when.
 
-eau2 forgets parsed texts and plans before each statement, as DuckDB, which keeps none.
+eau2 forgets parsed texts and plans before each statement, since DuckDB keeps none; what it builds
+beside the tables on its own is there before the first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 
 import eau2
 from eau2.embedded import EmbeddedBackend
+from tests.bench.artefacts import settled
 from tests.processes import ROOT
 
 Paths = Mapping[str, Path]
@@ -55,6 +57,7 @@ class Eau2:
     def load(self, paths: Paths) -> None:
         for name, path in paths.items():
             self.connection.put(name, path)
+        settled(self.connection)
 
     def forget(self) -> None:
         """Forget parsed texts and plans, so that the next statement is planned anew."""
@@ -109,7 +112,7 @@ class Polars:
 
     def run(self, sql: str) -> pa.Table:
         frame = self._context.execute(sql, eager=False)
-        return cast(pl.DataFrame, frame.collect(engine="streaming")).to_arrow()
+        return frame.collect(engine="streaming").to_arrow()
 
     answer = run
 
@@ -182,5 +185,3 @@ def first_line(error: BaseException) -> str:
     """What an error says, in one line that fits a table."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:120]}"
-
-

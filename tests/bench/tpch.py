@@ -108,7 +108,7 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
 
 
 def others(options: Options, into: Run) -> Iterator[Workload]:
-    """pyspark and daft, one after the other, each beside eau2 and DuckDB in the same rounds."""
+    """Spark and Daft, one after the other, each beside eau2 and DuckDB in the same rounds."""
     ratios = []
     for engine in filter(options.wants, ("pyspark", "daft")):
         workload = _beside(options, engine)
@@ -136,6 +136,8 @@ def _beside(options: Options, engine: str) -> Workload:
         }
         notes: list[str] = []
         ready = loaded(stack, sides, paths(options.scale), notes)
-        notes += [f"{engine} {side.version}" for side in ready.values() if isinstance(side, Foreign)]
+        notes += [
+            f"{engine} {side.version}" for side in ready.values() if isinstance(side, Foreign)
+        ]
         queries = {q: data.text(q) for q in options.queries or data.QUERIES}
         return Contest(name, ready, agreed, notes).run(queries, options.rounds)
