@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.report import CLUSTERED, DUCKDB, DUCKDB_CLUSTERED, EAU2, Run, Workload, read, shown
+from tests.bench.report import DUCKDB, EAU2, Run, Workload, read, shown
 
 TOLERANCE = 1.15
 QUERY_TOLERANCE = 1.6
@@ -23,27 +23,22 @@ def worse(old: Run, new: Run, tolerance: float = TOLERANCE) -> Iterator[str]:
     """What became worse, in words; workloads that only one run has are not compared."""
     for name in old.workloads.keys() & new.workloads.keys():
         before, after = old.workloads[name], new.workloads[name]
-        for side, base in ((EAU2, DUCKDB), (CLUSTERED, DUCKDB_CLUSTERED)):
-            common = before.ratios(side, base).keys() & after.ratios(side, base).keys()
-            pairs = (
-                (
-                    "sum",
-                    _of(before, common).ratio(side, base),
-                    _of(after, common).ratio(side, base),
-                ),
-                ("mean", _of(before, common).mean(side, base), _of(after, common).mean(side, base)),
-            )
-            for words, was, now in pairs:
-                if was is not None and now is not None and now > was * tolerance:
-                    yield f"{name}, {side}, {words}: {was:.2f} became {now:.2f} of {base}"
-            for query in sorted(before.ratios(side, base).keys() - after.ratios(side, base).keys()):
-                if query not in after.medians or side not in after.medians[query]:
-                    yield f"{name}, {side}, {query}: has no answer any more"
-            for query in sorted(common):
-                was, now = before.ratios(side, base)[query], after.ratios(side, base)[query]
-                long = after.unit != "ms" or after.medians[query][side] > SHORT_MS
-                if long and now > was * max(tolerance, QUERY_TOLERANCE):
-                    yield f"{name}, {side}, {query}: {was:.2f} became {now:.2f} of {base}"
+        was, now = before.ratios(), after.ratios()
+        common = was.keys() & now.keys()
+        left, right = _of(before, common), _of(after, common)
+        for words, a, b in (
+            ("sum", left.ratio(), right.ratio()),
+            ("mean", left.mean(), right.mean()),
+        ):
+            if a is not None and b is not None and b > a * tolerance:
+                yield f"{name}, {words}: {a:.2f} became {b:.2f} of DuckDB"
+        for query in sorted(was.keys() - now.keys()):
+            if EAU2 not in after.medians.get(query, {}):
+                yield f"{name}, {query}: has no answer any more"
+        for query in sorted(common):
+            long = after.unit != "ms" or after.medians[query][EAU2] > SHORT_MS
+            if long and now[query] > was[query] * max(tolerance, QUERY_TOLERANCE):
+                yield f"{name}, {query}: {was[query]:.2f} became {now[query]:.2f} of DuckDB"
 
 
 def _of(workload: Workload, queries: set[str]) -> Workload:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from eau2.chart import svg
 from tests.bench import goals
-from tests.bench.report import CLUSTERED, DUCKDB_CLUSTERED, Run, Workload, read
+from tests.bench.report import Run, read
 from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -37,18 +37,14 @@ def text(run: Run) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def picture(workload: Workload) -> str:
+def picture(run: Run) -> str:
     """eau2's time of each query as a share of DuckDB's, as put and clustered, as bars."""
-    put = workload.ratios()
-    columns = {
-        "query": list(put),
-        "as put": list(put.values()),
-    }
-    clustered = workload.ratios(CLUSTERED, DUCKDB_CLUSTERED)
-    if clustered:
-        columns["clustered"] = [clustered.get(query) for query in put]
-    table = pa.table(columns)
-    return svg(table, "bar", x="query", y=[name for name in columns if name != "query"])
+    put = run.workloads[DRAWN].ratios()
+    shares = {"as put": list(put.values())}
+    if f"{DRAWN}-clustered" in run.workloads:
+        clustered = run.workloads[f"{DRAWN}-clustered"].ratios()
+        shares["clustered"] = [clustered.get(query, 0.0) for query in put]
+    return svg(pa.table({"query": list(put), **shares}), "bar", x="query", y=list(shares))
 
 
 def main(arguments: list[str]) -> int:
@@ -57,5 +53,5 @@ def main(arguments: list[str]) -> int:
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + text(run), page), encoding="utf-8")
     if DRAWN in run.workloads:
-        PICTURE.write_text(picture(run.workloads[DRAWN]), encoding="utf-8")
+        PICTURE.write_text(picture(run), encoding="utf-8")
     return 0

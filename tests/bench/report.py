@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 EAU2, DUCKDB = "eau2", "DuckDB"
-ARROW, CLUSTERED, DUCKDB_CLUSTERED = "DuckDB/Arrow", "eau2 clustered", "DuckDB clustered"
+ARROW = "DuckDB/Arrow"
 
 
 @dataclass

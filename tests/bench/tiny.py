@@ -26,7 +26,6 @@ from tests.processes import environment
 TEXT = "SELECT g, sum(v) AS total, count(*) AS n FROM small WHERE v > {} GROUP BY g ORDER BY g"
 BATCH = 20
 """Calls between two looks at the clock."""
-WHOLE_ROUNDS = 10
 
 Ask = Callable[[str], pa.Table]
 
@@ -78,7 +77,7 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
     figures: dict[str, float | None] = {"tiny": workload.ratios()["repeated"]}
     into.add(workload, figures)
     yield workload
-    whole = processes(min(options.rounds * 2, WHOLE_ROUNDS))
+    whole = processes(options.rounds)
     into.add(whole, {"process": whole.ratio()})
     yield whole
 

@@ -8,7 +8,7 @@ stays in the system's memory.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,15 +17,7 @@ import pyarrow as pa
 
 from tests.bench import outside
 from tests.bench.contest import Contest, Options, loaded, loosely
-from tests.bench.report import (
-    ARROW,
-    CLUSTERED,
-    DUCKDB,
-    DUCKDB_CLUSTERED,
-    EAU2,
-    Run,
-    Workload,
-)
+from tests.bench.report import ARROW, DUCKDB, EAU2, Run, Workload
 from tests.bench.sides import DuckDb, Eau2, Foreign, Polars, Side
 from tests.tpch import check, data
 
@@ -63,20 +55,19 @@ def clustered(scale: str) -> dict[str, Path]:
 
 def agreed(side: str, query: str, wanted: pa.Table, actual: pa.Table) -> str | None:
     """eau2 to the last digit and in order; the others' decimals as they have them."""
-    if side in (EAU2, CLUSTERED):
+    if side == EAU2:
         return check.disagreement(query, wanted, actual)
     return loosely(side, query, wanted, actual)
 
 
 def run(options: Options, into: Run) -> Iterator[Workload]:
-    """One scale."""
-    scale = options.scale
+    """One scale as put, then clustered unless it is a large one."""
+    scale, threads = options.scale, options.threads
+    on_disk = float(scale) >= ON_DISK_FROM
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=outside.folder())))
-        on_disk = float(scale) >= ON_DISK_FROM
-        threads, off = options.threads, options.off
         sides: dict[str, Callable[[], Side]] = {
-            EAU2: lambda: Eau2(threads, folder / "store" if on_disk else None, off),
+            EAU2: lambda: Eau2(threads, folder / "store" if on_disk else None, options.off),
             DUCKDB: lambda: DuckDb(threads, folder / "duck.db" if on_disk else None),
         }
         if not on_disk:
@@ -84,27 +75,41 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
             python = outside.environment("datafusion") if options.wants("DataFusion") else ""
             if isinstance(python, Path):
                 sides["DataFusion"] = lambda: Foreign(python, "datafusion", threads, folder)
-        notes: list[str] = []
         wanted = {name: make for name, make in sides.items() if options.wants(name)}
-        ready = loaded(stack, wanted, paths(scale), notes)
-        if not on_disk and options.wants(CLUSTERED):
-            again: dict[str, Callable[[], Side]] = {
-                CLUSTERED: lambda: Eau2(threads, None, off),
-                DUCKDB_CLUSTERED: lambda: DuckDb(threads),
-            }
-            ready |= loaded(stack, again, clustered(scale), notes)
-        queries = {q: data.text(q) for q in options.queries or data.QUERIES}
-        workload = Contest(f"tpch-{scale}", ready, agreed, notes).run(queries, options.rounds)
+        workload = _contest(f"tpch-{scale}", wanted, paths(scale), options)
     ratios = workload.ratios()
     figures = {
         f"tpch-{scale}": workload.ratio(),
         f"tpch-{scale}-mean": workload.mean(),
         f"tpch-{scale}-worst": max(ratios.values(), default=None),
-        f"tpch-{scale}-clustered": workload.ratio(CLUSTERED, DUCKDB_CLUSTERED),
         **{f"tpch-{scale}-{query}": ratios.get(query) for query in ("q01", "q06")},
     }
     into.add(workload, figures)
     yield workload
+    if not on_disk:
+        alike: dict[str, Callable[[], Side]] = {
+            EAU2: lambda: Eau2(threads, None, options.off),
+            DUCKDB: lambda: DuckDb(threads),
+        }
+        workload = _contest(f"tpch-{scale}-clustered", alike, clustered(scale), options)
+        into.add(workload, {workload.name: workload.ratio()})
+        yield workload
+
+
+def _contest(
+    name: str,
+    sides: Mapping[str, Callable[[], Side]],
+    tables: Mapping[str, Path],
+    options: Options,
+) -> Workload:
+    """The queries on all sides, which are there for as long as it takes."""
+    with ExitStack() as stack:
+        notes: list[str] = []
+        ready = loaded(stack, sides, tables, notes)
+        foreign = {name: side for name, side in ready.items() if isinstance(side, Foreign)}
+        notes += [f"{name} {side.version}" for name, side in foreign.items()]
+        queries = {query: data.text(query) for query in options.queries or data.QUERIES}
+        return Contest(name, ready, agreed, notes).run(queries, options.rounds)
 
 
 def others(options: Options, into: Run) -> Iterator[Workload]:
@@ -127,17 +132,10 @@ def _beside(options: Options, engine: str) -> Workload:
     python = outside.environment(engine)
     if isinstance(python, str):
         return Workload(name, (EAU2, DUCKDB, engine), notes=[f"left out: {python}"])
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with tempfile.TemporaryDirectory() as folder:
         sides: dict[str, Callable[[], Side]] = {
             EAU2: lambda: Eau2(options.threads, None, options.off),
             DUCKDB: lambda: DuckDb(options.threads),
-            engine: lambda: Foreign(python, engine, options.threads, folder),
+            engine: lambda: Foreign(python, engine, options.threads, Path(folder)),
         }
-        notes: list[str] = []
-        ready = loaded(stack, sides, paths(options.scale), notes)
-        notes += [
-            f"{engine} {side.version}" for side in ready.values() if isinstance(side, Foreign)
-        ]
-        queries = {q: data.text(q) for q in options.queries or data.QUERIES}
-        return Contest(name, ready, agreed, notes).run(queries, options.rounds)
+        return _contest(name, sides, paths(options.scale), options)
