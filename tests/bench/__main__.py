@@ -6,7 +6,7 @@ than DuckDB.
 
 `python -m tests.bench compare OLD NEW`: exit code 1 when the ratios to DuckDB of NEW are worse.
 `python -m tests.bench ladder FILE ...`: what each run's rules bring, from runs with --off.
-`python -m tests.bench document FILE`: docs/benchmarks.md and its picture from a run's file.
+`python -m tests.bench document`: docs/benchmarks.md and its picture from the kept runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tests.bench import clickbench, cluster, compare, disk, document, goals, h2o, tiny, tpch
+from tests.bench import clickbench, cluster, compare, disk, document, goals, h2o, ladder, tiny, tpch
 from tests.bench.contest import WRONG, Options
 from tests.bench.measure import machine
 from tests.bench.report import EAU2, Run, Workload, read, write
@@ -43,7 +43,7 @@ SHORT = Options(rounds=1, scale="0.01", h2o_rows=20_000, hits_rows=20_000)
 COMMANDS = {
     "compare": compare.main,
     "document": document.main,
-    "ladder": compare.ladder,
+    "ladder": ladder.main,
 }
 
 

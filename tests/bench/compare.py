@@ -2,7 +2,7 @@
 
 Milliseconds of two days or machines say little, ratios inside one run more. Worse is a ratio of
 sums or geometric means beyond `TOLERANCE`, or a single query's beyond `QUERY_TOLERANCE` when it
-takes more than `SHORT_MS`. Owns: `worse`, the ladder of runs with rules left out.
+takes more than `SHORT_MS`. Owns: `worse`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.report import DUCKDB, EAU2, Run, Workload, read, shown
+from tests.bench.report import EAU2, Run, Workload, read, shown
 
 TOLERANCE = 1.15
 QUERY_TOLERANCE = 1.6
@@ -61,20 +61,3 @@ def main(arguments: list[str]) -> int:
     for words in found:
         print(f"worse: {words}")
     return 1 if found else 0
-
-
-def ladder(arguments: list[str]) -> int:
-    """The command that prints what each run's rules bring, one line for each file."""
-    print("| rules left out | workload | eau2, ms | DuckDB, ms | ratio | geometric mean |")
-    print("|---|---|---|---|---|---|")
-    for file in arguments:
-        run = read(Path(file))
-        for workload in run.workloads.values():
-            if workload.unit == "ms" and workload.ratio() is not None:
-                both = [workload.medians[query] for query in workload.ratios()]
-                ours, duck = (sum(found[side] for found in both) for side in (EAU2, DUCKDB))
-                print(
-                    f"| {', '.join(run.off) or 'none'} | {workload.name} | {ours:.0f} | {duck:.0f} "
-                    f"| {shown(workload.ratio(), 4)} | {shown(workload.mean(), 4)} |"
-                )
-    return 0

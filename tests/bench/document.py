@@ -1,23 +1,25 @@
-"""docs/benchmarks.md from a run's file: `python -m tests.bench document FILE`.
+"""docs/benchmarks.md from the runs that are kept here: `python -m tests.bench document`.
 
 Owns: the generated part of the page, and its picture, drawn by eau2's own charts. The text above
-the mark is written by hand.
+the mark is written by hand. Kept are baseline.json, and ladder-*.json of runs with --off.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from eau2.chart import svg
-from tests.bench import goals
+from tests.bench import goals, ladder
 from tests.bench.report import Run, read
 from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
+KEPT = Path(__file__).with_name("baseline.json")
 MARK = "<!-- generated -->\n"
 DRAWN = "tpch-1"
 """The workload of the picture."""
@@ -25,13 +27,20 @@ DRAWN = "tpch-1"
 _PART = re.compile(re.escape(MARK) + ".*", re.DOTALL)
 
 
-def text(run: Run) -> str:
-    """The generated part: the goals, then each workload."""
+def rungs() -> list[Run]:
+    """The kept runs with rules left out."""
+    return [read(path) for path in sorted(KEPT.parent.glob("ladder-*.json"))]
+
+
+def text(run: Run, off: Sequence[Run] = ()) -> str:
+    """The generated part: the goals, the ladder of runs with rules left out, each workload."""
     parts = [
         f"Measured on {run.date}, {run.threads} threads, {run.rounds} rounds:",
         f"```text\n{run.machine}\n```",
         goals.table(run),
     ]
+    if off:
+        parts.append(f"## Ladder\n\n{ladder.table([*off, run])}")
     for name, workload in run.workloads.items():
         parts.append(f"## {name}\n\n```text\n{workload.text()}\n```")
     return "\n\n".join(parts) + "\n"
@@ -48,10 +57,10 @@ def picture(run: Run) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """The command."""
-    run = read(Path(arguments[0]))
+    """The command. Has no arguments."""
+    run = read(KEPT)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + text(run), page), encoding="utf-8")
+    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + text(run, rungs()), page), encoding="utf-8")
     if DRAWN in run.workloads:
         PICTURE.write_text(picture(run), encoding="utf-8")
     return 0

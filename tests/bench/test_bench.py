@@ -168,7 +168,7 @@ def test_ratios_leave_out_what_one_side_has_not() -> None:
 
 def test_the_page_shows_the_kept_run() -> None:
     page = document.PAGE.read_text(encoding="utf-8")
-    kept = read(Path(__file__).with_name("baseline.json"))
-    assert page.endswith(document.MARK + "\n" + document.text(kept))
+    kept = read(document.KEPT)
+    assert page.endswith(document.MARK + "\n" + document.text(kept, document.rungs()))
     drawn = document.picture(kept)
     assert document.PICTURE.read_text(encoding="utf-8") == drawn

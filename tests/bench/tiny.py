@@ -21,6 +21,7 @@ import eau2
 from tests.bench.contest import Options
 from tests.bench.measure import Call, Noise, medians, milliseconds
 from tests.bench.report import DUCKDB, EAU2, Run, Workload
+from tests.bench.sides import quickly
 from tests.processes import environment
 
 TEXT = "SELECT g, sum(v) AS total, count(*) AS n FROM small WHERE v > {} GROUP BY g ORDER BY g"
@@ -53,7 +54,7 @@ def open_duckdb(stack: ExitStack, options: Options) -> Ask:
     connection.register("made", made)
     connection.execute("CREATE TABLE small AS SELECT * FROM made")
     connection.sql("SELECT 1").fetchall()
-    return lambda sql: connection.sql(sql).to_arrow_table()
+    return lambda sql: quickly(connection, sql)
 
 
 OPEN = {EAU2: open_eau2, DUCKDB: open_duckdb}
