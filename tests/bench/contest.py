@@ -1,6 +1,6 @@
 """Queries on several engines side by side: answers compared once, then interleaved medians.
 
-Owns: `Options`, `contest`. Comes in: loaded sides and statements. Goes out: a Workload. A side that
+Owns: `Options`, `Contest`, `loaded`. Comes in: loaded sides and statements. Goes out: a Workload. A side that
 fails or gives another answer than DuckDB has no figure for that query, and a note says why.
 """
 
@@ -55,7 +55,7 @@ def loosely(side: str, query: str, wanted: pa.Table, actual: pa.Table) -> str | 
 
 @dataclass
 class Contest:
-    """The sides of one workload. bases: whose answers and figures a side is compared with."""
+    """The sides of one workload, DuckDB among them. notes: those about the sides."""
 
     name: str
     sides: dict[str, Side]

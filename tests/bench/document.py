@@ -49,11 +49,11 @@ def text(run: Run, off: Sequence[Run] = ()) -> str:
 def picture(run: Run) -> str:
     """eau2's time of each query as a share of DuckDB's, as put and clustered, as bars."""
     put = run.workloads[DRAWN].ratios()
-    shares = {"as put": list(put.values())}
+    shares = {"as put": [round(ratio, 2) for ratio in put.values()]}
     if f"{DRAWN}-clustered" in run.workloads:
         clustered = run.workloads[f"{DRAWN}-clustered"].ratios()
-        shares["clustered"] = [clustered.get(query, 0.0) for query in put]
-    return svg(pa.table({"query": list(put), **shares}), "bar", x="query", y=list(shares))
+        shares["clustered"] = [round(clustered.get(query, 0.0), 2) for query in put]
+    return svg(pa.table({"of": list(put), **shares}), "bar", x="of", y=list(shares))
 
 
 def main(arguments: list[str]) -> int:

@@ -72,7 +72,7 @@ class Spark:
     def __init__(self, threads: int) -> None:
         builder = importlib.import_module("pyspark.sql").SparkSession.builder
         settings = {
-            "spark.driver.memory": "6g",
+            "spark.driver.memory": "4g",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(threads),
