@@ -30,7 +30,7 @@ def worse(old: Run, new: Run, tolerance: float = TOLERANCE) -> Iterator[str]:
             ("sum", left.ratio(), right.ratio()),
             ("mean", left.mean(), right.mean()),
         ):
-            if a is not None and b is not None and b > a * tolerance:
+            if after.unit == "ms" and a is not None and b is not None and b > a * tolerance:
                 yield f"{name}, {words}: {a:.2f} became {b:.2f} of DuckDB"
         for query in sorted(was.keys() - now.keys()):
             if EAU2 not in after.medians.get(query, {}):
@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
     old, new = read(options.old), read(options.new)
     for name in sorted(old.workloads.keys() & new.workloads.keys()):
         was, now = old.workloads[name].ratio(), new.workloads[name].ratio()
-        print(f"{name:24} {shown(was, 6)} -> {shown(now, 6)} of DuckDB")
+        if new.workloads[name].unit == "ms":
+            print(f"{name:24} {shown(was, 6)} -> {shown(now, 6)} of DuckDB")
     found = list(worse(old, new, options.tolerance))
     for words in found:
         print(f"worse: {words}")

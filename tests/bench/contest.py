@@ -1,7 +1,7 @@
 """Queries on several engines side by side: answers compared once, then interleaved medians.
 
-Owns: `Options`, `Contest`, `loaded`. Comes in: loaded sides and statements. Goes out: a Workload. A side that
-fails or gives another answer than DuckDB has no figure for that query, and a note says why.
+Owns: `Options`, `Contest`, `loaded`. Comes in: sides and statements. Goes out: a Workload. A side
+that fails or gives another answer than DuckDB has no figure for that query, and a note says why.
 """
 
 from __future__ import annotations
