@@ -61,7 +61,7 @@ def _sums(column: pa.ChunkedArray) -> tuple[float, float]:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         column = pc.binary_length(column) if text else column.cast(pa.float64())
-    total = pc.sum(column.cast(pa.float64())).as_py()
+    total = pc.sum(column.cast(pa.float64(), safe=False)).as_py()
     return float(column.null_count), float(total or 0.0)
 
 

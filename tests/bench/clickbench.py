@@ -128,8 +128,9 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
             DUCKDB: lambda: DuckDb(options.threads),
         }
         sides |= {"Polars": Polars} if options.wants("Polars") else {}
-        notes = [f"{options.hits_rows} rows, 105 columns"]
+        notes: list[str] = []
         ready = loaded(stack, sides, {"hits": hits.path(options.hits_rows)}, notes)
-        workload = Contest("clickbench", ready, agreed, notes).run(QUERIES, options.rounds)
-    into.add(workload, {"clickbench": workload.ratio(), "clickbench-mean": workload.mean()})
+        name = f"clickbench-{options.hits_rows}"
+        workload = Contest(name, ready, agreed, notes).run(QUERIES, options.rounds)
+    into.add(workload, {name: workload.ratio(), f"{name}-mean": workload.mean()})
     yield workload

@@ -71,7 +71,9 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
         }
         ready = loaded(stack, sides, paths(options.scale), notes)
         queries = {q: data.text(q) for q in options.queries or data.QUERIES}
-        workload = Contest("nodes", ready, agreed, notes).run(queries, options.rounds)
+        workload = Contest(f"nodes-{options.scale}", ready, agreed, notes).run(
+            queries, options.rounds
+        )
     into.add(workload, {"nodes": workload.ratio()} if options.scale == "1" else {})
     yield workload
 

@@ -80,13 +80,12 @@ class Contest:
         able = []
         for name, side in self.sides.items():
             try:
-                words = None
-                if name != DUCKDB:
-                    words = self.check(name, query, wanted, side.answer(sql))
+                actual = wanted if name == DUCKDB else side.answer(sql)
             # What an engine cannot do is its own business, whatever it raises.
             except Exception as error:
                 workload.notes.append(f"{name} has no {query}: {first_line(error)}")
                 continue
+            words = None if name == DUCKDB else self.check(name, query, wanted, actual)
             if words is not None:
                 workload.notes.append(f"{WRONG}: {name} {query}: {words[:200]}")
                 continue

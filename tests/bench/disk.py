@@ -23,16 +23,20 @@ from tests.bench.memory import MB, peak_of
 from tests.bench.report import DUCKDB, EAU2, Run, Workload
 from tests.tpch import data
 
-CHILD = [sys.executable, "-m", "tests.bench.child"]
 SIDES = {EAU2: "eau2", DUCKDB: "duckdb"}
+"""The sides' names in files. Each has a process that loads nothing of the other."""
+
+
+def _child(side: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.bench.child_{SIDES[side]}", *arguments]
 
 
 def _put(side: str, target: Path, options: Options, wait: bool) -> dict[str, float]:
     """One put of all tables in a process of its own."""
     sources = [str(path) for path in tpch.paths(options.scale).values()]
-    what = [f"put-{SIDES[side]}", str(target), str(options.threads), str(int(wait))]
+    what = ["put", str(target), str(options.threads), str(int(wait))]
     others = Others()
-    peak, output = peak_of([*CHILD, *what, *sources])
+    peak, output = peak_of(_child(side, *what, *sources))
     done: dict[str, float] = json.loads(output)
     size = _bytes(target)
     return done | {"peak": peak / MB, "disk": size / MB, "others": others.cores()}
@@ -53,7 +57,7 @@ def _remove(target: Path) -> None:
 
 def put(options: Options, into: Run) -> Iterator[Workload]:
     """A put, interleaved with DuckDB's."""
-    workload = Workload("put", (EAU2, DUCKDB), unit="seconds or MB")
+    workload = Workload(f"put-{options.scale}", (EAU2, DUCKDB), unit="seconds or MB")
     found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(dir=outside.folder()) as name:
         for _ in range(min(options.rounds, 3)):
@@ -76,7 +80,7 @@ def put(options: Options, into: Run) -> Iterator[Workload]:
         figures["put-artefacts"] = seconds / workload.medians["put, s"][DUCKDB]
     else:
         workload.notes.append("this eau2 does not tell of artefacts")
-    workload.notes.append(f"scale {options.scale}, {len(found[EAU2])} rounds")
+    workload.notes.append(f"{len(found[EAU2])} rounds")
     into.add(workload, figures if options.scale == "1" else {})
     yield workload
 
@@ -92,7 +96,7 @@ def _median(samples: list[dict[str, float]], key: str) -> float:
 
 def memory(options: Options, into: Run) -> Iterator[Workload]:
     """The peak of each query."""
-    workload = Workload("memory", (EAU2, DUCKDB), unit="MB of peak RssAnon")
+    workload = Workload(f"memory-{options.scale}", (EAU2, DUCKDB), unit="MB of peak RssAnon")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=outside.folder())))
         stores = {side: folder / SIDES[side] for side in SIDES}
@@ -101,15 +105,15 @@ def memory(options: Options, into: Run) -> Iterator[Workload]:
         for query in options.queries or data.QUERIES:
             workload.medians[query] = _peaks(stores, data.text(query), options.threads)
             tell(f"memory of {query}")
-    workload.notes.append(f"scale {options.scale}, each in a new process over a store on disk")
+    workload.notes.append("each in a new process over a store on disk")
     highest = {side: max(found[side] for found in workload.medians.values()) for side in SIDES}
     workload.notes.append(f"highest: {', '.join(f'{s} {mb:.0f} MB' for s, mb in highest.items())}")
-    into.add(workload, {"memory-highest-mb": highest[EAU2]})
+    into.add(workload, {f"memory-{options.scale}-highest-mb": highest[EAU2]})
     yield workload
 
 
 def _peaks(stores: Mapping[str, Path], sql: str, threads: int) -> dict[str, float]:
     return {
-        side: peak_of([*CHILD, f"query-{SIDES[side]}", str(store), str(threads), sql])[0] / MB
+        side: peak_of(_child(side, "query", str(store), str(threads), sql))[0] / MB
         for side, store in stores.items()
     }

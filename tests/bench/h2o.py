@@ -161,11 +161,11 @@ def run(options: Options, into: Run) -> Iterator[Workload]:
                 DUCKDB: lambda: DuckDb(options.threads),
             }
             sides |= {"Polars": Polars} if options.wants("Polars") else {}
-            notes = [f"{options.h2o_rows} rows"]
+            notes: list[str] = []
             ready = loaded(stack, sides, paths(task, options.h2o_rows), notes)
-            contest = Contest(f"h2o-{task}", ready, notes=notes)
+            contest = Contest(f"h2o-{task}-{options.h2o_rows}", ready, notes=notes)
             workload = contest.run(queries, options.rounds)
-        into.add(workload, {f"h2o-{task}": workload.ratio()})
+        into.add(workload, {workload.name: workload.ratio()})
         missing |= len(workload.ratios()) < len(queries)
         ours += sum(found.get(EAU2, 0.0) for found in workload.medians.values())
         duck += sum(found[DUCKDB] for found in workload.medians.values())
