@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tests.bench import agree
-from tests.bench.measure import Call, Noise, medians
+from tests.bench.measure import Call, Noise, interleaved
 from tests.bench.report import DUCKDB, EAU2, Workload
 from tests.bench.sides import ForeignError, Side, first_line
 
@@ -69,7 +69,7 @@ class Contest:
         for query, sql in queries.items():
             able = self._able(query, sql, workload)
             calls: dict[str, Call] = {side: _call(self.sides[side], sql) for side in able}
-            workload.medians[query] = medians(calls, rounds, noise)
+            workload.take(query, interleaved(calls, rounds, noise))
             tell(f"{self.name} {query}")
         workload.notes.append(str(noise))
         return workload

@@ -161,7 +161,10 @@ def test_disturbed_rounds_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ratios_leave_out_what_one_side_has_not() -> None:
     workload = Workload("w", (EAU2, DUCKDB))
     workload.medians = {"a": {EAU2: 1.0, DUCKDB: 4.0}, "b": {EAU2: 4.0, DUCKDB: 4.0}}
-    workload.medians["c"] = {DUCKDB: 1000.0}
+    workload.take("c", {DUCKDB: [1000.0, 1.0]})
+    workload.take("d", {EAU2: [2.0, 4.0, 3.0], DUCKDB: [12.0]})
+    assert workload.quickest().ratios() == {"d": 2 / 12}
+    del workload.medians["d"]
     assert workload.ratio() == 5 / 8
     assert workload.mean() == pytest.approx(math.sqrt(1 / 4))
 
