@@ -1,5 +1,7 @@
 """Several nodes beside one process: `python -m tests.bench.cluster [--scale 1] [--rounds 5]`.
 
+`run` is what `python -m tests.bench` has of it: three nodes of one thread each beside DuckDB.
+
 TPC-H through three node processes of one thread each, through two of them, and embedded with two
 threads over a store on disk; interleaved in one run, medians. Then a small grouped query repeated
 over TCP, and `eau2 query --connect` as a whole process beside DuckDB as one. Nothing is asserted.
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,13 +23,59 @@ import pyarrow as pa
 
 import eau2
 from eau2.connection import Connection
-from tests.bench.run import interleaved, machine, milliseconds
+from tests.bench.contest import Contest, Options, loaded
+from tests.bench.measure import interleaved, machine, milliseconds
+from tests.bench.report import DUCKDB, EAU2, Run, Workload
+from tests.bench.sides import DuckDb, Paths, Side
+from tests.bench.tpch import agreed, paths
 from tests.cluster.nodes import processes
 from tests.processes import environment
 from tests.tpch import data
 
 Sides = dict[str, Connection]
 SMALL = "SELECT g, sum(v) AS total, count(*) AS n FROM small WHERE v > 0 GROUP BY g ORDER BY g"
+
+
+class Nodes:
+    """A store over three node processes of one thread each, as a side."""
+
+    def __init__(self, stack: ExitStack, off: tuple[str, ...]) -> None:
+        running = stack.enter_context(processes(3, threads=1))
+        self.connection = eau2.connect(running.urls[0])
+        for rule in off:
+            self.connection.execute(f"SET optimizer.{rule} = off")
+        self._number = 0
+
+    def load(self, paths: Paths) -> None:
+        for name, path in paths.items():
+            self.connection.put(name, path)
+
+    def run(self, sql: str) -> pa.Table:
+        # The plan is kept at a node, under the text: another text is planned anew.
+        self._number += 1
+        return self.connection.sql(f"{sql}\n-- {self._number}").to_arrow()
+
+    answer = run
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def run(options: Options, into: Run) -> Iterator[Workload]:
+    """TPC-H on three nodes of one thread each and on DuckDB with all threads."""
+    with ExitStack() as stack:
+        notes = [f"three node processes of one thread, DuckDB with {options.threads} threads"]
+        sides: dict[str, Callable[[], Side]] = {
+            EAU2: lambda: Nodes(stack, options.off),
+            DUCKDB: lambda: DuckDb(options.threads),
+        }
+        ready = loaded(stack, sides, paths(options.scale), notes)
+        queries = {q: data.text(q) for q in options.queries or data.QUERIES}
+        workload = Contest(f"nodes-{options.scale}", ready, agreed, notes).run(
+            queries, options.rounds
+        )
+    into.add(workload, {"nodes": workload.ratio()} if options.scale == "1" else {})
+    yield workload
 
 
 def fill(sides: Sides, scale: str) -> None:

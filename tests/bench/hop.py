@@ -38,7 +38,7 @@ from eau2.operators.expr import Column, ref
 from eau2.operators.group import PartialAggregate
 from eau2.operators.scan import StageInput
 from eau2.settings import Settings
-from tests.bench.run import interleaved, machine, milliseconds
+from tests.bench.measure import interleaved, machine, milliseconds
 from tests.tpch import data
 
 
