@@ -34,8 +34,8 @@ ROW, _ADDRESS = "row_at_hand", "address_of_row"
 """Columns that are added to the other side; no label looks like them."""
 
 _PER_KEY, _PER_READ = 8, 4
-"""A hash table takes about 32 bytes for a row at hand, and so does an array of eight addresses. A
-longer one pays while there are at most so many addresses for a row that is read."""
+"""A hash table takes about 32 bytes for a row at hand, and so does an array of eight addresses.
+A longer one pays while there are at most so many addresses for a row that is read."""
 
 _ADDRESSES_MAX = 1 << 28
 _BUCKET_ROWS_MAX = 8
