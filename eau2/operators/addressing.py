@@ -9,12 +9,13 @@ An address is a key minus the lowest one, in the key's own width, read as unsign
 outside of the keys' span, also by an overflow, thereby gets an address beyond the end, and there
 `gather` gives NULL. (A negative position would count from the end.)
 
-Measured with 6 million rows to be joined with a unique key (ns of CPU for each): a hash join 6.5 to
-20, one of these arrays 1.7 to 3, and 1.5 for each column fetched through it; with two keys, of which
-one leads to four rows: 100 by hash, 16 by buckets. Building takes 3 to 5 for a row at hand (a
-hash table: 20 and more; buckets: 11) and 0.1 to 0.2 for an address that no row has: where there are
-thirty addresses for a row that is read, hashing is as quick, and above 16 million quicker from
-fifteen on. For up to a thousand rows in all it makes no difference, for ten thousand a quarter.
+Measured with 6 million rows to be joined with a unique key (ns of CPU for each): a hash join 6.5
+to 20, one of these arrays 1.7 to 3, and 1.5 for each column fetched through it; with two keys, of
+which one leads to four rows: 100 by hash, 16 by buckets. Building takes 3 to 5 for a row at hand
+(a hash table: 20 and more; buckets: 11) and 0.1 to 0.2 for an address that no row has: where
+there are thirty addresses for a row that is read, hashing is as quick, and above 16 million
+quicker from fifteen on. For up to a thousand rows in all it makes no difference, for ten thousand
+a quarter.
 """
 
 from __future__ import annotations
