@@ -144,7 +144,8 @@ def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
     rows: how many rows are read in all.
     """
     keys = keys.drop_nulls()
-    span = _span(keys) if rows > LIMITS.in_memory_engine_rows else None
+    many = rows > max(LIMITS.in_memory_engine_rows, keys.len() * _DENSE)
+    span = _span(keys) if many else None
     if span is not None and span.size > _NARROW and keys.len() * _DENSE < span.size <= rows:
         mask = np.zeros(span.size, np.uint8)
         mask[span.offsets] = 1
