@@ -9,10 +9,13 @@ An address is a key minus the lowest one, in the key's own width, read as unsign
 outside of the keys' span, also by an overflow, thereby gets an address beyond the end, and there
 `gather` gives NULL. (A negative position would count from the end.)
 
-Measured with 6 million rows to be joined with a unique key (ns of CPU for each): a hash join 6.5 to
-20, one of these arrays 1.7 to 3, and 1.5 for each column fetched through it. Building takes 3 to 5
-for a row at hand (a hash table: 20 and more) and 0.1 for an address that no row has. Up to ten
-thousand rows in all it makes no difference.
+Measured with 6 million rows to be joined with a unique key (ns of CPU for each): a hash join 6.5
+to 20, one of these arrays 1.7 to 3, and 1.5 for each column fetched through it; with two keys, of
+which one leads to four rows: 100 by hash, 16 by buckets. Building takes 3 to 5 for a row at hand
+(a hash table: 20 and more; buckets: 11) and 0.1 to 0.2 for an address that no row has: where
+there are thirty addresses for a row that is read, hashing is as quick, and above 16 million
+quicker from fifteen on. For up to a thousand rows in all it makes no difference, for ten thousand
+a quarter.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ ROW, _ADDRESS = "row_at_hand", "address_of_row"
 """Columns that are added to the other side; no label looks like them."""
 
 _PER_KEY, _PER_READ = 8, 4
-"""A hash table takes about 32 bytes for a row; so does an array of eight addresses for a row. A
-longer one pays while so many rows are read that filling it hardly counts."""
+"""A hash table takes about 32 bytes for a row at hand, and so does an array of eight addresses.
+A longer one pays while there are at most so many addresses for a row that is read."""
 
 _ADDRESSES_MAX = 1 << 28
 _BUCKET_ROWS_MAX = 8
@@ -141,7 +144,8 @@ def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
     rows: how many rows are read in all.
     """
     keys = keys.drop_nulls()
-    span = _span(keys) if rows > LIMITS.in_memory_engine_rows else None
+    many = rows > max(LIMITS.in_memory_engine_rows, keys.len() * _DENSE)
+    span = _span(keys) if many else None
     if span is not None and span.size > _NARROW and keys.len() * _DENSE < span.size <= rows:
         mask = np.zeros(span.size, np.uint8)
         mask[span.offsets] = 1
