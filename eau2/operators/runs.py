@@ -10,13 +10,16 @@ Facts are mostly stored in the order of a key: lines of an order, readings of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from eau2.operators.aggregates import State
+from eau2.operators.aggregates import Reduction, State
 from eau2.operators.base import Operator
 from eau2.operators.expr import Column, ColumnRef
 from eau2.operators.filter import Filter
@@ -27,8 +30,7 @@ FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
 _LOOK_ROWS = 4096
 
-_Numbers = npt.NDArray[np.generic]
-_Starts = npt.NDArray[np.intp]
+_Numbers = npt.NDArray[Any]
 
 
 def stored_name(source: Operator, id_: int) -> str | None:
@@ -86,47 +88,89 @@ def by_runs(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.Lazy
 
 
 def _reduced(frame: pl.DataFrame, key: str, states: Sequence[State]) -> pl.DataFrame | None:
-    column = frame.get_column(key)
-    if frame.is_empty() or column.null_count():
+    """The runs of the frame, buffer by buffer on several threads, joined where one goes on."""
+    labels = list(dict.fromkeys(s.reduction[1] for s in states if s.reduction and s.reduction[1]))
+    if frame.is_empty() or any(frame.get_column(label).null_count() for label in (key, *labels)):
         return None
-    numbers = column.to_physical().to_numpy()
-    if (numbers[1:] < numbers[:-1]).any():
-        return None
-    starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
-    made = {key: column.gather(pl.Series(starts))}
-    rows = np.diff(starts, append=len(numbers))
-    for state in states:
-        assert state.reduction is not None
-        name, label = state.reduction
-        if name == "rows":
-            values: _Numbers = rows
-        else:
-            argument = frame.get_column(label)
-            if argument.null_count():
-                return None
-            values = rows if name == "count" else _REDUCTIONS[name](argument, starts)
-        made[state.label] = _as(pl.Series(values), state.dtype)
+    if len({frame.get_column(label).n_chunks() for label in (key, *labels)}) > 1:
+        frame = frame.rechunk()
+    buffers = zip(*(frame.get_column(label).get_chunks() for label in (key, *labels)), strict=True)
+    work = partial(_buffer, labels, [state.reduction for state in states if state.reduction])
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        parts = list(threads.map(work, buffers))
+    found: list[_Runs] = []
+    for part in parts:
+        if part is None or (found and part.keys[0] < found[-1].keys[-1]):
+            return None
+        if found and part.keys[0] == found[-1].keys[-1]:
+            part = _going_on(found[-1], part, states)
+        found.append(part)
+    dtype = frame.schema[key]
+    keys = pl.Series(key, np.concatenate([part.keys for part in found])).cast(_bits(dtype))
+    made = [keys.cast(dtype)]
+    for number, state in enumerate(states):
+        values = np.concatenate([part.values[number] for part in found])
+        made.append(_as(pl.Series(state.label, values), state.dtype))
     return pl.DataFrame(made)
 
 
+class _Runs(NamedTuple):
+    """The keys of some runs, and the values of each state."""
+
+    keys: _Numbers
+    values: list[_Numbers]
+
+
+def _buffer(
+    labels: Sequence[str],
+    reductions: Sequence[tuple[Reduction, str]],
+    columns: Sequence[pl.Series],
+) -> _Runs | None:
+    """The runs of one buffer; None where its keys do not ascend."""
+    keys, *arguments = (column.to_physical().to_numpy() for column in columns)
+    if (keys[1:] < keys[:-1]).any():
+        return None
+    first = np.empty(len(keys), np.bool_)
+    first[0] = True
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(keys)) - 1
+    rows = ends - starts + 1
+    held = dict(zip(labels, arguments, strict=True))
+    values: list[_Numbers] = []
+    for name, label in reductions:
+        match name:
+            case "rows" | "count":
+                values.append(rows)
+            case "sum":
+                # Totals may wrap: their differences are right as long as the sums fit.
+                totals = np.cumsum(held[label], dtype=np.int64)
+                values.append(np.diff(totals[ends], prepend=0))
+            case "min":
+                values.append(np.minimum.reduceat(held[label], starts))
+            case "max":
+                values.append(np.maximum.reduceat(held[label], starts))
+    return _Runs(keys[starts], values)
+
+
+def _going_on(before: _Runs, after: _Runs, states: Sequence[State]) -> _Runs:
+    """The runs `after`, of which the first one takes its state to the last of those before."""
+    for number, state in enumerate(states):
+        assert state.reduction is not None
+        last, first = before.values[number], after.values[number][0]
+        match state.reduction[0]:
+            case "min":
+                last[-1] = min(last[-1], first)
+            case "max":
+                last[-1] = max(last[-1], first)
+            case _:
+                last[-1] += first
+    return _Runs(after.keys[1:], [values[1:] for values in after.values])
+
+
+def _bits(dtype: pl.DataType) -> pl.DataType:
+    return pl.Int32() if dtype == pl.Date() else dtype
+
+
 def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
-    return values.cast(pl.Int32).cast(dtype) if dtype == pl.Date() else values.cast(dtype)
-
-
-def _sums(argument: pl.Series, starts: _Starts) -> _Numbers:
-    return np.add.reduceat(argument.cast(pl.Int64).to_numpy(), starts)
-
-
-def _least(argument: pl.Series, starts: _Starts) -> _Numbers:
-    return np.minimum.reduceat(argument.to_physical().to_numpy(), starts)
-
-
-def _greatest(argument: pl.Series, starts: _Starts) -> _Numbers:
-    return np.maximum.reduceat(argument.to_physical().to_numpy(), starts)
-
-
-_REDUCTIONS: dict[str, Callable[[pl.Series, _Starts], _Numbers]] = {
-    "sum": _sums,
-    "min": _least,
-    "max": _greatest,
-}
+    return values.cast(_bits(dtype)).cast(dtype)

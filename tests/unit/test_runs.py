@@ -1,0 +1,79 @@
+"""Groups of rows that lie together are those that hashing finds, wherever buffers are cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eau2
+from eau2.operators import runs
+
+QUERIES = (
+    "SELECT k, sum(v), count(*), count(v), min(v), max(v), avg(v) FROM t GROUP BY k ORDER BY k",
+    "SELECT k, sum(m), min(m), max(d) FROM t WHERE v >= 0 GROUP BY k ORDER BY k",
+    "SELECT d, sum(v), count(*) FROM (SELECT d, v FROM t WHERE v <> 3) GROUP BY d ORDER BY d",
+    "SELECT k, sum(v) FROM t GROUP BY k HAVING sum(v) > 10 ORDER BY k",
+    "SELECT k, sum(big) FROM t GROUP BY k ORDER BY k",
+)
+ROW = st.tuples(
+    st.integers(-3, 300),
+    st.integers(-5, 100) | st.none(),
+    st.integers(-(10**8), 10**8),
+)
+
+
+def table(rows: list[Any]) -> pa.Table:
+    """Rows of a key, a value that may be NULL, and one that is not."""
+    keys = pa.array([key for key, _, _ in rows], pa.int64())
+    return pa.table(
+        {
+            "k": keys,
+            "d": keys.cast(pa.int32()).cast(pa.date32()),
+            "v": pa.array([value for _, value, _ in rows], pa.int64()),
+            "m": pa.array([money for _, _, money in rows], pa.int64()).cast(pa.decimal128(19, 0)),
+            "big": pa.array([2**62 - money for _, _, money in rows], pa.int64()),
+        }
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(ROW, min_size=1, max_size=60), st.integers(1, 20), st.sampled_from("kn"))
+def test_groups_are_the_same(rows: list[Any], chunk: int, order: str) -> None:
+    if order == "k":
+        rows.sort(key=lambda row: row[0])
+    answers = []
+    for few in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runs, "FEW_ROWS", few)
+            connection = eau2.connect()
+            connection.execute(f"SET chunk_rows = {chunk}")
+            connection.register("t", table(rows))
+            answers.append([connection.sql(query).fetchall() for query in QUERIES])
+            connection.close()
+    assert answers[0] == answers[1]
+
+
+def test_rows_that_lie_together_are_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    reduced = runs._reduced
+
+    def watched(*arguments: Any) -> Any:
+        made = reduced(*arguments)
+        seen.append(made is not None)
+        return made
+
+    monkeypatch.setattr(runs, "FEW_ROWS", 0)
+    monkeypatch.setattr(runs, "_reduced", watched)
+    connection = eau2.connect()
+    connection.register("t", pa.table({"k": [1, 1, 2, 5], "v": [1, 2, 3, 4]}))
+    groups = connection.sql("SELECT k, sum(v) FROM t GROUP BY k ORDER BY k").fetchall()
+    assert groups == [(1, 3), (2, 3), (5, 4)]
+    assert seen == [True]
+    connection.register("t", pa.table({"k": [1, 1, 2, 5] * 2, "v": [1, 2, 3, 4] * 2}))
+    groups = connection.sql("SELECT k, sum(v) FROM t GROUP BY k ORDER BY k").fetchall()
+    assert groups == [(1, 6), (2, 6), (5, 8)]
+    connection.close()
