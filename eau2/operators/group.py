@@ -17,6 +17,7 @@ import polars as pl
 
 from eau2.operators.aggregates import StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
+from eau2.operators.dense import by_number, has_short_span
 from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
 from eau2.operators.forms import Coded
 from eau2.operators.functions.list_keys import canonical_list
@@ -84,9 +85,12 @@ class PartialAggregate(Operator):
         name = stored_name(self.input, expr.id)
         if name is None or isinstance(lowering.scanned.get(name), Coded):
             return None
-        if not seems_sorted(lowering.chunk_rows.get_column(name)):
-            return None
-        return by_runs(rows, column, plan.states)
+        stored = lowering.chunk_rows.get_column(name)
+        if seems_sorted(stored):
+            return by_runs(rows, column, plan.states)
+        if has_short_span(stored):
+            return by_number(rows, column, plan.states)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ def by_runs(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.Lazy
 def _reduced(frame: pl.DataFrame, key: str, states: Sequence[State]) -> pl.DataFrame | None:
     """The runs of the frame, buffer by buffer on several threads, joined where one goes on."""
     labels = list(dict.fromkeys(s.reduction[1] for s in states if s.reduction and s.reduction[1]))
+    frame = in_64_bits(frame, states)
     if frame.is_empty() or any(frame.get_column(label).null_count() for label in (key, *labels)):
         return None
     if len({frame.get_column(label).n_chunks() for label in (key, *labels)}) > 1:
@@ -104,7 +105,8 @@ def _reduced(frame: pl.DataFrame, key: str, states: Sequence[State]) -> pl.DataF
             return None
         if found and part.keys[0] == found[-1].keys[-1]:
             part = _going_on(found[-1], part, states)
-        found.append(part)
+        if len(part.keys):
+            found.append(part)
     dtype = frame.schema[key]
     keys = pl.Series(key, np.concatenate([part.keys for part in found])).cast(_bits(dtype))
     made = [keys.cast(dtype)]
@@ -112,6 +114,13 @@ def _reduced(frame: pl.DataFrame, key: str, states: Sequence[State]) -> pl.DataF
         values = np.concatenate([part.values[number] for part in found])
         made.append(_as(pl.Series(state.label, values), state.dtype))
     return pl.DataFrame(made)
+
+
+def in_64_bits(frame: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
+    """The frame with the arguments of sums in at most 64 bits, as whoever adds them has proven."""
+    summed = {s.reduction[1] for s in states if s.reduction and s.reduction[0] == "sum"}
+    wide = [label for label in summed if frame.schema[label] == pl.Int128()]
+    return frame.with_columns(pl.col(wide).cast(pl.Int64)) if wide else frame
 
 
 class _Runs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Groups of rows that lie together are those that hashing finds, wherever buffers are cut."""
+"""Groups by runs and by number are those that hashing finds, wherever buffers are cut."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eau2
-from eau2.operators import runs
+from eau2.operators import dense, runs
 
 QUERIES = (
     "SELECT k, sum(v), count(*), count(v), min(v), max(v), avg(v) FROM t GROUP BY k ORDER BY k",
     "SELECT k, sum(m), min(m), max(d) FROM t WHERE v >= 0 GROUP BY k ORDER BY k",
     "SELECT d, sum(v), count(*) FROM (SELECT d, v FROM t WHERE v <> 3) GROUP BY d ORDER BY d",
     "SELECT k, sum(v) FROM t GROUP BY k HAVING sum(v) > 10 ORDER BY k",
+    "SELECT k, count(*), sum(v), sum(m), avg(m) FROM t GROUP BY k ORDER BY k",
+    "SELECT k, count(v) FROM t WHERE m > 0 GROUP BY k ORDER BY k",
     "SELECT k, sum(big) FROM t GROUP BY k ORDER BY k",
 )
 ROW = st.tuples(
@@ -41,14 +43,21 @@ def table(rows: list[Any]) -> pa.Table:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(ROW, min_size=1, max_size=60), st.integers(1, 20), st.sampled_from("kn"))
+@given(
+    st.lists(ROW, min_size=1, max_size=60),
+    st.integers(1, 20),
+    st.sampled_from(["sorted", "as drawn", "close"]),
+)
 def test_groups_are_the_same(rows: list[Any], chunk: int, order: str) -> None:
-    if order == "k":
+    if order == "close":
+        rows = [(key % 7, value, money) for key, value, money in rows]
+    if order == "sorted":
         rows.sort(key=lambda row: row[0])
     answers = []
     for few in (0, 10**9):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(runs, "FEW_ROWS", few)
+            patch.setattr(dense, "FEW_ROWS", few)
             connection = eau2.connect()
             connection.execute(f"SET chunk_rows = {chunk}")
             connection.register("t", table(rows))
@@ -76,4 +85,30 @@ def test_rows_that_lie_together_are_reduced(monkeypatch: pytest.MonkeyPatch) -> 
     connection.register("t", pa.table({"k": [1, 1, 2, 5] * 2, "v": [1, 2, 3, 4] * 2}))
     groups = connection.sql("SELECT k, sum(v) FROM t GROUP BY k ORDER BY k").fetchall()
     assert groups == [(1, 6), (2, 6), (5, 8)]
+    connection.close()
+
+
+def test_close_numbers_are_counted_without_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    reduced = dense._reduced
+
+    def watched(*arguments: Any) -> Any:
+        made = reduced(*arguments)
+        seen.append(made is not None)
+        return made
+
+    monkeypatch.setattr(dense, "FEW_ROWS", 0)
+    monkeypatch.setattr(dense, "_reduced", watched)
+    connection = eau2.connect()
+    keys = [-3, 5, 2, -3, 5, 1, 0, -1, 5, 2]
+    connection.register("t", pa.table({"k": keys, "v": [2**40 + n for n in range(10)]}))
+    groups = connection.sql("SELECT k, sum(v) - 2**40 * count(*) AS s FROM t GROUP BY k ORDER BY k")
+    assert [int(row[1]) for row in groups.fetchall()] == [3, 7, 6, 5, 11, 13]
+    assert seen == [True]
+    # Sums that doubles do not hold are made by hashing.
+    connection.register("t", pa.table({"k": keys, "v": [2**52 + n for n in range(10)]}))
+    assert connection.sql("SELECT sum(v) FROM t GROUP BY k HAVING k = 5").fetchall() == [
+        (3 * 2**52 + 13,)
+    ]
+    assert seen == [True, False]
     connection.close()
