@@ -8,7 +8,7 @@ cast), or `bug`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
@@ -21,7 +21,7 @@ from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.kv import compact
-from eau2.operators import merging
+from eau2.operators import addressing, dense, merging, pairing, runs
 from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
 
@@ -110,8 +110,8 @@ class Setup:
     """How eau2 is to run a case.
 
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
-    that small tables have several tasks. streaming: kernels use the streaming engine, which
-    otherwise only larger inputs see. without: rules of the optimiser that are switched off.
+    that small tables have several tasks. streaming: kernels do what otherwise only larger inputs
+    see: the streaming engine, joins by number, groups as they lie. without: rules of the optimiser that are switched off.
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
     """
 
@@ -177,7 +177,11 @@ class EauSide:
     def run(self, sql: str) -> Answer:
         if not self.setup.streaming:
             return self.answer(sql)
-        with patch.object(runner, "LIMITS", STREAMING), patch.object(merging, "LIMITS", STREAMING):
+        with ExitStack() as stack:
+            for module in (runner, merging, addressing, pairing):
+                stack.enter_context(patch.object(module, "LIMITS", STREAMING))
+            for module in (runs, dense):
+                stack.enter_context(patch.object(module, "FEW_ROWS", 0))
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:
