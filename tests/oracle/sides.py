@@ -111,7 +111,8 @@ class Setup:
 
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
     that small tables have several tasks. streaming: kernels do what otherwise only larger inputs
-    see: the streaming engine, joins by number, groups as they lie. without: rules of the optimiser that are switched off.
+    see: the streaming engine, joins by number, groups as they lie. without: rules of the
+    optimiser that are switched off.
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
     """
 
