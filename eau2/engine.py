@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Generator, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -40,7 +40,7 @@ from eau2.kernels.host import Cancel
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.parameters import Parameters
 from eau2.pivots import valued
-from eau2.planner.optimizer import RULES, optimize
+from eau2.planner.optimizer import optimize, switch_names
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
 from eau2.prepared import PreparedStatements
@@ -48,7 +48,6 @@ from eau2.progress import Watch
 from eau2.settings import Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
-from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
 from eau2.sql.refusals import unsupported
 from eau2.sql.spans import at
@@ -164,7 +163,7 @@ class Engine:
 
     def _plan(self, query: ast.Query, asked: _Asked) -> Plan:
         bound = bind(query, asked.frames, asked.parameters, asked.now)
-        return cut(self._optimized(bound), bound.names)
+        return self._cut(bound)
 
     def _valued(self, statement: ast.Statement, asked: _Asked) -> tuple[ast.Statement, _Asked]:
         """The statement with the values that its PIVOTs find in the data, which are read first."""
@@ -186,16 +185,14 @@ class Engine:
         """A plan of a query, ready to run. It is kept for when the statement comes again."""
         watched = _Watched(asked.frames)
         bound = bind(query, watched, asked.parameters, asked.now)
-        prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+        prepared = self._cluster.prepare(self._cut(bound))
         if not watched.tells_time:
             self._keep(asked.key, prepared)
         return prepared
 
-    def _optimized(
-        self, bound: Bound, observe: Callable[[str, Logical], None] | None = None
-    ) -> Logical:
-        switches = {f"optimizer.{rule}": on for rule, on in self.settings.optimizer.items()}
-        return optimize(bound.plan, switches, observe)
+    def _cut(self, bound: Bound) -> Plan:
+        switches = self.settings.switches()
+        return cut(optimize(bound.plan, switches), bound.names, switches)
 
     def _answer(self, prepared: Prepared, asked: _Asked) -> Answer:
         plan = prepared.plan
@@ -289,7 +286,7 @@ class Engine:
 
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
-            prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+            prepared = self._cluster.prepare(self._cut(bound))
             return self._answer(prepared, asked)
 
         rows = self.settings.chunk_rows
@@ -409,5 +406,5 @@ def explain(plan: Plan) -> str:
 
 
 def rule_names() -> tuple[str, ...]:
-    """The names of the optimiser's rules that SET optimizer.<rule> can leave out."""
-    return tuple(rule.name for rule in RULES if rule.optional)
+    """The names that SET optimizer.<name> takes."""
+    return switch_names()

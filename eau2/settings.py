@@ -27,6 +27,10 @@ class Settings:
     threads: int | None = None
     optimizer: Mapping[str, bool] = field(default_factory=dict)
 
+    def switches(self) -> dict[str, bool]:
+        """What is switched on or off of how statements are computed, by its name in SET."""
+        return {OPTIMIZER + name: on for name, on in self.optimizer.items()}
+
     def values(self) -> dict[str, str]:
         """All settings as text, for SHOW."""
         shown = {
