@@ -212,6 +212,10 @@ class LocalFrames:
         """See node.ChunkSource.chunk_file."""
         return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
 
+    def keeper(self, key: ChunkKey) -> Stored:
+        """See node.ChunkSource.keeper."""
+        return next((s for s in (self.registered, self._transient) if s.holds(key)), self.stored)
+
     @contextmanager
     def pinned(self, df_ids: Collection[str]) -> Iterator[None]:
         """See node.ChunkSource.pinned."""

@@ -14,8 +14,10 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ChunkRef
+from eau2.catalog import ChunkKey, ChunkRef
 from eau2.config import KERNELS
+from eau2.indexes.kept import Indexes, Keeper
+from eau2.indexes.picking import Picker
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.kernels.tables import together
 from eau2.operators.base import Operator
@@ -39,12 +41,20 @@ class ChunkSource(Protocol):
     def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
         """Keep what is there of these writes from being deleted inside the block."""
 
+    def keeper(self, key: ChunkKey) -> Keeper:
+        """Where the chunk is kept for as long as it is there."""
+
 
 class Node:
     """Runs tasks over the chunks it holds."""
 
-    def __init__(self, name: str, chunks: ChunkSource, host: KernelHost) -> None:
+    def __init__(
+        self, name: str, chunks: ChunkSource, host: KernelHost, indexes: Indexes | None = None
+    ) -> None:
+        """indexes: the row lists of this process; None for some of its own."""
         self.name = name
+        self.indexes = indexes or Indexes()
+        self._picker = Picker(chunks, self.indexes)
         self._chunks = chunks
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
@@ -84,7 +94,9 @@ class Node:
         scan = _scan_of(root)
         rows: pa.Table | ChunkFiles | None = None
         if scan is not None:
-            rows = self._files(scan, chunks)
+            rows = self._picker.picked(root, scan, chunks, stages, not self._host.takes_files)
+            if rows is None:
+                rows = self._files(scan, chunks)
             if rows is None and held and chunks:
                 rows = self._kept_rows(root, scan, chunks)
             elif rows is None:

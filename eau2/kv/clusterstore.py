@@ -257,6 +257,10 @@ class ClusterStore:
         except pa.ArrowException as error:
             raise CorruptChunkError(f"chunk {key.number} of {key.df_id}: {error}") from error
 
+    def keeper(self, key: ChunkKey) -> ClusterStore:
+        """See node.ChunkSource.keeper."""
+        return self
+
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file of a chunk on this node's disk; None when it is not there.
 

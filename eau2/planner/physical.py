@@ -162,7 +162,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
     match node:
         case logical.Scan(frame, columns, positions):
             names = tuple(frame.schema.columns[p].name for p in positions)
-            return _Pipe(ScanChunks(columns, names), Source(frame, columns, positions))
+            scan = ScanChunks(columns, names, cutter.on("indexes"))
+            return _Pipe(scan, Source(frame, columns, positions))
         case logical.OneRow():
             return _Pipe(OneRow())
         case logical.Nothing(columns):
