@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ import polars as pl
 
 from eau2.analyze import analyzed, watched
 from eau2.answer import Answer, nothing, table
-from eau2.catalog import NOT_STORED, View
+from eau2.catalog import NOT_STORED, Frame, View
 from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.errors import (
@@ -36,10 +36,13 @@ from eau2.errors import (
     UnknownSettingError,
 )
 from eau2.execution import Prepared
+from eau2.index_statements import Report, Work, create_index, drop_index, show_indexes
 from eau2.kernels.host import Cancel
+from eau2.operators.indexing import IndexAction
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.parameters import Parameters
 from eau2.pivots import valued
+from eau2.planner.indexing import index_work
 from eau2.planner.optimizer import optimize, switch_names
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
@@ -246,7 +249,7 @@ class Engine:
             return None
         values = () if parameters is None else tuple(parameters.items())
         typed = tuple((name, type(value), value) for name, value in values)
-        switches = tuple(sorted(self.settings.optimizer.items()))
+        switches = tuple(sorted(self.settings.switches().items()))
         key = (text, typed, switches, self._frames.epoch())
         try:
             hash(key)
@@ -274,8 +277,14 @@ class Engine:
                 return create_table(statement, self._surroundings(asked))
             case ast.CreateView():
                 return create_view(statement, self._surroundings(asked))
+            case ast.CreateIndex():
+                return create_index(statement, self._surroundings(asked), self._index_work(asked))
+            case ast.DropIndex():
+                return drop_index(statement, self._surroundings(asked), self._index_work(asked))
             case ast.Drop():
-                return drop(statement, self._surroundings(asked))
+                dropped = drop(statement, self._surroundings(asked))
+                self._cluster.home.indexes.sweep()
+                return dropped
             case ast.Execute():
                 text, values = self._statements.call(statement, self._frames, asked.parameters)
                 return self.stream(text, values, asked.cancel, asked.query)
@@ -283,6 +292,17 @@ class Engine:
                 plan = self._plan(query, asked)
                 return self._analyzed(plan, asked.cancel, asked.query)
         return self._aside(statement, asked)
+
+    def _index_work(self, asked: _Asked) -> Work:
+        """How statements about indexes have something done at the chunks of a frame."""
+
+        def work(frame: Frame, names: Sequence[str], action: IndexAction) -> list[Report]:
+            prepared = self._cluster.prepare(index_work(frame, names, action))
+            with self._cluster.home.pinned(prepared.df_ids):
+                stream = self._cluster.stream(prepared, asked.cancel, asked.query)
+                return [row for rows in stream for row in rows.iter_rows()]
+
+        return work
 
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
@@ -300,7 +320,12 @@ class Engine:
                 return table({"plan": lines})
             case ast.SetStatement(name=name, value=value, span=span):
                 text = None if value is None else value.text
-                self.settings = at(span, self.settings.changed, name, text, rule_names())
+                before, self.settings = (
+                    self.settings,
+                    at(span, self.settings.changed, name, text, rule_names()),
+                )
+                if self.settings.index_memory != before.index_memory:
+                    self._cluster.home.indexes.set_budget(self.settings.index_memory)
                 return nothing()
             case ast.Prepare():
                 self._statements.prepare(statement)
@@ -318,8 +343,10 @@ class Engine:
                 return self._show(statement)
             case ast.Describe(target=target):
                 return self._describe(target, asked)
-            case ast.UnsupportedStatement(what=what, span=span):
-                raise NotSupportedError(f"{what} is not supported", span=span)
+            case ast.ShowIndexes():
+                return show_indexes(statement, self._surroundings(asked), self._index_work(asked))
+            case ast.UnsupportedStatement(what=what, span=span, hint=hint):
+                raise NotSupportedError(f"{what} is not supported", span=span, hint=hint)
         raise unsupported(statement)
 
     def _show(self, asked: ast.ShowSetting) -> Answer:
@@ -327,7 +354,7 @@ class Engine:
         if name.lower() == "all":
             return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
-            if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks"), 1):
+            if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks", "indexes"), 1):
                 raise UnknownSettingError(
                     f'there is no setting "{name}"',
                     span=asked.span,

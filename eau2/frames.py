@@ -57,6 +57,9 @@ class Stored(Protocol):
     ) -> None:
         """Put all of the batches behind the frame `name`, or after any failure nothing."""
 
+    def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
+        """Make a new version of the frame `name`, of the same chunks, as `change` makes it."""
+
     def put(
         self,
         name: str,

@@ -70,7 +70,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A column of a chunk: "built", "building", "waiting", "no room" or "not built".
+    """A column of a chunk: "built", "building", "waiting", "no room", "not built" or "small".
 
     rows: in the lists, or of the chunk. used: how many tasks have taken rows by the lists.
     """
@@ -104,8 +104,8 @@ class Indexes:
             self._budget = int(INDEXES.memory_share * whole_memory())
         return self._budget
 
-    @memory_bytes.setter
-    def memory_bytes(self, most: int | None) -> None:
+    def set_budget(self, most: int | None) -> None:
+        """What all lists may take from now on, as in `__init__`."""
         with self._guard:
             self._budget = most
             self._refused.clear()
@@ -188,12 +188,6 @@ class Indexes:
             if not _is_there(entry, place[0]):
                 self.drop(*place)
 
-    def names(self, key: ChunkKey) -> tuple[str, ...]:
-        """The columns of a chunk that have lists, or are to have some."""
-        with self._guard:
-            known = (self._entries, self._waiting)
-            return tuple(sorted({name for places in known for k, name in places if k == key}))
-
     def described(self, chunk: ChunkRef, name: str) -> Described:
         """How a column of a chunk stands."""
         place = (chunk.key, name)
@@ -201,7 +195,8 @@ class Indexes:
             entry = self._entries.get(place)
             if entry is not None:
                 return Described("built", chunk.rows, entry.lists.bytes, entry.used)
-            state = self._refused.get(place, "not built")
+            state = "small" if chunk.rows < INDEXES.chunk_rows else "not built"
+            state = self._refused.get(place, state)
             if place in self._waiting:
                 state = "building" if place == self._building else "waiting"
             return Described(state, chunk.rows, 0, 0)

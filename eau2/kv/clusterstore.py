@@ -128,6 +128,10 @@ class ClusterStore:
 
         self._fed(pull, self._append(name, schema, rows, chunk_rows, pull), follow)
 
+    def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
+        """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
+        self._do(self._coordinator.amend(name, change))
+
     def put_view(self, view: View, *, replace: bool = False) -> None:
         """Keep a view under its name. Raises as `put` does."""
         check_name(view.name)

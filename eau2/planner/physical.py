@@ -122,6 +122,12 @@ class _Cutter:
         """Whether a way to compute may be chosen."""
         return self.switches.get(f"optimizer.{name}", True) is not False
 
+    def scan(self, frame: Frame, columns: tuple[Column, ...], names: tuple[str, ...]) -> ScanChunks:
+        """The columns of a frame, called so in its chunks."""
+        named = tuple(name for name in names if any(i.column == name for i in frame.indexes))
+        unasked = self.switches.get("auto_index", True) is not False
+        return ScanChunks(columns, names, self.on("indexes"), named, unasked)
+
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
         if isinstance(pipe.root, StageInput):
@@ -162,8 +168,7 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
     match node:
         case logical.Scan(frame, columns, positions):
             names = tuple(frame.schema.columns[p].name for p in positions)
-            scan = ScanChunks(columns, names, cutter.on("indexes"))
-            return _Pipe(scan, Source(frame, columns, positions))
+            return _Pipe(cutter.scan(frame, columns, names), Source(frame, columns, positions))
         case logical.OneRow():
             return _Pipe(OneRow())
         case logical.Nothing(columns):
