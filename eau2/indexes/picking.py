@@ -82,6 +82,9 @@ class Picker:
         rows = sum([chunk.rows for chunk in chunks])
         if rows < INDEXES.rows or not scan.indexes:
             return None
+        if any(column.type.is_list for column in scan.columns):
+            # Arrow cannot take lists of string views.
+            return None
         counts = [
             count
             for ask in self._asked(root)
@@ -168,11 +171,27 @@ class Picker:
                 if not scan.names:
                     table = table.slice(0, len(numbers))
                 else:
-                    table = table.take(pa.array(numbers))
+                    table = _gathered(table, numbers)
             given = True
             yield table
         if not given and empty is not None:
             yield empty
+
+
+def _gathered(table: pa.Table, numbers: Rows) -> pa.Table:
+    """Rows of a table in its own types."""
+    places = pa.array(numbers)
+    columns = [
+        _views(column, numbers) if pa.types.is_string_view(column.type) else column.take(places)
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _views(column: pa.ChunkedArray, numbers: Rows) -> pa.ChunkedArray:
+    """Rows of a column of string views, which Arrow itself cannot take."""
+    series = pl.Series(values=pl.from_arrow(column)).gather(pl.Series(numbers))
+    return pa.chunked_array([series.to_arrow(compat_level=pl.CompatLevel.newest())], column.type)
 
 
 def _places(lists: RowLists, ask: Ask, keys: Keys | None) -> tuple[Rows, Rows]:
