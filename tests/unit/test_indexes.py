@@ -29,6 +29,7 @@ from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit
 from eau2.types import BOOLEAN, INTEGER, VARCHAR
+from tests.cluster.nodes import until
 
 EAGER = replace(INDEXES, rows=0, chunk_rows=1, rows_per_taken=1)
 SMALL = replace(INDEXES, rows=100, chunk_rows=100)
@@ -268,6 +269,7 @@ IS_3 = Call(BOOLEAN, "=", (ref(K), Literal(INTEGER, 3)))
 FAILS = Call(BOOLEAN, "=", (Cast(INTEGER, ref(V)), Literal(INTEGER, 3)))
 STAGE = StageInput(1, (S,))
 PAIR = ((ref(K), ref(S)),)
+ABOVE, BELOW = Range("key", 4, (1 << 63) - 1), Range("key", -(1 << 63), 2)
 ONE, PARTNERS = Range("key", 3, 3), Partners("key", 1, "c2")
 
 
@@ -275,6 +277,8 @@ ONE, PARTNERS = Range("key", 3, 3), Partners("key", 1, "c2")
     ("root", "expected"),
     [
         (Filter(SCAN, IS_3), (ONE,)),
+        (Filter(SCAN, Call(BOOLEAN, "<", (Literal(INTEGER, 3), ref(K)))), (ABOVE,)),
+        (Filter(SCAN, Call(BOOLEAN, "<", (ref(K), Literal(INTEGER, 3)))), (BELOW,)),
         (Filter(Filter(SCAN, FAILS), IS_3), ()),
         (Filter(Filter(SCAN, IS_3), FAILS), (ONE,)),
         (Filter(SCAN, Call(BOOLEAN, "and", (FAILS, IS_3))), (ONE,)),
@@ -298,6 +302,39 @@ ONE, PARTNERS = Range("key", 3, 3), Partners("key", 1, "c2")
 )
 def test_what_a_fragment_asks(root: Operator, expected: tuple[Ask, ...]) -> None:
     assert asks(root) == expected
+
+
+@pytest.mark.parametrize("where", ["three_in_process", "three_processes"])
+def test_nodes_have_indexes(where: str, request: pytest.FixtureRequest) -> None:
+    """Lists lie where the chunks are; a client of any node makes them and sees them all."""
+    urls: tuple[str, ...] = request.getfixturevalue(where).urls
+    # One row at the start, one at the end, and one of a chunk that has no lists at first.
+    expected = [n for n in range(400_000) if n * 7 % 50_000 == 21]
+    with eau2.connect(urls[0]) as one, eau2.connect(urls[1]) as two:
+        one.execute("SET chunk_rows = 100000")
+        text = "SELECT range * 7 % 50000 AS k, range AS v, 's' || range AS s FROM range({})"
+        one.execute("CREATE TABLE indexed AS " + text.format("300000"))
+        one.execute("CREATE INDEX indexed_k ON indexed (k)")
+        two.execute("SET chunk_rows = 100000")
+        try:
+            assert shown(two) == [("indexed_k", "k", "built", 3, 0)]
+            for number, each in enumerate((one, two), 1):
+                found = rows(each, "SELECT v, s FROM indexed WHERE k = 21")
+                assert [row["v"] for row in found] == expected[:6]
+                assert [row["s"] for row in found] == [f"s{n}" for n in expected[:6]]
+                assert [row[3:] for row in shown(each)] == [(3, number)]
+            one.execute("INSERT INTO indexed " + text.format("300000, 400000"))
+            sql = "SELECT v FROM indexed JOIN (SELECT 21 AS k) AS x USING (k)"
+            for _ in range(2):
+                assert sorted(row["v"] for row in rows(two, sql)) == expected
+                until(lambda: "building" not in str(shown(two)) + str(shown(one)))
+            until(lambda: shown(one)[0][2:4] == ("built", 4))
+            assert sorted(row["v"] for row in rows(one, sql)) == expected
+            two.execute("DROP INDEX indexed_k")
+            assert shown(one) == []
+            assert sorted(row["v"] for row in rows(one, sql)) == expected
+        finally:
+            one.execute("DROP TABLE indexed")
 
 
 KEYS = st.one_of(st.none(), st.integers(-3, 12))
