@@ -314,9 +314,8 @@ class Store:
 
     def _written(self, name: str, df_id: str, chunks: Iterable[Measured]) -> Iterator[ChunkRef]:
         for number, (batch, statistics) in enumerate(chunks):
-            key = ChunkKey(df_id, number)
             with self._translating(name):
-                size, checksum = self._shelf.add(key, batch)
+                size, checksum = self._shelf.add(key := ChunkKey(df_id, number), batch)
             yield ChunkRef(key, batch.num_rows, size, checksum, statistics, (LOCAL,))
             # The next chunk is gathered while this loop waits: this one's memory must be free.
             del batch
