@@ -169,7 +169,10 @@ class Indexes:
             if entry is not None:
                 entry.named = True
                 return
-        self._make(place, _Job(chunk, keeper), named=True)
+        lists = self._made(place, _Job(chunk, keeper), named=True)
+        if lists is not None:
+            with self._guard:
+                self._keep(place, lists, True, keeper)
 
     def drop(self, key: ChunkKey, name: str) -> None:
         """Let go of lists, and of the wish for them. Whoever has them in hand keeps them."""
@@ -222,6 +225,7 @@ class Indexes:
     def _work(self) -> None:
         """The thread's life: it ends when there is nothing to do."""
         _step_back()
+        self.sweep()
         while True:
             with self._guard:
                 self._building = next(iter(self._waiting), None)
@@ -230,37 +234,50 @@ class Indexes:
                     return
                 place = self._building
                 job, named = self._waiting[place]
+            lists = None
             try:
-                self._make(place, job, named)
+                lists = self._made(place, job, named)
             except Exception:
                 _log.exception("row lists of column %s could not be made", place[1])
                 with self._guard:
                     self._refuse(place, "not built")
             with self._guard:
-                self._waiting.pop(place, None)
+                # Meanwhile the index may have been dropped.
+                if self._waiting.pop(place, None) is not None and lists is not None:
+                    self._keep(place, lists, named, job.keeper)
             del job
 
-    def _make(self, place: Place, job: _Job, named: bool) -> None:
+    def _made(self, place: Place, job: _Job, named: bool) -> RowLists | None:
+        """Lists that are to be kept; None where there are none, or none that are worth it."""
         key, name = place
         if 4 * job.chunk.rows > self.memory_bytes:
             with self._guard:
                 self._refuse(place, "no room")
-            return
+            return None
         try:
+            if not job.keeper.holds(key):
+                # A chunk that is fetched for one task is not fetched again for its lists.
+                with self._guard:
+                    self._refuse(place, "not built")
+                return None
             with job.keeper.pinned({key.df_id}):
                 lists = row_lists(job.keeper.read(job.chunk, (name,)).column(0))
         except (Error, OSError, MemoryError, pa.ArrowException) as error:
             # Whoever reads the chunk for its rows says what is wrong with it.
             _log.info("row lists of column %s were not made: %s", name, error)
-            return
-        worth = lists is not None and (named or lists.distinct >= INDEXES.rows_per_taken)
-        with self._guard:
-            if lists is None or not worth:
+            return None
+        if lists is None or not (named or lists.distinct >= INDEXES.rows_per_taken):
+            with self._guard:
                 self._refuse(place, "not built")
-            elif not self._closed and (named or place in self._waiting):
-                self._keep(place, lists, named, job.keeper)
+            return None
+        if self._bytes + lists.bytes > self.memory_bytes:
+            self.sweep()
+        return lists
 
     def _keep(self, place: Place, lists: RowLists, named: bool, keeper: Keeper) -> None:
+        """To be called under the guard."""
+        if self._closed:
+            return
         self._remove(place)
         if not self._make_room(lists.bytes, named):
             self._refuse(place, "no room")
