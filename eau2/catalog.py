@@ -128,8 +128,19 @@ class ChunkRef:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexDefinition:
+    """An index under a name: row lists of a column are wanted. That they are there it says not."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """One version of a dataframe: its schema, its chunks in row order, its merged statistics."""
+    """One version of a dataframe: its schema, its chunks in row order, its merged statistics.
+
+    indexes: what CREATE INDEX has asked for.
+    """
 
     name: str
     df_id: str
@@ -137,6 +148,7 @@ class Frame:
     schema: FrameSchema
     chunks: tuple[ChunkRef, ...]
     statistics: tuple[ColumnStatistics, ...]
+    indexes: tuple[IndexDefinition, ...] = ()
 
     @property
     def rows(self) -> int:

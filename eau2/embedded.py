@@ -110,7 +110,8 @@ class EmbeddedBackend:
             memory_bytes = self._memory_bytes or most_of_memory()
             processes = SubprocessHost(self._threads, memory_bytes)
             self._host = MixedHost(self._host, processes)
-            self.cluster = Cluster(Node("local", self.frames, self._host))
+            indexes = self.cluster.home.indexes
+            self.cluster = Cluster(Node("local", self.frames, self._host, indexes))
             self.engine.moved(self.cluster)
 
     def cancel(self) -> bool:
@@ -124,6 +125,7 @@ class EmbeddedBackend:
 
     def close(self) -> None:
         """See Backend."""
+        self.cluster.home.indexes.close()
         self.frames.close()
         self._host.close()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ import polars as pl
 
 from eau2.analyze import analyzed, watched
 from eau2.answer import Answer, nothing, table
-from eau2.catalog import NOT_STORED, View
+from eau2.catalog import NOT_STORED, Frame, View
 from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.errors import (
@@ -36,11 +36,14 @@ from eau2.errors import (
     UnknownSettingError,
 )
 from eau2.execution import Prepared
+from eau2.index_statements import Report, Work, create_index, drop_index, show_indexes
 from eau2.kernels.host import Cancel
+from eau2.operators.indexing import IndexAction
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.parameters import Parameters
 from eau2.pivots import valued
-from eau2.planner.optimizer import RULES, optimize
+from eau2.planner.indexing import index_work
+from eau2.planner.optimizer import optimize, switch_names
 from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
 from eau2.prepared import PreparedStatements
@@ -48,7 +51,6 @@ from eau2.progress import Watch
 from eau2.settings import Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
-from eau2.sql.logical import Logical
 from eau2.sql.parser import parse
 from eau2.sql.refusals import unsupported
 from eau2.sql.spans import at
@@ -164,7 +166,7 @@ class Engine:
 
     def _plan(self, query: ast.Query, asked: _Asked) -> Plan:
         bound = bind(query, asked.frames, asked.parameters, asked.now)
-        return cut(self._optimized(bound), bound.names)
+        return self._cut(bound)
 
     def _valued(self, statement: ast.Statement, asked: _Asked) -> tuple[ast.Statement, _Asked]:
         """The statement with the values that its PIVOTs find in the data, which are read first."""
@@ -186,16 +188,14 @@ class Engine:
         """A plan of a query, ready to run. It is kept for when the statement comes again."""
         watched = _Watched(asked.frames)
         bound = bind(query, watched, asked.parameters, asked.now)
-        prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+        prepared = self._cluster.prepare(self._cut(bound))
         if not watched.tells_time:
             self._keep(asked.key, prepared)
         return prepared
 
-    def _optimized(
-        self, bound: Bound, observe: Callable[[str, Logical], None] | None = None
-    ) -> Logical:
-        switches = {f"optimizer.{rule}": on for rule, on in self.settings.optimizer.items()}
-        return optimize(bound.plan, switches, observe)
+    def _cut(self, bound: Bound) -> Plan:
+        switches = self.settings.switches()
+        return cut(optimize(bound.plan, switches), bound.names, switches)
 
     def _answer(self, prepared: Prepared, asked: _Asked) -> Answer:
         plan = prepared.plan
@@ -249,7 +249,7 @@ class Engine:
             return None
         values = () if parameters is None else tuple(parameters.items())
         typed = tuple((name, type(value), value) for name, value in values)
-        switches = tuple(sorted(self.settings.optimizer.items()))
+        switches = tuple(sorted(self.settings.switches().items()))
         key = (text, typed, switches, self._frames.epoch())
         try:
             hash(key)
@@ -277,8 +277,14 @@ class Engine:
                 return create_table(statement, self._surroundings(asked))
             case ast.CreateView():
                 return create_view(statement, self._surroundings(asked))
+            case ast.CreateIndex():
+                return create_index(statement, self._surroundings(asked), self._index_work(asked))
+            case ast.DropIndex():
+                return drop_index(statement, self._surroundings(asked), self._index_work(asked))
             case ast.Drop():
-                return drop(statement, self._surroundings(asked))
+                dropped = drop(statement, self._surroundings(asked))
+                self._cluster.home.indexes.sweep()
+                return dropped
             case ast.Execute():
                 text, values = self._statements.call(statement, self._frames, asked.parameters)
                 return self.stream(text, values, asked.cancel, asked.query)
@@ -287,9 +293,20 @@ class Engine:
                 return self._analyzed(plan, asked.cancel, asked.query)
         return self._aside(statement, asked)
 
+    def _index_work(self, asked: _Asked) -> Work:
+        """How statements about indexes have something done at the chunks of a frame."""
+
+        def work(frame: Frame, names: Sequence[str], action: IndexAction) -> list[Report]:
+            prepared = self._cluster.prepare(index_work(frame, names, action))
+            with self._cluster.home.pinned(prepared.df_ids):
+                stream = self._cluster.stream(prepared, asked.cancel, asked.query)
+                return [row for rows in stream for row in rows.iter_rows()]
+
+        return work
+
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
-            prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+            prepared = self._cluster.prepare(self._cut(bound))
             return self._answer(prepared, asked)
 
         rows = self.settings.chunk_rows
@@ -303,7 +320,12 @@ class Engine:
                 return table({"plan": lines})
             case ast.SetStatement(name=name, value=value, span=span):
                 text = None if value is None else value.text
-                self.settings = at(span, self.settings.changed, name, text, rule_names())
+                before, self.settings = (
+                    self.settings,
+                    at(span, self.settings.changed, name, text, rule_names()),
+                )
+                if self.settings.index_memory != before.index_memory:
+                    self._cluster.home.indexes.set_budget(self.settings.index_memory)
                 return nothing()
             case ast.Prepare():
                 self._statements.prepare(statement)
@@ -321,8 +343,10 @@ class Engine:
                 return self._show(statement)
             case ast.Describe(target=target):
                 return self._describe(target, asked)
-            case ast.UnsupportedStatement(what=what, span=span):
-                raise NotSupportedError(f"{what} is not supported", span=span)
+            case ast.ShowIndexes():
+                return show_indexes(statement, self._surroundings(asked), self._index_work(asked))
+            case ast.UnsupportedStatement(what=what, span=span, hint=hint):
+                raise NotSupportedError(f"{what} is not supported", span=span, hint=hint)
         raise unsupported(statement)
 
     def _show(self, asked: ast.ShowSetting) -> Answer:
@@ -330,7 +354,7 @@ class Engine:
         if name.lower() == "all":
             return table({"name": list(values), "value": list(values.values())})
         if name.lower() not in values:
-            if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks"), 1):
+            if near := get_close_matches(name.lower(), ("tables", "nodes", "chunks", "indexes"), 1):
                 raise UnknownSettingError(
                     f'there is no setting "{name}"',
                     span=asked.span,
@@ -409,5 +433,5 @@ def explain(plan: Plan) -> str:
 
 
 def rule_names() -> tuple[str, ...]:
-    """The names of the optimiser's rules that SET optimizer.<rule> can leave out."""
-    return tuple(rule.name for rule in RULES if rule.optional)
+    """The names that SET optimizer.<name> takes."""
+    return switch_names()

@@ -57,6 +57,9 @@ class Stored(Protocol):
     ) -> None:
         """Put all of the batches behind the frame `name`, or after any failure nothing."""
 
+    def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
+        """Make a new version of the frame `name`, of the same chunks, as `change` makes it."""
+
     def put(
         self,
         name: str,
@@ -211,6 +214,10 @@ class LocalFrames:
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """See node.ChunkSource.chunk_file."""
         return self.stored.chunk_file(chunk) if self.stored.holds(chunk.key) else None
+
+    def keeper(self, key: ChunkKey) -> Stored:
+        """See node.ChunkSource.keeper."""
+        return next((s for s in (self.registered, self._transient) if s.holds(key)), self.stored)
 
     @contextmanager
     def pinned(self, df_ids: Collection[str]) -> Iterator[None]:

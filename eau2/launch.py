@@ -123,8 +123,12 @@ def voters(nodes: int) -> int:
 
 def most_of_memory() -> int:
     """The bytes that kernels may have when nobody says how many."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(LAUNCH.memory_share * whole)
+    return int(LAUNCH.memory_share * whole_memory())
+
+
+def whole_memory() -> int:
+    """The bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def ready_line(name: str, store_id: str, address: Address) -> str:

@@ -14,11 +14,15 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ChunkRef
-from eau2.config import KERNELS
+from eau2.catalog import ChunkKey, ChunkRef
+from eau2.config import INDEXES, KERNELS
+from eau2.indexes.kept import Indexes, Keeper
+from eau2.indexes.picking import Picker
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.kernels.tables import together
 from eau2.operators.base import Operator
+from eau2.operators.indexing import IndexWork
+from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import ScanChunks
 from eau2.types import stored_arrow
 
@@ -39,12 +43,20 @@ class ChunkSource(Protocol):
     def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
         """Keep what is there of these writes from being deleted inside the block."""
 
+    def keeper(self, key: ChunkKey) -> Keeper:
+        """Where the chunk is kept for as long as it is there."""
+
 
 class Node:
     """Runs tasks over the chunks it holds."""
 
-    def __init__(self, name: str, chunks: ChunkSource, host: KernelHost) -> None:
+    def __init__(
+        self, name: str, chunks: ChunkSource, host: KernelHost, indexes: Indexes | None = None
+    ) -> None:
+        """indexes: the row lists of this process; None for some of its own."""
         self.name = name
+        self.indexes = indexes or Indexes()
+        self._picker = Picker(chunks, self.indexes)
         self._chunks = chunks
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
@@ -83,13 +95,37 @@ class Node:
     ) -> pl.DataFrame:
         scan = _scan_of(root)
         rows: pa.Table | ChunkFiles | None = None
+        if isinstance(root, IndexWork):
+            return self._index(root, chunks, cancel)
         if scan is not None:
-            rows = self._files(scan, chunks)
+            rows = self._picker.picked(root, scan, chunks, stages, not self._host.takes_files)
+            if rows is None:
+                rows = self._files(scan, chunks)
             if rows is None and held and chunks:
                 rows = self._kept_rows(root, scan, chunks)
             elif rows is None:
                 rows = self._read(scan, chunks)
         return self._host.run(root, rows, stages, cancel)
+
+    def _index(
+        self, work: IndexWork, chunks: tuple[ChunkRef, ...], cancel: Cancel | None
+    ) -> pl.DataFrame:
+        """What IndexWork gives."""
+        assert isinstance(work.input, ScanChunks)
+        rows = []
+        self.indexes.sweep()
+        for chunk in chunks:
+            for name in work.input.names:
+                if cancel is not None:
+                    cancel.check()
+                if work.action == "drop":
+                    self.indexes.drop(chunk.key, name)
+                elif work.action == "build" and chunk.rows >= INDEXES.chunk_rows:
+                    self.indexes.build(self._chunks.keeper(chunk.key), chunk, name)
+                found = self.indexes.described(chunk, name)
+                rows.append((name, found.state, found.rows, found.bytes, found.used))
+        schema = {column.label: kernel_dtype(column.type) for column in work.columns}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def _kept_rows(
         self, root: Operator, scan: ScanChunks, chunks: tuple[ChunkRef, ...]

@@ -24,6 +24,7 @@ from eau2 import __version__
 from eau2.catalog import ChunkKey
 from eau2.config import LAUNCH
 from eau2.errors import ProtocolError, UsageError
+from eau2.indexes.kept import Indexes
 from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kernels.mixed import MixedHost
@@ -224,7 +225,10 @@ class RunningNode:
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
         parts.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._tasks = TaskService(Node(self.name, self._store, self._host), executor)
+        self._indexes = Indexes()
+        parts.push_async_callback(_in_thread, self._indexes.close)
+        node = Node(self.name, self._store, self._host, self._indexes)
+        self._tasks = TaskService(node, executor)
 
     def _ring_changed(self, ring: Ring) -> None:
         """Know a ring. A node that is a voter by it votes, before anything else is done."""
@@ -296,6 +300,7 @@ class RunningNode:
             peers=self._peers,
             data_root=self._options.data_root,
             threads=self._options.threads,
+            indexes=self._indexes,
         )
 
     async def _close_door(self) -> None:

@@ -20,6 +20,7 @@ _HARMLESS = (
     ast.ShowTables,
     ast.ShowNodes,
     ast.ShowChunks,
+    ast.ShowIndexes,
     ast.ShowSetting,
     ast.SetStatement,
     ast.Prepare,

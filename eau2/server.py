@@ -28,6 +28,7 @@ from eau2.config import CONTROL, DOOR, DoorLimits
 from eau2.engine import Engine
 from eau2.errors import BusyError, ProtocolError, UnknownTableError
 from eau2.frames import LocalFrames, Stored, gate
+from eau2.indexes.kept import Indexes
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kv import manifest
 from eau2.kv.encoding import frame_schema
@@ -123,8 +124,10 @@ class FrontDoor:
         data_root: str | None,
         threads: int | None,
         limits: DoorLimits = DOOR,
+        indexes: Indexes | None = None,
     ) -> None:
         """data_root: the folder whose files statements may read; None for no files at all.
+        indexes: the row lists of the node.
 
         Raises UsageError when it is not a folder.
         """
@@ -135,6 +138,7 @@ class FrontDoor:
         self._file_gate = gate(data_root)
         self._threads = threads
         self._limits = limits
+        self._indexes = indexes or Indexes()
         self._sessions: dict[int, Session] = {}
         self._endings: set[asyncio.Task[None]] = set()
         self._statements = 0
@@ -176,7 +180,7 @@ class FrontDoor:
         session = self._sessions.get(number)
         if session is None:
             frames = LocalFrames(self._store, self._file_gate, self._limits.session_bytes)
-            node = Node(self._name, frames, self._host)
+            node = Node(self._name, frames, self._host, self._indexes)
             cluster = Cluster(node, self._peers, candidates=frames.candidates)
             engine = Engine(frames, cluster, Settings(threads=self._threads))
             session = self._sessions[number] = Session(engine, frames)

@@ -45,6 +45,7 @@ ROOMS = (
         "sql/ast",
         "planner",
         "planner/rules",
+        "indexes",
         "kernels",
         "operators",
         "operators/functions",

@@ -56,12 +56,16 @@ class Joint:
         return self.base.chunks[self.kept :]
 
 
-def next_base(name: str, named: Named | None, schema: FrameSchema) -> Frame:
-    """The frame of that schema to append to. Raises OperationalError when it is gone."""
-    if not isinstance(named, Frame) or named.schema != schema:
+def next_base(name: str, named: Named | None, schema: FrameSchema | None = None) -> Frame:
+    """The frame that the next version is made of, of that schema if one is given.
+
+    Raises OperationalError when it is gone.
+    """
+    if not isinstance(named, Frame) or (schema is not None and named.schema != schema):
+        doing = "rows were to be appended to it" if schema is not None else "it was to be changed"
         raise OperationalError(
-            f'"{name}" was dropped or replaced while rows were to be appended to it',
-            hint="Nothing was appended. Look at what it holds now, then try again.",
+            f'"{name}" was dropped or replaced while {doing}',
+            hint="Nothing was changed. Look at what it holds now, then try again.",
         )
     return named
 

@@ -128,6 +128,10 @@ class ClusterStore:
 
         self._fed(pull, self._append(name, schema, rows, chunk_rows, pull), follow)
 
+    def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
+        """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
+        self._do(self._coordinator.amend(name, change))
+
     def put_view(self, view: View, *, replace: bool = False) -> None:
         """Keep a view under its name. Raises as `put` does."""
         check_name(view.name)
@@ -256,6 +260,10 @@ class ClusterStore:
             return pa.ipc.open_file(pa.py_buffer(data)).get_batch(0)
         except pa.ArrowException as error:
             raise CorruptChunkError(f"chunk {key.number} of {key.df_id}: {error}") from error
+
+    def keeper(self, key: ChunkKey) -> ClusterStore:
+        """See node.ChunkSource.keeper."""
+        return self
 
     def chunk_file(self, chunk: ChunkRef) -> str | None:
         """The verified file of a chunk on this node's disk; None when it is not there.

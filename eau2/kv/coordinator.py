@@ -157,6 +157,19 @@ class Coordinator:
             return _frame(await self.named(held.before))
         return await self._make(held, make, appends=True)
 
+    async def amend(self, name: str, change: Callable[[Frame], Frame]) -> Frame:
+        """Publish a new version of the frame `name`, of the same chunks. Raises as `append`."""
+
+        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> Frame:
+            assert held.before is not None
+            frame = next_base(name, await self.named(held.before))
+            return changed(change(frame), df_id=held.df_id, version=held.version)
+
+        df_id = self._world.ids.new()
+        step = transitions.reserve(name, df_id, replace=True, append=True)
+        held = await self._reserve(name, df_id, step, self._limits.append_s)
+        return await self._make(held, make, appends=True)
+
     async def put_view(self, view: View, *, replace: bool = False) -> None:
         """Keep a view under its name. Raises as `put` does."""
 

@@ -22,6 +22,7 @@ from eau2.catalog import (
     DistinctSketch,
     Frame,
     FrameSchema,
+    IndexDefinition,
     Named,
     Order,
     View,
@@ -85,6 +86,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
             for chunk in frame.chunks
         ],
         "statistics": [_statistics_to_plain(part, hashings) for part in frame.statistics],
+        **({"indexes": [[i.name, i.column] for i in frame.indexes]} if frame.indexes else {}),
     }
 
 
@@ -135,6 +137,7 @@ def _frame(plain: dict[str, Any]) -> Frame:
             ]
         ),
         statistics=tuple(_statistics_from_plain(part, hashings) for part in plain["statistics"]),
+        indexes=tuple(IndexDefinition(name, column) for name, column in plain.get("indexes", ())),
     )
 
 

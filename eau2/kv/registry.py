@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -306,3 +306,15 @@ def _translated(error: sqlite3.Error) -> OperationalError:
             f"the disk failed under the store's list of names ({error})", hint=OPEN_AGAIN
         )
     return OperationalError(f"the store's list of names failed ({error})")
+
+
+def next_version(before: Entry | None) -> int:
+    """The version that comes after what an entry says."""
+    return 1 if before is None or before.state is not State.LIVE else before.version + 1
+
+
+def reserved_for(name: str, before: Entry | None, df_id: str) -> Entry:
+    """The register while the put `df_id` is under way; a LIVE frame stays visible meanwhile."""
+    if before is not None and before.state is State.LIVE:
+        return replace(before, pending=df_id)
+    return Entry(name, State.PENDING, df_id, 1)

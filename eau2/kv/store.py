@@ -56,6 +56,8 @@ from eau2.kv.registry import (
     Registry,
     State,
     check_name,
+    next_version,
+    reserved_for,
 )
 from eau2.kv.replaced import kept, replaced, writes_of
 from eau2.kv.shelf import MANIFEST, DiskShelf, MemoryShelf, Shelf
@@ -179,6 +181,16 @@ class Store:
 
         self._published(name, True, make)
 
+    def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
+        """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
+        self._check_open()
+
+        def make(df_id: str, version: int) -> Frame:
+            frame = next_base(name, self._current(name))
+            return changed(change(frame), df_id=df_id, version=version)
+
+        self._published(name, True, make)
+
     def get(self, name: str) -> Frame | None:
         """The current frame of `name`, or None. Raises CorruptChunkError for a bad manifest.
 
@@ -279,10 +291,10 @@ class Store:
         with self._writer.held(LIMITS.writer_wait_s):
             self._check_absent(name, replace)
             before = self._registry.read(name)
-            reserved = _reserved(name, before, uuid.uuid4().hex)
+            reserved = reserved_for(name, before, uuid.uuid4().hex)
             self._swap(name, before, reserved)
             df_id = reserved.pending or reserved.df_id
-            version = _next_version(before)
+            version = next_version(before)
             try:
                 with self._translating(name):
                     self._shelf.begin(df_id)
@@ -302,9 +314,8 @@ class Store:
 
     def _written(self, name: str, df_id: str, chunks: Iterable[Measured]) -> Iterator[ChunkRef]:
         for number, (batch, statistics) in enumerate(chunks):
-            key = ChunkKey(df_id, number)
             with self._translating(name):
-                size, checksum = self._shelf.add(key, batch)
+                size, checksum = self._shelf.add(key := ChunkKey(df_id, number), batch)
             yield ChunkRef(key, batch.num_rows, size, checksum, statistics, (LOCAL,))
             # The next chunk is gathered while this loop waits: this one's memory must be free.
             del batch
@@ -437,14 +448,3 @@ class Store:
             message = f"the disk failed while {doing} ({error.strerror}); nothing was changed"
             self._failure = DiskFailedError(message, hint=OPEN_AGAIN)
             raise self._failure from error
-
-
-def _next_version(before: Entry | None) -> int:
-    return 1 if before is None or before.state is not State.LIVE else before.version + 1
-
-
-def _reserved(name: str, before: Entry | None, df_id: str) -> Entry:
-    """The register while the put `df_id` is under way; a LIVE frame stays visible meanwhile."""
-    if before is not None and before.state is State.LIVE:
-        return changed(before, pending=df_id)
-    return Entry(name, State.PENDING, df_id, 1)

@@ -38,6 +38,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.indexing import IndexWork
 from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.sample import Sample
@@ -80,6 +81,7 @@ TAGS: dict[str, type[Any]] = {
     "limit": Limit,
     "topk": TopK,
     "window": Window,
+    "index": IndexWork,
     "ref": expressions.ColumnRef,
     "lit": expressions.Literal,
     "call": expressions.Call,

@@ -139,7 +139,7 @@ def _narrow(expr: Expr, forms: Forms) -> pl.Expr | None:
 
 def _bits(expr: Expr, forms: Forms) -> tuple[pl.Expr, pl.DataType] | None:
     """A narrow column's own integers, where these compare as the expression's values do."""
-    while isinstance(expr, Cast) and _keeps_integers(expr):
+    while isinstance(expr, Cast) and keeps_integers(expr):
         expr = expr.arg
     if not isinstance(expr, ColumnRef):
         return None
@@ -147,7 +147,7 @@ def _bits(expr: Expr, forms: Forms) -> tuple[pl.Expr, pl.DataType] | None:
     return (pl.col(expr.label), form.dtype) if isinstance(form, Narrow) else None
 
 
-def _keeps_integers(cast: Cast) -> bool:
+def keeps_integers(cast: Cast) -> bool:
     """Whether a cast leaves the physical integer as it is."""
     before, after = cast.arg.type, cast.type
     if cast.safe or before.is_float or after.is_float:

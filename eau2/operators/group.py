@@ -33,12 +33,14 @@ class PartialAggregate(Operator):
     """The groups of a task's rows, with partial states instead of results.
 
     Without keys there is exactly one row, even of no rows, unless binned sums split it. `output`
-    names the key columns; the states are no columns of the plan.
+    names the key columns; the states are no columns of the plan. runs: whether rows that lie
+    together may be grouped as they lie.
     """
 
     input: Operator
     keys: tuple[tuple[Column, Expr], ...]
     aggregates: tuple[tuple[Column, AggregateCall], ...]
+    runs: bool = True
 
     @property
     def inputs(self) -> tuple[Operator, ...]:
@@ -80,7 +82,7 @@ class PartialAggregate(Operator):
         if len(self.keys) != 1 or lowering.chunk_rows is None or plan.bins or plan.prepared:
             return None
         ((column, expr),) = self.keys
-        if not isinstance(expr, ColumnRef) or not lowering.runs:
+        if not isinstance(expr, ColumnRef) or not (lowering.runs and self.runs):
             return None
         name = stored_name(self.input, expr.id)
         if name is None or isinstance(lowering.scanned.get(name), Coded):

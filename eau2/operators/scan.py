@@ -20,10 +20,17 @@ from eau2.operators.values import keep
 
 @dataclass(frozen=True, slots=True)
 class ScanChunks(Operator):
-    """Some columns of the task's chunks, in frame order. `names` are their stored names."""
+    """Some columns of the task's chunks, in frame order. `names` are their stored names.
+
+    indexes: whether only rows that matter may be read, by row lists. named: stored names of columns
+    that CREATE INDEX has asked such lists of. automatic: whether others may be made unasked.
+    """
 
     columns: tuple[Column, ...]
     names: tuple[str, ...]
+    indexes: bool = True
+    named: tuple[str, ...] = ()
+    automatic: bool = True
 
     def __post_init__(self) -> None:
         if len(self.columns) != len(self.names):

@@ -132,6 +132,16 @@ RULES: tuple[Rule, ...] = (
 )
 """The rules in order. Each runs once; each reaches its own fixpoint where that takes repetition."""
 
+PHYSICAL = ("direct_joins", "runs", "indexes")
+"""Ways to compute that are chosen where the rows are, and can be left out as rules can: joins by
+arrays over whole-number keys, groups of rows that lie together, row lists. They are flags of the
+operators (planner/physical.py), so that every node obeys."""
+
+
+def switch_names() -> tuple[str, ...]:
+    """What SET optimizer.<name> can leave out."""
+    return (*(rule.name for rule in RULES if rule.optional), *PHYSICAL)
+
 
 def optimize(
     plan: Logical,

@@ -14,7 +14,7 @@ input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -115,7 +115,18 @@ class _Cutter:
     stages: list[Stage] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     definitions: dict[int, StageInput] = field(default_factory=dict)
+    switches: Mapping[str, object] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=count)
+
+    def on(self, name: str) -> bool:
+        """Whether a way to compute may be chosen."""
+        return self.switches.get(f"optimizer.{name}", True) is not False
+
+    def scan(self, frame: Frame, columns: tuple[Column, ...], names: tuple[str, ...]) -> ScanChunks:
+        """The columns of a frame, called so in its chunks."""
+        named = tuple(name for name in names if any(i.column == name for i in frame.indexes))
+        unasked = self.switches.get("auto_index", True) is not False
+        return ScanChunks(columns, names, self.on("indexes"), named, unasked)
 
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
@@ -139,9 +150,14 @@ class _Cutter:
         self.definitions[number] = gathered
 
 
-def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
-    """Cut an optimised logical plan into stages. Pure."""
-    cutter = _Cutter()
+def plan(
+    root: logical.Logical, names: tuple[str, ...], switches: Mapping[str, object] | None = None
+) -> Plan:
+    """Cut an optimised logical plan into stages. Pure.
+
+    `{"optimizer.<name>": False}` in `switches` leaves one of optimizer.PHYSICAL out.
+    """
+    cutter = _Cutter(switches=switches or {})
     pipe = _build(root, cutter)
     if not cutter.stages or pipe.root != StageInput(cutter.stages[-1].id, root.output):
         cutter.end(pipe, ordered=True)
@@ -152,7 +168,7 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
     match node:
         case logical.Scan(frame, columns, positions):
             names = tuple(frame.schema.columns[p].name for p in positions)
-            return _Pipe(ScanChunks(columns, names), Source(frame, columns, positions))
+            return _Pipe(cutter.scan(frame, columns, names), Source(frame, columns, positions))
         case logical.OneRow():
             return _Pipe(OneRow())
         case logical.Nothing(columns):
@@ -289,7 +305,7 @@ def _aggregate(node: logical.Aggregate, cutter: _Cutter) -> _Pipe:
     pipe = _build(node.input, cutter)
     if pipe.source is not None and any(is_whole(call) for _, call in node.aggregates):
         pipe = cutter.cut(pipe, node.input.output)
-    partial = PartialAggregate(pipe.root, node.keys, node.aggregates)
+    partial = PartialAggregate(pipe.root, node.keys, node.aggregates, cutter.on("runs"))
     keys = tuple(column for column, _ in node.keys)
     pipe = replace(pipe, root=partial, enough_rows=None)
     if pipe.source is not None:
@@ -306,7 +322,16 @@ def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
     if kind == "full" or probe.enough_rows is not None:
         probe = cutter.cut(probe, left.output)
     build = cutter.cut(_build(right, cutter), right.output)
-    root = Join(kind, probe.root, build.root, equalities, node.condition, node.null_safe, node.mark)
+    root = Join(
+        kind,
+        probe.root,
+        build.root,
+        equalities,
+        node.condition,
+        node.null_safe,
+        node.mark,
+        cutter.on("direct_joins"),
+    )
     return _Pipe(root, probe.source, tuple(dict.fromkeys(probe.inputs + build.inputs)))
 
 

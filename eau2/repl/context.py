@@ -65,13 +65,13 @@ _CLAUSE_TEXT: Final = "select where on by having limit offset values set using q
 _CLAUSES: Final = _READS | frozenset(_CLAUSE_TEXT.split())
 _NEW_NAME: Final = frozenset({"with", "recursive", "window"})
 _FOLLOWED: Final[dict[str, tuple[str, ...]]] = {
-    "create": ("TABLE", "VIEW", "TEMPORARY", "OR"),
-    "drop": ("TABLE", "VIEW"),
+    "create": ("TABLE", "VIEW", "INDEX", "TEMPORARY", "OR"),
+    "drop": ("TABLE", "VIEW", "INDEX"),
     "insert": ("INTO",),
     "group": ("BY",),
     "order": ("BY",),
     "partition": ("BY",),
-    "show": ("TABLES", "NODES", "CHUNKS", "ALL"),
+    "show": ("TABLES", "NODES", "CHUNKS", "INDEXES", "ALL"),
     "nulls": ("FIRST", "LAST"),
 }
 
@@ -127,7 +127,9 @@ def _wanted(before: Sequence[Piece]) -> _Wanted:
         return (frozenset({Want.COLUMN}) if of else NOTHING), None, of
     if last.text == "::":
         return frozenset({Want.TYPE}), None, None
-    if last.word in _WORDS | {"nodes", "chunks", "tables"} and not _qualified(before):
+    if last.word in _WORDS | {"nodes", "chunks", "tables", "index", "indexes"} and not _qualified(
+        before
+    ):
         return _after_word(before, last.word)
     if last.text == "(":
         return _after_bracket(before)
@@ -160,7 +162,11 @@ def _after_word(before: Sequence[Piece], word: str) -> _Wanted:
         return frozenset({Want.SETTING}), None, None
     if word == "show":
         return frozenset({Want.KEYWORD, Want.SETTING}), _FOLLOWED[word], None
-    if word == "chunks":
+    if word == "index":
+        return NOTHING, None, None
+    if word == "on" and first == "create" and before[1].word == "index":
+        return frozenset({Want.TABLE}), None, None
+    if word in ("chunks", "indexes"):
         return frozenset({Want.KEYWORD}), ("FROM",), None
     if word in ("explain", "analyze"):
         return frozenset({Want.STATEMENT}), ("ANALYZE",) if word == "explain" else None, None
@@ -199,6 +205,8 @@ def _after_bracket(before: Sequence[Piece]) -> _Wanted:
         return NOTHING, None, None
     if owner.word == "as":
         return frozenset({Want.STATEMENT}), None, None
+    if earlier == "on" and before[1].word == "index":
+        return frozenset({Want.COLUMN}), None, owner.name
     if owner.word == "using":
         return frozenset({Want.COLUMN}), None, None
     return EXPRESSION | {Want.STATEMENT}, None, None

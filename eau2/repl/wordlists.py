@@ -14,7 +14,7 @@ from eau2.connection import Connection
 from eau2.errors import Error
 from eau2.operators import aggregates, windows
 from eau2.operators.functions.table import documentation
-from eau2.planner.optimizer import RULES
+from eau2.planner.optimizer import switch_names
 from eau2.repl.drawings import codes
 from eau2.repl.words import Words
 from eau2.settings import OPTIMIZER, Settings
@@ -36,7 +36,7 @@ def of_language() -> Words:
         for name in (entry.name, *entry.aliases)
         if not entry.operator and name.isidentifier() and not name.startswith("_")
     }
-    rules = (OPTIMIZER + rule.name for rule in RULES if rule.optional)
+    rules = (OPTIMIZER + name for name in switch_names())
     return Words(
         keywords=keywords,
         reserved=frozenset(word for word in keywords if not _is_name(word)),

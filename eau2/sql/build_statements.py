@@ -23,6 +23,7 @@ REFUSED = {
     "refuse_asof_kind": "This kind of ASOF JOIN",
     "refuse_bare_values": "VALUES in FROM without brackets",
     "refuse_constraint": "A constraint or default of a column",
+    "refuse_create_index": "CREATE INDEX with OR REPLACE or TEMP",
     "refuse_described": "DESCRIBE or SHOW as a table",
     "refuse_drop_ending": "DROP of several objects, with CASCADE or RESTRICT",
     "refuse_explain": "EXPLAIN of a statement that is no query",
@@ -71,10 +72,10 @@ class StatementReader:
             **{name: self.refused(what) for name, what in REFUSED.items()},
         }
 
-    def refuse(self, span: Span, what: str) -> None:
+    def refuse(self, span: Span, what: str, hint: str | None = None) -> None:
         """Note something refused; the first counts."""
         if self.refusal is None:
-            self.refusal = ast.UnsupportedStatement(span, what)
+            self.refusal = ast.UnsupportedStatement(span, what, hint)
 
     def refused(self, what: str) -> Callable[..., object]:
         """The action that notes a clause as refused."""
@@ -111,6 +112,8 @@ class StatementReader:
         return statement, self.text[span.start : span.end]
 
     def show_from(self, span: Span, what: str, name: str) -> ast.Statement:
+        if what.lower() == "indexes":
+            return ast.ShowIndexes(span, name)
         if what.lower() != "chunks":
             self.refuse(span, f"SHOW {what.upper()} FROM")
         return ast.ShowChunks(span, name)
@@ -123,7 +126,9 @@ class StatementReader:
         self.refuse(Span(span.start, span.start + len(word)), word.upper())
 
     def refuse_create(self, span: Span, *parts: Any) -> None:
-        self.refuse(span, f"CREATE {parts[-1].upper()}")
+        what = parts[-1].upper()
+        hint = "CREATE INDEX makes one that finds rows and checks nothing."
+        self.refuse(span, f"CREATE {what}", hint if what == "UNIQUE" else None)
 
     def refuse_drop(self, span: Span, word: str) -> None:
         self.refuse(span, f"DROP {word.upper()}")
@@ -188,6 +193,8 @@ def _show(span: Span, name: str) -> ast.Statement:
             return ast.ShowNodes(span)
         case "chunks":
             return ast.ShowChunks(span, None)
+        case "indexes":
+            return ast.ShowIndexes(span, None)
     return ast.ShowSetting(span, name)
 
 
@@ -210,6 +217,18 @@ def _summarize(span: Span, target: ast.TableExpression | ast.Query) -> ast.Query
 @action
 def _drop_table(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
     return ast.Drop(span, name, bool(if_exists))
+
+
+@action
+def _drop_index(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
+    return ast.DropIndex(span, name, bool(if_exists))
+
+
+@action
+def _create_index(
+    span: Span, if_not_exists: bool | None, name: str, table: str, columns: tuple[str, ...]
+) -> ast.Statement:
+    return ast.CreateIndex(span, name, table, columns, bool(if_not_exists))
 
 
 @action

@@ -8,8 +8,9 @@ cast), or `bug`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
 
@@ -17,8 +18,10 @@ import duckdb
 import pyarrow as pa
 
 import eau2
+from eau2 import node
 from eau2.cluster import Cluster
-from eau2.config import LIMITS
+from eau2.config import INDEXES, LIMITS
+from eau2.indexes import kept, picking
 from eau2.kernels import runner
 from eau2.kv import compact
 from eau2.operators import addressing, dense, merging, pairing, runs
@@ -114,6 +117,7 @@ class Setup:
     see: the streaming engine, joins by number, groups as they lie. without: rules of the
     optimiser that are switched off.
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
+    indexed: some columns have an index, which is used however many rows are wanted.
     """
 
     chunk_rows: int | None = None
@@ -121,11 +125,14 @@ class Setup:
     streaming: bool = False
     without: tuple[str, ...] = ()
     coded: bool = False
+    indexed: bool = False
 
     @property
     def settings(self) -> list[str]:
         """The statements that set a connection up."""
         chunks = [] if self.chunk_rows is None else [f"SET chunk_rows = {self.chunk_rows}"]
+        if self.indexed:
+            chunks.append("SET auto_index = off")
         return chunks + [f"SET optimizer.{rule} = off" for rule in self.without]
 
     @contextmanager
@@ -140,7 +147,28 @@ class Setup:
         ):
             yield
 
+    @contextmanager
+    def indexing(self) -> Iterator[None]:
+        """Inside, row lists are used where otherwise only larger tables would have any."""
+        with ExitStack() as stack:
+            for module in (picking, kept, node) if self.indexed else ():
+                stack.enter_context(patch.object(module, "INDEXES", EAGER))
+            yield
 
+    def index(self, connection: eau2.Connection, table: Rows) -> None:
+        """Make indexes on some columns of a table."""
+        random = Random(table.name)
+        for number, column in enumerate(table.arrow().column_names if self.indexed else ()):
+            if random.random() < INDEXED:
+                quoted = column.replace('"', '""')
+                with suppress(eau2.NotSupportedError), self.indexing():
+                    connection.execute(
+                        f'CREATE INDEX {table.name}_{number} ON {table.name} ("{quoted}")'
+                    )
+
+
+EAGER = replace(INDEXES, rows=0, chunk_rows=0, rows_per_taken=1)
+INDEXED = 0.7
 STREAMING = replace(LIMITS, in_memory_engine_rows=-1)
 
 
@@ -163,6 +191,7 @@ class EauSide:
                     self.connection.register(table.name, table.arrow())
                 else:
                     self.connection.put(table.name, table.arrow(), replace=True)
+                setup.index(self.connection, table)
 
     def connected(self, to: str | None) -> eau2.Connection:
         """A connection whose tasks are as large as the setup says."""
@@ -176,6 +205,10 @@ class EauSide:
             return connection
 
     def run(self, sql: str) -> Answer:
+        with self.setup.indexing():
+            return self._answer(sql)
+
+    def _answer(self, sql: str) -> Answer:
         if not self.setup.streaming:
             return self.answer(sql)
         with ExitStack() as stack:
@@ -221,6 +254,7 @@ class NodesSide(EauSide):
             for table in tables:
                 self.putting.put(table.name, table.arrow(), replace=True)
                 self.names.append(table.name)
+                setup.index(self.putting, table)
 
     def close(self) -> None:
         for name in self.names:

@@ -44,6 +44,7 @@ SETUPS = (
     Setup(7, 1, True),
     Setup(None, None, True),
     Setup(2, 1, without=rule_names()),
+    Setup(7, 6, indexed=True),
 )
 
 

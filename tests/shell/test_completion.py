@@ -84,6 +84,9 @@ def offered(marked: str) -> list[str]:
         ("DESCRIBE we|", {"Weather"}),
         ("SET chunk|", {"chunk_rows"}),
         ("SHOW ch|", {"chunks", "chunk_rows"}),
+        ("SHOW indexes f|", {"from"}),
+        ("CREATE INDEX i ON we|", {"Weather"}),
+        ("CREATE INDEX i ON order_items (am|", {"amount"}),
         ("SHOW CHUNKS FROM we|", {"Weather"}),
         ("WITH recent AS (SELECT 1) SELECT * FROM rec|", {"recent"}),
         (

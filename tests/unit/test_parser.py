@@ -240,7 +240,7 @@ REFUSED_STATEMENTS = {
     "COPY t TO 'x' (FORMAT csv)": ("COPY", "COPY"),
     "PRAGMA x": ("PRAGMA", "PRAGMA"),
     "BEGIN": ("BEGIN", "BEGIN"),
-    "DROP INDEX v": ("DROP INDEX", "DROP INDEX v"),
+    "DROP SEQUENCE v": ("DROP SEQUENCE", "DROP SEQUENCE v"),
     "DROP TABLE a, b": (
         "DROP of several objects, with CASCADE or RESTRICT",
         "DROP TABLE a, b",

@@ -166,6 +166,9 @@ from eau2.sql.ast.statements import (
     ColumnDefinition as ColumnDefinition,
 )
 from eau2.sql.ast.statements import (
+    CreateIndex as CreateIndex,
+)
+from eau2.sql.ast.statements import (
     CreateTable as CreateTable,
 )
 from eau2.sql.ast.statements import (
@@ -179,6 +182,9 @@ from eau2.sql.ast.statements import (
 )
 from eau2.sql.ast.statements import (
     Drop as Drop,
+)
+from eau2.sql.ast.statements import (
+    DropIndex as DropIndex,
 )
 from eau2.sql.ast.statements import (
     Execute as Execute,
@@ -197,6 +203,9 @@ from eau2.sql.ast.statements import (
 )
 from eau2.sql.ast.statements import (
     ShowChunks as ShowChunks,
+)
+from eau2.sql.ast.statements import (
+    ShowIndexes as ShowIndexes,
 )
 from eau2.sql.ast.statements import (
     ShowNodes as ShowNodes,

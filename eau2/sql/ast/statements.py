@@ -144,7 +144,33 @@ class Drop(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class CreateIndex(Statement):
+    """CREATE INDEX [IF NOT EXISTS] name ON table (columns)."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex(Statement):
+    """DROP INDEX [IF EXISTS] name."""
+
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowIndexes(Statement):
+    """SHOW INDEXES [FROM table]."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class UnsupportedStatement(Statement):
     """A statement that the grammar knows and eau2 refuses: UPDATE, DELETE, ALTER, ..."""
 
     what: str
+    hint: str | None = None
