@@ -282,6 +282,8 @@ def whole(call: AggregateCall, columns: Columns) -> pl.Expr:
         return rows.get(pl.max_horizontal(place, pl.lit(0)), null_on_oob=True)
     if call.function == "quantile_disc":
         return _discrete(rows, count, abs(fraction.value))
+    if call.function == "quantile_cont" and not descending and _has_doubles(call.args[0]):
+        return _between_neighbours(call, kept.cast(pl.Float64), count, fraction.value)
     middle = _interpolated(call, rows, count, abs(fraction.value))
     if call.function == "mad":
         return _interpolated(call, (rows - middle).abs().sort(), count, fraction.value)
@@ -354,6 +356,21 @@ def _discrete(rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
     """The first row at or beyond the fraction."""
     place = (count * fraction).ceil().cast(pl.Int64) - 1
     return rows.get(pl.max_horizontal(place, pl.lit(0)), null_on_oob=True)
+
+
+def _has_doubles(arg: Expr) -> bool:
+    """Whether interpolation is between the values as doubles."""
+    return arg.type.is_float or (arg.type.is_integer and not arg.type.is_wide)
+
+
+def _between_neighbours(
+    call: AggregateCall, values: pl.Expr, count: pl.Expr, fraction: float
+) -> pl.Expr:
+    """What `_interpolated` gives, from the two rows alone: no group is sorted."""
+    place = (count - 1.0) * fraction
+    a, b = (values.quantile(fraction, side) for side in ("lower", "higher"))
+    moved = a + (b - a) * (place - place.floor())
+    return pl.when(place.floor() == place.ceil()).then(a).otherwise(moved).cast(kernel_dtype(call.type))
 
 
 def _interpolated(call: AggregateCall, rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
