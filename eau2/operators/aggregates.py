@@ -329,6 +329,18 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
 
 def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     """A result that partial frames hold as it is: there is but one of them for each group."""
+    if whole_aggregates.is_between_doubles(call):
+        name = book.argument(call.args[0])
+        value = pl.col(name)
+        low, high = (
+            book.state(("whole", label, side), f"{label}_{side}", pl.Float64(), made, "first")
+            for side, made in zip(
+                ("low", "high"), whole_aggregates.neighbours(call, value), strict=True
+            )
+        )
+        counted = value.count().cast(pl.Int64)
+        count = book.state(("whole", name), f"{label}_of", pl.Int64(), counted, "first")
+        return whole_aggregates.between(call, low, high, count)
     columns = whole_aggregates.Columns(
         [book.argument(arg) for arg in call.args],
         None if call.where is None else book.argument(call.where),

@@ -36,6 +36,31 @@ def whole_beside_bins(
     return rows, states
 
 
+_SOME_STATES = 3
+"""So many states beside whole ones are better made apart, where the engine can stream."""
+
+
+def wants_apart(keys: Sequence[Column], plan: StatePlan) -> bool:
+    """Whether states that need whole groups are better made apart from the others."""
+    whole = sum(state.whole for state in plan.states)
+    plain = all(not key.type.is_list and key.type.kind is not Kind.INTERVAL for key in keys)
+    others = len(plan.states) - whole
+    return bool(keys and whole and plain and (plan.bins or others >= _SOME_STATES))
+
+
+def whole_apart(rows: pl.LazyFrame, keys: Sequence[Column], plan: StatePlan) -> pl.LazyFrame:
+    """The groups of `grouped`, of whole states and of the others, side by side.
+
+    Where bins cut a group to pieces, each of them has the whole states.
+    """
+    labels = [key.label for key in keys]
+    whole = [state.partial for state in plan.states if state.whole]
+    others = [state.partial for state in plan.states if not state.whole]
+    pieces = grouped(rows, keys, [bin_ for bin_, _ in plan.bins], others)
+    beside = grouped(rows, keys, [], whole)
+    return pieces.join(beside, on=labels, nulls_equal=True)
+
+
 def _compared(keys: Sequence[Column]) -> list[pl.Expr]:
     """What is equal where the keys are."""
     return [
