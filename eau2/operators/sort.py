@@ -30,7 +30,7 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
     return (value == 0.0) & (1.0 / value < 0.0)
 
 
-def _total(value: pl.Expr) -> pl.Expr:
+def total_order(value: pl.Expr) -> pl.Expr:
     """Int64 in the order of floats, with -0.0 just before 0.0 and NaN last."""
     bits = value.cast(pl.Float64).fill_nan(float("nan")).reinterpret(dtype=pl.Int64)
     return pl.when(bits < 0).then(bits ^ _ALL_BUT_SIGN).otherwise(bits)
@@ -77,7 +77,7 @@ def ordered(
     floats = [key.expr.type.is_float for key in kept]
     zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
     if floats[-1]:
-        by[-1] = _total(by[-1])
+        by[-1] = total_order(by[-1])
         zeros.pop()
     zeros += [
         list_key(value, key.expr.type, exact=True)
