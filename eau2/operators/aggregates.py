@@ -250,7 +250,9 @@ class _Book:
             for name, part in zip(sums, parts, strict=True):
                 self.bins.append((f"{name}_bin", name))
                 self.prepared.append(exact_sum.bin_of(part).alias(f"{name}_bin"))
-                self.state((key, name), name, pl.Int128(), exact_sum.scaled_in_bin(part).sum(), "sum")
+                self.state(
+                    (key, name), name, pl.Int128(), exact_sum.scaled_in_bin(part).sum(), "sum"
+                )
             self.pairs[key] = (label, sums)
         label, _ = self.pairs[key]
         return pl.col(label), pl.col(f"{label}_low")

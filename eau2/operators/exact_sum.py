@@ -99,9 +99,7 @@ def scaled_in_bin(value: pl.Expr) -> pl.Expr:
     bits = value.reinterpret(dtype=pl.Int64)
     moved = (bits & ~_BIN_MASK) + (_BIAS << _FRACTION_BITS)
     small = (bits & _EXPONENT_MASK) == 0
-    scaled = (
-        pl.when(small).then(scale(value, _BIAS)).otherwise(moved.reinterpret(dtype=pl.Float64))
-    )
+    scaled = pl.when(small).then(scale(value, _BIAS)).otherwise(moved.reinterpret(dtype=pl.Float64))
     return scaled.cast(pl.Int128)
 
 

@@ -112,7 +112,7 @@ def _nearest(sums: pl.DataFrame) -> pl.Series:
     top, rest = pl.col("top"), pl.col("rest")
     exact = (top * _integer(1 << 2 * BITS) + rest).cast(pl.Float64)
     size = sums.select(top.abs()).to_series()
-    if sums.is_empty() or size.max() < _EXACT_BELOW:
+    if (size < _EXACT_BELOW).all():
         return sums.select(exact.alias("nearest")).to_series()
     below = rest & _integer((1 << _STICKY_BITS) - 1)
     above = (rest - below) // _integer(1 << _STICKY_BITS)

@@ -130,7 +130,9 @@ class _Wanted:
     def total(self, name: str, value: pl.Expr) -> pl.Expr:
         """The sum of an Int128 or, where 64 bits do, of an Int64."""
         partial = value.sum().cast(pl.Int128)
-        return self.book.state((*self.key, name), f"{self.label}_{name}", pl.Int128(), partial, "sum")
+        return self.book.state(
+            (*self.key, name), f"{self.label}_{name}", pl.Int128(), partial, "sum"
+        )
 
 
 def _paired(name: str, pair: tuple[pl.Expr, pl.Expr]) -> dict[str, pl.Expr]:
@@ -193,14 +195,14 @@ _EXACT_PRODUCTS = frozenset(
 
 
 def as_integer(arg: Expr) -> Expr | None:
-    """The integer that `arg`, as bind_moment gives it, casts to DOUBLE; None where there is none."""
+    """The integer that `arg`, as bind_moment gives it, casts to DOUBLE, if it is one."""
     match arg:
         case Cast(arg=value) if value.type.is_integer:
             return value
         case Case(branches=((condition, then),), otherwise=Literal(value=None)):
-            value = as_integer(then)
-            if value is not None:
-                return Case(value.type, ((condition, value),), Literal(value.type, None))
+            found = as_integer(then)
+            if found is not None:
+                return Case(found.type, ((condition, found),), Literal(found.type, None))
     return None
 
 

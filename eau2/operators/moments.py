@@ -30,8 +30,8 @@ def finished(function: str, table: Mapping[str, pl.Series]) -> pl.Series:
     """The aggregate of each group.
 
     table: "n" rows; for each of the sums "x", "y", "xx", "xy", "yy" that it needs the columns
-    "x" and "x_low"; where such values can be, "bad" where one is NaN or infinite, and "over" where a
-    product is too large.
+    "x" and "x_low"; where such values can be also "bad", where one is NaN or infinite, and "over",
+    where a product is too large.
     """
     n = table["n"].to_numpy().astype(np.float64)
     with np.errstate(all="ignore"):

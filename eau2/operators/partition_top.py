@@ -19,15 +19,15 @@ from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr, SortKey
 from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_expr
-from eau2.operators.sort import total_order
+from eau2.operators.sort import among_first
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionTop(Operator):
     """Of each partition at least the first `count` rows by the key.
 
-    The key is a number, a DATE or a TIMESTAMP of at most 64 bits; no partition key is a list or an
-    interval. Without partition keys all rows are one partition.
+    The key has short values (see sort.py); no partition key is a list or an interval. Without
+    partition keys all rows are one partition.
     """
 
     input: Operator
@@ -52,20 +52,8 @@ class PartitionTop(Operator):
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         value = lower_expr(in_forms(self.key.expr, lowering.forms), lowering.diagnose)
-        if self.key.expr.type.is_float:
-            value = total_order(value)
-        if self.key.descending:
-            last = value.max() if self.count == 1 else value.top_k(self.count).min()
-        else:
-            last = value.min() if self.count == 1 else value.bottom_k(self.count).max()
-        last = pl.when(value.count() >= self.count).then(last)
-        if self.partition:
-            last = last.over([self._partition(expr, lowering) for expr in self.partition])
-        kept = value >= last if self.key.descending else value <= last
-        kept = kept.fill_null(False) | last.is_null()
-        if not self.key.nulls_last:
-            kept = kept | value.is_null()
-        return inputs[0].filter(kept)
+        partition = [self._partition(expr, lowering) for expr in self.partition]
+        return inputs[0].filter(among_first(value, self.key, self.count, partition))
 
     def _partition(self, expr: Expr, lowering: Lowering) -> pl.Expr:
         """What is equal where the key is: of a bare column any form will do."""

@@ -118,7 +118,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "keep_first_rows",
         keep_first_rows,
-        "Once filters stand where they stay: one that bounds a row number is right above its window.",
+        "Once filters stay where they are: one over a row number is right above its window.",
     ),
     Rule(
         "trim_sorts",

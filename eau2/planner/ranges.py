@@ -248,6 +248,7 @@ def _one_more(exponents: tuple[int, int] | None) -> tuple[int, int] | None:
 
 
 def union_of_exponents(parts: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The smallest range around all; None when one is unknown."""
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eau2.operators.expr import Call, ColumnRef, Expr, Literal, SortKey, conjuncts
+from eau2.operators.expr import Call, ColumnRef, Expr, Literal, conjuncts
+from eau2.operators.sort import has_short_values
 from eau2.sql.logical import Filter, Logical, Window, transform
 from eau2.types import Kind
 
@@ -32,7 +33,7 @@ def _visit(node: Logical) -> Logical:
     if not isinstance(node, Filter) or not isinstance(node.input, Window):
         return node
     window = node.input
-    if not window.order or not _is_short(window.order[0]):
+    if not window.order or not has_short_values(window.order[0].expr.type):
         return node
     if any(_is_long(expr) for expr in window.partition):
         return node
@@ -44,15 +45,6 @@ def _visit(node: Logical) -> Logical:
     if not 1 <= first <= _MOST_ROWS:
         return node
     return replace(node, input=replace(window, first=first))
-
-
-def _is_short(key: SortKey) -> bool:
-    """Whether the key is one that few instructions compare."""
-    type_ = key.expr.type
-    if type_.is_wide:
-        return False
-    exact = type_.is_integer or type_.is_decimal or type_.kind in (Kind.DATE, Kind.TIMESTAMP)
-    return exact or type_.is_float
 
 
 def _is_long(expr: Expr) -> bool:
