@@ -11,7 +11,7 @@ order and grouping, to the same bits. Calls share states: sum(x) and avg(x) add 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal as OneOf
@@ -183,14 +183,15 @@ class StatePlan:
     arguments: (label, expression) to compute per row first. prepared: columns over those. bins:
     (bin label, sum label) of the binned float sums: the first is a further grouping key of the
     partial frame, the second a state that is combined into one Float64 per group after merging.
-    pairs: those sums whose remainder is wanted too, in a column with "_low" behind its name.
+    pairs: (label, sums): a further Float64, of all those binned sums together, and in a column with
+    "_low" behind its label what its rounding left out.
     results: over merged states, named by the aggregates' labels.
     """
 
     arguments: tuple[tuple[str, Expr], ...]
     prepared: tuple[pl.Expr, ...]
     bins: tuple[tuple[str, str], ...]
-    pairs: tuple[str, ...]
+    pairs: tuple[tuple[str, tuple[str, ...]], ...]
     states: tuple[State, ...]
     checks: tuple[Check, ...]
     results: tuple[pl.Expr, ...]
@@ -208,7 +209,7 @@ def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePl
         tuple(book.arguments.values()),
         tuple(book.prepared),
         tuple(book.bins),
-        tuple(book.pairs),
+        tuple(book.pairs.values()),
         tuple(book.states.values()),
         tuple(book.checks),
         results,
@@ -221,8 +222,9 @@ class _Book:
 
     arguments: dict[object, tuple[str, Expr]] = field(default_factory=dict)
     prepared: list[pl.Expr] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
     bins: list[tuple[str, str]] = field(default_factory=list)
-    pairs: list[str] = field(default_factory=list)
+    pairs: dict[object, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     states: dict[object, State] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
 
@@ -239,14 +241,28 @@ class _Book:
         label = f"arg_{len(self.arguments)}"
         return self.arguments.setdefault((expr, zeros), (label, expr))[0]
 
-    def exact_pair(self, key: object, label: str, value: pl.Expr) -> pl.Expr:
-        """The exact sum of a Float64, and in a column with "_low" behind its label what is left."""
-        if key not in self.states:
-            self.bins.append((f"{label}_bin", label))
-            self.prepared.append(exact_sum.bin_of(value).alias(f"{label}_bin"))
-            self.pairs.append(label)
-        partial = exact_sum.scaled_in_bin(value).sum()
-        return self.state(key, label, pl.Int128(), partial, "sum")
+    def exact_pair(
+        self, key: object, label: str, parts: Sequence[pl.Expr]
+    ) -> tuple[pl.Expr, pl.Expr]:
+        """The exact sum of several Float64 together, and what its rounding leaves out."""
+        if key not in self.pairs:
+            sums = tuple(f"{label}_part_{number}" for number in range(len(parts)))
+            for name, part in zip(sums, parts, strict=True):
+                self.bins.append((f"{name}_bin", name))
+                self.prepared.append(exact_sum.bin_of(part).alias(f"{name}_bin"))
+                self.state(
+                    (key, name), name, pl.Int128(), exact_sum.scaled_in_bin(part).sum(), "sum"
+                )
+            self.pairs[key] = (label, sums)
+        label, _ = self.pairs[key]
+        return pl.col(label), pl.col(f"{label}_low")
+
+    def prepare(self, label: str, value: pl.Expr) -> pl.Expr:
+        """A column computed once per row, for all who ask for this label."""
+        if label not in self.columns:
+            self.columns.add(label)
+            self.prepared.append(value.alias(label))
+        return pl.col(label)
 
     def state(
         self,
@@ -315,6 +331,18 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
 
 def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     """A result that partial frames hold as it is: there is but one of them for each group."""
+    if whole_aggregates.is_between_doubles(call):
+        name = book.argument(call.args[0])
+        value = pl.col(name)
+        low, high = (
+            book.state(("whole", label, side), f"{label}_{side}", pl.Float64(), made, "first")
+            for side, made in zip(
+                ("low", "high"), whole_aggregates.neighbours(call, value), strict=True
+            )
+        )
+        counted = value.count().cast(pl.Int64)
+        count = book.state(("whole", name), f"{label}_of", pl.Int64(), counted, "first")
+        return whole_aggregates.between(call, low, high, count)
     columns = whole_aggregates.Columns(
         [book.argument(arg) for arg in call.args],
         None if call.where is None else book.argument(call.where),

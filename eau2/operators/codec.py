@@ -40,6 +40,7 @@ from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.indexing import IndexWork
 from eau2.operators.join import Join
+from eau2.operators.partition_top import PartitionTop
 from eau2.operators.project import Project
 from eau2.operators.sample import Sample
 from eau2.operators.scan import ScanChunks, StageInput
@@ -80,6 +81,7 @@ TAGS: dict[str, type[Any]] = {
     "sort": Sort,
     "limit": Limit,
     "topk": TopK,
+    "partition_top": PartitionTop,
     "window": Window,
     "index": IndexWork,
     "ref": expressions.ColumnRef,

@@ -23,6 +23,8 @@ Summation", IEEE Trans. Computers 2015.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import polars as pl
 
@@ -36,7 +38,7 @@ _DIGIT_BITS = 32
 _DIGIT = 1 << _DIGIT_BITS
 _EXACT_BITS = 126
 _ROW_BITS = 42
-_SIGNIFICAND_BITS = 53
+SIGNIFICAND_BITS = 53
 _ZERO = pl.lit(0, dtype=pl.Int128)
 _ONE = pl.lit(1, dtype=pl.Int128)
 _MINUS = pl.lit(-1, dtype=pl.Int128)
@@ -50,18 +52,18 @@ def fits(exponents: tuple[int, int] | None) -> bool:
     if exponents is None:
         return False
     low, high = exponents
-    return low <= high and _SIGNIFICAND_BITS + high - low + _ROW_BITS <= _EXACT_BITS
+    return low <= high and SIGNIFICAND_BITS + high - low + _ROW_BITS <= _EXACT_BITS
 
 
 def scaled_fixed(value: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
     """`value` (Float64) as an Int128 count of 2**(low - 53); NULL for NaN and infinities."""
-    shift = _SIGNIFICAND_BITS - exponents[0]
-    return _scale(value, shift).cast(pl.Int128, strict=False)
+    shift = SIGNIFICAND_BITS - exponents[0]
+    return scale(value, shift).cast(pl.Int128, strict=False)
 
 
 def finish_fixed(total: pl.Expr, special: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
     """The nearest Float64 of a fixed sum, with what `special` gathered."""
-    rounded = _scale(total.cast(pl.Float64), exponents[0] - _SIGNIFICAND_BITS)
+    rounded = scale(total.cast(pl.Float64), exponents[0] - SIGNIFICAND_BITS)
     return with_special(rounded, special)
 
 
@@ -97,9 +99,7 @@ def scaled_in_bin(value: pl.Expr) -> pl.Expr:
     bits = value.reinterpret(dtype=pl.Int64)
     moved = (bits & ~_BIN_MASK) + (_BIAS << _FRACTION_BITS)
     small = (bits & _EXPONENT_MASK) == 0
-    scaled = (
-        pl.when(small).then(_scale(value, _BIAS)).otherwise(moved.reinterpret(dtype=pl.Float64))
-    )
+    scaled = pl.when(small).then(scale(value, _BIAS)).otherwise(moved.reinterpret(dtype=pl.Float64))
     return scaled.cast(pl.Int128)
 
 
@@ -129,6 +129,23 @@ def combine(sums: pl.DataFrame, bins: Sequence[int]) -> pl.Series:
     )
     total = _round(_carry(absolute, bins), bins)
     return total * sign.to_series().cast(pl.Float64)
+
+
+def added(
+    parts: Sequence[tuple[pl.DataFrame, Sequence[int]]],
+) -> tuple[pl.DataFrame, list[int]]:
+    """Several sums as one, still exact: its digits, and their bins."""
+    bins = sorted({number for _, numbers in parts for number in numbers})
+    if len(parts) == 1:
+        return parts[0][0], bins
+    columns = [
+        reduce(
+            add,
+            [digits.to_series(list(own).index(number)) for digits, own in parts if number in own],
+        )
+        for number in bins
+    ]
+    return pl.DataFrame([c.alias(_name(n)) for c, n in zip(columns, bins, strict=True)]), bins
 
 
 def remainder(sums: pl.DataFrame, bins: Sequence[int], nearest: pl.Series) -> pl.Series:
@@ -209,10 +226,10 @@ def _as_double(total: pl.Series, position: int) -> pl.Series:
     """
     frame = total.to_frame("total")
     exponent = _DIGIT_BITS * position - _BIAS
-    return frame.select(_scale(pl.col("total").cast(pl.Float64), exponent)).to_series()
+    return frame.select(scale(pl.col("total").cast(pl.Float64), exponent)).to_series()
 
 
-def _scale(value: pl.Expr, exponent: int) -> pl.Expr:
+def scale(value: pl.Expr, exponent: int) -> pl.Expr:
     """Give value * 2**exponent, by factors that are doubles."""
     while exponent:
         step = max(-1000, min(1000, exponent))

@@ -21,7 +21,14 @@ from eau2.operators.dense import by_number, has_short_span
 from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
 from eau2.operators.forms import Coded
 from eau2.operators.functions.list_keys import canonical_list
-from eau2.operators.merging import checked, grouped, merge_binned, whole_beside_bins
+from eau2.operators.merging import (
+    checked,
+    grouped,
+    merge_binned,
+    wants_apart,
+    whole_apart,
+    whole_beside_bins,
+)
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute, kept_forms
 from eau2.operators.runs import by_runs, seems_sorted, stored_name
@@ -67,6 +74,8 @@ class PartialAggregate(Operator):
         ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)
+        if wants_apart(self.output, plan):
+            return whole_apart(rows, self.output, plan)
         states = [state.partial for state in plan.states]
         if plan.bins and any(state.whole for state in plan.states):
             rows, states = whole_beside_bins(rows, self.output, plan)

@@ -36,6 +36,31 @@ def whole_beside_bins(
     return rows, states
 
 
+_SOME_STATES = 3
+"""So many states beside whole ones are better made apart, where the engine can stream."""
+
+
+def wants_apart(keys: Sequence[Column], plan: StatePlan) -> bool:
+    """Whether states that need whole groups are better made apart from the others."""
+    whole = sum(state.whole for state in plan.states)
+    plain = all(not key.type.is_list and key.type.kind is not Kind.INTERVAL for key in keys)
+    others = len(plan.states) - whole
+    return bool(keys and whole and plain and (plan.bins or others >= _SOME_STATES))
+
+
+def whole_apart(rows: pl.LazyFrame, keys: Sequence[Column], plan: StatePlan) -> pl.LazyFrame:
+    """The groups of `grouped`, of whole states and of the others, side by side.
+
+    Where bins cut a group to pieces, each of them has the whole states.
+    """
+    labels = [key.label for key in keys]
+    whole = [state.partial for state in plan.states if state.whole]
+    others = [state.partial for state in plan.states if not state.whole]
+    pieces = grouped(rows, keys, [bin_ for bin_, _ in plan.bins], others)
+    beside = grouped(rows, keys, [], whole)
+    return pieces.join(beside, on=labels, nulls_equal=True)
+
+
 def _compared(keys: Sequence[Column]) -> list[pl.Expr]:
     """What is equal where the keys are."""
     return [
@@ -88,10 +113,11 @@ def merge_binned(
     """Merge partial frames that are also grouped by bins; binned sums come out as Float64."""
     labels = [key.label for key in keys]
     binned = {sum_: bin_ for bin_, sum_ in plan.bins}
+    paired = {sum_ for _, sums in plan.pairs for sum_ in sums}
     schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
     schema |= {s.label: s.dtype for s in plan.states if s.label not in binned}
-    schema |= {sum_: pl.Float64() for sum_ in binned}
-    schema |= {f"{sum_}_low": pl.Float64() for sum_ in plan.pairs}
+    schema |= {sum_: pl.Float64() for sum_ in binned if sum_ not in paired}
+    schema |= {name: pl.Float64() for label, _ in plan.pairs for name in (label, f"{label}_low")}
 
     def merge(rows: pl.DataFrame) -> pl.DataFrame:
         bins = {sum_: exact_sum.bins_in(rows.get_column(bin_)) for sum_, bin_ in binned.items()}
@@ -119,10 +145,15 @@ def merge_binned(
         digits_of = {
             sum_: done.select(f"{sum_}_{n}" for n in numbers) for sum_, numbers in bins.items()
         }
-        combined = {s: exact_sum.combine(digits_of[s], numbers) for s, numbers in bins.items()}
-        for sum_ in plan.pairs:
-            low = exact_sum.remainder(digits_of[sum_], bins[sum_], combined[sum_])
-            combined[f"{sum_}_low"] = low
+        combined = {
+            sum_: exact_sum.combine(digits_of[sum_], numbers)
+            for sum_, numbers in bins.items()
+            if sum_ not in paired
+        }
+        for label, sums in plan.pairs:
+            added, numbers = exact_sum.added([(digits_of[sum_], bins[sum_]) for sum_ in sums])
+            combined[label] = exact_sum.combine(added, numbers)
+            combined[f"{label}_low"] = exact_sum.remainder(added, numbers, combined[label])
         return done.with_columns(**combined).select(list(schema))
 
     return frame.map_batches(

@@ -5,10 +5,9 @@ each group the number of rows and sums as pairs of doubles (a value and what its
 Goes out: doubles. Does not know: groups, partial frames, how sums become exact.
 
 The sums of x, y, x*x, x*y and y*y are exact before they are rounded to a pair of doubles, about 106
-bits; a product is split into its rounded value and the rest, which is a double too (Dekker, "A
-floating-point technique for extending the available precision", Numerische Mathematik 1971). So
-n * sum(x*x) - sum(x)**2 keeps its leading digits even where both parts are nearly equal, and the
-result never depends on the order of rows. The pair arithmetic is that of the same paper.
+bits. So n * sum(x*x) - sum(x)**2 keeps its leading digits even where both parts are nearly equal,
+and the result never depends on the order of rows. The arithmetic of pairs is that of Dekker, "A
+floating-point technique for extending the available precision", Numerische Mathematik 1971.
 """
 
 from __future__ import annotations
@@ -31,16 +30,18 @@ def finished(function: str, table: Mapping[str, pl.Series]) -> pl.Series:
     """The aggregate of each group.
 
     table: "n" rows; for each of the sums "x", "y", "xx", "xy", "yy" that it needs the columns
-    "x" and "x_low", of products also "xx_rest" and "xx_rest_low"; "bad" where a value is NaN or
-    infinite, "over" where a product is too large.
+    "x" and "x_low"; where such values can be also "bad", where one is NaN or infinite, and "over",
+    where a product is too large.
     """
     n = table["n"].to_numpy().astype(np.float64)
     with np.errstate(all="ignore"):
         values, known = _result(function, n, _Sums(n, table))
-        over = table["over"].to_numpy().astype(np.bool_)
-        values = np.where(over, np.nan if function in _QUOTIENTS else np.inf, values)
-        known = known | over
-        values = np.where(table["bad"].to_numpy().astype(np.bool_), np.nan, values)
+        if "over" in table:
+            over = table["over"].to_numpy().astype(np.bool_)
+            values = np.where(over, np.nan if function in _QUOTIENTS else np.inf, values)
+            known = known | over
+        if "bad" in table:
+            values = np.where(table["bad"].to_numpy().astype(np.bool_), np.nan, values)
     frame = pl.DataFrame({"v": values, "known": known})
     return frame.select(pl.when(pl.col("known")).then(pl.col("v"))).to_series()
 
@@ -54,11 +55,7 @@ class _Sums:
 
     def pair(self, name: str) -> Pair:
         """A sum."""
-        found = self._column(name), self._column(f"{name}_low")
-        if len(name) == 1:
-            return found
-        high, low = _two_sum(found[0], self._column(f"{name}_rest"))
-        return _two_sum(high, low + (found[1] + self._column(f"{name}_rest_low")))
+        return self._column(name), self._column(f"{name}_low")
 
     def _column(self, name: str) -> Doubles:
         values: Doubles = self._table[name].fill_null(0.0).to_numpy().astype(np.float64)

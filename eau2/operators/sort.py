@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
+from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, SortKey, columns_of
 from eau2.operators.formed import in_forms
 from eau2.operators.forms import NO_FORMS, Forms
 from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.lowering import lower_expr
-from eau2.types import Kind
+from eau2.types import Kind, SqlType
 
 _ROWS_MAX = 2**32 - 1
+_CANDIDATES = 10_000
+"""Of more first rows than these it takes time to find the last."""
 
 _ALL_BUT_SIGN = 0x7FFF_FFFF_FFFF_FFFF
 
@@ -30,7 +33,7 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
     return (value == 0.0) & (1.0 / value < 0.0)
 
 
-def _total(value: pl.Expr) -> pl.Expr:
+def total_order(value: pl.Expr) -> pl.Expr:
     """Int64 in the order of floats, with -0.0 just before 0.0 and NaN last."""
     bits = value.cast(pl.Float64).fill_nan(float("nan")).reinterpret(dtype=pl.Int64)
     return pl.when(bits < 0).then(bits ^ _ALL_BUT_SIGN).otherwise(bits)
@@ -77,7 +80,7 @@ def ordered(
     floats = [key.expr.type.is_float for key in kept]
     zeros = [~_negative_zero(value) for value, is_float in zip(by, floats, strict=True) if is_float]
     if floats[-1]:
-        by[-1] = _total(by[-1])
+        by[-1] = total_order(by[-1])
         zeros.pop()
     zeros += [
         list_key(value, key.expr.type, exact=True)
@@ -90,6 +93,34 @@ def ordered(
         nulls_last=[key.nulls_last for key in kept] + [True] * len(zeros + forms),
         maintain_order=stable,
     )
+
+
+def has_short_values(type_: SqlType) -> bool:
+    """Whether values of the type are compared as one number of at most 64 bits."""
+    exact = type_.is_integer or type_.is_decimal or type_.kind in (Kind.DATE, Kind.TIMESTAMP)
+    return type_.is_float or (exact and not type_.is_wide)
+
+
+def among_first(
+    value: pl.Expr, key: SortKey, count: int, partition: Sequence[pl.Expr] = ()
+) -> pl.Expr:
+    """Whether a row can be among the first `count` of its partition, by one key of short values.
+
+    value: the key's. False where so many rows come before it by this key alone; so a row for which
+    it is false has no effect on which the first rows are, whatever else decides between peers.
+    """
+    if key.expr.type.is_float:
+        value = total_order(canonical(value))
+    if key.descending:
+        last = value.max() if count == 1 else value.top_k(count).min()
+    else:
+        last = value.min() if count == 1 else value.bottom_k(count).max()
+    last = pl.when(value.count() >= count).then(last)
+    if partition:
+        last = last.over(partition)
+    kept = value >= last if key.descending else value <= last
+    kept = kept.fill_null(False) | last.is_null()
+    return kept if key.nulls_last else kept | value.is_null()
 
 
 def _slice(frame: pl.LazyFrame, offset: int, count: int | None) -> pl.LazyFrame:
@@ -185,7 +216,18 @@ class TopK(Operator):
     def takes_forms(self) -> bool:
         return True
 
+    @property
+    def _takes_candidates(self) -> bool:
+        """Whether most rows are better dropped by the first key before the others are compared."""
+        key, rows = self.keys[0].expr, self.count + self.offset
+        plain = isinstance(key, ColumnRef) and has_short_values(key.type)
+        return plain and len(self.keys) > 1 and 0 < rows <= _CANDIDATES
+
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
+        (rows,) = inputs
+        if self._takes_candidates:
+            value = lower_expr(in_forms(self.keys[0].expr, lowering.forms), lowering.diagnose)
+            rows = rows.filter(among_first(value, self.keys[0], self.count + self.offset))
         # The engine turns a sort that is followed by a slice into a bounded heap.
-        rows = ordered(inputs[0], self.keys, False, lowering.diagnose, lowering.forms)
+        rows = ordered(rows, self.keys, False, lowering.diagnose, lowering.forms)
         return _slice(rows, self.offset, self.count)

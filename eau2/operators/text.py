@@ -37,6 +37,7 @@ from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.interval_form import unpacked
 from eau2.operators.join import Join
+from eau2.operators.partition_top import PartitionTop
 from eau2.operators.project import Project
 from eau2.operators.sample import Sample
 from eau2.operators.scan import ScanChunks, StageInput
@@ -260,6 +261,9 @@ def _line(operator: Operator, names: Names) -> str:
             return text if at_most_rows is None else f"{text} (if at most {at_most_rows} rows)"
         case Window(_, partition, order, ties, calls):
             return "Window " + window_text(partition, order, ties, calls, names)
+        case PartitionTop(_, partition, key, count):
+            by = ", ".join(expr_text(expr, names) for expr in partition) or "nothing"
+            return f"PartitionTop {count} of {by} by {sort_key_text(key, names)}"
         case Limit(_, count, offset):
             return f"Limit {'all' if count is None else count}{_offset(offset)}"
         case TopK(_, keys, count, offset):

@@ -356,6 +356,32 @@ def _discrete(rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
     return rows.get(pl.max_horizontal(place, pl.lit(0)), null_on_oob=True)
 
 
+def is_between_doubles(call: AggregateCall) -> bool:
+    """Whether this is a quantile between two doubles: no group need be sorted for those."""
+    if call.function != "quantile_cont" or not isinstance(call.args[1], Literal):
+        return False
+    fraction, arg = call.args[1].value, call.args[0].type
+    ascending = isinstance(fraction, float) and fraction >= 0 and not call.order
+    return ascending and (arg.is_float or (arg.is_integer and not arg.is_wide))
+
+
+def neighbours(call: AggregateCall, value: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The values around the fraction, as aggregations."""
+    assert isinstance(call.args[1], Literal)
+    fraction, doubles = call.args[1].value, value.cast(pl.Float64)
+    assert isinstance(fraction, float)
+    return doubles.quantile(fraction, "lower"), doubles.quantile(fraction, "higher")
+
+
+def between(call: AggregateCall, low: pl.Expr, high: pl.Expr, count: pl.Expr) -> pl.Expr:
+    """What a quantile of so many values is, from its neighbours."""
+    assert isinstance(call.args[1], Literal)
+    place = (count.cast(pl.Float64) - 1.0) * pl.lit(call.args[1].value)
+    a, b = canonical(low), canonical(high)
+    moved = a + (b - a) * (place - place.floor())
+    return pl.when(place.floor() == place.ceil()).then(a).otherwise(moved)
+
+
 def _interpolated(call: AggregateCall, rows: pl.Expr, count: pl.Expr, fraction: float) -> pl.Expr:
     """Between the two rows around the fraction, as DuckDB computes it."""
     arg = call.args[0].type

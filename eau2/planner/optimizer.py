@@ -16,6 +16,7 @@ from eau2.planner.rules.compare_extremes import compare_extremes
 from eau2.planner.rules.fold_constants import fold_constants
 from eau2.planner.rules.group_before_joins import group_before_joins
 from eau2.planner.rules.inline_definitions import inline_definitions
+from eau2.planner.rules.keep_first_rows import keep_first_rows
 from eau2.planner.rules.merge_projections import merge_projections
 from eau2.planner.rules.order_joins import order_joins
 from eau2.planner.rules.prove_presence import prove_presence
@@ -113,6 +114,11 @@ RULES: tuple[Rule, ...] = (
         "merge_projections",
         merge_projections,
         "After the rules that leave projections behind or move others next to them.",
+    ),
+    Rule(
+        "keep_first_rows",
+        keep_first_rows,
+        "Once filters stay where they are: one over a row number is right above its window.",
     ),
     Rule(
         "trim_sorts",

@@ -27,6 +27,7 @@ from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts, r
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
+from eau2.operators.partition_top import PartitionTop
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
@@ -338,6 +339,9 @@ def _join(node: logical.Join, cutter: _Cutter) -> _Pipe:
 def _window(node: logical.Window, cutter: _Cutter) -> _Pipe:
     """All rows meet, in their order: it shows where there are no keys to tell peers apart."""
     pipe = _build(node.input, cutter)
+    if node.first is not None:
+        top = PartitionTop(pipe.root, node.partition, node.order[0], node.first)
+        pipe = replace(pipe, root=top, enough_rows=None)
     if pipe.source is not None:
         pipe = cutter.cut(pipe, node.input.output, ordered=True)
     root = Window(pipe.root, node.partition, node.order, node.ties, node.calls)

@@ -230,9 +230,9 @@ def exponents_of(expr: Expr, known: Known) -> tuple[int, int] | None:
             return _exponents_of_exact(proven(arg, known)[1], arg.type.scale)
         case Case(branches=branches, otherwise=otherwise):
             values = [value for _, value in branches] + [otherwise]
-            return _union_of_exponents([exponents_of(value, known) for value in values])
+            return union_of_exponents([exponents_of(value, known) for value in values])
         case Call(function="coalesce" | "greatest" | "least", args=args):
-            return _union_of_exponents([exponents_of(arg, known) for arg in args])
+            return union_of_exponents([exponents_of(arg, known) for arg in args])
         case Call(function="negate" | "abs", args=(arg,)):
             return exponents_of(arg, known)
         case Call(function="+" | "-" | "*" as name, args=(left, right)):
@@ -247,7 +247,8 @@ def _one_more(exponents: tuple[int, int] | None) -> tuple[int, int] | None:
     return (exponents[0], exponents[1] + 1)
 
 
-def _union_of_exponents(parts: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+def union_of_exponents(parts: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The smallest range around all; None when one is unknown."""
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None

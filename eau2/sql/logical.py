@@ -269,6 +269,7 @@ class Window(Logical):
     order: the keys that were written; rows equal in them are peers. ties: keys that make the order
     total up to rows that cannot be told apart; they decide between peers where a function must
     choose (row_number, lag, ROWS frames, ...), and are empty when the input's own order does.
+    first: only so many first rows of each partition are asked for; others may be left out.
     """
 
     input: Logical
@@ -276,6 +277,7 @@ class Window(Logical):
     order: tuple[SortKey, ...]
     ties: tuple[SortKey, ...]
     calls: tuple[tuple[Column, WindowCall], ...]
+    first: int | None = None
 
     @property
     def inputs(self) -> tuple[Logical, ...]:

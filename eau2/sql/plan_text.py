@@ -77,8 +77,9 @@ def _line(node: logical.Logical, names: Names) -> str:
         case logical.Sort(_, keys, at_most_rows):
             bound = "" if at_most_rows is None else f" if at most {at_most_rows} rows"
             return "Sort " + ", ".join(sort_key_text(key, names) for key in keys) + bound
-        case logical.Window(_, partition, order, ties, calls):
-            return "Window " + window_text(partition, order, ties, calls, names)
+        case logical.Window(_, partition, order, ties, calls, first):
+            asked = "" if first is None else f" (first {first})"
+            return "Window " + window_text(partition, order, ties, calls, names) + asked
         case logical.Limit(_, count, offset):
             return f"Limit {'all' if count is None else count} offset {offset}"
         case sharing.With(definitions, _):

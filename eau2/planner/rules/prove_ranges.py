@@ -15,12 +15,14 @@ from dataclasses import replace
 from eau2.catalog import NOT_STORED, ColumnStatistics
 from eau2.config import LIMITS
 from eau2.operators.expr import AggregateCall, Column, Expr
+from eau2.operators.moment_states import SUMS, as_integer
 from eau2.planner.ranges import (
     NO_EXPONENTS,
     Known,
     exponents_of,
     proven,
     round_out,
+    union_of_exponents,
 )
 from eau2.sql.logical import (
     Aggregate,
@@ -175,6 +177,8 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
         return call
     arg, interval = proven(call.arg, known)
     call = replace(call, args=(arg, *call.args[1:]))
+    if call.function in SUMS:
+        return _proven_moment(call, rows, known)
     if call.function not in ("sum", "avg"):
         return call
     if arg.type.is_float:
@@ -183,6 +187,20 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
     if interval is not None and rows * max(abs(interval[0]), abs(interval[1])) <= _INT64_MAX:
         return replace(call, wide=False)
     return call
+
+
+def _proven_moment(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
+    """Of doubles, exponents of both arguments; of integers, that sums of products fit 64 bits."""
+    call = replace(call, args=tuple([proven(arg, known)[0] for arg in call.args]))
+    integers = [as_integer(arg) for arg in call.args]
+    largest = 0
+    for integer in integers:
+        interval = None if integer is None else proven(integer, known)[1]
+        largest = max(largest, *(_INT64_MAX,) if interval is None else map(abs, interval))
+    if rows * largest * largest <= _INT64_MAX:
+        return replace(call, wide=False)
+    exponents = union_of_exponents([exponents_of(arg, known) for arg in call.args])
+    return call if exponents in (None, NO_EXPONENTS) else replace(call, exponents=exponents)
 
 
 def most_rows(plan: Logical, definitions: Definitions = _NO_DEFINITIONS) -> int:
