@@ -267,10 +267,8 @@ def _given(node: Recursive, part: logical.Logical) -> logical.Logical:
 def _not_yet_given(pipe: _Pipe, columns: tuple[Column, ...], result: int) -> _Pipe:
     """The rows that no earlier round has given."""
     earlier = tuple(replace(column, id=-1 - column.id) for column in columns)
-    seen = Project(
-        StageInput(result, columns),
-        tuple((new, ref(old)) for new, old in zip(earlier, columns, strict=True)),
-    )
+    # Under other names from the start: forms of columns go by their names.
+    seen = StageInput(result, earlier, columns)
     pairs = tuple((ref(new), ref(old)) for new, old in zip(columns, earlier, strict=True))
     root = Join("anti", pipe.root, seen, pairs, None, null_safe=True)
     return _Pipe(root, None, (*pipe.inputs, result))

@@ -1,4 +1,4 @@
-"""Conditions over dictionaries are kept by the values of the dictionary, not by its code numbers."""
+"""Conditions over dictionaries are kept by the values of the dictionary, not by their codes."""
 
 from __future__ import annotations
 
