@@ -204,7 +204,7 @@ def _span(keys: pl.Series) -> _Span | None:
     number = _NUMBERS.get(logical, logical)
     if not has_numbers(logical) or keys.is_empty():
         return None
-    keys = keys.to_physical().cast(number)
+    keys = keys.cast(number)
     low, high = keys.min(), keys.max()
     assert isinstance(low, int)
     assert isinstance(high, int)

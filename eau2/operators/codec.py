@@ -52,7 +52,7 @@ from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.types import SqlType
 
-VERSION = 1
+VERSION = 2
 """The format of plain values. A peer with another one is refused."""
 
 Plain = Any

@@ -15,6 +15,7 @@ from __future__ import annotations
 from functools import reduce
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from eau2.operators.expr import (
@@ -33,6 +34,14 @@ from eau2.operators.lowering import Given, can_fail, lower_expr
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _RUNS = 6
 """Codes that lie in so many runs are compared with the runs' ends: cheaper than a lookup."""
+
+_SMALL = 256
+"""Of so many values Python finds some as quickly as Polars begins to."""
+
+_KEPT, _KEPT_VALUES = 256, 4096
+_kept: dict[int, tuple[Expr, pl.Series, pl.Expr]] = {}
+"""What expressions were for the values of a dictionary, by their identity: chunks of one frame have
+the same, and statements come again."""
 
 _RANGES: dict[pl.DataType, tuple[int, int]] = {
     pl.Int8(): (-(1 << 7), (1 << 7) - 1),
@@ -79,8 +88,29 @@ def _looked_up(expr: Expr, id_: int, form: Coded) -> pl.Expr:
             return codes.is_null()
         case Call(function="is_not_null", args=(ColumnRef(),)):
             return codes.is_not_null()
-    size = len(form.values)
-    rows = pl.DataFrame({label: form.values.extend_constant(None, 1)})
+    kept = _kept.get(id(expr))
+    if kept is not None and kept[0] is expr and kept[1].equals(form.values):
+        return kept[2]
+    if len(form.values) > _KEPT_VALUES:
+        return _computed(expr, codes, label, form.values)
+    if len(_kept) >= _KEPT:
+        _kept.clear()
+    # A copy: no file stays open for what is kept.
+    values = pl.Series(form.values.to_list(), dtype=pl.String)
+    made = _computed(expr, codes, label, values)
+    _kept[id(expr)] = (expr, values, made)
+    return made
+
+
+def _computed(expr: Expr, codes: pl.Expr, label: str, values: pl.Series) -> pl.Expr:
+    size = len(values)
+    named = _named(expr)
+    if named is not None and size <= _SMALL:
+        held = [value in named for value in values.to_list()]
+        compared = _in_runs(codes, np.array(held, np.bool_))
+        if compared is not None:
+            return compared
+    rows = pl.DataFrame({label: values.extend_constant(None, 1)})
     computed = rows.select(lower_expr(expr).alias("value")).to_series()
     if len(computed) != size + 1:
         computed = computed.new_from_index(0, size + 1)
@@ -89,22 +119,33 @@ def _looked_up(expr: Expr, id_: int, form: Coded) -> pl.Expr:
     if of_null is not None:
         return pl.lit(computed).gather(codes.cast(pl.UInt32).fill_null(size))
     if known.dtype == pl.Boolean() and not known.null_count():
-        compared = _compared(codes, known)
+        compared = _in_runs(codes, known.to_numpy())
         if compared is not None:
             return compared
     return pl.lit(known).gather(codes)
 
 
-def _compared(codes: pl.Expr, known: pl.Series) -> pl.Expr | None:
+def _named(expr: Expr) -> frozenset[object] | None:
+    """The strings for which a condition over a column is true, where it says them; else None."""
+    match expr:
+        case Call(function="=", args=(ColumnRef(), Literal(value=str(value)))):
+            return frozenset((value,))
+        case Call(function="=", args=(Literal(value=str(value)), ColumnRef())):
+            return frozenset((value,))
+        case InList(arg=ColumnRef(), values=values, has_null=False):
+            return frozenset(values)
+    return None
+
+
+def _in_runs(codes: pl.Expr, truths: npt.NDArray[np.bool_]) -> pl.Expr | None:
     """The truth of each code as comparisons of codes; None when these would be many."""
-    truths = known.to_numpy()
-    edges = np.flatnonzero(np.diff(truths.astype(np.int8), prepend=0, append=0))
-    runs = edges.reshape(-1, 2)
-    if len(runs) > _RUNS:
+    ends = np.concatenate(([False], truths, [False]))
+    edges = np.flatnonzero(ends[1:] != ends[:-1]).tolist()
+    if len(edges) > 2 * _RUNS:
         return None
     parts = [
-        codes == int(start) if end == start + 1 else codes.is_between(int(start), int(end) - 1)
-        for start, end in runs.tolist()
+        codes == start if end == start + 1 else codes.is_between(start, end - 1)
+        for start, end in zip(edges[::2], edges[1::2], strict=True)
     ]
     # Without a run the condition is false for every code, and NULL for NULL.
     return reduce(lambda a, b: a | b, parts) if parts else codes < 0

@@ -135,7 +135,7 @@ class Join(Operator):
             return None
         if not self.right.output or not any(by_number(a.type) for a, _ in self.equalities):
             return None
-        rows = lowering.frames.get(self.right.stage)
+        rows = self.right.at_hand(lowering)
         made_plain = not self.takes_forms or self.kind == "single"
         if rows is None or made_plain or not set(keys).issubset(rows.columns):
             rows = right.collect()

@@ -12,7 +12,7 @@ import polars as pl
 
 from eau2.errors import InternalError
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.expr import Column
+from eau2.operators.expr import Column, Expr, ref
 from eau2.operators.forms import form_of
 from eau2.operators.physical import from_stored
 from eau2.operators.values import keep
@@ -61,15 +61,35 @@ class StageInput(Operator):
     """The rows of an earlier stage, as they are.
 
     `columns` are what that stage gives. Partial states of aggregates, which are no columns of the
-    plan, come along with them.
+    plan, come along with them. Where there is `renamed`, it is what the stage gives: these columns
+    alone are read, under the names of `columns`.
     """
 
     stage: int
     columns: tuple[Column, ...]
+    renamed: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.renamed and len(self.columns) != len(self.renamed):
+            raise ValueError(f"{len(self.columns)} names for {len(self.renamed)} columns")
 
     @property
     def output(self) -> tuple[Column, ...]:
         return self.columns
+
+    @property
+    def items(self) -> tuple[tuple[Column, Expr], ...]:
+        """Each column and what it is of those that the stage gives."""
+        given = self.renamed or self.columns
+        return tuple((new, ref(old)) for new, old in zip(self.columns, given, strict=True))
+
+    def at_hand(self, lowering: Lowering) -> pl.DataFrame | None:
+        """The rows themselves, where there are any yet."""
+        frame = lowering.frames.get(self.stage)
+        if frame is None or not self.renamed:
+            return frame
+        pairs = zip(self.columns, self.renamed, strict=True)
+        return pl.DataFrame([frame.get_column(old.label).alias(new.label) for new, old in pairs])
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         frame = lowering.stages.get(self.stage)
@@ -78,9 +98,13 @@ class StageInput(Operator):
         at_hand = lowering.frames.get(self.stage)
         schema = {} if at_hand is None else at_hand.schema
         coded = lowering.coded.get(self.stage, {})
-        for column in self.columns:
-            held = coded.get(column.label, schema.get(column.label))
+        given = self.renamed or self.columns
+        for column, old in zip(self.columns, given, strict=True):
+            held = coded.get(old.label, schema.get(old.label))
             form = form_of(column.type, held)
             if form is not None:
                 lowering.forms[column.label] = form
+        if self.renamed:
+            pairs = zip(self.columns, given, strict=True)
+            return frame.select([pl.col(old.label).alias(new.label) for new, old in pairs])
         return frame

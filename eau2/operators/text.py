@@ -224,8 +224,10 @@ def _line(operator: Operator, names: Names) -> str:
         case ScanChunks(columns, stored):
             pairs = zip(columns, stored, strict=True)
             return "Scan " + ", ".join(_assigned(c, _quoted(name), names) for c, name in pairs)
-        case StageInput(stage, columns):
-            return f"Stage {stage}: {_columns(columns, names)}" if columns else f"Stage {stage}"
+        case StageInput(stage):
+            read = ((column, expr_text(expr, names)) for column, expr in operator.items)
+            shown = ", ".join(_assigned(column, text, names) for column, text in read)
+            return f"Stage {stage}: {shown}" if shown else f"Stage {stage}"
         case OneRow():
             return "OneRow"
         case NoRows(columns):

@@ -19,6 +19,7 @@ from dataclasses import replace
 from eau2.config import LIMITS
 from eau2.operators.base import Operator, transform
 from eau2.operators.join import Join
+from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner.physical import Plan, Stage
@@ -61,8 +62,8 @@ def _written_out(stage: Stage, below: Stage) -> Stage:
 
     def visit(node: Operator) -> Operator:
         match node:
-            case StageInput(number) if number == below.id:
-                return below.root
+            case StageInput(number, renamed=old) if number == below.id:
+                return Project(below.root, node.items) if old else below.root
             case TopK(TopK(input_, keys, rows, 0), same, count, offset):
                 if keys == same and rows >= count + offset:
                     return TopK(input_, same, count, offset)

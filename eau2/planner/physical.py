@@ -23,7 +23,7 @@ from eau2.errors import InternalError, NotSupportedError
 from eau2.operators import sample, series, union, values
 from eau2.operators.base import Operator
 from eau2.operators.expand import Expand
-from eau2.operators.expr import Column, Expr, SortKey, conjunction, conjuncts, ref
+from eau2.operators.expr import Column, ColumnRef, Expr, SortKey, conjunction, conjuncts, ref
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.join import Join
@@ -195,7 +195,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
             return replace(pipe, root=Filter(pipe.root, condition), source=source, enough_rows=None)
         case logical.Project(below, items):
             pipe = _build(below, cutter)
-            return replace(pipe, root=Project(pipe.root, items))
+            read = _renamed(pipe.root, items) if isinstance(pipe.root, StageInput) else None
+            return replace(pipe, root=read or Project(pipe.root, items))
         case logical.Expand(below, expanded, sets, grouping):
             pipe = _build(below, cutter)
             root = Expand(pipe.root, expanded, sets, grouping)
@@ -232,10 +233,21 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
 
 def _shared(given: StageInput, columns: tuple[Column, ...], positions: tuple[int, ...]) -> _Pipe:
     """The columns of a definition at `positions`, under new ids."""
-    read = tuple(given.columns[position] for position in positions)
-    scan = StageInput(given.stage, tuple(dict.fromkeys(read)))
-    items = tuple((new, ref(old)) for new, old in zip(columns, read, strict=True))
-    return _Pipe(Project(scan, items), None, (given.stage,))
+    held = given.renamed or given.columns
+    read = tuple(held[position] for position in positions)
+    if not read:
+        return _Pipe(Project(given, ()), None, (given.stage,))
+    return _Pipe(StageInput(given.stage, columns, read), None, (given.stage,))
+
+
+def _renamed(node: StageInput, items: tuple[tuple[Column, Expr], ...]) -> StageInput | None:
+    """Those columns of an earlier stage under other names; None where one is computed."""
+    held = dict(zip(node.columns, node.renamed or node.columns, strict=True))
+    by_id = {column.id: old for column, old in held.items()}
+    read = tuple(by_id[expr.id] for _, expr in items if isinstance(expr, ColumnRef))
+    if not read or len(read) < len(items):
+        return None
+    return StageInput(node.stage, tuple(column for column, _ in items), read)
 
 
 def _loop(node: Recursive, cutter: _Cutter) -> _Pipe:
@@ -272,10 +284,8 @@ def _given(node: Recursive, part: logical.Logical) -> logical.Logical:
 def _not_yet_given(pipe: _Pipe, columns: tuple[Column, ...], result: int) -> _Pipe:
     """The rows that no earlier round has given."""
     earlier = tuple(replace(column, id=-1 - column.id) for column in columns)
-    seen = Project(
-        StageInput(result, columns),
-        tuple((new, ref(old)) for new, old in zip(earlier, columns, strict=True)),
-    )
+    # Under other names from the start: forms of columns go by their names.
+    seen = StageInput(result, earlier, columns)
     pairs = tuple((ref(new), ref(old)) for new, old in zip(columns, earlier, strict=True))
     root = Join("anti", pipe.root, seen, pairs, None, null_safe=True)
     return _Pipe(root, None, (*pipe.inputs, result))

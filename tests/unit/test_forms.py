@@ -203,3 +203,13 @@ def test_a_dictionary_of_256_values_and_more_travels() -> None:
         distinct = connection.sql("SELECT count(DISTINCT s) FROM t WHERE s >= 'v'").fetchall()
         assert distinct == [(size,)]
         connection.close()
+
+
+def test_rounds_of_a_recursive_query_have_dictionaries_of_their_own() -> None:
+    con = eau2.connect()
+    con.execute("CREATE TABLE t (a VARCHAR, b VARCHAR)")
+    con.execute("INSERT INTO t VALUES ('x', 'b'), ('b', 'c'), ('y', 'd'), ('z', ''), (NULL, 'n')")
+    step = "SELECT t.a FROM r JOIN t ON t.b = r.k"
+    rows = con.sql(f"WITH RECURSIVE r(k) AS (SELECT b FROM t UNION {step}) SELECT k FROM r")
+    found = {k for (k,) in rows.fetchall()}
+    assert found == {"b", "c", "d", "", "n", "x", "y", "z", None}
