@@ -45,7 +45,7 @@ from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
 from eau2.prepared import PreparedStatements
 from eau2.progress import Watch
-from eau2.settings import Settings
+from eau2.settings import ZONES, Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
 from eau2.sql.logical import Logical
@@ -164,7 +164,7 @@ class Engine:
 
     def _plan(self, query: ast.Query, asked: _Asked) -> Plan:
         bound = bind(query, asked.frames, asked.parameters, asked.now)
-        return cut(self._optimized(bound), bound.names)
+        return self._cut(bound)
 
     def _valued(self, statement: ast.Statement, asked: _Asked) -> tuple[ast.Statement, _Asked]:
         """The statement with the values that its PIVOTs find in the data, which are read first."""
@@ -186,10 +186,14 @@ class Engine:
         """A plan of a query, ready to run. It is kept for when the statement comes again."""
         watched = _Watched(asked.frames)
         bound = bind(query, watched, asked.parameters, asked.now)
-        prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+        prepared = self._cluster.prepare(self._cut(bound))
         if not watched.tells_time:
             self._keep(asked.key, prepared)
         return prepared
+
+    def _cut(self, bound: Bound) -> Plan:
+        zones = self.settings.optimizer.get(ZONES, True)
+        return cut(self._optimized(bound), bound.names, zones)
 
     def _optimized(
         self, bound: Bound, observe: Callable[[str, Logical], None] | None = None
@@ -289,7 +293,7 @@ class Engine:
 
     def _surroundings(self, asked: _Asked) -> Surroundings:
         def run(bound: Bound) -> Answer:
-            prepared = self._cluster.prepare(cut(self._optimized(bound), bound.names))
+            prepared = self._cluster.prepare(self._cut(bound))
             return self._answer(prepared, asked)
 
         rows = self.settings.chunk_rows
@@ -409,5 +413,5 @@ def explain(plan: Plan) -> str:
 
 
 def rule_names() -> tuple[str, ...]:
-    """The names of the optimiser's rules that SET optimizer.<rule> can leave out."""
-    return tuple(rule.name for rule in RULES if rule.optional)
+    """The names of what SET optimizer.<name> can leave out: rules of the optimiser, and zones."""
+    return (*(rule.name for rule in RULES if rule.optional), ZONES)

@@ -14,6 +14,9 @@ from eau2.errors import ProgrammingError, UnknownSettingError
 OPTIMIZER = "optimizer."
 """SET optimizer.<rule> = off leaves one rule of the optimiser out."""
 
+ZONES = "zones"
+"""SET optimizer.zones = off: chunks are read whole. It is no rule of the optimiser."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.catalog import ColumnStatistics, FrameSchema
+from eau2.kv.zones import zone_metadata
 from eau2.types import Kind, SqlType, stored_arrow
 
 DICTIONARY_VALUES = (1 << 16) - 1
@@ -58,7 +59,7 @@ class Compactor:
     def compact(
         self, batch: pa.RecordBatch, statistics: Sequence[ColumnStatistics]
     ) -> pa.RecordBatch:
-        """The next chunk, given in stored form."""
+        """The next chunk, given in stored form; what is known of its zones comes with it."""
         columns = zip(batch.columns, self._schema.columns, statistics, strict=True)
         arrays = [
             self._coded(index, array, known)
@@ -66,7 +67,9 @@ class Compactor:
             else _narrowed(array, column.type, known)
             for index, (array, column, known) in enumerate(columns)
         ]
-        return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        made = pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        metadata = zone_metadata(made, self._schema)
+        return made if metadata is None else made.replace_schema_metadata(metadata)
 
     def _coded(self, index: int, array: pa.Array, known: ColumnStatistics) -> pa.Array:
         """Strings as codes, where the column has few values."""

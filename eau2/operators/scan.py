@@ -20,10 +20,14 @@ from eau2.operators.values import keep
 
 @dataclass(frozen=True, slots=True)
 class ScanChunks(Operator):
-    """Some columns of the task's chunks, in frame order. `names` are their stored names."""
+    """Some columns of the task's chunks, in frame order. `names` are their stored names.
+
+    zones: whether parts of chunks that what stands above cannot need may be left out.
+    """
 
     columns: tuple[Column, ...]
     names: tuple[str, ...]
+    zones: bool = True
 
     def __post_init__(self) -> None:
         if len(self.columns) != len(self.names):

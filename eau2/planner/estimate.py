@@ -28,7 +28,7 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
-from eau2.planner.facts import COMPARISONS, FLIPPED
+from eau2.operators.facts import COMPARISONS, FLIPPED
 from eau2.sql.logical import (
     Aggregate,
     Expand,

@@ -116,6 +116,7 @@ class _Cutter:
     loops: list[Loop] = field(default_factory=list)
     definitions: dict[int, StageInput] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=count)
+    zones: bool = True
 
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""
@@ -139,9 +140,12 @@ class _Cutter:
         self.definitions[number] = gathered
 
 
-def plan(root: logical.Logical, names: tuple[str, ...]) -> Plan:
-    """Cut an optimised logical plan into stages. Pure."""
-    cutter = _Cutter()
+def plan(root: logical.Logical, names: tuple[str, ...], zones: bool = True) -> Plan:
+    """Cut an optimised logical plan into stages. Pure.
+
+    zones: whether parts of chunks that certainly do not matter are left out.
+    """
+    cutter = _Cutter(zones=zones)
     pipe = _build(root, cutter)
     if not cutter.stages or pipe.root != StageInput(cutter.stages[-1].id, root.output):
         cutter.end(pipe, ordered=True)
@@ -152,7 +156,8 @@ def _build(node: logical.Logical, cutter: _Cutter) -> _Pipe:
     match node:
         case logical.Scan(frame, columns, positions):
             names = tuple(frame.schema.columns[p].name for p in positions)
-            return _Pipe(ScanChunks(columns, names), Source(frame, columns, positions))
+            scan = ScanChunks(columns, names, cutter.zones)
+            return _Pipe(scan, Source(frame, columns, positions))
         case logical.OneRow():
             return _Pipe(OneRow())
         case logical.Nothing(columns):

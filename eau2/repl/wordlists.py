@@ -17,7 +17,7 @@ from eau2.operators.functions.table import documentation
 from eau2.planner.optimizer import RULES
 from eau2.repl.drawings import codes
 from eau2.repl.words import Words
-from eau2.settings import OPTIMIZER, Settings
+from eau2.settings import OPTIMIZER, ZONES, Settings
 from eau2.sql.parser import parse
 from eau2.sql.table_functions import names as table_function_names
 from eau2.sql.tables import tables
@@ -36,7 +36,7 @@ def of_language() -> Words:
         for name in (entry.name, *entry.aliases)
         if not entry.operator and name.isidentifier() and not name.startswith("_")
     }
-    rules = (OPTIMIZER + rule.name for rule in RULES if rule.optional)
+    rules = [OPTIMIZER + rule.name for rule in RULES if rule.optional]
     return Words(
         keywords=keywords,
         reserved=frozenset(word for word in keywords if not _is_name(word)),
@@ -44,7 +44,7 @@ def of_language() -> Words:
         table_functions=table_function_names(),
         types=type_names(),
         codes=codes(),
-        settings=(*Settings().values(), *rules),
+        settings=(*Settings().values(), *rules, OPTIMIZER + ZONES),
     )
 
 
