@@ -200,7 +200,8 @@ def cases(seed: int | str, batch: int, queries: int = BATCH_QUERIES) -> Iterator
         share = random.choice((0.15, 0.5, 1.0))
         drawn = [rule for rule in rule_names() if random.random() < share]
         without = tuple(rule for rule in drawn if rule != "fold_constants")
-    setup = Setup(chunk_rows, task_rows, streaming, without, random.random() < 0.5)
+    coded, zone_rows = random.random() < 0.5, random.choice([None, 1, 2, 3, 5])
+    setup = Setup(chunk_rows, task_rows, streaming, without, coded, zone_rows)
     daring = random.choice((0.02, 0.05, 0.2, 0.8))
     draw = random_statement if random.random() < ANALYTIC else random_query
     for _ in range(queries):

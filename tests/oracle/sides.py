@@ -8,7 +8,7 @@ cast), or `bug`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
@@ -17,10 +17,11 @@ import duckdb
 import pyarrow as pa
 
 import eau2
+from eau2 import node
 from eau2.cluster import Cluster
 from eau2.config import LIMITS
 from eau2.kernels import runner
-from eau2.kv import compact
+from eau2.kv import compact, zones
 from eau2.operators import merging
 from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
@@ -105,6 +106,17 @@ class DuckSide:
         self.connection.close()
 
 
+@contextmanager
+def zones_of_rows(rows: int | None) -> Iterator[None]:
+    """Inside, zones have so many rows: where chunks are written, and where they are read."""
+    if rows is None:
+        yield
+        return
+    small = replace(LIMITS, zone_rows=rows)
+    with patch.object(zones, "LIMITS", small), patch.object(node, "LIMITS", small):
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How eau2 is to run a case.
@@ -113,6 +125,7 @@ class Setup:
     that small tables have several tasks. streaming: kernels use the streaming engine, which
     otherwise only larger inputs see. without: rules of the optimiser that are switched off.
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
+    zone_rows: rows of a zone, so that small chunks have several; None is the default.
     """
 
     chunk_rows: int | None = None
@@ -120,6 +133,7 @@ class Setup:
     streaming: bool = False
     without: tuple[str, ...] = ()
     coded: bool = False
+    zone_rows: int | None = None
 
     @property
     def settings(self) -> list[str]:
@@ -130,13 +144,11 @@ class Setup:
     @contextmanager
     def compacting(self) -> Iterator[None]:
         """Inside, tables are put as the setup says."""
-        if not self.coded:
-            yield
-            return
-        with (
-            patch.object(compact, "DICTIONARY_ROWS", 1),
-            patch.object(compact, "ROWS_PER_VALUE", 1),
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(zones_of_rows(self.zone_rows))
+            if self.coded:
+                stack.enter_context(patch.object(compact, "DICTIONARY_ROWS", 1))
+                stack.enter_context(patch.object(compact, "ROWS_PER_VALUE", 1))
             yield
 
 
@@ -175,9 +187,11 @@ class EauSide:
             return connection
 
     def run(self, sql: str) -> Answer:
-        if not self.setup.streaming:
-            return self.answer(sql)
-        with patch.object(runner, "LIMITS", STREAMING), patch.object(merging, "LIMITS", STREAMING):
+        with ExitStack() as stack:
+            stack.enter_context(zones_of_rows(self.setup.zone_rows))
+            if self.setup.streaming:
+                stack.enter_context(patch.object(runner, "LIMITS", STREAMING))
+                stack.enter_context(patch.object(merging, "LIMITS", STREAMING))
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:
