@@ -19,8 +19,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import FrameSchema
+from eau2.catalog import ColumnSchema, FrameSchema
 from eau2.config import LIMITS
+from eau2.kv.columns import Columns
 from eau2.kv.statistics import lower_bound, upper_bound
 from eau2.net.packing import pack, unpack
 from eau2.operators.zones import ColumnZones, Zones
@@ -34,21 +35,28 @@ _UNMEASURED = frozenset({Kind.INTERVAL, Kind.BOOLEAN})
 _Ends = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
-def zone_metadata(batch: pa.RecordBatch, schema: FrameSchema) -> dict[bytes, bytes] | None:
+def zone_metadata(
+    batch: pa.RecordBatch, schema: FrameSchema, work: Columns
+) -> dict[bytes, bytes] | None:
     """What the Arrow schema of a compact chunk has to say of its zones; None: nothing."""
     if batch.num_rows <= LIMITS.zone_rows:
         return None
-    columns = {}
-    for array, column in zip(batch.columns, schema.columns, strict=True):
-        if column.type.kind in _UNMEASURED or column.type.is_list:
-            continue
-        measured = _measured(array)
-        if measured is not None:
-            nulls = _nulls(array).astype("<i8").tobytes()
-            columns[column.name] = [*measured, nulls]
+    measured = work.map(batch.num_rows, _measured_column, batch.columns, schema.columns)
+    columns = {
+        column.name: known
+        for column, known in zip(schema.columns, measured, strict=True)
+        if known is not None
+    }
     packed = pack([_VERSION, LIMITS.zone_rows, batch.num_rows, columns], _LIMIT_BYTES)
     # Arrow readers want text here.
     return {_KEY: b64encode(packed)}
+
+
+def _measured_column(array: pa.Array, column: ColumnSchema) -> list[Any] | None:
+    if column.type.kind in _UNMEASURED or column.type.is_list:
+        return None
+    known = _measured(array)
+    return None if known is None else [*known, _nulls(array).astype("<i8").tobytes()]
 
 
 def zones_of(schema: pa.Schema) -> Zones | None:
