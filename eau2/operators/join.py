@@ -136,7 +136,9 @@ class Join(Operator):
         if not self.right.output or not any(by_number(a.type) for a, _ in self.equalities):
             return None
         rows = lowering.frames.get(self.right.stage)
-        if rows is None or not set(keys).issubset(rows.columns):
+        # Where the right columns were made plain, the stage's rows are not what is joined.
+        as_held = self.takes_forms and self.kind != "single"
+        if rows is None or not as_held or not set(keys).issubset(rows.columns):
             rows = right.collect()
         return None if rows.is_empty() else rows
 
