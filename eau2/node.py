@@ -21,7 +21,7 @@ from eau2.kernels.tables import cut_to, together
 from eau2.kv.zones import zones_of
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
-from eau2.operators.zones import Pruner, Runs, Zones, pruner
+from eau2.operators.zones import Asked, Pruner, Runs, Zones, pruner
 from eau2.types import stored_arrow
 
 _KEPT = 64
@@ -61,6 +61,7 @@ class Node:
         self._chunks = chunks
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
+        self._pruners: dict[int, tuple[Operator, Pruner | None]] = {}
         self._zones: dict[ChunkKey, Zones | None] = {}
         self._kept: dict[int, tuple[Operator, tuple[ChunkRef, ...], pa.Table]] = {}
 
@@ -101,27 +102,37 @@ class Node:
         scan = _scan_of(root)
         rows: pa.Table | ChunkFiles | None = None
         if scan is not None:
-            found = pruner(root, stages) if chunks else None
-            rows = self._files(scan, chunks, found)
+            found = self._pruner(root) if chunks else None
+            asked = None if found is None else found.asked(stages)
+            rows = self._files(scan, chunks, asked)
             if rows is None and held and chunks and (found is None or not found.joins):
-                rows = self._kept_rows(root, scan, chunks, found)
+                rows = self._kept_rows(root, scan, chunks, asked)
             elif rows is None:
-                rows = self._read(scan, chunks, found)
+                rows = self._read(scan, chunks, asked)
             reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
         return self._host.run(root, rows, stages, cancel)
+
+    def _pruner(self, root: Operator) -> Pruner | None:
+        """What a fragment asks of its rows. Fragments come again as the same object."""
+        known = self._pruners.get(id(root))
+        if known is None:
+            if len(self._pruners) >= KERNELS.fragments:
+                self._pruners.clear()
+            known = self._pruners[id(root)] = (root, pruner(root))
+        return known[1]
 
     def _kept_rows(
         self,
         root: Operator,
         scan: ScanChunks,
         chunks: tuple[ChunkRef, ...],
-        found: Pruner | None,
+        asked: Asked | None,
     ) -> pa.Table:
         """As `_read`; small chunks are kept with the fragment, for a plan that comes again."""
         known = self._kept.get(id(root))
         if known is not None and known[0] is root and known[1] is chunks:
             return known[2]
-        table = self._read(scan, chunks, found)
+        table = self._read(scan, chunks, asked)
         if table.num_rows <= KERNELS.kept_rows and table.get_total_buffer_size() <= _KEPT_BYTES:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
@@ -141,7 +152,7 @@ class Node:
         return root
 
     def _files(
-        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], found: Pruner | None
+        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], asked: Asked | None
     ) -> ChunkFiles | None:
         """The chunks as files, when all are and the kernels take them so."""
         if not chunks or not self._host.takes_files:
@@ -150,8 +161,8 @@ class Node:
         if len(files) < len(chunks):
             return None
         runs: list[Runs | None] = []
-        if found is not None:
-            runs = [found.runs(self._zones_of(chunk)) for chunk in chunks]
+        if asked is not None:
+            runs = [asked.runs(self._zones_of(chunk)) for chunk in chunks]
         if all(some is None for some in runs):
             rows = sum(chunk.rows for chunk in chunks)
             return ChunkFiles(tuple(files), scan.names, rows)
@@ -162,17 +173,17 @@ class Node:
         return ChunkFiles(tuple(files), scan.names, rows, tuple(runs))
 
     def _read(
-        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], found: Pruner | None
+        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], asked: Asked | None
     ) -> pa.Table:
         if not chunks:
             fields = zip(scan.names, scan.columns, strict=True)
             schema = pa.schema([(name, stored_arrow(column.type)) for name, column in fields])
             return schema.empty_table()
         tables = [self._chunks.read(chunk, scan.names) for chunk in chunks]
-        if found is None:
+        if asked is None:
             return together(tables)
         zones = map(self._zones_of, chunks, tables)
-        cut = zip(tables, map(found.runs, zones), strict=True)
+        cut = zip(tables, map(asked.runs, zones), strict=True)
         return together([part for table, runs in cut for part in cut_to(table, runs)])
 
     def _zones_of(self, chunk: ChunkRef, table: pa.Table | None = None) -> Zones | None:

@@ -5,7 +5,8 @@ chunk; goes out: those bytes, and from a chunk that has them its Zones. Does not
 manifests, who leaves zones out (operators/zones.py).
 
 They are written with the chunk and so covered by its checksum. A chunk of one zone has none: its
-statistics say as much.
+statistics say as much. So they do of columns whose zones hold about what the whole chunk holds,
+which are left out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ _VERSION = 1
 _LIMIT_BYTES = 16 << 20
 _UNMEASURED = frozenset({Kind.INTERVAL, Kind.BOOLEAN})
 
+_NARROW = 0.75
+_NARROW_TEXTS = 0.4
+"""Zones that span more of the chunk on average are not told. Of values in no order they span all of
+it, and half of the bounds of texts.
+"""
+
 _Ends = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
@@ -56,7 +63,39 @@ def _measured_column(array: pa.Array, column: ColumnSchema) -> list[Any] | None:
     if column.type.kind in _UNMEASURED or column.type.is_list:
         return None
     known = _measured(array)
-    return None if known is None else [*known, _nulls(array).astype("<i8").tobytes()]
+    if known is None:
+        return None
+    low, high, form = known
+    nulls = _nulls(array)
+    if not (_some_have_none(nulls, len(array)) or _are_narrow(low, high, form)):
+        return None
+    if form:
+        low, high = low.astype(form).tobytes(), high.astype(form).tobytes()
+    return [low, high, form, nulls.astype("<i8").tobytes()]
+
+
+def _some_have_none(nulls: npt.NDArray[np.int64], rows: int) -> bool:
+    """Whether some zones have no NULL and others do, or some have nothing else."""
+    sizes = np.diff(_starts(rows), append=rows)
+    valued = nulls < sizes
+    return bool((nulls.any() and not nulls.all()) or (valued.any() and not valued.all()))
+
+
+def _are_narrow(low: Any, high: Any, form: str) -> bool:
+    """Whether zones tell more than the chunk: they span a part of what it spans, on average."""
+    if not form:
+        # Texts have no distance: how many bounds of zones lie between is one.
+        bounds = sorted({text for text in (*low, *high) if text is not None})
+        place = {text: number for number, text in enumerate(bounds)}
+        low = np.array([0 if text is None else place[text] for text in low])
+        high = np.array([len(bounds) - 1 if text is None else place[text] for text in high])
+        most = _NARROW_TEXTS
+    else:
+        most = _NARROW
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return True
+    return bool((high - low).mean() <= most * (high.max() - low.min()) and high.max() > low.min())
 
 
 def zones_of(schema: pa.Schema) -> Zones | None:
@@ -82,7 +121,7 @@ def _column(low: Any, high: Any, form: str, nulls: bytes) -> ColumnZones:
 
 
 def _measured(array: pa.Array) -> tuple[Any, Any, str] | None:
-    """Least and greatest values by zone, as bytes or texts, and the form of the numbers."""
+    """Least and greatest values by zone, and the form in which they are kept; texts have none."""
     type_ = array.type
     if pa.types.is_dictionary(type_):
         return _texts(*_of_codes(array))
@@ -92,13 +131,13 @@ def _measured(array: pa.Array) -> tuple[Any, Any, str] | None:
         low, high = (end.astype(np.float64) + 0.0 for end in _ends(array))
         unknown = np.isnan(low) | np.isnan(high)
         low[unknown], high[unknown] = -np.inf, np.nan
-        return low.astype("<f8").tobytes(), high.astype("<f8").tobytes(), "<f8"
+        return low, high, "<f8"
     if not (pa.types.is_integer(type_) or pa.types.is_temporal(type_)):
         return None
     low, high = _ends(array)
     if high.dtype == np.uint64 and max(low.max(), high.max()) >= 1 << 63:
         return None
-    return low.astype("<i8").tobytes(), high.astype("<i8").tobytes(), "<i8"
+    return low, high, "<i8"
 
 
 def _values(array: pa.Array) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -52,8 +52,6 @@ _LARGE_CONDITION = 64
 """A part of a condition with more nodes is not looked at, unless it is one for numbers."""
 _KEYS = 10_000
 """Of so many right keys at most each is looked for; of more, the least and the greatest."""
-_WIDE = 0.5
-"""Zones whose numbers span more than this part of the chunk's are not worth a look at keys."""
 _PASSING = frozenset({"inner", "cross", "semi", "anti", "left", "mark"})
 """Joins that give left rows unchanged, or leave them out: rows lost below are lost above."""
 
@@ -112,33 +110,62 @@ class _Values:
     between: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A column of a scan whose value must be one of those of a stage's column."""
+
+    column: int
+    stage: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pruner:
     """What a fragment asks of the rows that it scans, as far as zones can answer."""
 
     scan: ScanChunks
     conditions: tuple[Expr, ...]
-    joins: tuple[tuple[Column, pl.Series], ...]
-    """Columns of the scan, each with the keys among which its value must be."""
-    _found: dict[int, _Values | None] = field(default_factory=dict)
+    joins: tuple[_Key, ...]
+    names: frozenset[str]
+    """The stored columns of which it is asked."""
+
+    def asked(self, stages: Mapping[int, pl.DataFrame]) -> Asked:
+        """The same, with the results of the stages that the fragment reads."""
+        return Asked(self, stages)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one run of a fragment asks."""
+
+    pruner: Pruner
+    stages: Mapping[int, pl.DataFrame]
+    _found: dict[_Key, _Values | None] = field(default_factory=dict)
 
     def runs(self, zones: Zones | None) -> Runs | None:
         """The rows of a chunk that may matter; None for all of them."""
-        if zones is None:
+        if zones is None or self.pruner.names.isdisjoint(zones.columns):
             return None
-        zoned = _Zoned(self.scan, zones)
-        mask = reduce(np.logical_and, map(zoned.mask, self.conditions), zoned.all)
-        for position, (column, keys) in enumerate(self.joins):
-            if zoned.is_clustered(column.id):
-                if position not in self._found:
-                    self._found[position] = _key_values(keys)
-                mask = mask & zoned.holding(column.id, self._found[position])
+        zoned = _Zoned(self.pruner.scan, zones)
+        mask = reduce(np.logical_and, map(zoned.mask, self.pruner.conditions), zoned.all)
+        for key in self.pruner.joins:
+            if zoned.has_whole_numbers(key.column):
+                mask = mask & zoned.holding(key.column, self._values(key))
         return None if mask.all() else zones.runs(mask)
 
+    def _values(self, key: _Key) -> _Values | None:
+        if key not in self._found:
+            rows = self.stages.get(key.stage)
+            if rows is None or key.label not in rows.columns:
+                self._found[key] = None
+            else:
+                self._found[key] = _key_values(rows.get_column(key.label))
+        return self._found[key]
 
-def pruner(root: Operator, stages: Mapping[int, pl.DataFrame]) -> Pruner | None:
+
+def pruner(root: Operator) -> Pruner | None:
     """What `root` asks of the rows of its scan, if it has one and asks anything of them."""
-    joins: list[tuple[int, pl.Series]] = []
+    joins: list[_Key] = []
     conditions: list[Expr] = []
     node = root
     while not isinstance(node, ScanChunks):
@@ -152,31 +179,33 @@ def pruner(root: Operator, stages: Mapping[int, pl.DataFrame]) -> Pruner | None:
                 joins = _below(joins, items)
                 node = below
             case Join(kind=kind, left=left):
-                if kind not in _PASSING or any(map(can_raise, _exprs(node))):
+                joins = joins if kind in _PASSING else []
+                if any(map(can_raise, _exprs(node))):
                     joins = []
-                if kind in ("inner", "semi") and not node.null_safe:
-                    joins += _keys(node, stages)
+                elif kind in ("inner", "semi") and not node.null_safe:
+                    joins = joins + _keys(node)
                 node = left
             case _ if len(node.inputs) == 1:
                 joins, node = [], node.inputs[0]
             case _:
                 return None
         conditions = []
-    if not node.zones or not (conditions or joins):
+    if not node.zones:
         return None
     parts = tuple(part for condition in conditions for part in conjuncts(condition))
-    of = {column.id: column for column in node.columns}
-    return Pruner(node, parts, tuple((of[id_], keys) for id_, keys in joins if id_ in of))
+    name_of = {column.id: name for column, name in zip(node.columns, node.names, strict=True)}
+    asked = tuple(key for key in joins if key.column in name_of)
+    ids = {key.column for key in asked}.union(*map(columns_of, parts))
+    names = frozenset(name_of[id_] for id_ in ids if id_ in name_of)
+    return Pruner(node, parts, asked, names) if names else None
 
 
-def _below(
-    joins: list[tuple[int, pl.Series]], items: Sequence[tuple[Column, Expr]]
-) -> list[tuple[int, pl.Series]]:
+def _below(joins: list[_Key], items: Sequence[tuple[Column, Expr]]) -> list[_Key]:
     """What is asked of a projection, asked of its input."""
     if not joins or any(can_raise(expr) for _, expr in items):
         return []
     named = {column.id: expr.id for column, expr in items if isinstance(expr, ColumnRef)}
-    return [(named[id_], keys) for id_, keys in joins if id_ in named]
+    return [replace(key, column=named[key.column]) for key in joins if key.column in named]
 
 
 def _exprs(join: Join) -> list[Expr]:
@@ -184,19 +213,15 @@ def _exprs(join: Join) -> list[Expr]:
     return both if join.condition is None else [*both, join.condition]
 
 
-def _keys(join: Join, stages: Mapping[int, pl.DataFrame]) -> list[tuple[int, pl.Series]]:
-    """The left columns of a join that must equal a right one, with the right one's values."""
-    if not isinstance(join.right, StageInput) or any(map(can_raise, _exprs(join))):
-        return []
-    rows = stages.get(join.right.stage)
-    if rows is None:
+def _keys(join: Join) -> list[_Key]:
+    """The left columns of a join that must equal a right one that is at hand."""
+    if not isinstance(join.right, StageInput):
         return []
     return [
-        (left.id, rows.get_column(right.label))
+        _Key(left.id, join.right.stage, right.label)
         for left, right in join.equalities
         if isinstance(left, ColumnRef)
         and isinstance(right, ColumnRef)
-        and right.label in rows.columns
         and (left.type.is_integer or left.type.is_temporal or left.type.is_decimal)
     ]
 
@@ -255,19 +280,12 @@ class _Zoned:
             found = np.searchsorted(numbers, low) < np.searchsorted(numbers, high, "right")
         return np.asarray(found & (known.nulls < self._sizes))
 
-    def is_clustered(self, id_: int) -> bool:
-        """Whether the zones of a column of whole numbers are narrow within the chunk."""
+    def has_whole_numbers(self, id_: int) -> bool:
+        """Whether the zones of a column are known, which holds whole numbers."""
         if id_ not in self._known:
             return False
-        known = self._known[id_][1]
-        low, high = known.low, known.high
-        if not isinstance(low, np.ndarray) or not isinstance(high, np.ndarray):
-            return False
-        valued = known.nulls < self._sizes
-        if low.dtype.kind not in "iu" or not valued.any():
-            return False
-        low, high = low[valued].astype(np.float64), high[valued].astype(np.float64)
-        return bool((high - low).mean() <= _WIDE * (high.max() - low.min()))
+        low = self._known[id_][1].low
+        return isinstance(low, np.ndarray) and low.dtype.kind == "i"
 
     def _numbers(self, expr: Expr) -> _Bounds | None:
         """The bounds of an expression in each zone, where they are numbers."""

@@ -113,7 +113,12 @@ def zones_of_rows(rows: int | None) -> Iterator[None]:
         yield
         return
     small = replace(LIMITS, zone_rows=rows)
-    with patch.object(zones, "LIMITS", small), patch.object(node, "LIMITS", small):
+    with (
+        patch.object(zones, "LIMITS", small),
+        patch.object(zones, "_NARROW", 2.0),
+        patch.object(zones, "_NARROW_TEXTS", 2.0),
+        patch.object(node, "LIMITS", small),
+    ):
         yield
 
 

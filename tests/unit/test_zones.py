@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from random import Random
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -15,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eau2
+from eau2.config import LIMITS
 from eau2.errors import CorruptChunkError
+from eau2.kv import zones as zones_in_files
 from eau2.kv.chunk import open_chunk
 from eau2.kv.store import Store
 from eau2.kv.zones import zones_of
@@ -70,7 +75,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
     return pa.table(columns)
 
 
-def _key(value: object) -> object:
+def _key(value: Any) -> Any:
     return (1, 0.0) if isinstance(value, float) and math.isnan(value) else (0, value)
 
 
@@ -268,9 +273,37 @@ def test_a_chunk_of_one_zone_says_nothing_of_it(tmp_path: Path, rows: int, zones
     if found is not None:
         assert found.rows == rows
         assert found.sizes().sum() == rows
-        assert [int(v) for v in found.columns["a"].low] == [0, 65_536]
-        assert int(found.columns["a"].high[-1]) == rows - 1
+        assert list(found.columns["a"].low) == [0, 65_536]
+        assert list(found.columns["a"].high) == [65_535, rows - 1]
     store.close()
+
+
+def test_columns_in_no_order_say_nothing_of_zones() -> None:
+    random = Random(5)
+    rows = 10_000
+    mixed = [random.randrange(1000) for _ in range(rows)]
+    nulls_at_the_end: list[int | None] = [*mixed[: rows - 2000], *[None] * 2000]
+    table = pa.table(
+        {
+            "mixed": mixed,
+            "texts": [str(n) for n in mixed],
+            "codes": pa.array([str(n % 20) for n in mixed]),
+            "one": [7] * rows,
+            "in_order": range(rows),
+            "nearly": [n + random.randrange(500) for n in range(rows)],
+            "texts_in_order": [f"{n:06}" for n in range(rows)],
+            "nulls_at_the_end": nulls_at_the_end,
+            "floats": [float(n) for n in mixed],
+            "nan_somewhere": [math.nan, *map(float, mixed[1:])],
+        }
+    )
+    with patch.object(zones_in_files, "LIMITS", replace(LIMITS, zone_rows=1000)):
+        store = Store.open(None)
+        frame = store.put("t", table.schema, table.to_batches())
+        found = zones_of(store.read(frame.chunks[0], ()).schema)
+    assert found is not None
+    told = {"in_order", "nearly", "texts_in_order", "nulls_at_the_end", "nan_somewhere"}
+    assert set(found.columns) == told
 
 
 def test_what_is_appended_has_zones_too(tmp_path: Path) -> None:
@@ -297,7 +330,7 @@ def test_zones_are_part_of_what_the_checksum_covers(tmp_path: Path) -> None:
 
 
 def test_a_fragment_that_asks_nothing_is_read_whole() -> None:
-    assert pruner(ScanChunks((), ()), {}) is None
+    assert pruner(ScanChunks((), ())) is None
 
 
 def test_neighbouring_zones_are_one_run() -> None:
