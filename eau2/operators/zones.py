@@ -50,7 +50,7 @@ Runs = tuple[tuple[int, int], ...]
 
 _LARGE_CONDITION = 64
 """A part of a condition with more nodes is not looked at, unless it is one for numbers."""
-_KEYS = 10_000
+_KEYS = 1_000
 """Of so many right keys at most each is looked for; of more, the least and the greatest."""
 _PASSING = frozenset({"inner", "cross", "semi", "anti", "left", "mark"})
 """Joins that give left rows unchanged, or leave them out: rows lost below are lost above."""
@@ -228,12 +228,16 @@ def _keys(join: Join) -> list[_Key]:
 
 def _key_values(keys: pl.Series) -> _Values | None:
     """The keys, or of many what they lie between; None when they are no numbers of 64 bits."""
-    keys = keys.to_physical().drop_nulls()
+    if not keys.dtype.is_integer():
+        keys = keys.to_physical()
     if not keys.dtype.is_integer() or keys.dtype in (pl.Int128, pl.UInt64):
         return None
     if len(keys) > _KEYS:
-        return _Values(np.array([keys.min(), keys.max()], np.int64), between=True)
-    return _Values(np.unique(keys.to_numpy()))
+        low, high = keys.min(), keys.max()
+        if isinstance(low, int) and isinstance(high, int):
+            return _Values(np.array([low, high], np.int64), between=True)
+        return _Values(np.array([], np.int64))
+    return _Values(np.unique((keys.drop_nulls() if keys.null_count() else keys).to_numpy()))
 
 
 class _Zoned:
