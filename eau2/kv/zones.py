@@ -95,7 +95,9 @@ def _are_narrow(low: Any, high: Any, form: str) -> bool:
     low, high = low.astype(np.float64), high.astype(np.float64)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return True
-    return bool((high - low).mean() <= most * (high.max() - low.min()) and high.max() > low.min())
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = high.max() - low.min()
+        return bool(span > 0 and (high - low).mean() <= most * span)
 
 
 def zones_of(schema: pa.Schema) -> Zones | None:

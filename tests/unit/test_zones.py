@@ -30,7 +30,7 @@ from eau2.operators.zones import Zones, pruner
 from tests.oracle.sides import Setup, zones_of_rows
 
 LONG = "a prefix that is longer than any bound "
-FLOATS = st.sampled_from([-0.0, 0.0, 1.5, -2.5, math.nan, math.inf, -math.inf, 1e300])
+FLOATS = st.sampled_from([-0.0, 0.0, 1.5, -2.5, math.nan, math.inf, -math.inf, 1.5e308, -1.5e308])
 TEXTS = st.sampled_from(["", "a", "b", LONG + "a", LONG + "b", LONG + "\U0010ffff", "é", "z"])
 SMALL = st.integers(-3, 3)
 TYPES = {
