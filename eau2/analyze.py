@@ -27,6 +27,7 @@ class _Figures:
     tasks: int
     chunks: int
     rows_read: int
+    rows_held: int
     bytes_read: int
     rows: int
     bytes: int
@@ -80,7 +81,7 @@ def watched(prepared: Prepared, watch: Watch) -> Callable[[TaskReport], None]:
         known = tallies[report.stage]
         # The body of a loop runs again and again.
         done = min(known.done + report.chunks, known.chunks)
-        tallies[report.stage] = known._replace(done=done, rows=known.rows + report.rows_read)
+        tallies[report.stage] = known._replace(done=done, rows=known.rows + report.rows_held)
         watch(tuple(tallies.values()))
 
     watch(tuple(tallies.values()))
@@ -115,7 +116,10 @@ def _by_node(reports: Sequence[TaskReport]) -> list[str]:
             tasks += f" ({len(again)} again after {', '.join(before)})"
         read = ""
         if figures.chunks:
-            read = f" read {figures.rows_read:,} rows in {_bytes(figures.bytes_read)},"
+            held = ""
+            if figures.rows_read < figures.rows_held:
+                held = f" of {figures.rows_held:,}"
+            read = f" read {figures.rows_read:,}{held} rows in {_bytes(figures.bytes_read)},"
         lines.append(
             f"[{node}: {tasks},{read} gave {figures.rows:,} rows in {_time(figures.seconds)}]"
         )
@@ -127,6 +131,7 @@ def _sum(reports: Sequence[TaskReport]) -> _Figures:
         len(reports),
         sum(report.chunks for report in reports),
         sum(report.rows_read for report in reports),
+        sum(report.rows_held for report in reports),
         sum(report.bytes_read for report in reports),
         sum(report.rows for report in reports),
         sum(report.bytes for report in reports),

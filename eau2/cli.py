@@ -199,7 +199,8 @@ def _load(options: argparse.Namespace) -> int:
         with shown(sys.stderr) as line:
             # Whoever looks on is told how far the files are read.
             source = followed(options.files, line) if line.is_shown else options.files
-            connection.put(options.name, source, replace=options.replace)
+            order_by = options.order_by
+            connection.put(options.name, source, replace=options.replace, order_by=order_by)
         frame = connection.describe(options.name)
         rows = "1 row" if frame.rows == 1 else f"{frame.rows:,} rows"
         print(f"{options.name}: {rows}")

@@ -96,6 +96,8 @@ class Limits:
     schema_sample_rows: int = 500
     """Rows of a .sor file that decide its column types."""
     ingest_batch_rows: int = 65_536
+    zone_rows: int = 65_536
+    """Of a chunk, of which it is known what they hold. Fewer find hardly less to read."""
 
 
 LIMITS = Limits()

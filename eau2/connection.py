@@ -151,18 +151,33 @@ class Connection:
         schema, batches = source_of(table)
         backend.lend(name, schema, batches)
 
-    def put(self, name: str, source: object, *, replace: bool = False, operation: str = "") -> None:
+    def put(
+        self,
+        name: str,
+        source: object,
+        *,
+        replace: bool = False,
+        operation: str = "",
+        order_by: str | Sequence[str] = (),
+    ) -> None:
         """Store `source` under `name`: all of it, or after any failure none of it.
 
         source: a path, or several of one schema, a pyarrow Table or reader, or anything with
         `__arrow_c_stream__`. Files are read here, also for a node. operation: what you call this
         put, such as a uuid, so that you can ask for it again after an OutcomeUnknownError, at any
         node: if it was done, and nothing was written to the name since, it is not done twice. A
-        store of this process knows every outcome, and looks at no operation. Raises NameExistsError
-        (not with `replace`), InputFileError, DiskFullError, StoreBusyError.
+        store of this process knows every outcome, and looks at no operation. order_by: a column, or
+        several, by which the rows are put in order first, in memory here: ascending, NULL last,
+        equal ones as they come. Raises NameExistsError (not with `replace`), InputFileError,
+        DiskFullError, StoreBusyError, UnknownColumnError.
         """
         backend = self._open()
         schema, batches = source_of(source)
+        if order_by:
+            from eau2.kv.ingest.sorting import in_order
+
+            names = [order_by] if isinstance(order_by, str) else list(order_by)
+            batches = in_order(schema, batches, names)
         backend.put(name, schema, batches, replace, operation)
 
     def get(self, name: str) -> Result:

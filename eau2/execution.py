@@ -295,9 +295,9 @@ class Execution:
             # It was given up, and perhaps begun again elsewhere.
             return
         match event:
-            case _Part(rows=Ended(seconds)):
+            case _Part(rows=Ended() as end):
                 attempt.ended = True
-                self._tell(attempt, seconds)
+                self._tell(attempt, end)
                 if task.stage != self._last:
                     done = TaskDone(task, attempt.rows)
                     self._instructions.extend(self._schedule.handle(done))
@@ -318,7 +318,7 @@ class Execution:
         if self._observe is not None:
             attempt.bytes += int(rows.estimated_size()) if size is None else size
 
-    def _tell(self, attempt: _Attempt, seconds: float) -> None:
+    def _tell(self, attempt: _Attempt, end: Ended) -> None:
         """Tell the observer that a task has ended."""
         if self._observe is None:
             return
@@ -330,11 +330,12 @@ class Execution:
                 task.number,
                 node,
                 len(task.chunks),
+                end.rows_read,
                 task.rows,
                 sum(chunk.bytes for chunk in task.chunks),
                 attempt.rows,
                 attempt.bytes,
-                seconds,
+                end.seconds,
                 task.failed_at,
             )
         )

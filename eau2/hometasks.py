@@ -102,8 +102,11 @@ class HomeTasks:
         start = time.perf_counter()
         said: list[pl.DataFrame | Exception | Ended]
         try:
-            rows = self._node.run(task.fragment, task.chunks, task.inputs, task.wish, held)
-            said = [rows, Ended(time.perf_counter() - start)]
+            read: list[int] = []
+            rows = self._node.run(
+                task.fragment, task.chunks, task.inputs, task.wish, held, read.append
+            )
+            said = [rows, Ended(time.perf_counter() - start, sum(read))]
         except Exception as error:
             said = [error]
         # Whoever hears of its end may have the next one run.

@@ -7,28 +7,41 @@ Does not know: SQL, plans, who asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef
-from eau2.config import INDEXES, KERNELS
+from eau2.catalog import FILE_PREFIX, ChunkKey, ChunkRef
+from eau2.config import INDEXES, KERNELS, LIMITS
 from eau2.indexes.kept import Indexes, Keeper
 from eau2.indexes.picking import Picker
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
-from eau2.kernels.tables import together
+from eau2.kernels.tables import cut_to, together
+from eau2.kv.zones import zones_of
 from eau2.operators.base import Operator
 from eau2.operators.indexing import IndexWork
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import ScanChunks
+from eau2.operators.zones import Asked, Pruner, Runs, Zones, pruner
 from eau2.types import stored_arrow
 
 _KEPT = 64
 _KEPT_BYTES = 1 << 16
 """So many tables of so many bytes are kept at most."""
+
+
+class _Unknown:
+    """What is not kept, where None is."""
+
+
+_UNKNOWN = _Unknown()
+
+
+def _unheard(rows: int) -> None:
+    """Nobody wants to know how many rows are read."""
 
 
 class ChunkSource(Protocol):
@@ -60,6 +73,8 @@ class Node:
         self._chunks = chunks
         self._host = host
         self._decoded: dict[bytes, Operator] = {}
+        self._pruners: dict[int, tuple[Operator, Pruner | None]] = {}
+        self._zones: dict[ChunkKey, Zones | None] = {}
         self._kept: dict[int, tuple[Operator, tuple[ChunkRef, ...], pa.Table]] = {}
 
     def pinned(self, df_ids: Collection[str]) -> AbstractContextManager[None]:
@@ -73,17 +88,19 @@ class Node:
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None = None,
         held: bool = False,
+        reads: Callable[[int], None] = _unheard,
     ) -> pl.DataFrame:
         """The rows of one task: `fragment` over `chunks` together and earlier stages' results.
 
-        held: whoever asks has pinned the chunks until this returns.
+        held: whoever asks has pinned the chunks until this returns. reads: is told how many rows
+        of the chunks are read, before they are.
         """
         root = self._decode(fragment) if isinstance(fragment, bytes) else fragment
         if held or not chunks:
-            return self._run(root, chunks, stages, cancel, held)
+            return self._run(root, chunks, stages, cancel, reads, held)
         # Kernels open files themselves, a little later.
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
-            return self._run(root, chunks, stages, cancel)
+            return self._run(root, chunks, stages, cancel, reads)
 
     def _run(
         self,
@@ -91,6 +108,7 @@ class Node:
         chunks: tuple[ChunkRef, ...],
         stages: Mapping[int, pl.DataFrame],
         cancel: Cancel | None,
+        reads: Callable[[int], None],
         held: bool = False,
     ) -> pl.DataFrame:
         scan = _scan_of(root)
@@ -98,13 +116,16 @@ class Node:
         if isinstance(root, IndexWork):
             return self._index(root, chunks, cancel)
         if scan is not None:
+            found = self._pruner(root) if chunks else None
+            asked = None if found is None else found.asked(stages)
             rows = self._picker.picked(root, scan, chunks, stages, not self._host.takes_files)
             if rows is None:
-                rows = self._files(scan, chunks)
-            if rows is None and held and chunks:
-                rows = self._kept_rows(root, scan, chunks)
+                rows = self._files(scan, chunks, asked)
+            if rows is None and held and chunks and (found is None or not found.joins):
+                rows = self._kept_rows(root, scan, chunks, asked)
             elif rows is None:
-                rows = self._read(scan, chunks)
+                rows = self._read(scan, chunks, asked)
+            reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
         return self._host.run(root, rows, stages, cancel)
 
     def _index(
@@ -127,14 +148,27 @@ class Node:
         schema = {column.label: kernel_dtype(column.type) for column in work.columns}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
+    def _pruner(self, root: Operator) -> Pruner | None:
+        """What a fragment asks of its rows. Fragments come again as the same object."""
+        known = self._pruners.get(id(root))
+        if known is None:
+            if len(self._pruners) >= KERNELS.fragments:
+                self._pruners.clear()
+            known = self._pruners[id(root)] = (root, pruner(root))
+        return known[1]
+
     def _kept_rows(
-        self, root: Operator, scan: ScanChunks, chunks: tuple[ChunkRef, ...]
+        self,
+        root: Operator,
+        scan: ScanChunks,
+        chunks: tuple[ChunkRef, ...],
+        asked: Asked | None,
     ) -> pa.Table:
         """As `_read`; small chunks are kept with the fragment, for a plan that comes again."""
         known = self._kept.get(id(root))
         if known is not None and known[0] is root and known[1] is chunks:
             return known[2]
-        table = self._read(scan, chunks)
+        table = self._read(scan, chunks, asked)
         if table.num_rows <= KERNELS.kept_rows and table.get_total_buffer_size() <= _KEPT_BYTES:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
@@ -153,21 +187,53 @@ class Node:
             self._decoded[fragment] = root
         return root
 
-    def _files(self, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> ChunkFiles | None:
+    def _files(
+        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], asked: Asked | None
+    ) -> ChunkFiles | None:
         """The chunks as files, when all are and the kernels take them so."""
         if not chunks or not self._host.takes_files:
             return None
         files = [file for chunk in chunks if (file := self._chunks.chunk_file(chunk)) is not None]
         if len(files) < len(chunks):
             return None
-        return ChunkFiles(tuple(files), scan.names, sum(chunk.rows for chunk in chunks))
+        runs: list[Runs | None] = []
+        if asked is not None:
+            runs = [asked.runs(self._zones_of(chunk)) for chunk in chunks]
+        if all(some is None for some in runs):
+            rows = sum(chunk.rows for chunk in chunks)
+            return ChunkFiles(tuple(files), scan.names, rows)
+        rows = sum(
+            chunk.rows if some is None else sum(count for _, count in some)
+            for chunk, some in zip(chunks, runs, strict=True)
+        )
+        return ChunkFiles(tuple(files), scan.names, rows, tuple(runs))
 
-    def _read(self, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> pa.Table:
+    def _read(
+        self, scan: ScanChunks, chunks: tuple[ChunkRef, ...], asked: Asked | None
+    ) -> pa.Table:
         if not chunks:
             fields = zip(scan.names, scan.columns, strict=True)
             schema = pa.schema([(name, stored_arrow(column.type)) for name, column in fields])
             return schema.empty_table()
-        return together([self._chunks.read(chunk, scan.names) for chunk in chunks])
+        tables = [self._chunks.read(chunk, scan.names) for chunk in chunks]
+        if asked is None:
+            return together(tables)
+        zones = map(self._zones_of, chunks, tables)
+        cut = zip(tables, map(asked.runs, zones), strict=True)
+        return together([part for table, runs in cut for part in cut_to(table, runs)])
+
+    def _zones_of(self, chunk: ChunkRef, table: pa.Table | None = None) -> Zones | None:
+        """What is known of the parts of a chunk. table: the chunk, if it was read."""
+        if chunk.rows <= LIMITS.zone_rows or chunk.key.df_id.startswith(FILE_PREFIX):
+            return None
+        zones = self._zones.get(chunk.key, _UNKNOWN)
+        if isinstance(zones, _Unknown):
+            table = self._chunks.read(chunk, ()) if table is None else table
+            zones = zones_of(table.schema)
+            while len(self._zones) >= KERNELS.open_chunks:
+                self._zones.pop(next(iter(self._zones)), None)
+            self._zones[chunk.key] = zones
+        return zones
 
 
 def _scan_of(root: Operator) -> ScanChunks | None:

@@ -214,6 +214,13 @@ def _load(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--replace", action="store_true", help="put it in place of a frame NAME")
     parser.add_argument("--chunk-rows", metavar="N", type=chunk_rows, help="rows of a chunk")
+    parser.add_argument(
+        "--order-by",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="put the rows in order first; again for a further column",
+    )
     _engine(parser)
 
 

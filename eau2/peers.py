@@ -122,8 +122,8 @@ async def _next(talk: Talk) -> tuple[memoryview, Ended | None]:
     match None if received is None else received.message:
         case Rows() if received is not None:
             return received.payload, None
-        case TaskResult(elapsed_s=seconds) if received is not None:
-            return received.payload, Ended(seconds)
+        case TaskResult(elapsed_s=seconds, rows_read=read) if received is not None:
+            return received.payload, Ended(seconds, read)
         case other:
             raise ProtocolError(f"a task was answered with {_said(other)}")
 

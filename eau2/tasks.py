@@ -49,11 +49,13 @@ class TaskService:
         inputs = await _inputs(request, stream)
         fragment = bytes(received.payload)
         cancel = Cancel(stream.request.deadline_s)
+        read: list[int] = []
 
         def work() -> list[Payload]:
             stages = {n: joined([decode_frame(p) for p in parts]) for n, parts in inputs.items()}
             chunks = tuple(map(_chunk, request.chunks))
-            return list(payloads(self._node.run(fragment, chunks, stages, cancel)))
+            made = self._node.run(fragment, chunks, stages, cancel, reads=read.append)
+            return list(payloads(made))
 
         *parts, (last, last_buffers) = await self._run(work, cancel)
         rows = last
@@ -70,7 +72,7 @@ class TaskService:
             elapsed_s,
             extra={"query": stream.request.query},
         )
-        return TaskResult(rows, elapsed_s), last_buffers
+        return TaskResult(rows, elapsed_s, sum(read)), last_buffers
 
     async def _run(self, work: Callable[[], list[Payload]], cancel: Cancel) -> list[Payload]:
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)

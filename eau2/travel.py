@@ -59,9 +59,12 @@ def _packed(root: Operator) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A task on another node has given all its rows; it took so long there."""
+    """A task has given all its rows. It took so long where it ran, and read so many of its chunks'
+    rows.
+    """
 
     seconds: float
+    rows_read: int
 
 
 Report = Callable[[memoryview | Exception | Ended], None]
@@ -72,6 +75,7 @@ Report = Callable[[memoryview | Exception | Ended], None]
 class TaskReport:
     """What a task did: what it read of which chunks, and what it gave.
 
+    rows_held: by these chunks; those that certainly do not matter are not read.
     bytes: of the rows as they travelled, or as they are in memory where they did not. seconds: at
     its node. failed_at: the nodes that had failed it before.
     """
@@ -81,6 +85,7 @@ class TaskReport:
     node: str
     chunks: int
     rows_read: int
+    rows_held: int
     bytes_read: int
     rows: int
     bytes: int

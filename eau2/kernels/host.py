@@ -18,22 +18,27 @@ import pyarrow as pa
 
 from eau2.errors import CancelledError, DeadlineError
 from eau2.operators.base import Operator
+from eau2.operators.zones import Runs
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkFiles:
     """Chunks as verified files, and the columns to read of them. There is at least one.
 
-    rows: of all files together.
+    rows: of all that is read of the files together. runs: of each file the row ranges to read;
+    None for all of it.
     """
 
     paths: tuple[str, ...]
     columns: tuple[str, ...]
     rows: int
+    runs: tuple[Runs | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.paths:
             raise ValueError("chunk files without a file")
+        if len(self.runs) not in (0, len(self.paths)):
+            raise ValueError(f"{len(self.paths)} chunk files with runs of {len(self.runs)}")
 
 
 class Cancel:

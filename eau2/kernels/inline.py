@@ -64,7 +64,7 @@ class InlineHost:
         if cancel is not None:
             cancel.check()
         table = (
-            MappedFiles().table(chunks.paths, chunks.columns)
+            MappedFiles().table(chunks.paths, chunks.columns, chunks.runs)
             if isinstance(chunks, ChunkFiles)
             else chunks
         )

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from eau2.config import KERNELS
 from eau2.errors import OperationalError
-from eau2.kernels.tables import together
+from eau2.kernels.tables import cut_to, together
+from eau2.operators.zones import Runs
 
 _SMALL_FILE_BYTES = 1 << 16
 """A smaller file is read at once: a mapping takes whole pages and a kernel entry."""
@@ -30,10 +31,20 @@ class MappedFiles:
     def __init__(self) -> None:
         self._open: OrderedDict[str, tuple[_Identity, pa.RecordBatch]] = OrderedDict()
 
-    def table(self, paths: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """Columns of the files, in order. Raises OperationalError when one cannot be read."""
-        batches = [self._batch(path).select(list(columns)) for path in paths]
-        return together([pa.Table.from_batches([batch]) for batch in batches])
+    def table(
+        self, paths: Sequence[str], columns: Sequence[str], runs: Sequence[Runs | None] = ()
+    ) -> pa.Table:
+        """Columns of the files, in order: all rows, or of each file these row ranges.
+
+        Raises OperationalError when a file cannot be read.
+        """
+        tables = [
+            pa.Table.from_batches([self._batch(path).select(list(columns))]) for path in paths
+        ]
+        if not runs:
+            return together(tables)
+        cut = zip(tables, runs, strict=True)
+        return together([part for table, some in cut for part in cut_to(table, some)])
 
     def sweep(self) -> None:
         """Let go of files that were deleted: a mapping keeps their space on the disk."""

@@ -58,7 +58,7 @@ class MixedHost:
             return self._processes.run(fragment, chunks, stages, cancel)
         if isinstance(chunks, ChunkFiles):
             with self._guard:
-                chunks = self._files.table(chunks.paths, chunks.columns)
+                chunks = self._files.table(chunks.paths, chunks.columns, chunks.runs)
         return self._inline.run(fragment, chunks, stages, cancel)
 
     def close(self) -> None:

@@ -177,6 +177,7 @@ class SubprocessHost:
         return {
             "files": None if files is None else files.paths,
             "columns": None if files is None else files.columns,
+            "runs": () if files is None else files.runs,
             "table": table is not None,
             "stages": list(stages),
         }, bodies

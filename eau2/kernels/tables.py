@@ -17,9 +17,17 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.operators.forms import Coded
+from eau2.operators.zones import Runs
 
 Scanned = tuple[pl.DataFrame, Mapping[str, pl.DataType | Coded]]
 """Chunks as a frame, and how its columns are held, by name."""
+
+
+def cut_to(table: pa.Table, runs: Runs | None) -> list[pa.Table]:
+    """Row ranges of a table, without a copy, or all of it; one table at least."""
+    if runs is None:
+        return [table]
+    return [table.slice(start, rows) for start, rows in runs] or [table.slice(0, 0)]
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:
@@ -96,6 +104,8 @@ def frame_of(table: pa.Table) -> Scanned:
     """
     if table.num_columns == 0:
         return pl.DataFrame({"": pl.int_range(table.num_rows, eager=True)}), {}
+    # Of no use from here on, and Polars would read it through for each part.
+    table = table.replace_schema_metadata(None)
     coded: dict[str, Coded] = {}
     columns = list(table.columns)
     for index, column in enumerate(columns):

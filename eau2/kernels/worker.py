@@ -4,10 +4,11 @@ Owns: the child's side of the conversation, what it keeps between runs (decoded 
 chunk files), and its end. Comes in: messages of kernels/channel.py; goes out: the same.
 Does not know: who asks, SQL, names. It imports no parser and no planner.
 
-A request is {fragment, forget, files, columns, table, stages} and the bodies [fragment?] [table?]
-[stage ...]: `fragment` is a number that stands for an encoded fragment, `new` says that its bytes
-come along, `forget` that all numbers before are void. The answer is {ok: true} with the rows as its
-body, or {ok: false, error, message, hint, trace}. The first message says that the process is ready.
+A request is {fragment, forget, files, columns, runs, table, stages} and the bodies [fragment?]
+[table?] [stage ...]: `fragment` is a number that stands for an encoded fragment, `new` says that
+its bytes come along, `forget` that all numbers before are void. The answer is {ok: true} with the
+rows as its body, or {ok: false, error, message, hint, trace}. The first message says that the
+process is ready.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class _Kernels:
             self._fragments[number] = decode_fragment(packed)
         table: pa.Table | None = None
         if control["files"]:
-            table = self._files.table(control["files"], control["columns"])
+            table = self._files.table(control["files"], control["columns"], control["runs"])
         elif control["table"]:
             table = table_from_ipc(bytes_of(bodies.pop(0)))
         stages = {

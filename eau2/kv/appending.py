@@ -30,6 +30,7 @@ from eau2.catalog import (
     of_frame,
 )
 from eau2.errors import OperationalError
+from eau2.kv.columns import Columns
 from eau2.kv.compact import Compactor, expanded
 from eau2.kv.encoding import joined
 
@@ -155,4 +156,5 @@ def _together(parts: Sequence[Measured], schema: FrameSchema) -> Measured:
         [(batch.num_rows, measured) for batch, measured in parts], len(schema.columns)
     )
     whole = joined([expanded(batch, schema) for batch, _ in parts], schema)
-    return Compactor(schema).compact(whole, statistics), statistics
+    with Columns() as work:
+        return Compactor(schema, work).compact(whole, statistics), statistics

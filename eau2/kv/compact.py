@@ -16,7 +16,9 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import ColumnStatistics, FrameSchema
+from eau2.catalog import ColumnSchema, ColumnStatistics, FrameSchema
+from eau2.kv.columns import Columns
+from eau2.kv.zones import zone_metadata
 from eau2.types import Kind, SqlType, stored_arrow
 
 DICTIONARY_VALUES = (1 << 16) - 1
@@ -50,23 +52,29 @@ _WHOLE = frozenset(
 class Compactor:
     """Makes the chunks of one write compact, one after another."""
 
-    def __init__(self, schema: FrameSchema) -> None:
+    def __init__(self, schema: FrameSchema, work: Columns) -> None:
         self._schema = schema
+        self._work = work
         self._dictionaries: dict[int, pl.Series] = {}
         self._given_up: set[int] = set()
 
     def compact(
         self, batch: pa.RecordBatch, statistics: Sequence[ColumnStatistics]
     ) -> pa.RecordBatch:
-        """The next chunk, given in stored form."""
-        columns = zip(batch.columns, self._schema.columns, statistics, strict=True)
-        arrays = [
-            self._coded(index, array, known)
-            if column.type.kind is Kind.VARCHAR
-            else _narrowed(array, column.type, known)
-            for index, (array, column, known) in enumerate(columns)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        """The next chunk, given in stored form; what is known of its zones comes with it."""
+
+        def made_compact(
+            index: int, array: pa.Array, column: ColumnSchema, known: ColumnStatistics
+        ) -> pa.Array:
+            if column.type.kind is Kind.VARCHAR:
+                return self._coded(index, array, known)
+            return _narrowed(array, column.type, known)
+
+        columns = (range(batch.num_columns), batch.columns, self._schema.columns, statistics)
+        arrays = self._work.map(batch.num_rows, made_compact, *columns)
+        made = pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        metadata = zone_metadata(made, self._schema, self._work)
+        return made if metadata is None else made.replace_schema_metadata(metadata)
 
     def _coded(self, index: int, array: pa.Array, known: ColumnStatistics) -> pa.Array:
         """Strings as codes, where the column has few values."""

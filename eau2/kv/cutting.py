@@ -14,6 +14,7 @@ import pyarrow as pa
 from eau2.catalog import ColumnStatistics, FrameSchema
 from eau2.config import LIMITS
 from eau2.errors import UsageError
+from eau2.kv.columns import Columns
 from eau2.kv.compact import Compactor
 from eau2.kv.encoding import check_calendar, chunked, cut, stage_batches
 from eau2.kv.statistics import batch_statistics
@@ -36,13 +37,15 @@ def measured_chunks(
     """
     # Small chunks are made and measured many at a time: each has a price of its own.
     run_rows = max(1, LIMITS.ingest_batch_rows // chunk_rows) * chunk_rows
-    compactor = Compactor(schema)
-    for run in chunked(stage_batches(batches, schema), schema, run_rows):
-        measured = batch_statistics(run, schema, chunk_rows)
-        for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
-            for column, part in zip(schema.columns, statistics, strict=True):
-                check_calendar(column, part.minimum, part.maximum)
-            yield compactor.compact(batch, statistics), statistics
-        # The next run is gathered while this loop waits: this one's memory must be free.
-        del run, batch
-        pa.default_memory_pool().release_unused()
+    with Columns() as work:
+        compactor = Compactor(schema, work)
+        staged = stage_batches(batches, schema, work)
+        for run in chunked(staged, schema, run_rows, work):
+            measured = batch_statistics(run, schema, chunk_rows, work)
+            for batch, statistics in zip(cut(run, chunk_rows), measured, strict=True):
+                for column, part in zip(schema.columns, statistics, strict=True):
+                    check_calendar(column, part.minimum, part.maximum)
+                yield compactor.compact(batch, statistics), statistics
+            # The next run is gathered while this loop waits: this one's memory must be free.
+            del run, batch
+            pa.default_memory_pool().release_unused()

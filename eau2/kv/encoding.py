@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 from eau2.catalog import ColumnSchema, FrameSchema, Plain
 from eau2.config import LIMITS
 from eau2.errors import DataError
+from eau2.kv.columns import Columns
 from eau2.operators import interval_form
 from eau2.types import Kind, SqlType, from_arrow, stored_arrow
 
@@ -87,7 +89,7 @@ def stored_schema(schema: FrameSchema) -> pa.Schema:
 
 
 def stage_batches(
-    batches: Iterable[pa.RecordBatch], schema: FrameSchema
+    batches: Iterable[pa.RecordBatch], schema: FrameSchema, work: Columns
 ) -> Iterator[tuple[pa.Array, ...]]:
     """Each batch as staged columns, in pieces of at most LIMITS.ingest_batch_rows rows."""
     for batch in batches:
@@ -97,10 +99,7 @@ def stage_batches(
             )
         for start in range(0, batch.num_rows, LIMITS.ingest_batch_rows):
             piece = batch.slice(start, LIMITS.ingest_batch_rows)
-            yield tuple(
-                stage(array, column)
-                for array, column in zip(piece.columns, schema.columns, strict=True)
-            )
+            yield tuple(work.map(piece.num_rows, stage, piece.columns, schema.columns))
 
 
 def stage(array: pa.Array, column: ColumnSchema) -> pa.Array:
@@ -217,16 +216,23 @@ def _view_of(run: list[pa.Array]) -> pa.Array:
     # Joining with an empty array makes even a single slice copy only the bytes it refers to.
     joined = pa.concat_arrays([*run, pa.array([], pa.string())])
     view = joined.cast(pa.string_view())
-    longest = pl.Series(joined, dtype=pl.String()).str.len_bytes().max()
-    if not isinstance(longest, int) or longest <= _INLINE_BYTES:
+    if _longest(joined) <= _INLINE_BYTES:
         return pa.Array.from_buffers(
             pa.string_view(), len(view), view.buffers()[:2], view.null_count, view.offset
         )
     return view
 
 
+def _longest(texts: pa.Array) -> int:
+    """The bytes of the longest text of a `string` array; what stands for NULL counts too."""
+    if not len(texts):
+        return 0
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, texts.offset + len(texts) + 1)
+    return int(np.diff(offsets[texts.offset :]).max())
+
+
 def chunked(
-    staged: Iterable[tuple[pa.Array, ...]], schema: FrameSchema, chunk_rows: int
+    staged: Iterable[tuple[pa.Array, ...]], schema: FrameSchema, chunk_rows: int, work: Columns
 ) -> Iterator[pa.RecordBatch]:
     """Staged columns cut into stored batches of exactly `chunk_rows` rows, the last one shorter.
 
@@ -246,22 +252,25 @@ def chunked(
             start += take
             held += take
             if held == chunk_rows:
-                yield _finish_all(pending, schema, arrow)
+                yield _finish_all(pending, schema, arrow, work)
                 held, made = 0, made + 1
     if held or not made:
-        yield _finish_all(pending, schema, arrow)
+        yield _finish_all(pending, schema, arrow, work)
 
 
 def _finish_all(
-    pending: list[list[pa.Array]], schema: FrameSchema, arrow: pa.Schema
+    pending: list[list[pa.Array]], schema: FrameSchema, arrow: pa.Schema, work: Columns
 ) -> pa.RecordBatch:
-    arrays = []
-    for pieces, column in zip(pending, schema.columns, strict=True):
-        arrays.append(finish(pieces, column.type))
+    def finished(pieces: list[pa.Array], column: ColumnSchema) -> pa.Array:
+        array = finish(pieces, column.type)
         pieces.clear()
-        if len(arrays[-1]) >= LIMITS.ingest_batch_rows:
+        if len(array) >= LIMITS.ingest_batch_rows:
             # Else the allocator keeps the pieces' memory, and a put takes half as much again.
             pa.default_memory_pool().release_unused()
+        return array
+
+    rows = sum(map(len, pending[0]))
+    arrays = work.map(rows, finished, pending, schema.columns)
     return pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
 

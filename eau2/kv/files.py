@@ -35,6 +35,7 @@ from eau2.catalog import (
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import DataError, InputFileError, NotSupportedError
 from eau2.kv.chunk import LOCAL
+from eau2.kv.columns import Columns
 from eau2.kv.encoding import check_calendar, chunked, frame_schema, stage_batches
 from eau2.kv.parquet_statistics import run_statistics
 from eau2.types import Kind
@@ -110,11 +111,10 @@ def read(key: ChunkKey, columns: tuple[str, ...]) -> pa.Table:
             batches = file.file.iter_batches(
                 LIMITS.ingest_batch_rows, row_groups=list(run), columns=list(columns)
             )
-            (batch,) = chunked(
-                stage_batches((batch.select(columns) for batch in batches), schema),
-                schema,
-                sys.maxsize,
-            )
+            with Columns() as work:
+                chosen = (batch.select(columns) for batch in batches)
+                staged = stage_batches(chosen, schema, work)
+                (batch,) = chunked(staged, schema, sys.maxsize, work)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
     _check_calendar(path, schema, batch)

@@ -14,7 +14,16 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from eau2.catalog import NO_EXPONENTS, ColumnStatistics, DistinctSketch, FrameSchema, Order, Plain
+from eau2.catalog import (
+    NO_EXPONENTS,
+    ColumnSchema,
+    ColumnStatistics,
+    DistinctSketch,
+    FrameSchema,
+    Order,
+    Plain,
+)
+from eau2.kv.columns import Columns
 from eau2.types import Kind, SqlType
 
 SKETCH_HASHES = 256
@@ -35,16 +44,17 @@ _FEW_ROWS = 16
 
 
 def batch_statistics(
-    batch: pa.RecordBatch, schema: FrameSchema, chunk_rows: int
+    batch: pa.RecordBatch, schema: FrameSchema, chunk_rows: int, work: Columns
 ) -> list[tuple[ColumnStatistics, ...]]:
     """The statistics of each column, for each of the chunks of `chunk_rows` rows in `batch`.
 
     The batch is in stored form; an empty one is one chunk.
     """
-    columns = [
-        _column_of_chunks(_physical(array), column.type, chunk_rows)
-        for array, column in zip(batch.columns, schema.columns, strict=True)
-    ]
+
+    def measured(array: pa.Array, column: ColumnSchema) -> list[ColumnStatistics]:
+        return _column_of_chunks(_physical(array), column.type, chunk_rows)
+
+    columns = work.map(batch.num_rows, measured, batch.columns, schema.columns)
     return list(zip(*columns, strict=True))
 
 
@@ -73,6 +83,9 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
         series = series.cast(pl.Int128)
     if nulls:
         series = series.drop_nulls()
+    if type_.kind is Kind.VARCHAR and _repeats(series):
+        # Their least, their greatest and their hashes are those of all.
+        series = series.unique()
     sketch = distinct_sketch(series)
     if type_.is_float:
         has_nan = bool(series.is_nan().any())
@@ -83,6 +96,12 @@ def column_statistics(array: pa.Array, type_: SqlType) -> ColumnStatistics:
         return ColumnStatistics(nulls, lower_bound(low), upper_bound(high), sketch)
     order = "" if nulls or series.dtype == pl.Boolean() else _order(series)
     return ColumnStatistics(nulls, low, high, sketch, order=order)  # type: ignore[arg-type]
+
+
+def _repeats(texts: pl.Series) -> bool:
+    """Whether texts are many times the same, as far as the first of them tell."""
+    sample = texts.head(_SAMPLE_ROWS // 64)
+    return len(texts) > _SAMPLE_ROWS and sample.n_unique() * _FEW_ROWS <= len(sample)
 
 
 def _order(series: pl.Series) -> Order:

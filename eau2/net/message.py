@@ -230,10 +230,14 @@ class RunTask(Message):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Message):
-    """A task is done: how many rows it gave. The payload has the last of them, or no row."""
+    """A task is done: how many rows it gave, and how many of its chunks' rows it read.
+
+    The payload has the last of what it gave, or no row.
+    """
 
     rows: Count
     elapsed_s: Seconds = 0.0
+    rows_read: Count = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class ScanChunks(Operator):
 
     indexes: whether only rows that matter may be read, by row lists. named: stored names of columns
     that CREATE INDEX has asked such lists of. automatic: whether others may be made unasked.
+    zones: whether parts of chunks that what stands above cannot need may be left out.
     """
 
     columns: tuple[Column, ...]
@@ -31,6 +32,7 @@ class ScanChunks(Operator):
     indexes: bool = True
     named: tuple[str, ...] = ()
     automatic: bool = True
+    zones: bool = True
 
     def __post_init__(self) -> None:
         if len(self.columns) != len(self.names):

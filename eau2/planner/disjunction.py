@@ -7,7 +7,7 @@ Does not know: plans.
 from __future__ import annotations
 
 from eau2.operators.expr import Call, Expr, Literal, chain, columns_of, conjunction, conjuncts
-from eau2.planner.facts import can_raise
+from eau2.operators.facts import can_raise
 from eau2.types import BOOLEAN
 
 

@@ -28,9 +28,9 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
+from eau2.operators.facts import COMPARISONS, FLIPPED
 from eau2.planner.column_profiles import ColumnProfile as ColumnProfile
 from eau2.planner.column_profiles import Columns
-from eau2.planner.facts import COMPARISONS, FLIPPED
 from eau2.planner.key_matches import matching
 from eau2.sql.logical import (
     Aggregate,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from eau2.catalog import Frame
 from eau2.operators.expr import ColumnRef, Expr, conjuncts, substitute
-from eau2.planner.facts import can_raise
+from eau2.operators.facts import can_raise
 from eau2.sql.logical import Filter, Logical, Project, Scan
 
 

@@ -30,7 +30,7 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
-from eau2.planner.facts import can_raise
+from eau2.operators.facts import can_raise
 from eau2.planner.first_rows import first_rows
 from eau2.planner.nulls import COUNTS
 from eau2.sql.copies import free_columns

@@ -28,7 +28,7 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
-from eau2.planner.facts import COMPARISONS, FLIPPED, can_raise
+from eau2.operators.facts import COMPARISONS, FLIPPED, can_raise
 from eau2.planner.nulls import is_never_null, never_null
 from eau2.planner.pairs import Pairs, join_on
 from eau2.planner.rules.push_filters import equality_between

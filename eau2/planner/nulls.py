@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from eau2.catalog import NOT_STORED
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
-from eau2.planner.facts import COMPARISONS, never_true
+from eau2.operators.facts import COMPARISONS, never_true
 from eau2.sql.logical import (
     Aggregate,
     DependentJoin,

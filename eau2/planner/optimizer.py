@@ -138,10 +138,10 @@ RULES: tuple[Rule, ...] = (
 )
 """The rules in order. Each runs once; each reaches its own fixpoint where that takes repetition."""
 
-PHYSICAL = ("direct_joins", "runs", "indexes")
+PHYSICAL = ("direct_joins", "runs", "indexes", "zones")
 """Ways to compute that are chosen where the rows are, and can be left out as rules can: joins by
-arrays over whole-number keys, groups of rows that lie together, row lists. They are flags of the
-operators (planner/physical.py), so that every node obeys."""
+arrays over whole-number keys, groups of rows that lie together, row lists, parts of chunks. They
+are flags of the operators (planner/physical.py), so that every node obeys."""
 
 
 def switch_names() -> tuple[str, ...]:

@@ -127,7 +127,7 @@ class _Cutter:
         """The columns of a frame, called so in its chunks."""
         named = tuple(name for name in names if any(i.column == name for i in frame.indexes))
         unasked = self.switches.get("auto_index", True) is not False
-        return ScanChunks(columns, names, self.on("indexes"), named, unasked)
+        return ScanChunks(columns, names, self.on("indexes"), named, unasked, self.on("zones"))
 
     def cut(self, pipe: _Pipe, columns: tuple[Column, ...], ordered: bool = False) -> _Pipe:
         """End `pipe` as a stage; go on with a fragment that reads its gathered result."""

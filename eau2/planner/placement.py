@@ -14,9 +14,9 @@ from itertools import groupby, zip_longest
 from eau2.catalog import ChunkRef
 from eau2.operators.base import Operator, transform
 from eau2.operators.group import FinalAggregate, PartialAggregate
+from eau2.operators.prune import may_match
 from eau2.operators.scan import StageInput
 from eau2.planner.physical import Source, Stage
-from eau2.planner.prune import may_match
 
 Candidates = Callable[[ChunkRef], tuple[str, ...]]
 """The nodes that may hold a chunk, best first: those that are believed to live before others."""

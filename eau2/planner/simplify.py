@@ -28,10 +28,10 @@ from eau2.operators.expr import (
     LambdaParameter,
     Literal,
 )
+from eau2.operators.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.disjunction import disjunction, disjuncts
-from eau2.planner.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
 from eau2.types import BOOLEAN
 

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from eau2.catalog import ColumnStatistics
-from eau2.operators import aggregates, lowering, sort
+from eau2.operators import aggregates, lowering, prune, sort
 from eau2.operators.expr import AggregateCall, Call, Expr, InList
 from eau2.operators.functions import table
 from eau2.operators.functions.checks import Scope
@@ -25,7 +25,7 @@ from eau2.operators.join import Join
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
-from eau2.planner import physical, placement, prune
+from eau2.planner import physical, placement
 from tests.mutants.analytic_bugs import ANALYTIC
 from tests.mutants.construct_bugs import OF_CONSTRUCTS
 from tests.mutants.patches import replaced

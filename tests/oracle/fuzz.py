@@ -201,7 +201,9 @@ def cases(seed: int | str, batch: int, queries: int = BATCH_QUERIES) -> Iterator
         drawn = [rule for rule in rule_names() if random.random() < share]
         without = tuple(rule for rule in drawn if rule != "fold_constants")
     coded, indexed = random.random() < 0.5, random.random() < 0.5
-    setup = Setup(chunk_rows, task_rows, streaming, without, coded, indexed)
+    # Drawn apart, so that the queries do not depend on it.
+    zone_rows = Random(f"{seed}/{batch}/zones").choice([None, 1, 2, 3, 5])
+    setup = Setup(chunk_rows, task_rows, streaming, without, coded, indexed, zone_rows)
     daring = random.choice((0.02, 0.05, 0.2, 0.8))
     draw = random_statement if random.random() < ANALYTIC else random_query
     for _ in range(queries):

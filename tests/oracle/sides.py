@@ -23,7 +23,7 @@ from eau2.cluster import Cluster
 from eau2.config import INDEXES, LIMITS
 from eau2.indexes import kept, picking
 from eau2.kernels import runner
-from eau2.kv import compact
+from eau2.kv import compact, zones
 from eau2.operators import addressing, dense, merging, pairing, runs
 from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
@@ -108,6 +108,22 @@ class DuckSide:
         self.connection.close()
 
 
+@contextmanager
+def zones_of_rows(rows: int | None) -> Iterator[None]:
+    """Inside, zones have so many rows: where chunks are written, and where they are read."""
+    if rows is None:
+        yield
+        return
+    small = replace(LIMITS, zone_rows=rows)
+    with (
+        patch.object(zones, "LIMITS", small),
+        patch.object(zones, "_NARROW", 2.0),
+        patch.object(zones, "_NARROW_TEXTS", 2.0),
+        patch.object(node, "LIMITS", small),
+    ):
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How eau2 is to run a case.
@@ -118,6 +134,7 @@ class Setup:
     optimiser that are switched off.
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
     indexed: some columns have an index, which is used however many rows are wanted.
+    zone_rows: rows of a zone, so that small chunks have several; None is the default.
     """
 
     chunk_rows: int | None = None
@@ -126,6 +143,7 @@ class Setup:
     without: tuple[str, ...] = ()
     coded: bool = False
     indexed: bool = False
+    zone_rows: int | None = None
 
     @property
     def settings(self) -> list[str]:
@@ -138,13 +156,11 @@ class Setup:
     @contextmanager
     def compacting(self) -> Iterator[None]:
         """Inside, tables are put as the setup says."""
-        if not self.coded:
-            yield
-            return
-        with (
-            patch.object(compact, "DICTIONARY_ROWS", 1),
-            patch.object(compact, "ROWS_PER_VALUE", 1),
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(zones_of_rows(self.zone_rows))
+            if self.coded:
+                stack.enter_context(patch.object(compact, "DICTIONARY_ROWS", 1))
+                stack.enter_context(patch.object(compact, "ROWS_PER_VALUE", 1))
             yield
 
     @contextmanager
@@ -216,6 +232,11 @@ class EauSide:
                 stack.enter_context(patch.object(module, "LIMITS", STREAMING))
             for module in (runs, dense):
                 stack.enter_context(patch.object(module, "FEW_ROWS", 0))
+        with ExitStack() as stack:
+            stack.enter_context(zones_of_rows(self.setup.zone_rows))
+            if self.setup.streaming:
+                stack.enter_context(patch.object(runner, "LIMITS", STREAMING))
+                stack.enter_context(patch.object(merging, "LIMITS", STREAMING))
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:

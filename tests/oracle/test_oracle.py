@@ -43,6 +43,8 @@ SETUPS = (
     Setup(3, 6),
     Setup(7, 1, True),
     Setup(None, None, True),
+    Setup(None, None, zone_rows=2),
+    Setup(7, 1, coded=True, zone_rows=3),
     Setup(2, 1, without=rule_names()),
     Setup(7, 6, indexed=True),
 )

@@ -56,8 +56,8 @@ def test_skew_and_stages_that_are_read_twice() -> None:
         Stage(2, StageInput(1, (column,)), None, (1, 0)),
     )
     reports = [
-        TaskReport(2, 0, "n1", 0, 0, 0, 10, 2048, 0.001),
-        TaskReport(2, 1, "n2", 0, 0, 0, 30, 2048, 0.003),
+        TaskReport(2, 0, "n1", 0, 0, 0, 0, 10, 2048, 0.001),
+        TaskReport(2, 1, "n2", 0, 0, 0, 0, 30, 2048, 0.003),
     ]
     text = analyzed(Plan(stages, (column,), ("a",)), reports, 1.5)
     assert text.splitlines()[0] == "total: 1.50 s"

@@ -125,6 +125,17 @@ def test_replace_and_chunk_rows(loaded: Cli) -> None:
     assert (row["rows"], row["chunks"]) == (2, 2)
 
 
+def test_rows_are_put_in_order(loaded: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mixed.csv").write_text("a,b\n2,x\n,y\n1,z\n2,w\n", encoding="utf-8")
+    done = loaded("load", "o", "mixed.csv", "--order-by", "a", "--order-by", "b")
+    assert done.returncode == 0
+    rows = json.loads(loaded("query", "SELECT b FROM o", "--format", "json").stdout)
+    assert [row["b"] for row in rows] == ["z", "w", "x", "y"]
+    wrong = loaded("load", "p", "mixed.csv", "--order-by", "c")
+    assert wrong.returncode == 1
+    assert 'no column "c"' in wrong.stderr
+
+
 def test_explain_is_printed_whole(loaded: Cli) -> None:
     plain = loaded("query", "EXPLAIN SELECT sum(a) FROM t").stdout
     assert plain.startswith("stage 0")

@@ -33,6 +33,7 @@ from eau2.peers import Peers
 from eau2.settings import Settings
 from eau2.tasks import TaskService
 from eau2.world import TcpNet
+from tests.oracle.sides import zones_of_rows
 
 NAMES = ("n1", "n2", "n3")
 ROWS = 1_000
@@ -242,3 +243,15 @@ def test_what_joins_or_makes_text_runs_in_a_process(three: Nodes) -> None:
     # A series makes rows from nothing.
     assert all(roots("SELECT sum(range) FROM range(1000)"))
     assert not all(roots("SELECT sum(range) FROM range(1000000)"))
+
+
+def test_parts_of_chunks_are_left_out_at_other_nodes_too() -> None:
+    with zones_of_rows(10), nodes() as three:
+        three.engine.run("SET optimizer.zones = on")
+        said = three.engine.run("EXPLAIN ANALYZE SELECT sum(v) FROM t WHERE v < 65").rows
+        text = "\n".join(said.to_series(0).to_list())
+        assert "[n2: 2 tasks, read 200 of 270 rows" in text
+        sql = "SELECT count(*), sum(v) FROM t WHERE v BETWEEN 25 AND 33 OR v > 70"
+        found = three.engine.run(sql).rows
+        three.engine.run("SET optimizer.zones = off")
+        assert found.equals(three.engine.run(sql).rows)

@@ -7,10 +7,12 @@ from random import Random
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import eau2
 from eau2 import types
 from eau2.errors import DataError
 from eau2.kernels.runner import run_fragment
@@ -22,6 +24,7 @@ from eau2.operators.lookup_join import lookup_join
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.types import SqlType
+from tests.oracle.sides import Setup
 
 KINDS: tuple[JoinKind, ...] = ("inner", "left", "single", "semi", "anti", "mark")
 MARK = Column(9, "m", types.BOOLEAN)
@@ -305,3 +308,17 @@ def test_the_switch_leaves_lookups_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for lookups in (False, True):
         assert joined("inner", (types.INTEGER,), rows, False, lookups, 40) == [(2, 2, 2, 3)]
     assert called == ["inner"]
+
+
+def test_codes_of_right_rows_are_texts_where_rows_without_a_partner_are_made() -> None:
+    left = pa.table({"k": [8, 1], "low": [0, 0]})
+    right = pa.table({"s": ["2.5", "b"], "k": [8, 9], "high": [5, 6]})
+    with eau2.connect() as connection, Setup(coded=True).compacting():
+        connection.register("l", left)
+        connection.register("r", right)
+        connection.execute("SET optimizer.push_filters = off")
+        on = "l.k = r.k AND r.high >= l.low"
+        sql = f"SELECT l.k, r.s FROM l LEFT JOIN r ON {on} WHERE ltrim(r.s) LIKE '2%'"
+        assert connection.sql(sql).fetchall() == [(8, "2.5")]
+        one = "SELECT l.k, (SELECT s FROM r WHERE r.k = l.k) || '!' FROM l ORDER BY 1"
+        assert connection.sql(one).fetchall() == [(1, None), (8, "2.5!")]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from eau2.errors import Error, InternalError
 from eau2.operators.expr import Column, Expr, Literal, SortKey, conjuncts, ref
+from eau2.operators.facts import can_raise
 from eau2.planner import optimizer
-from eau2.planner.facts import can_raise
 from eau2.planner.optimizer import RULES, Rule, optimize
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.sql.logical import Filter, Join, Limit, Logical, Project, Sort

@@ -11,7 +11,7 @@ from eau2.catalog import ColumnStatistics
 from eau2.operators.expr import Column, Expr, InList, Literal, Value, columns_of, ref
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
-from eau2.planner.prune import may_match
+from eau2.operators.prune import may_match
 from eau2.planner.simplify import as_filter
 from eau2.types import (
     BIGINT,

@@ -89,7 +89,7 @@ class Faulty:
                 report(self.errors[task.node])
                 # What comes late is not to be taken for anything.
                 report(said)
-                report(Ended(0.0))
+                report(Ended(0.0, 0))
                 return
             passed += 1
             report(said)

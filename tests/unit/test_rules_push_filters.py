@@ -6,8 +6,8 @@ import pytest
 
 from eau2.operators.aggregates import bind as bind_aggregate
 from eau2.operators.expr import Cast, Column, Expr, conjuncts, ref
+from eau2.operators.facts import always_null, can_raise, never_true
 from eau2.planner.disjunction import disjunction, disjuncts, factor, implied
-from eau2.planner.facts import always_null, can_raise, never_true
 from eau2.planner.rules.push_filters import push_filters
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Scan
 from eau2.types import BIGINT, BOOLEAN, INTEGER, VARCHAR

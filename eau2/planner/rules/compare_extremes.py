@@ -28,9 +28,9 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
+from eau2.operators.facts import COMPARISONS, FLIPPED, can_raise
 from eau2.planner.disjunction import disjunction
 from eau2.planner.estimate import rows
-from eau2.planner.facts import COMPARISONS, FLIPPED, can_raise
 from eau2.planner.frame_rows import FrameRows, frame_rows
 from eau2.sql.copies import free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project, Scan

@@ -29,8 +29,8 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
+from eau2.operators.facts import always_null, can_raise
 from eau2.planner.estimate import Known, rows
-from eau2.planner.facts import always_null, can_raise
 from eau2.planner.inner_joins import pair_between, put_together, taken_apart
 from eau2.planner.unique_keys import determined, seems_unique, unique_keys
 from eau2.sql.copies import free_columns, highest_id

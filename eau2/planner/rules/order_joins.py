@@ -30,8 +30,8 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
+from eau2.operators.facts import can_raise
 from eau2.planner.estimate import Known, Profile, profile, rows, selectivity, together
-from eau2.planner.facts import can_raise
 from eau2.planner.join_graph import (
     Class,
     Graph,

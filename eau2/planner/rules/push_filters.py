@@ -29,8 +29,8 @@ from eau2.operators.expr import (
     substitute,
     walk,
 )
+from eau2.operators.facts import can_raise, follows_equality, never_true
 from eau2.planner.disjunction import factor, implied
-from eau2.planner.facts import can_raise, follows_equality, never_true
 from eau2.sql.logical import (
     Aggregate,
     Filter,

@@ -29,8 +29,8 @@ from eau2.operators.expr import (
     conjuncts,
     ref,
 )
+from eau2.operators.facts import always_null, can_raise
 from eau2.planner.domain import Domain, exactly
-from eau2.planner.facts import always_null, can_raise
 from eau2.planner.lift import Lifted, Lifter
 from eau2.planner.marks import FALSE, TRUE, Correlation, Marks
 from eau2.planner.nulls import is_never_null, never_null

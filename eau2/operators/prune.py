@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from eau2.catalog import ColumnStatistics, Plain
 from eau2.operators.expr import Call, Cast, Column, ColumnRef, Expr, InList, Literal
-from eau2.planner.facts import COMPARISONS, FLIPPED, cast_is_lossless
+from eau2.operators.facts import COMPARISONS, FLIPPED, cast_is_lossless
 from eau2.types import Kind, SqlType
 
 TRUE, FALSE, NULL = 1, 2, 4
