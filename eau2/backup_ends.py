@@ -194,6 +194,9 @@ class NodeEnd:
         rows = max((ref.rows for ref in frame.chunks), default=0)
         batches = (part for one in chunks for part in _logical(one, frame.schema, schema))
         self._backend.put_typed(frame, schema, batches, rows, replace)
+        for index in frame.indexes:
+            on = f"{_quoted(index.name)} ON {_quoted(frame.name)} ({_quoted(index.column)})"
+            self._backend.run(f"CREATE INDEX IF NOT EXISTS {on}", None, None)
 
     def put_views(self, views: Sequence[View], replace: bool) -> Iterator[View]:
         """See End. A view may read another one, which then has to be there before."""

@@ -128,8 +128,16 @@ class Picker:
     ) -> _Count | None:
         """How many rows are wanted; None where it cannot be told, or there are too many keys."""
         keys: Keys | None = None
+        known = {
+            chunk.key: lists
+            for chunk in chunks
+            if chunk.rows >= INDEXES.chunk_rows
+            and (lists := self._indexes.lists(chunk.key, ask.name)) is not None
+        }
         if isinstance(ask, Among | Partners):
-            keys = keys_of(ask, stages, max(rows // INDEXES.rows_per_taken, 1))
+            # Where nothing is known yet, only few keys are worth a look.
+            per_key = INDEXES.rows_per_taken if known else INDEXES.rows_per_key
+            keys = keys_of(ask, stages, max(rows // per_key, 1))
             if keys is None:
                 return None
             few = len(keys) * INDEXES.rows_per_key <= rows
@@ -139,11 +147,9 @@ class Picker:
         wished = ask.name in scan.named or (few and scan.automatic)
         count = _Count(ask.name)
         for chunk in chunks:
-            lists = None
-            if chunk.rows >= INDEXES.chunk_rows:
-                lists = self._indexes.lists(chunk.key, ask.name)
-                if lists is None and wished:
-                    count.missing.append(chunk)
+            lists = known.get(chunk.key)
+            if lists is None and wished and chunk.rows >= INDEXES.chunk_rows:
+                count.missing.append(chunk)
             if lists is None:
                 count.whole += chunk.rows
                 count.rows += chunk.rows

@@ -85,9 +85,16 @@ def lower(root: Operator, lowering: Lowering) -> pl.LazyFrame:
 
 def _lowered(root: Operator, lowering: Lowering) -> pl.LazyFrame:
     inputs = []
+    given: dict[str, Form] = {}
     for node in root.inputs:
         frame = _lowered(node, lowering)
         inputs.append(frame if root.takes_forms else plain_columns(frame, node.output, lowering))
+        if len(root.inputs) > 1:
+            # Below the other inputs there may be columns of the same label, held otherwise.
+            labels = [column.label for column in node.output]
+            given |= {label: lowering.forms[label] for label in labels if label in lowering.forms}
+            lowering.forms.clear()
+    lowering.forms.update(given)
     return root.lower(tuple(inputs), lowering)
 
 

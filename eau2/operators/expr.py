@@ -331,7 +331,7 @@ def columns_of(expr: Expr) -> frozenset[int]:
     waiting = [expr]
     while waiting:
         node = waiting.pop()
-        if type(node) is ColumnRef:
+        if isinstance(node, ColumnRef):
             found.append(node.id)
         else:
             waiting.extend(node.children)

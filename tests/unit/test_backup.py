@@ -37,19 +37,22 @@ SETUP = """
     FROM range(700);
     CREATE TABLE none (a INTEGER, s VARCHAR);
     CREATE VIEW base (k) AS SELECT n FROM numbers WHERE n < 5;
-    CREATE VIEW above AS SELECT k + 1 AS k1 FROM base
+    CREATE VIEW above AS SELECT k + 1 AS k1 FROM base;
+    CREATE INDEX "an ""index" ON "Odd.Names" (d)
 """
 NAMES = ("above", "base", "none", "numbers", "Odd.Names")
 APPEND = "INSERT INTO numbers SELECT range, range, 1, 2, 3, 4, 5, NULL FROM range(10)"
 
 
-def contents(where: str) -> dict[str, tuple[str, object]]:
-    """Of each name a digest of its rows, and what DESCRIBE says of its columns."""
+def contents(where: str) -> dict[str, tuple[str, object, object]]:
+    """Of each name a digest of its rows, what DESCRIBE says of its columns, and its indexes."""
     with eau2.connect(where) as connection:
+        indexes = [row[:3] for row in connection.sql("SHOW INDEXES").fetchall()]
         return {
             name: (
                 digest(connection.sql(f'SELECT * FROM "{name}"').to_arrow()),
                 connection.sql(f'DESCRIBE "{name}"').fetchall(),
+                [index for index in indexes if index[1] == name],
             )
             for name in connection.tables()
         }

@@ -22,6 +22,7 @@ from eau2.operators.expr import Call, Column, Expr, JoinKind, Literal, ref
 from eau2.operators.filter import Filter
 from eau2.operators.join import Join
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
 from eau2.types import SqlType
 
@@ -296,3 +297,19 @@ def test_a_join_without_keys_of_many_pairs_is_streamed(monkeypatch: pytest.Monke
         found = run_fragment(no_keys, None, {0: several, 1: right})
         assert found.height == right.height
         assert engines == [engine]
+
+
+def test_inputs_that_hold_a_column_of_one_label_otherwise() -> None:
+    """As the rounds of a recursive query do: the codes of one are not those of the other."""
+    column, other = Column(5, "s", types.VARCHAR), Column(6, "s", types.VARCHAR)
+    seen = Project(StageInput(3, (column,)), ((other, ref(column)),))
+    join = Join("anti", StageInput(5, (column,)), seen, ((ref(column), ref(other)),), None, True)
+    new = pl.DataFrame({"c5": ["x"]}, schema={"c5": pl.Enum(["x"])})
+    old = pl.DataFrame({"c5": ["a", None]}, schema={"c5": pl.Enum(["a"])})
+    plain = old.cast(pl.String)
+    for earlier in (old, plain):
+        assert run_fragment(join, None, {5: new, 3: earlier}).cast(pl.String).rows() == [("x",)]
+        assert run_fragment(join, None, {5: earlier, 3: new}).cast(pl.String).rows() == [
+            ("a",),
+            (None,),
+        ]

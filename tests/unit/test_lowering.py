@@ -7,9 +7,9 @@ import pytest
 
 from eau2.errors import OutOfRangeError
 from eau2.operators import coercion
-from eau2.operators.expr import Case, Cast, ColumnRef, Expr, Literal
+from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal, columns_of
 from eau2.operators.functions import table
-from eau2.operators.lowering import diagnosis, lower_expr
+from eau2.operators.lowering import Given, diagnosis, lower_expr
 from eau2.types import INTEGER, VARCHAR, decimal
 from tests.unit.scalar_oracle import FAILURES
 
@@ -89,3 +89,8 @@ def test_deep_expressions_stay_small() -> None:
         quotient = table.bind("//", (quotient, table.bind("coalesce", (B, Literal(INTEGER, 1)))))
     for expr in (wide, quotient):
         assert len(str(lower_expr(expr, diagnose=True))) < 20_000
+
+
+def test_what_is_lowered_already_reads_its_column() -> None:
+    given = Given(INTEGER, 7, pl.col("c7"))
+    assert columns_of(Call(INTEGER, "+", (given, given))) == {7}
