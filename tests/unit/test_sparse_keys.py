@@ -45,7 +45,7 @@ def test_few_keys_in_a_wide_span(
     base = (1 << 63) + 5 if type_.kind is Kind.UBIGINT else draw.choice((0, 17, 3000))
     width = 20_000
     ours = [base + draw.randrange(width) for _ in range(2_000)]
-    keys = draw.sample(sorted(set(ours)), 40) + [base + width - 1, base]
+    keys = [*draw.sample(sorted(set(ours)), 40), base + width - 1, base]
     draw.shuffle(keys)
     theirs: list[int | None] = [*keys, None] if seed % 2 else list(keys)
     dtype = kernel_dtype(type_)
