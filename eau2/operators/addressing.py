@@ -43,7 +43,8 @@ _BUCKET_ROWS_MAX = 8
 
 _DENSE, _NARROW = 128, 10_000
 """Polars tests membership by a bitmap (1 ns a row) where at least one number in 128 of the span is
-a key, or the span is short; else by hashing (4 ns)."""
+a key, or the span is short; else by hashing (4 ns). So other numbers are put among fewer keys, and
+what passes, one row in a hundred, is looked at again."""
 
 _FEW = 8
 """A membership test by bitmap pays before a gather where one row of so many is left, or fewer."""
@@ -138,10 +139,11 @@ def row_table(
     return None
 
 
-def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
+def member(left: str, keys: pl.Series, rows: int) -> tuple[pl.Expr | None, pl.Expr]:
     """Whether the value of column `left` is one of `keys`; false or NULL where it is not.
 
-    rows: how many rows are read in all.
+    First a cheap condition that holds for all that are, or None. rows: how many rows are read in
+    all.
     """
     keys = keys.drop_nulls()
     many = rows > max(LIMITS.in_memory_engine_rows, keys.len() * _DENSE)
@@ -149,8 +151,9 @@ def member(left: str, keys: pl.Series, rows: int) -> pl.Expr:
     if span is not None and span.size > _NARROW and keys.len() * _DENSE < span.size <= rows:
         mask = np.zeros(span.size, np.uint8)
         mask[span.offsets] = 1
-        return _at(mask, _address(left, span)) == 1
-    return pl.col(left).is_in(keys.implode())
+        first = pl.col(left).is_in(_denser(keys, span).implode())
+        return first, _at(mask, _address(left, span)) == 1
+    return None, pl.col(left).is_in(keys.implode())
 
 
 def sparse(keys: pl.Series) -> bool:
@@ -255,10 +258,17 @@ def _distinct(span: _Span) -> int:
 
 def _first(left: str, keys: pl.Series, span: _Span, count: int, rows: int) -> pl.Expr | None:
     """A membership test, where it pays before a gather. count: of the distinct keys."""
-    few = count * _FEW <= span.size <= max(count * _DENSE, _NARROW)
-    if few and rows > LIMITS.in_memory_engine_rows:
-        return pl.col(left).is_in(keys.implode())
-    return None
+    if rows <= LIMITS.in_memory_engine_rows or count * _FEW > span.size or span.size > rows:
+        return None
+    if span.size > max(count * _DENSE, _NARROW):
+        keys = _denser(keys, span)
+    return pl.col(left).is_in(keys.implode())
+
+
+def _denser(keys: pl.Series, span: _Span) -> pl.Series:
+    """The keys, and so many other numbers that a membership test is made by bitmap."""
+    others = pl.Series(np.arange(0, span.size, _DENSE - 2)).cast(span.number) + span.low
+    return pl.concat([keys, others.cast(keys.dtype)])
 
 
 def _by_one(

@@ -48,7 +48,10 @@ def lookup_join(
     members = kind in ("semi", "anti", "mark") and condition is None
     values = [right.get_column(label) for label in labels]
     if members and len(labels) == 1:
-        return chosen(kind, left, member(names[0], values[0], lowering.rows), mark)
+        first, held = member(names[0], values[0], lowering.rows)
+        if kind == "semi" and first is not None:
+            return left.filter(first).with_columns(held.alias(_HELD)).filter(_HELD)
+        return chosen(kind, left, held, mark)
     if any(value.dtype.is_nested() for value in values):
         return None
     table = row_table(names, values, lowering.rows, several=members)

@@ -77,7 +77,8 @@ class Pairing:
                 continue
             keys = right.select(other).collect().to_series()
             if keys.len() * _FEW <= rows and sparse(keys):
-                left = left.filter(member(mine, keys, rows))
+                first, exact = member(mine, keys, rows)
+                left = left.filter(exact if first is None else first)
         return left
 
     def members(

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eau2.catalog import NOT_STORED
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, InList, Literal, conjuncts
+from eau2.operators.expr import (
+    Call,
+    Case,
+    Cast,
+    ColumnRef,
+    Expr,
+    InList,
+    Literal,
+    columns_of,
+    conjuncts,
+)
 from eau2.operators.facts import COMPARISONS, never_true
 from eau2.sql.logical import (
     Aggregate,
@@ -46,7 +56,8 @@ def never_null(plan: Logical) -> Ids:
                 if position < len(known) and known[position].null_count == 0
             )
         case Filter(input=below, condition=condition):
-            return never_null(below) | _required(below, conjuncts(condition))
+            present = never_null(below)
+            return present | _required(below, conjuncts(condition), present)
         case Project(input=below, items=items):
             inner = never_null(below)
             return frozenset(column.id for column, expr in items if is_never_null(expr, inner))
@@ -64,11 +75,14 @@ def never_null(plan: Logical) -> Ids:
     return frozenset()
 
 
-def _required(plan: Logical, parts: Iterable[Expr]) -> Ids:
-    """The columns without which one of the parts is not true."""
-    tested = list(parts)
+def _required(plan: Logical, parts: Iterable[Expr], known: Ids) -> Ids:
+    """The columns without which one of the parts is not true, less those that are known."""
+    tested = [(part, columns_of(part)) for part in parts]
     return frozenset(
-        c.id for c in plan.output if any(never_true(part, frozenset({c.id})) for part in tested)
+        c.id
+        for c in plan.output
+        if c.id not in known
+        and any(c.id in read and never_true(part, frozenset({c.id})) for part, read in tested)
     )
 
 
@@ -82,7 +96,7 @@ def _join(plan: Join | DependentJoin) -> Ids:
                 found |= {key.id for key in keys if isinstance(key, ColumnRef)}
             if plan.condition is not None:
                 parts = conjuncts(plan.condition)
-                found |= _required(plan.left, parts) | _required(plan.right, parts)
+                found |= _required(plan.left, parts, found) | _required(plan.right, parts, found)
             return frozenset(found)
         case "mark" if isinstance(plan, Join) and plan.mark is not None:
             return left | {plan.mark.id}

@@ -25,6 +25,8 @@ from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
 from eau2.planner.rules.reduce_inputs import reduce_inputs
+from eau2.planner.rules.share_filters import share_filters
+from eau2.planner.rules.share_joins import share_joins
 from eau2.planner.rules.share_rows import share_rows
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
@@ -98,6 +100,16 @@ RULES: tuple[Rule, ...] = (
         "share_rows",
         share_rows,
         "Only reduced inputs show which few rows of a frame are asked for twice.",
+    ),
+    Rule(
+        "share_joins",
+        share_joins,
+        "After the rules that reduce one of two equal joins further than the other.",
+    ),
+    Rule(
+        "share_filters",
+        share_filters,
+        "What whole joins share is not filtered twice any more.",
     ),
     Rule(
         "split_distinct",

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from eau2.planner.rules import compare_extremes, group_before_joins, reduce_inputs, share_rows
+from eau2.planner.rules import (
+    compare_extremes,
+    group_before_joins,
+    reduce_inputs,
+    share_filters,
+    share_joins,
+    share_rows,
+)
 
 ALWAYS = 1e9
 
@@ -31,6 +38,13 @@ def eager() -> Iterator[None]:
         (reduce_inputs, "ROWS", 0.0),
         (reduce_inputs, "FRACTION", ALWAYS),
         (reduce_inputs, "KEYS", ALWAYS),
+        (share_filters, "LEAST", 0.0),
+        (share_filters, "MOST", ALWAYS),
+        (share_filters, "FRACTION", ALWAYS),
+        (share_filters, "NEARLY", 0.0),
+        (share_filters, "VALUES", -1.0),
+        (share_joins, "ROWS", ALWAYS),
+        (share_joins, "FRACTION", ALWAYS),
         (share_rows, "ROWS", 0.0),
         (share_rows, "FRACTION", ALWAYS),
     )
