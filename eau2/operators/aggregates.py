@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal as OneOf
 
 import polars as pl
 
@@ -25,28 +24,15 @@ from eau2.operators import (
     exact_sum,
     interval_states,
     moment_states,
+    sum_states,
     whole_aggregates,
 )
 from eau2.operators.aggregate_types import RESULT_TYPES
 from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
+from eau2.operators.sum_states import Reduction
 from eau2.types import Kind
-
-_WRAPPED_UNIT = 2.0**-96
-_SHORT_INTEGERS = frozenset(
-    {
-        Kind.BOOLEAN,
-        Kind.TINYINT,
-        Kind.SMALLINT,
-        Kind.INTEGER,
-        Kind.UTINYINT,
-        Kind.USMALLINT,
-        Kind.UINTEGER,
-    }
-)
-"""Of these a task cannot hold enough rows for their sum to leave 64 bits."""
-
 
 _SYNONYMS = {"mean": "avg", "countif": "count_if"}
 _WITHOUT_DISTINCT = frozenset(
@@ -148,10 +134,6 @@ def _where(condition: Expr, arg: Expr) -> Expr:
     return Case(arg.type, ((condition, arg),), Literal(arg.type, None))
 
 
-Reduction = OneOf["rows", "count", "sum", "min", "max"]
-"""States that are simple to make of rows that lie together; sums are of 64 bits, proven to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """One column of a partial frame: how rows make it, and how rows of partial frames merge.
@@ -241,6 +223,18 @@ class _Book:
         label = f"arg_{len(self.arguments)}"
         return self.arguments.setdefault((expr, zeros), (label, expr))[0]
 
+    def has(self, key: object) -> bool:
+        """Whether there is a state of this key."""
+        return key in self.states
+
+    def binned(self, key: object, label: str, value: pl.Expr) -> pl.Expr:
+        """The column of a sum of Float64 over bins, made once for each key."""
+        if key not in self.states:
+            bin_ = f"{label.removesuffix('_sum')}_bin"
+            self.bins.append((bin_, label))
+            self.prepared.append(exact_sum.bin_of(value).alias(bin_))
+        return self.state(key, label, pl.Int128(), exact_sum.scaled_in_bin(value).sum(), "sum")
+
     def exact_pair(
         self, key: object, label: str, parts: Sequence[pl.Expr]
     ) -> tuple[pl.Expr, pl.Expr]:
@@ -248,11 +242,7 @@ class _Book:
         if key not in self.pairs:
             sums = tuple(f"{label}_part_{number}" for number in range(len(parts)))
             for name, part in zip(sums, parts, strict=True):
-                self.bins.append((f"{name}_bin", name))
-                self.prepared.append(exact_sum.bin_of(part).alias(f"{name}_bin"))
-                self.state(
-                    (key, name), name, pl.Int128(), exact_sum.scaled_in_bin(part).sum(), "sum"
-                )
+                self.binned((key, name), name, part)
             self.pairs[key] = (label, sums)
         label, _ = self.pairs[key]
         return pl.col(label), pl.col(f"{label}_low")
@@ -292,7 +282,7 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     if call.distinct:
         raise InternalError(f"{call.function}(DISTINCT) reached the kernels")
     if call.arg is None:
-        return _rows(label, book)
+        return sum_states.row_count(label, book)
     arg = call.arg
     if call.function in whole_aggregates.WHOLE:
         return _whole(call, label, book)
@@ -307,17 +297,17 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
         return interval_states.result(call.function, book.argument(arg), label, book)
     match call.function:
         case "count":
-            return _count(call, arg, label, book)
+            return sum_states.value_count(call, arg, label, book)
         case "count_if" | "sum":
-            total = _float_sum(call, arg, label, book) if arg.type.is_float else None
+            total = sum_states.float_sum(call, arg, label, book) if arg.type.is_float else None
             if total is None:
-                total = _integer_sum(call, arg, label, book)
-            return pl.when(_count(call, arg, label, book) > 0).then(total)
+                total = sum_states.integer_sum(call, arg, label, book)
+            return pl.when(sum_states.value_count(call, arg, label, book) > 0).then(total)
         case "avg":
-            return _average(call, arg, label, book)
+            return sum_states.average(call, arg, label, book)
         case "avg_moment":
-            total = _integer_sum(call, arg, label, book)
-            count = _count(call, arg, label, book).cast(pl.Int128)
+            total = sum_states.integer_sum(call, arg, label, book)
+            count = sum_states.value_count(call, arg, label, book).cast(pl.Int128)
             # As in DuckDB: rounded after 1970 (a half down), and cut towards it before.
             late = (total * 2 + count - 1) // (count * 2)
             mean = pl.when(total > 0).then(late).otherwise(0 - (0 - total) // count)
@@ -359,34 +349,6 @@ def _whole(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
     return found if empty is None else found.fill_null(empty)
 
 
-def _rows(label: str, book: _Book) -> pl.Expr:
-    rows = pl.len().cast(pl.Int64)
-    return book.state("rows", f"{label}_rows", pl.Int64(), rows, "sum", ("rows", ""))
-
-
-def _count(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
-    """How many values are not NULL: where none can be, how many rows there are."""
-    if call.present:
-        return _rows(label, book)
-    name = book.argument(arg)
-    value = pl.col(name)
-    key = ("count", name)
-    counted = value.count().cast(pl.Int64)
-    return book.state(key, f"{label}_count", pl.Int64(), counted, "sum", ("count", name))
-
-
-def _average(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
-    """The sum as a double, by the scale, by the count: DuckDB's order of these divisions."""
-    if arg.type.is_float:
-        total = _float_sum(call, arg, label, book)
-    else:
-        total = _integer_sum(call, arg, label, book).cast(pl.Float64)
-    if arg.type.scale:
-        total = total / 10.0**arg.type.scale
-    count = _count(call, arg, label, book)
-    return pl.when(count > 0).then(total / count.cast(pl.Float64))
-
-
 def _minimum(arg: Expr, label: str, book: _Book) -> pl.Expr:
     """The least value; of floats NaN only if there is nothing else, and never -0.0."""
     name = book.argument(arg)
@@ -412,69 +374,3 @@ def _maximum(arg: Expr, label: str, book: _Book) -> pl.Expr:
         return greatest
     any_nan = book.state(("nan", name), f"{label}_nan", pl.Boolean(), value.is_nan().any(), "any")
     return pl.when(any_nan).then(float("nan")).otherwise(exact_sum.canonical(greatest))
-
-
-def _integer_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
-    """The sum of integers, booleans or scaled decimals as an Int128."""
-    name = book.argument(arg)
-    value = pl.col(name)
-    narrow = arg.type.kind in _SHORT_INTEGERS or not call.wide
-    if narrow or arg.type.kind is Kind.NULL:
-        # Within one task; partial frames merge in 128 bits.
-        partial = value.cast(pl.Int64).sum().cast(pl.Int128)
-        key = ("sum", name, "64")
-        return book.state(key, f"{label}_sum", pl.Int128(), partial, "sum", ("sum", name))
-    partial = value.cast(pl.Int128).sum()
-    total = book.state(("sum", name, "128"), f"{label}_sum", pl.Int128(), partial, "sum")
-    if arg.type.is_wide:
-        _check_wide_sum(call, arg, total, label, book)
-    return total
-
-
-def _check_wide_sum(
-    call: AggregateCall, arg: Expr, total: pl.Expr, label: str, book: _Book
-) -> None:
-    """A sum of Int128 values wraps silently: watch it with a second, coarse sum.
-
-    The coarse sum counts 2**96, rounding each value toward zero, so it is off by less than one for
-    each row. If the exact sum has wrapped, the two are 2**32 or more apart, else less than the
-    number of rows; 2**31 tells them apart up to 2**31 rows.
-    """
-    name = book.argument(arg)
-    key = ("coarse", name)
-    if key in book.states:
-        return
-    value = pl.col(name)
-    units = (value.cast(pl.Float64) * _WRAPPED_UNIT).cast(pl.Int64)
-    coarse = book.state(key, f"{label}_coarse", pl.Int64(), units.sum(), "sum")
-    count = _count(call, arg, label, book)
-    apart = (coarse.cast(pl.Float64) - total.cast(pl.Float64) * _WRAPPED_UNIT).abs()
-    overflow = (apart > 2.0**31) | (count >= 1 << 31)
-    digits = "HUGEINT"
-    if arg.type.is_decimal:
-        limit = 10**types.MAX_DECIMAL_DIGITS
-        overflow = overflow | (total >= limit) | (total <= -limit)
-        digits = str(types.decimal(types.MAX_DECIMAL_DIGITS, arg.type.scale))
-    book.checks.append(Check(overflow, f"the sum of {arg.type} values does not fit {digits}"))
-
-
-def _float_sum(call: AggregateCall, arg: Expr, label: str, book: _Book) -> pl.Expr:
-    """The exact sum of FLOAT or DOUBLE values, rounded once, as a Float64."""
-    name = book.argument(arg)
-    value = pl.col(name).cast(pl.Float64)
-    non_finite = book.state(
-        ("special", name), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
-    )
-    exponents = call.exponents
-    if exponents is not None and exact_sum.fits(exponents):
-        partial = exact_sum.scaled_fixed(value, exponents).sum()
-        key = ("fixed", name, exponents)
-        total = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
-        return exact_sum.finish_fixed(total, non_finite, exponents)
-    key_binned = ("binned", name)
-    if key_binned not in book.states:
-        book.bins.append((f"{label}_bin", f"{label}_sum"))
-        book.prepared.append(exact_sum.bin_of(value).alias(f"{label}_bin"))
-    partial = exact_sum.scaled_in_bin(value).sum()
-    total = book.state(key_binned, f"{label}_sum", pl.Int128(), partial, "sum")
-    return exact_sum.with_special(total, non_finite)

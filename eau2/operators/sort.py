@@ -19,9 +19,12 @@ from eau2.operators.formed import in_forms
 from eau2.operators.forms import NO_FORMS, Forms
 from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.lowering import lower_expr
+from eau2.operators.packed_sort import Term, engine_sorted, sorted_rows
 from eau2.types import Kind, SqlType
 
 _ROWS_MAX = 2**32 - 1
+_FEW_ROWS = 1000
+"""So few are sorted within the query."""
 _CANDIDATES = 10_000
 """Of more first rows than these it takes time to find the last."""
 
@@ -60,7 +63,13 @@ def ordered(
     diagnose: bool,
     held: Forms = NO_FORMS,
 ) -> pl.LazyFrame:
-    """The frame in the order of the keys. held: the forms of its columns.
+    """The frame in the order of the keys. held: the forms of its columns."""
+    terms = order_terms(keys, diagnose, held)
+    return engine_sorted(frame, terms, stable) if terms else frame
+
+
+def order_terms(keys: Sequence[SortKey], diagnose: bool, held: Forms = NO_FORMS) -> list[Term]:
+    """What rows are ordered by, over their columns in these forms.
 
     -0.0 and 0.0 are equal as keys but not as values, so after all keys the negative zeros of each
     float key come first: then the order does not depend on how the rows came. A last key that is a
@@ -69,7 +78,7 @@ def ordered(
     """
     kept = _distinct(keys)
     if not kept:
-        return frame
+        return []
     values = [lower_expr(in_forms(key.expr, held), diagnose) for key in kept]
     by = [comparable(value, key.expr.type) for value, key in zip(values, kept, strict=True)]
     forms = [
@@ -87,12 +96,10 @@ def ordered(
         for value, key in zip(values, kept, strict=True)
         if key.expr.type.is_list and key.expr.type.innermost.is_float
     ]
-    return frame.sort(
-        by + zeros + forms,
-        descending=[key.descending for key in kept] + [False] * len(zeros + forms),
-        nulls_last=[key.nulls_last for key in kept] + [True] * len(zeros + forms),
-        maintain_order=stable,
-    )
+    terms = [
+        Term(value, key.descending, key.nulls_last) for value, key in zip(by, kept, strict=True)
+    ]
+    return terms + [Term(value, False, True) for value in zeros + forms]
 
 
 def has_short_values(type_: SqlType) -> bool:
@@ -150,17 +157,16 @@ class Sort(Operator):
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         (frame,) = inputs
         limit = self.at_most_rows
+        terms = order_terms(self.keys, lowering.diagnose)
         known = lowering.rows_at_most
-        if limit is None or (known is not None and known <= limit):
+        if not terms or (known is not None and known <= _FEW_ROWS):
             return ordered(frame, self.keys, stable=True, diagnose=lowering.diagnose)
 
-        def order_if_small(rows: pl.DataFrame) -> pl.DataFrame:
-            if rows.height > limit:
-                return rows
-            return ordered(rows.lazy(), self.keys, True, lowering.diagnose).collect()
+        def order(rows: pl.DataFrame) -> pl.DataFrame:
+            return rows if limit is not None and rows.height > limit else sorted_rows(rows, terms)
 
         return frame.map_batches(
-            order_if_small,
+            order,
             predicate_pushdown=False,
             projection_pushdown=False,
             slice_pushdown=False,

@@ -25,6 +25,7 @@ from eau2.planner.rules.prune_columns import prune_columns
 from eau2.planner.rules.push_filters import push_filters
 from eau2.planner.rules.push_limits import push_limits
 from eau2.planner.rules.reduce_inputs import reduce_inputs
+from eau2.planner.rules.reduce_keys import reduce_keys
 from eau2.planner.rules.share_filters import share_filters
 from eau2.planner.rules.share_joins import share_joins
 from eau2.planner.rules.share_rows import share_rows
@@ -116,6 +117,11 @@ RULES: tuple[Rule, ...] = (
         split_distinct,
         "Repeats its input, which by now is filtered and ordered, so that is done once.",
         optional=False,
+    ),
+    Rule(
+        "reduce_keys",
+        reduce_keys,
+        "Distinct aggregates have repeated their keys by now; it leaves projections to merge.",
     ),
     Rule(
         "push_limits",
