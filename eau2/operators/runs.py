@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from eau2.operators.aggregates import Reduction, State
+from eau2.operators.aggregates import State
 from eau2.operators.base import Operator
 from eau2.operators.expr import Column, ColumnRef
 from eau2.operators.filter import Filter
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks
+from eau2.operators.sum_states import Reduction
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""

@@ -16,6 +16,7 @@ import eau2
 from eau2.catalog import ColumnSchema, FrameSchema
 from eau2.kernels import tables
 from eau2.kv import compact
+from eau2.kv.columns import Columns
 from eau2.kv.compact import Compactor, expanded
 from eau2.kv.encoding import stored_schema
 from eau2.kv.statistics import batch_statistics
@@ -71,7 +72,7 @@ def stored(rows: list[Any]) -> pa.RecordBatch:
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_a_compact_chunk_is_the_same_rows(chunks: list[list[Any]]) -> None:
-    compactor = Compactor(SCHEMA)
+    compactor = Compactor(SCHEMA, Columns())
     for rows in chunks:
         batch = stored(rows)
         (statistics,) = batch_statistics(batch, SCHEMA, batch.num_rows)
@@ -83,7 +84,7 @@ def test_a_compact_chunk_is_the_same_rows(chunks: list[list[Any]]) -> None:
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=5))
 def test_chunks_of_several_forms_go_together(chunks: list[list[Any]]) -> None:
-    compactors = [Compactor(SCHEMA), Compactor(SCHEMA)]
+    compactors = [Compactor(SCHEMA, Columns()), Compactor(SCHEMA, Columns())]
     parts, plain = [], []
     for number, rows in enumerate(chunks):
         batch = stored(rows)
