@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from eau2.catalog import ColumnStatistics
-from eau2.operators import aggregates, lowering, prune, sort
+from eau2.operators import aggregates, lowering, prune, sort, sum_states
 from eau2.operators.expr import AggregateCall, Call, Expr, InList
 from eau2.operators.functions import table
 from eau2.operators.functions.checks import Scope
@@ -192,17 +192,11 @@ def unguarded_case() -> Any:
 
 def count_of_nulls() -> Any:
     """count(x) counts NULLs too."""
-    right = aggregates._count
 
-    def count(arg: Expr, label: str, book: Any) -> pl.Expr:
-        name = book.argument(arg)
-        right(arg, label, book)
-        state = book.states["count", name]
-        rows = pl.len().cast(pl.Int64).alias(state.label)
-        book.states["count", name] = replace(state, partial=rows)
-        return pl.col(state.label)
+    def count(call: AggregateCall, arg: Expr, label: str, book: Any) -> pl.Expr:
+        return sum_states.row_count(label, book)
 
-    return replaced(aggregates, "_count", count)
+    return replaced(sum_states, "value_count", count)
 
 
 MUTANTS: dict[str, Mutant] = (

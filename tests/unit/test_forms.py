@@ -75,7 +75,7 @@ def test_a_compact_chunk_is_the_same_rows(chunks: list[list[Any]]) -> None:
     compactor = Compactor(SCHEMA, Columns())
     for rows in chunks:
         batch = stored(rows)
-        (statistics,) = batch_statistics(batch, SCHEMA, batch.num_rows)
+        (statistics,) = batch_statistics(batch, SCHEMA, batch.num_rows, Columns())
         made = compactor.compact(batch, statistics)
         assert expanded(made, SCHEMA).equals(batch)
         assert made.nbytes <= batch.nbytes + 400
@@ -88,7 +88,7 @@ def test_chunks_of_several_forms_go_together(chunks: list[list[Any]]) -> None:
     parts, plain = [], []
     for number, rows in enumerate(chunks):
         batch = stored(rows)
-        (statistics,) = batch_statistics(batch, SCHEMA, batch.num_rows)
+        (statistics,) = batch_statistics(batch, SCHEMA, batch.num_rows, Columns())
         made = compactors[number % 2].compact(batch, statistics)
         parts.append(pa.Table.from_batches([made]))
         plain.append(batch)
