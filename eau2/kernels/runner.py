@@ -62,13 +62,20 @@ class _Query:
 
     def collect(self) -> pl.DataFrame:
         """The rows, by the engine that suits so many."""
-        if self.rows <= LIMITS.in_memory_engine_rows:
-            return self.frame.collect(engine="in-memory", optimizations=self.allowed)
+        if self.rows > LIMITS.in_memory_engine_rows:
+            try:
+                return self.frame.collect(engine="streaming", optimizations=self.allowed)
+            except pl.exceptions.PanicException:
+                # Joins whose inputs turn out empty can make the streaming engine panic.
+                return self._in_memory()
+        return self._in_memory()
+
+    def _in_memory(self) -> pl.DataFrame:
         try:
-            return self.frame.collect(engine="streaming", optimizations=self.allowed)
-        except pl.exceptions.PanicException:
-            # Joins whose inputs turn out empty can make the streaming engine panic, and it alone.
             return self.frame.collect(engine="in-memory", optimizations=self.allowed)
+        except pl.exceptions.PanicException:
+            # So can filters that become part of a cross join.
+            return self.frame.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
 
 
 _queries: dict[tuple[int, int], tuple[Operator, weakref.ref[pa.Table], _Query]] = {}

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -130,12 +130,12 @@ def row_table(
         table = _by_all(hand, left, whole)
         if table is not None:
             return table
-    # A membership test of a key that leaves few rows makes hashing as quick.
-    if len(whole) == 2 and not any(_distinct(span) * _FEW <= span.size for span in short.values()):
+    if len(whole) == 2:
         for n in sorted(short, key=lambda n: -short[n].size):
+            first = _first(left[n], right[n], short[n], _distinct(short[n]), hand.rows)
             table = _by_buckets(hand, left, whole, n)
             if table is not None:
-                return table
+                return table if first is None else replace(table, filter=first)
     return None
 
 

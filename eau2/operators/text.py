@@ -226,7 +226,7 @@ def _line(operator: Operator, names: Names) -> str:
             return "Scan " + ", ".join(_assigned(c, _quoted(name), names) for c, name in pairs)
         case StageInput(stage):
             read = ((column, expr_text(expr, names)) for column, expr in operator.items)
-            text = ", ".join(_assigned(column, text, names) for column, text in read)
+            text = ", ".join(_assigned(column, name, names) for column, name in read)
             return f"Stage {stage}: {text}" if text else f"Stage {stage}"
         case OneRow():
             return "OneRow"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -67,3 +68,35 @@ def test_a_coarse_test_holds_for_every_key() -> None:
     assert 3 < passed.height < frame.height / 100
     assert frame.filter(exact).to_series().to_list() == [5, 70_000, 1_000_000]
     assert passed.filter(exact).height == 3
+
+
+def pairs_of(rows_: Sequence[tuple[int | None, ...]], columns: Sequence[Column]) -> pl.DataFrame:
+    data = [(*row, place) for place, row in enumerate(rows_)]
+    schema = {column.label: pl.Int64 for column in columns}
+    return pl.DataFrame(data, schema=schema, orient="row")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_few_pairs_of_keys_in_a_wide_span(
+    kind: JoinKind, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addressing, "_NARROW", 100)
+    draw = random.Random(seed)
+    a, b, n = (Column(1 + id_, name, BIGINT) for id_, name in enumerate("abn"))
+    c, d, m = (Column(5 + id_, name, BIGINT) for id_, name in enumerate("cdm"))
+    firsts = draw.sample(range(20_000), 60)
+    pairs = {(first, 1000 * draw.randrange(50)) for first in firsts for _ in range(3)}
+    theirs: list[tuple[int | None, int | None]] = [*pairs, *([(None, 3)] if seed % 2 else [])]
+    ours = [draw.choice([*pairs, (draw.randrange(20_000), 7), (None, 3)]) for _ in range(3_000)]
+    found = []
+    for lookups in (True, False):
+        mark = Column(9, "found", BOOLEAN) if kind == "mark" else None
+        left, right = StageInput(0, (a, b, n)), StageInput(1, (c, d, m))
+        keys = ((ref(a), ref(c)), (ref(b), ref(d)))
+        tree = Join(kind, left, right, keys, None, False, mark, lookups)
+        frames = {0: pairs_of(ours, (a, b, n)), 1: pairs_of(theirs, (c, d, m))}
+        lazy = {number: frame.lazy() for number, frame in frames.items()}
+        plan = lower(tree, Lowering(None, lazy, rows=READ, frames=frames))
+        found.append(sorted(plan.collect(engine="streaming").rows(), key=repr))
+    assert found[0] == found[1]
