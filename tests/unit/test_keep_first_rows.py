@@ -15,7 +15,13 @@ ORDERS = (
     "f", "f DESC", "f NULLS FIRST", "f DESC NULLS FIRST", "i", "i DESC, f", "d DESC", "t",
     "i + 1 DESC", "m DESC",
 )  # fmt: skip
-PARTITIONS = ("", "PARTITION BY s", "PARTITION BY f", "PARTITION BY i % 2, s", "PARTITION BY k")
+PARTITIONS = (
+    "",
+    "PARTITION BY s",
+    "PARTITION BY f",
+    "PARTITION BY i % 2, s",
+    "PARTITION BY k // 3",
+)
 
 
 def table() -> pa.Table:
