@@ -22,7 +22,7 @@ from eau2.operators.lowering import lower_expr
 from eau2.operators.sort import among_first, not_after, ordinal
 
 _STEPS = 3
-"""So many first rows are found by one extreme after the other, more by a heap for each partition."""
+"""So many first rows are found by one extreme after the other, more by a heap per partition."""
 _KEY, _LAST, _PART = "top_key", "top_last", "top_part_"
 
 
