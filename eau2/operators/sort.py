@@ -25,6 +25,7 @@ from eau2.types import Kind, SqlType
 _ROWS_MAX = 2**32 - 1
 _FEW_ROWS = 1000
 """So few are sorted within the query."""
+_MANY_COLUMNS = 16
 _CANDIDATES = 10_000
 """Of more first rows than these it takes time to find the last."""
 
@@ -234,8 +235,10 @@ class TopK(Operator):
     def _takes_candidates(self) -> bool:
         """Whether most rows are better dropped by the first key before the others are compared."""
         key, rows = self.keys[0].expr, self.count + self.offset
-        plain = isinstance(key, ColumnRef) and has_short_values(key.type)
-        return plain and len(self.keys) > 1 and 0 < rows <= _CANDIDATES
+        if not isinstance(key, ColumnRef) or not has_short_values(key.type):
+            return False
+        long = any(not has_short_values(other.expr.type) for other in self.keys)
+        return (long or len(self.output) > _MANY_COLUMNS) and 0 < rows <= _CANDIDATES
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         (rows,) = inputs

@@ -107,3 +107,14 @@ def test_limits_of_subqueries_are_such_filters(whole: eau2.Connection) -> None:
     )
     assert "PartitionTop 2" in plan(whole, sql)
     assert answers(whole, sql, rule=True) == answers(whole, sql, rule=False)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_first_of_all_rows(order: str, whole: eau2.Connection, cut: eau2.Connection) -> None:
+    """A text among the keys: most rows are dropped by the first key before texts are compared."""
+    for con in (whole, cut):
+        sql = f"SELECT * FROM rows ORDER BY {order}, s DESC, k"
+        rows = list(map(repr, con.sql(sql).fetchall()))
+        for count, offset in ((1, 0), (5, 2), (350, 0), (3, 398), (0, 0)):
+            found = con.sql(f"{sql} LIMIT {count} OFFSET {offset}").fetchall()
+            assert list(map(repr, found)) == rows[offset : offset + count]
