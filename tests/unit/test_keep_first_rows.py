@@ -72,7 +72,8 @@ def test_same_rows(
 ) -> None:
     over = f"OVER ({partition} ORDER BY {order})"
     for number, bound in (
-        ("row_number", "<= 2"), ("row_number", "= 1"), ("rank", "< 4"), ("row_number", "= 3"), ("row_number", "< 6"),
+        ("row_number", "<= 2"), ("row_number", "= 1"), ("rank", "< 4"), ("row_number", "= 3"),
+        ("row_number", "< 6"),
     ):  # fmt: skip
         sql = f"SELECT *, dense_rank() {over} FROM rows QUALIFY {number}() {over} {bound}"
         wanted = answers(whole, sql, rule=False)
