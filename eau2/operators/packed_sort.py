@@ -66,8 +66,6 @@ def _places(rows: pl.DataFrame, terms: Sequence[Term], least: int = 1) -> pl.Ser
         if found is None:
             break
         value, width = found
-        if bits + width > _BITS:
-            break
         code, bits, used = code * (1 << width) + value, bits + width, used + 1
     if used < least:
         return None

@@ -19,7 +19,11 @@ from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import Column, ColumnRef, Expr, SortKey
 from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_expr
-from eau2.operators.sort import among_first
+from eau2.operators.sort import among_first, not_after, ordinal
+
+_STEPS = 3
+"""So many first rows are found by one extreme after the other, more by a heap per partition."""
+_KEY, _LAST, _PART = "top_key", "top_last", "top_part_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,29 @@ class PartitionTop(Operator):
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         value = lower_expr(in_forms(self.key.expr, lowering.forms), lowering.diagnose)
-        partition = [self._partition(expr, lowering) for expr in self.partition]
-        return inputs[0].filter(among_first(value, self.key, self.count, partition))
+        rows = inputs[0].with_columns(
+            ordinal(value, self.key.expr.type).alias(_KEY),
+            *(
+                self._partition(expr, lowering).alias(f"{_PART}{number}")
+                for number, expr in enumerate(self.partition)
+            ),
+        )
+        parts = [pl.col(f"{_PART}{number}") for number in range(len(self.partition))]
+        if self.count <= _STEPS:
+            kept = self._by_steps(rows, parts)
+        else:
+            kept = rows.filter(among_first(pl.col(_KEY), self.key, self.count, parts))
+        return kept.drop(_KEY, *(f"{_PART}{number}" for number in range(len(parts))))
+
+    def _by_steps(self, rows: pl.LazyFrame, parts: list[pl.Expr]) -> pl.LazyFrame:
+        """The rows up to the last of as many different values: extremes are quickly found."""
+        value, last = pl.col(_KEY), pl.col(_LAST)
+        behind = value < last if self.key.descending else value > last
+        left = [value, *[pl.when(behind).then(value)] * (self.count - 1)]
+        for candidates in left:
+            best = candidates.max() if self.key.descending else candidates.min()
+            rows = rows.with_columns((best.over(parts) if parts else best).alias(_LAST))
+        return rows.filter(not_after(value, last, self.key)).drop(_LAST)
 
     def _partition(self, expr: Expr, lowering: Lowering) -> pl.Expr:
         """What is equal where the key is: of a bare column any form will do."""

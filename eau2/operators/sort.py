@@ -25,6 +25,7 @@ from eau2.types import Kind, SqlType
 _ROWS_MAX = 2**32 - 1
 _FEW_ROWS = 1000
 """So few are sorted within the query."""
+_MANY_COLUMNS = 16
 _CANDIDATES = 10_000
 """Of more first rows than these it takes time to find the last."""
 
@@ -113,11 +114,9 @@ def among_first(
 ) -> pl.Expr:
     """Whether a row can be among the first `count` of its partition, by one key of short values.
 
-    value: the key's. False where so many rows come before it by this key alone; so a row for which
-    it is false has no effect on which the first rows are, whatever else decides between peers.
+    value: the key's, as `ordinal` has it. False where so many rows come before it by this key
+    alone: such a row does not change which the first rows are, whatever decides between peers.
     """
-    if key.expr.type.is_float:
-        value = total_order(canonical(value))
     if key.descending:
         last = value.max() if count == 1 else value.top_k(count).min()
     else:
@@ -125,6 +124,16 @@ def among_first(
     last = pl.when(value.count() >= count).then(last)
     if partition:
         last = last.over(partition)
+    return not_after(value, last, key)
+
+
+def ordinal(value: pl.Expr, type_: SqlType) -> pl.Expr:
+    """Short values as numbers in their order; those that are equal are the same."""
+    return total_order(canonical(value)) if type_.is_float else value
+
+
+def not_after(value: pl.Expr, last: pl.Expr, key: SortKey) -> pl.Expr:
+    """Whether a key does not come after `last`; true of all where that is NULL."""
     kept = value >= last if key.descending else value <= last
     kept = kept.fill_null(False) | last.is_null()
     return kept if key.nulls_last else kept | value.is_null()
@@ -226,14 +235,18 @@ class TopK(Operator):
     def _takes_candidates(self) -> bool:
         """Whether most rows are better dropped by the first key before the others are compared."""
         key, rows = self.keys[0].expr, self.count + self.offset
-        plain = isinstance(key, ColumnRef) and has_short_values(key.type)
-        return plain and len(self.keys) > 1 and 0 < rows <= _CANDIDATES
+        if not isinstance(key, ColumnRef) or not has_short_values(key.type):
+            return False
+        long = any(not has_short_values(other.expr.type) for other in self.keys)
+        return (long or len(self.output) > _MANY_COLUMNS) and 0 < rows <= _CANDIDATES
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         (rows,) = inputs
         if self._takes_candidates:
-            value = lower_expr(in_forms(self.keys[0].expr, lowering.forms), lowering.diagnose)
-            rows = rows.filter(among_first(value, self.keys[0], self.count + self.offset))
+            key = self.keys[0]
+            value = lower_expr(in_forms(key.expr, lowering.forms), lowering.diagnose)
+            value = ordinal(value, key.expr.type)
+            rows = rows.filter(among_first(value, key, self.count + self.offset))
         # The engine turns a sort that is followed by a slice into a bounded heap.
         rows = ordered(rows, self.keys, False, lowering.diagnose, lowering.forms)
         return _slice(rows, self.offset, self.count)

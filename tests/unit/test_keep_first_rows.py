@@ -15,7 +15,13 @@ ORDERS = (
     "f", "f DESC", "f NULLS FIRST", "f DESC NULLS FIRST", "i", "i DESC, f", "d DESC", "t",
     "i + 1 DESC", "m DESC",
 )  # fmt: skip
-PARTITIONS = ("", "PARTITION BY s", "PARTITION BY f", "PARTITION BY i % 2, s", "PARTITION BY k")
+PARTITIONS = (
+    "",
+    "PARTITION BY s",
+    "PARTITION BY f",
+    "PARTITION BY i % 2, s",
+    "PARTITION BY k // 3",
+)
 
 
 def table() -> pa.Table:
@@ -67,6 +73,7 @@ def test_same_rows(
     over = f"OVER ({partition} ORDER BY {order})"
     for number, bound in (
         ("row_number", "<= 2"), ("row_number", "= 1"), ("rank", "< 4"), ("row_number", "= 3"),
+        ("row_number", "< 6"),
     ):  # fmt: skip
         sql = f"SELECT *, dense_rank() {over} FROM rows QUALIFY {number}() {over} {bound}"
         wanted = answers(whole, sql, rule=False)
@@ -101,3 +108,14 @@ def test_limits_of_subqueries_are_such_filters(whole: eau2.Connection) -> None:
     )
     assert "PartitionTop 2" in plan(whole, sql)
     assert answers(whole, sql, rule=True) == answers(whole, sql, rule=False)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_first_of_all_rows(order: str, whole: eau2.Connection, cut: eau2.Connection) -> None:
+    """A text among the keys: most rows are dropped by the first key before texts are compared."""
+    for con in (whole, cut):
+        sql = f"SELECT * FROM rows ORDER BY {order}, s DESC, k"
+        rows = list(map(repr, con.sql(sql).fetchall()))
+        for count, offset in ((1, 0), (5, 2), (350, 0), (3, 398), (0, 0)):
+            found = con.sql(f"{sql} LIMIT {count} OFFSET {offset}").fetchall()
+            assert list(map(repr, found)) == rows[offset : offset + count]

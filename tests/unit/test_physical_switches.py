@@ -30,7 +30,8 @@ def flags(connection: eau2.Connection) -> dict[str, set[bool]]:
                     found["direct_joins"].add(on)
                 case PartialAggregate(runs=on):
                     found["runs"].add(on)
-                case ScanChunks(indexes=on, automatic=automatic):
+                case ScanChunks(indexes=on, automatic=automatic, zones=zones):
+                    found["zones"].add(zones)
                     found["indexes"].add(on)
                     found["auto_index"].add(automatic)
     return found
