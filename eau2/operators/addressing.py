@@ -97,6 +97,9 @@ def has_numbers(dtype: pl.DataType) -> bool:
 
 def fetched(values: pl.Series) -> pl.Expr:
     """The values in the rows that ROW says; NULL where none was found."""
+    if values.null_count() == values.len():
+        # Polars takes one column that is only NULL for another, of any type.
+        return pl.lit(None, values.dtype).alias(values.name)
     # Out of several buffers a gather is twice as slow.
     return pl.lit(values.rechunk()).gather(pl.col(ROW), null_on_oob=True).alias(values.name)
 

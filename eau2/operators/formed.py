@@ -122,6 +122,10 @@ def _computed(expr: Expr, codes: pl.Expr, label: str, values: pl.Series) -> pl.E
         compared = _in_runs(codes, known.to_numpy())
         if compared is not None:
             return compared
+    if known.null_count() == size:
+        # Polars takes one column that is only NULL for another, of any type.
+        nothing = pl.lit(None, known.dtype)
+        return pl.when(codes.is_null()).then(nothing).otherwise(nothing)
     return pl.lit(known).gather(codes)
 
 

@@ -322,3 +322,15 @@ def test_codes_of_right_rows_are_texts_where_rows_without_a_partner_are_made() -
         assert connection.sql(sql).fetchall() == [(8, "2.5")]
         one = "SELECT l.k, (SELECT s FROM r WHERE r.k = l.k) || '!' FROM l ORDER BY 1"
         assert connection.sql(one).fetchall() == [(1, None), (8, "2.5!")]
+
+
+def test_columns_that_are_only_null_keep_their_types() -> None:
+    """Polars takes one for another, of whatever type, where both are looked up alike."""
+    with eau2.connect() as connection:
+        connection.execute("CREATE TABLE t (k INTEGER, s VARCHAR, b BOOLEAN, d DATE)")
+        connection.execute("INSERT INTO t VALUES (1, NULL, NULL, NULL)")
+        query = "SELECT y.s, y.b, y.d FROM t AS x LEFT JOIN t AS y ON x.k = y.k"
+        found = connection.sql(query).to_arrow()
+        assert [str(field.type) for field in found.schema] == ["string", "bool", "date32[day]"]
+        query = "SELECT avg(NULL::DOUBLE) FROM t AS x LEFT JOIN t AS y USING (k) GROUP BY y.b, y.s"
+        assert connection.sql(query).fetchall() == [(None,)]
