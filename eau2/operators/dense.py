@@ -20,7 +20,7 @@ import polars as pl
 
 from eau2.operators.aggregates import State
 from eau2.operators.expr import Column
-from eau2.operators.runs import in_64_bits
+from eau2.operators.runs import gathered, in_64_bits
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
@@ -51,21 +51,7 @@ def by_number(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.La
     kinds = {None if state.reduction is None else state.reduction[0] for state in states}
     if not kinds <= {"rows", "count", "sum"}:
         return None
-
-    def reduce(frame: pl.DataFrame) -> pl.DataFrame:
-        made = _reduced(frame, key.label, states)
-        if made is not None:
-            return made
-        return frame.group_by(key.label).agg(state.partial for state in states)
-
-    schema = {key.label: rows.collect_schema()[key.label]} | {s.label: s.dtype for s in states}
-    return rows.map_batches(
-        reduce,
-        predicate_pushdown=False,
-        projection_pushdown=False,
-        slice_pushdown=False,
-        schema=schema,
-    )
+    return gathered(rows, key, states, _reduced)
 
 
 class _Totals(NamedTuple):

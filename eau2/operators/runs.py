@@ -10,7 +10,7 @@ Facts are mostly stored in the order of a key: lines of an order, readings of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -71,9 +71,20 @@ def by_runs(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.Lazy
     """
     if any(state.reduction is None for state in states):
         return None
+    return gathered(rows, key, states, _reduced)
+
+
+Reduce = Callable[[pl.DataFrame, str, Sequence[State]], pl.DataFrame | None]
+"""Makes the states of all rows by the key of that label; None where it finds that it cannot."""
+
+
+def gathered(
+    rows: pl.LazyFrame, key: Column, states: Sequence[State], reduced: Reduce
+) -> pl.LazyFrame:
+    """One row for each value of the key, of all rows at once; by hashing where `reduced` cannot."""
 
     def reduce(frame: pl.DataFrame) -> pl.DataFrame:
-        made = _reduced(frame, key.label, states)
+        made = reduced(frame, key.label, states)
         if made is not None:
             return made
         return frame.group_by(key.label).agg(state.partial for state in states)
