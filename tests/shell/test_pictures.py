@@ -19,4 +19,5 @@ def test_a_picture_is_true(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_every_picture_is_there() -> None:
-    assert {path.stem for path in IMAGES.glob("*.svg")} == {scene.name for scene in SCENES}
+    drawn = {path.stem for path in IMAGES.glob("*.svg")} - {"benchmarks"}
+    assert drawn == {scene.name for scene in SCENES}

@@ -215,7 +215,9 @@ def test_the_position_in_files_ends_at_their_size(tmp_path: Path) -> None:
 def test_commands_show_a_line_and_leave_none(
     main: Cli, ring: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "big.csv").write_text("a,b\n" + "12345678,text of a row\n" * 300_000)
+    # Of few texts each would be looked at once.
+    rows = (f"12345678,text of row {number}\n" for number in range(300_000))
+    (tmp_path / "big.csv").write_text("a,b\n" + "".join(rows))
     slow = "SELECT sum(length(repeat(md5(b), 20))) AS n FROM big"
     for arguments, words, out in (
         (["load", "big", "big.csv"], " rows/s", "big: 300,000 rows\n"),

@@ -69,7 +69,12 @@ PAIRS: Operator = PartialAggregate(
 """Takes seconds, over any two stages, and little memory."""
 
 EVERYTHING: Operator = Join("cross", LEFT, RIGHT)
-"""Takes memory without end."""
+"""Takes memory without end, and disk where it may."""
+
+ALIKE: Operator = Join(
+    "inner", LEFT, RIGHT, ((Literal(types.BIGINT, 1), Literal(types.BIGINT, 1)),)
+)
+"""The same pairs, of keys that are all equal: of few rows they are made in memory alone."""
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +285,7 @@ def test_too_much_memory_ends_the_query_and_not_the_node(host: SubprocessHost) -
     # Up to some rows of input the engine in use does not spill.
     few = {0: NUMBERS.head(25_000), 1: OTHERS.head(25_000)}
     with pytest.raises(OperationalError, match=f"the node's {MEMORY_BYTES} bytes") as found:
-        host.run(EVERYTHING, None, few)
+        host.run(ALIKE, None, few)
     assert not isinstance(found.value, KernelLostError)
     assert host.run(LEFT, None, {0: NUMBERS}).equals(NUMBERS)
 

@@ -78,21 +78,29 @@ def share_filters(plan: Logical) -> Logical:
 
 def _gathered(plan: Logical, found: dict[int, list[_Read]]) -> bool:
     """Add the filters of all frames. False where rows come in rounds."""
-    if isinstance(plan, Recursive):
-        return False
-    if isinstance(plan, Filter) and isinstance(plan.input, Scan):
-        scan = plan.input
-        places: dict[int, Expr] = {
-            column.id: ref(Column(-1 - position, column.name, column.type))
-            for column, position in zip(scan.columns, scan.positions, strict=True)
-        }
-        parts = {
-            substitute(part, places): part
-            for part in conjuncts(plan.condition)
-            if columns_of(part) <= places.keys() and not can_raise(part)
-        }
-        found[id(scan.frame)].append(_Read(plan, scan, parts))
-    return not any(not _gathered(below, found) for below in plan.inputs)
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Recursive):
+            return False
+        if isinstance(node, Filter) and isinstance(node.input, Scan):
+            scan = node.input
+            found[id(scan.frame)].append(_Read(node, scan, _parts(node, scan)))
+        waiting.extend(reversed(node.inputs))
+    return True
+
+
+def _parts(plan: Filter, scan: Scan) -> dict[Expr, Expr]:
+    """The conditions that cannot raise, by what they are over columns that are the frame's."""
+    places: dict[int, Expr] = {
+        column.id: ref(Column(-1 - position, column.name, column.type))
+        for column, position in zip(scan.columns, scan.positions, strict=True)
+    }
+    return {
+        substitute(part, places): part
+        for part in conjuncts(plan.condition)
+        if columns_of(part) <= places.keys() and not can_raise(part)
+    }
 
 
 def _common(reads: list[_Read]) -> frozenset[Expr]:

@@ -65,11 +65,15 @@ def share_joins(plan: Logical) -> Logical:
 
 def _scans(plan: Logical, frames: list[int]) -> bool:
     """Add the identities of all frames that are read. False where rows come in rounds."""
-    if isinstance(plan, Recursive):
-        return False
-    if isinstance(plan, Scan):
-        frames.append(id(plan.frame))
-    return all(_scans(below, frames) for below in plan.inputs)
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Recursive):
+            return False
+        if isinstance(node, Scan):
+            frames.append(id(node.frame))
+        waiting.extend(node.inputs)
+    return True
 
 
 def _trees(plan: Logical, found: dict[_Shape, list[Join]]) -> _Shape | None:
