@@ -232,6 +232,7 @@ class EauSide:
                 stack.enter_context(patch.object(module, "LIMITS", STREAMING))
             for module in (runs, dense):
                 stack.enter_context(patch.object(module, "FEW_ROWS", 0))
+            stack.enter_context(patch.object(dense, "ROWS_PER_NUMBER", 1))
         with ExitStack() as stack:
             stack.enter_context(zones_of_rows(self.setup.zone_rows))
             if self.setup.streaming:

@@ -58,6 +58,7 @@ def test_groups_are_the_same(rows: list[Any], chunk: int, order: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(runs, "FEW_ROWS", few)
             patch.setattr(dense, "FEW_ROWS", few)
+            patch.setattr(dense, "ROWS_PER_NUMBER", 1)
             connection = eau2.connect()
             connection.execute(f"SET chunk_rows = {chunk}")
             connection.register("t", table(rows))
@@ -98,6 +99,7 @@ def test_close_numbers_are_counted_without_hashing(monkeypatch: pytest.MonkeyPat
         return made
 
     monkeypatch.setattr(dense, "FEW_ROWS", 0)
+    monkeypatch.setattr(dense, "ROWS_PER_NUMBER", 1)
     monkeypatch.setattr(dense, "_reduced", watched)
     connection = eau2.connect()
     keys = [-3, 5, 2, -3, 5, 1, 0, -1, 5, 2]
