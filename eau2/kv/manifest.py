@@ -29,7 +29,9 @@ from eau2.catalog import (
 )
 from eau2.types import Kind, SqlType, parse_type
 
-_MAGIC = b"eau2mf2\n"
+_MAGIC = b"eau2mf3\n"
+_EARLIER = b"eau2mf2\n"
+"""Of manifests whose chunks hold every column in the width of its type. They read alike."""
 _DIGEST_BYTES = 16
 _INT64 = range(-(2**63), 2**64)
 
@@ -93,7 +95,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
 def decode(data: bytes) -> Named:
     """The frame or view that an encoded manifest describes. Raises ManifestError."""
     start = len(_MAGIC) + _DIGEST_BYTES
-    if data[: len(_MAGIC)] != _MAGIC or len(data) < start:
+    if data[: len(_MAGIC)] not in (_MAGIC, _EARLIER) or len(data) < start:
         raise ManifestError("it does not begin like a manifest of this version")
     if xxhash.xxh3_128_digest(data[start:]) != data[len(_MAGIC) : start]:
         raise ManifestError("its checksum differs from the one written")

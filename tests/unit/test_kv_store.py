@@ -169,6 +169,10 @@ def test_a_manifest_is_read_back_equal(store: Store) -> None:
             decode(data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :])
     with pytest.raises(ManifestError):
         decode(b"")
+    # Of the format before, whose chunks hold columns in the width of their types.
+    assert decode(data.replace(b"eau2mf3", b"eau2mf2", 1)) == frame
+    with pytest.raises(ManifestError):
+        decode(data.replace(b"eau2mf3", b"eau2mf1", 1))
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
