@@ -19,7 +19,7 @@ from tests.cluster.nodes import Processes, kernels, processes
 
 BUDGET_MB = 64
 RESULT_MB = 5 * BUDGET_MB
-NODE_MB = 192
+NODE_MB = 224
 """What a node's own process may hold at any moment; 50 to 100 of it are libraries."""
 CLIENT_MB = 160
 

@@ -382,7 +382,7 @@ def test_answers_that_make_no_sense() -> None:
 
 
 def test_a_timeout_and_an_interrupt_cancel_at_the_node() -> None:
-    with odd() as (url, handler, _), eau2.connect(url, timeout=0.2) as connection:
+    with odd() as (url, handler, _), eau2.connect(url, timeout=1.0) as connection:
         handler.answers["ok"] = [(Rows(1), ONE), (StatementResult(INT64, 1), None)]
         for ask in (connection.sql, connection.stream):
             with pytest.raises((DeadlineError, CancelledError)):
