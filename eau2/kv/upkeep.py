@@ -131,8 +131,10 @@ class Upkeep:
 
     async def _begin(self) -> int:
         """A round of repairs begins: for which ring, and what was damaged before it."""
+        epoch = await self._registers_epoch()
+        # The ring that the round is for: it may have changed while the registers were asked.
         self._begun = (self._ring().epoch, self._service.damaged)
-        return await self._registers_epoch()
+        return epoch
 
     def _report(self, done: Repaired) -> None:
         self._looked = self._begun

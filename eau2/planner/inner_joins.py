@@ -1,7 +1,8 @@
 """Inner joins taken apart: the relations of a tree of joins, and the conditions between them.
 
-Owns: `taken_apart` and `put_together`. Comes in: plans. Goes out: relations with conditions, and
-the reverse, without a choice of order. Does not know: costs; which rule asks.
+Owns: `taken_apart`, `put_together`, and which joins may change their places. Comes in: plans. Goes
+out: relations with conditions, and the reverse, without a choice of order. Does not know: costs;
+which rule asks.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class InnerJoins:
 
     def _take(self, plan: Logical) -> None:
         match plan:
-            case Join() if _is_inner(plan):
+            case Join() if is_inner(plan):
                 self._take(plan.left)
                 self._take(plan.right)
                 for a, b in plan.equalities:
@@ -61,7 +62,8 @@ def taken_apart(plan: Logical) -> InnerJoins:
     return found
 
 
-def _is_inner(plan: Logical) -> bool:
+def is_inner(plan: Logical) -> bool:
+    """Whether a plan is a join whose place in a tree of joins may change."""
     return isinstance(plan, Join) and plan.kind in ("inner", "cross") and not plan.null_safe
 
 
@@ -76,7 +78,7 @@ def _holds_inner(plan: Logical) -> bool:
             ):
                 plan = below
             case _:
-                return _is_inner(plan)
+                return is_inner(plan)
 
 
 def put_together(relations: list[Logical], conditions: list[Expr]) -> Logical | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -36,3 +37,23 @@ def test_a_sweep_that_fails_begins_again(
     said = [record.getMessage() for record in caplog.records]
     assert said == ["the sweep of node n1 failed; it begins again"] * 2
     assert "planted" in caplog.text
+
+
+def test_a_ring_that_changes_as_a_round_begins_is_the_one_looked_at() -> None:
+    """Else the node would be quiet, and said not to have looked, until something else changes."""
+    with in_process(1) as nodes:
+        upkeep = nodes.nodes[0]._upkeep
+        until(lambda: upkeep.looked[0] == upkeep._ring().epoch)
+        known, registers_epoch = upkeep._ring, upkeep._registers_epoch
+        later = replace(known(), epoch=known().epoch + 1)
+        rings = [known()]
+
+        async def epoch() -> int:
+            found = await registers_epoch()
+            rings.append(later)
+            return found
+
+        upkeep._registers_epoch = epoch
+        upkeep._ring = upkeep._repair._ring = lambda: rings[-1]
+        upkeep.wake()
+        until(lambda: rings[-1] is later and upkeep.looked[0] == later.epoch)

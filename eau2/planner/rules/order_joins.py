@@ -21,17 +21,15 @@ from itertools import count
 
 from eau2.operators.expr import (
     Call,
-    ColumnRef,
     Expr,
     JoinKind,
     columns_of,
     conjunction,
-    conjuncts,
     ref,
-    substitute,
 )
 from eau2.operators.facts import can_raise
 from eau2.planner.estimate import Known, Profile, profile, rows, selectivity, together
+from eau2.planner.inner_joins import is_inner, taken_apart
 from eau2.planner.join_graph import (
     Class,
     Graph,
@@ -75,7 +73,7 @@ def _ordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
 
 
 def _anew(plan: Logical, known: _Known) -> tuple[Logical, float]:
-    if _is_inner(plan):
+    if is_inner(plan):
         return _reordered(plan, known)
     match plan:
         case Join(kind="semi" | "anti", left=left) if filters_tree(left):
@@ -106,68 +104,18 @@ def _semi(join: Join, known: _Known) -> tuple[Logical, float]:
 def _filters_over(plan: Logical) -> int:
     """How many semi and anti joins stand over a tree of joins."""
     found = 0
-    while filters_tree(plan) and not _is_inner(plan):
+    while filters_tree(plan) and not is_inner(plan):
         found += isinstance(plan, Join)
         plan = plan.inputs[0]
     return found
 
 
-def _is_inner(plan: Logical) -> bool:
-    return isinstance(plan, Join) and plan.kind in ("inner", "cross") and not plan.null_safe
-
-
-@dataclass(slots=True)
-class _Tree:
-    """What a tree of inner joins is made of, while it is taken apart."""
-
-    known: _Known
-    relations: list[Logical] = field(default_factory=list)
-    parts: list[Expr] = field(default_factory=list)
-    renamed: dict[int, Expr] = field(default_factory=dict)
-
-    def take(self, plan: Logical) -> None:
-        """Add everything in `plan`: relations, predicates, and columns that are renamed."""
-        match plan:
-            case Join() if _is_inner(plan):
-                self.take(plan.left)
-                self.take(plan.right)
-                for a, b in plan.equalities:
-                    self._add(Call(BOOLEAN, "=", (a, b)))
-                if plan.condition is not None:
-                    self._add(plan.condition)
-            case Filter(input=below, condition=condition) if _holds_inner(below):
-                self.take(below)
-                self._add(condition)
-            case Project(input=below, items=items) if _holds_inner(plan):
-                self.take(below)
-                self.renamed |= {c.id: substitute(e, self.renamed) for c, e in items}
-            case _:
-                self.relations.append(_ordered(plan, self.known)[0])
-
-    def _add(self, condition: Expr) -> None:
-        self.parts.extend(substitute(part, self.renamed) for part in conjuncts(condition))
-
-
-def _holds_inner(plan: Logical) -> bool:
-    """Whether under filters and renaming projections there is an inner join."""
-    while True:
-        match plan:
-            case Filter(input=below):
-                plan = below
-            case Project(input=below, items=items) if all(
-                isinstance(expr, ColumnRef) for _, expr in items
-            ):
-                plan = below
-            case _:
-                return _is_inner(plan)
-
-
 def _reordered(plan: Logical, known: _Known) -> tuple[Logical, float]:
-    tree = _Tree(known)
-    tree.take(plan)
-    relations, profiles = _canonical(tree.relations, known.profiles)
+    tree = taken_apart(plan)
+    ordered = [_ordered(relation, known)[0] for relation in tree.relations]
+    relations, profiles = _canonical(ordered, known.profiles)
     owner = {c.id: number for number, r in enumerate(relations) for c in r.output}
-    parts = tuple(dict.fromkeys(tree.parts))
+    parts = tuple(dict.fromkeys(tree.conditions))
     classes, rest, local = _classes(tuple(p for p in parts if not can_raise(p)), owner)
     for number, conditions in local.items():
         relations[number] = Filter(relations[number], conjunction(conditions))
