@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_sweep_that_fails_begins_again(
 def test_a_ring_that_changes_as_a_round_begins_is_the_one_looked_at() -> None:
     """Else the node would be quiet, and said not to have looked, until something else changes."""
     with in_process(1) as nodes:
-        upkeep = nodes.nodes[0]._upkeep
+        upkeep: Any = nodes.nodes[0]._upkeep
         until(lambda: upkeep.looked[0] == upkeep._ring().epoch)
         known, registers_epoch = upkeep._ring, upkeep._registers_epoch
         later = replace(known(), epoch=known().epoch + 1)
