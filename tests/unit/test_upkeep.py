@@ -50,7 +50,7 @@ def test_a_ring_that_changes_as_a_round_begins_is_the_one_looked_at() -> None:
         rings = [known()]
 
         async def epoch() -> int:
-            found = await registers_epoch()
+            found: int = await registers_epoch()
             rings.append(later)
             return found
 
