@@ -161,7 +161,7 @@ def _of_join(join: Join, names: Mapping[int, str]) -> Iterator[Ask]:
         return
     if join.kind not in ("inner", "semi"):
         return
-    given = {column.id: column.label for column in join.right.columns}
+    given = join.right.labels
     for left, right in join.equalities:
         name = _name(left, names)
         label = _name(right, given)

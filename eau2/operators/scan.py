@@ -85,6 +85,12 @@ class StageInput(Operator):
         given = self.renamed or self.columns
         return tuple((new, ref(old)) for new, old in zip(self.columns, given, strict=True))
 
+    @property
+    def labels(self) -> dict[int, str]:
+        """Under which label the stage gives each column, by its id here."""
+        pairs = zip(self.columns, self.renamed or self.columns, strict=True)
+        return {new.id: old.label for new, old in pairs}
+
     def at_hand(self, lowering: Lowering) -> pl.DataFrame | None:
         """The rows themselves, where there are any yet."""
         frame = lowering.frames.get(self.stage)

@@ -217,8 +217,9 @@ def _keys(join: Join) -> list[_Key]:
     """The left columns of a join that must equal a right one that is at hand."""
     if not isinstance(join.right, StageInput):
         return []
+    given = join.right.labels
     return [
-        _Key(left.id, join.right.stage, right.label)
+        _Key(left.id, join.right.stage, given[right.id])
         for left, right in join.equalities
         if isinstance(left, ColumnRef)
         and isinstance(right, ColumnRef)

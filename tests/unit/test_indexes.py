@@ -268,6 +268,7 @@ SCAN = ScanChunks((K, V), ("key", "val"))
 IS_3 = Call(BOOLEAN, "=", (ref(K), Literal(INTEGER, 3)))
 FAILS = Call(BOOLEAN, "=", (Cast(INTEGER, ref(V)), Literal(INTEGER, 3)))
 STAGE = StageInput(1, (S,))
+RENAMED = StageInput(1, (V, S), (S, Column(9, "old", INTEGER)))
 PAIR = ((ref(K), ref(S)),)
 ABOVE, BELOW = Range("key", 4, (1 << 63) - 1), Range("key", -(1 << 63), 2)
 ONE, PARTNERS = Range("key", 3, 3), Partners("key", 1, "c2")
@@ -287,6 +288,7 @@ ONE, PARTNERS = Range("key", 3, 3), Partners("key", 1, "c2")
         (Filter(Project(SCAN, ((K, Call(INTEGER, "+", (ref(K), ref(K)))),)), IS_3), ()),
         (Join("inner", SCAN, STAGE, PAIR), (PARTNERS,)),
         (Join("semi", SCAN, STAGE, PAIR), (PARTNERS,)),
+        (Join("semi", SCAN, RENAMED, PAIR), (Partners("key", 1, "c9"),)),
         (Join("left", SCAN, STAGE, PAIR), ()),
         (Join("anti", SCAN, STAGE, PAIR), ()),
         (Join("inner", SCAN, STAGE, PAIR, null_safe=True), ()),

@@ -201,6 +201,11 @@ def read_rows(connection: eau2.Connection, sql: str) -> str:
     return "\n".join(line.split(" read ")[1] for line in lines if " read " in line)
 
 
+def plan_of(connection: eau2.Connection, sql: str) -> str:
+    """What EXPLAIN says."""
+    return "\n".join(connection.sql(f"EXPLAIN {sql}").to_arrow().column(0).to_pylist())
+
+
 @pytest.fixture
 def ordered() -> Iterator[eau2.Connection]:
     """A frame of ten zones that lies in the order of k, and another of few of its keys."""
@@ -246,6 +251,14 @@ def test_what_cannot_matter_is_not_read(
 def test_keys_of_a_join_say_what_is_read(ordered: eau2.Connection) -> None:
     said = read_rows(ordered, "SELECT sum(t.n) FROM t JOIN few ON t.k = few.k")
     assert "200 of 1,000 rows" in said
+
+
+def test_keys_that_are_read_twice_say_it_each_time(ordered: eau2.Connection) -> None:
+    sql = """
+        WITH x AS (SELECT max(k) AS k FROM few GROUP BY k % 7), y AS (SELECT min(k) AS k FROM x)
+        SELECT sum(t.n) FROM t JOIN x ON t.k = x.k JOIN y ON x.k >= y.k"""
+    assert " := k" in plan_of(ordered, sql)
+    assert "200 of 1,000 rows" in read_rows(ordered, sql)
 
 
 def test_an_error_comes_whatever_keys_there_are() -> None:
