@@ -127,14 +127,19 @@ class Indexes:
                     self._entries.move_to_end((key, name))
 
     def in_vain(self, name: str, keys: Collection[ChunkKey]) -> None:
-        """Note that these lists were looked up, and too many rows were wanted."""
+        """Note that these lists were looked up, and too many rows were wanted.
+
+        Those of a column in whose order the rows lie take little memory, and stay: a key of facts
+        is asked by many statements, of which few want few of its values.
+        """
         with self._guard:
             for key in keys:
                 entry = self._entries.get((key, name))
                 if entry is None:
                     continue
                 entry.vain += 1
-                if entry.vain >= INDEXES.vain_asks and not entry.used and not entry.named:
+                dear = not entry.named and entry.lists.rows is not None
+                if dear and entry.vain >= INDEXES.vain_asks and not entry.used:
                     self._remove((key, name))
                     self._refuse((key, name), "not built")
 
