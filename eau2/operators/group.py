@@ -11,14 +11,17 @@ float sum, by which it is grouped too; its groups may therefore repeat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.operators.aggregates import StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.dense import by_number, has_short_span
 from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
+from eau2.operators.few_groups import by_matrix
+from eau2.operators.few_groups_shape import shape_of
 from eau2.operators.forms import Coded
 from eau2.operators.functions.list_keys import canonical_list
 from eau2.operators.merging import (
@@ -64,6 +67,9 @@ class PartialAggregate(Operator):
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         plan = plan_states(self.aggregates)
         items = [(column.label, expr) for column, expr in self.keys]
+        few = self._few(inputs[0], plan, lowering)
+        if few is not None:
+            return few
         if not plan.bins:
             items = kept_forms(items, lowering)
         rows = compute(inputs[0], [*items, *plan.arguments], lowering)
@@ -83,6 +89,28 @@ class PartialAggregate(Operator):
         if runs is not None:
             return runs
         return grouped(rows, self.output, [bin_ for bin_, _ in plan.bins], states)
+
+    def _few(self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering) -> pl.LazyFrame | None:
+        """The groups, where they are few and told apart without hashing; else None."""
+        if not (lowering.runs and self.runs):
+            return None
+        found = shape_of(self.input, self.keys, plan, lowering)
+        if found is None:
+            return None
+        forms = dict(lowering.forms)
+
+        def hashed(frame: pl.DataFrame) -> pl.DataFrame:
+            again = replace(lowering, forms=dict(forms), chunk_rows=None)
+            given = frame.lazy()
+            if found.below is not self.input:
+                given = self.input.lower((given,), again)
+            large = frame.height > LIMITS.in_memory_engine_rows
+            groups = self.lower((given,), again)
+            return groups.collect(engine="streaming" if large else "in-memory")
+
+        source = rows if found.below is self.input else found.below.lower((), lowering)
+        kept_forms([(column.label, expr) for column, expr in self.keys], lowering)
+        return by_matrix(source.select(found.shape.columns), found.shape, hashed)
 
     def _by_runs(
         self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering
