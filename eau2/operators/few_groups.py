@@ -9,8 +9,10 @@ a table of 0 and 1 says for each group which rows are its own; its product with 
 has all sums. They are whole numbers that doubles hold, so that no order of additions shows. Codes
 that have not been met are found by the counts, which must add up to the rows.
 
-Measured (ns of processor time for a row, of 6 million, on a machine at half its speed; a condition,
-two coded keys, 5 sums of products): hashing 25; here 7 in one group, 9 in 4, 16 in 8, 23 in 16.
+Measured (ns of processor time for a row, of 6 million, on two busy cores; hashing and here): counts
+of 3 groups 7 and 2; one sum in 4 groups of two keys 11 and 6, in 7 groups 9 and 8; a condition and
+5 sums of products in 4 groups of two keys 27 and 12. Of half the rows, 3 sums in 7 groups 9 and 13:
+`pays` says which it is.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from eau2.operators.blocks import EXACT, Comparison, Doubles, Numbers, Program
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
-MANY_GROUPS = 8
-"""Of more groups hashing is as good."""
+MANY_GROUPS = 16
+"""Of more groups hashing is as good, whatever is made of them."""
 MOST_CODES = 255
 _DROPPED = 255
 """Codes are bytes; the last one says that a row is dropped."""
@@ -101,6 +103,22 @@ def look(shape: Shape, sample: pl.DataFrame) -> Look:
     dropped = _encode(shape, _arrays(sample.get_columns()), slice(0, sample.height), codes, flags)
     groups = len(np.unique(codes)) - int(dropped > 0)
     return Look(groups, (sample.height - dropped) / sample.height)
+
+
+def pays(shape: Shape, seen: Look) -> bool:
+    """Whether so few groups are made in less time than by hashing.
+
+    Both in ns of processor time for a row, fitted to the measurements above.
+    """
+    if seen.groups > MANY_GROUPS:
+        return False
+    sums, computed = shape.program.width, len(shape.program.loads) + len(shape.program.steps)
+    if sums:
+        here = 2.5 + 0.7 * seen.groups + 0.15 * seen.groups * sums + 0.7 * computed
+    else:
+        here = 1.5 + 0.2 * seen.groups
+    hashed = 4.5 + 2.0 * len(shape.keys) + 1.5 * sums + 0.8 * computed
+    return here < seen.kept * hashed + (2.5 if shape.where else 0.0)
 
 
 def sampled(frame: pl.DataFrame) -> pl.DataFrame:
@@ -287,10 +305,7 @@ def _add(
         seen += count
         number += 1
     if width and number:
-        # What is left of a longer block or of further groups lies beyond these rows.
         ones, numbers = own[: max(number, 2), :height], values[: max(width, 2)]
-        if number == 1:
-            ones[1] = 0.0
         sums = np.zeros((len(ones), len(numbers)))
         step = max(_PRODUCT_SIZE // sums.size, 1)
         for start in range(0, height, step):

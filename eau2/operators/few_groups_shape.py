@@ -19,11 +19,11 @@ from eau2.operators.expr import Column, ColumnRef, Expr
 from eau2.operators.few_groups import (
     FEW_ROWS,
     LONG_BLOCK_ROWS,
-    MANY_GROUPS,
     MOST_CODES,
     Key,
     Shape,
     look,
+    pays,
     sampled,
     whole_numbers,
 )
@@ -32,7 +32,6 @@ from eau2.operators.forms import Coded, Forms, Narrow
 from eau2.operators.runs import stored_name
 from eau2.operators.scan import ScanChunks
 
-_HALF = 0.5
 _LONG = 1 << 16
 _RANGES: dict[pl.DataType, Range] = {
     pl.Int8(): (-(1 << 7), (1 << 7) - 1),
@@ -78,12 +77,9 @@ def shape_of(
         where = comparisons(source.condition, facts.range_of)
         if where is not None:
             shape = replace(whole, where=where, columns=facts.read)
-            seen = look(shape, facts.sample())
-            if seen.groups <= MANY_GROUPS and seen.kept >= _HALF:
-                return Found(shape, source.input)
+            return Found(shape, source.input) if pays(shape, look(shape, facts.sample())) else None
     shape = replace(whole, columns=facts.read)
-    seen = look(shape, facts.sample())
-    return Found(shape, source) if seen.groups <= MANY_GROUPS else None
+    return Found(shape, source) if pays(shape, look(shape, facts.sample())) else None
 
 
 @dataclass(slots=True)

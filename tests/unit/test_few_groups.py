@@ -87,6 +87,7 @@ def test_groups_are_the_same(rows: list[Any], chunk: int, share: int) -> None:
     made = table(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(few_groups_shape, "FEW_ROWS", 0)
+        patch.setattr(few_groups_shape, "pays", lambda _, seen: seen.groups <= 16)
         patch.setattr(few_groups, "LONG_BLOCK_ROWS", 4)
         patch.setattr(few_groups, "_SHORT_BLOCK_ROWS", 2)
         patch.setattr(few_groups, "_SHARE_ROWS", share)
@@ -144,6 +145,26 @@ def test_many_groups_are_hashed(seen: list[bool], monkeypatch: pytest.MonkeyPatc
     assert seen == [False]
 
 
+def test_so_few_groups_pay() -> None:
+    def shape(sums: int, keys: int, where: bool) -> few_groups.Shape:
+        made = Program((("c1", 0),) * sums, (), sums, tuple(range(sums)), 1)
+        compared = comparisons(
+            Call(types.BOOLEAN, "<", (ColumnRef(BIGINT, 1), Literal(BIGINT, 3))), ranges
+        )
+        assert compared is not None
+        named = tuple(few_groups.Key("k", "c1", 0, 9) for _ in range(keys))
+        return few_groups.Shape(named, compared if where else (), made, (), (), ())
+
+    def pays(groups: int, kept: float, sums: int = 1, keys: int = 1, where: bool = False) -> bool:
+        return few_groups.pays(shape(sums, keys, where), few_groups.Look(groups, kept))
+
+    assert pays(16, 1.0, sums=0)
+    assert not pays(17, 1.0, sums=0)
+    assert pays(4, 0.98, sums=5, keys=2, where=True)
+    assert not pays(7, 0.5, sums=3, where=True)
+    assert not pays(16, 1.0, sums=5)
+
+
 def test_nulls_and_large_numbers_are_hashed(seen: list[bool]) -> None:
     rows = {"k": [1, None, 1], "v": [1, 2, None], "w": [2**52, 2**52, 1]}
     grouped(rows, "SELECT k, count(*) FROM t GROUP BY k")
@@ -165,13 +186,14 @@ def test_blocks_get_shorter_as_numbers_grow() -> None:
     assert shape(1 << 41).block_rows == 0
 
 
-def test_every_code_is_found(seen: list[bool]) -> None:
+def test_every_code_is_found(seen: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups that come late, in other threads and blocks, and of all differences in few bits."""
-    keys = np.concatenate([np.full(40_000, -128), np.full(40_000, 120), [126, 126, -128]])
+    monkeypatch.setattr(few_groups, "_PRODUCT_SIZE", 10_000)
+    keys = np.concatenate([np.full(40_000, 120), np.full(40_000, -128), [126, 126, 120]])
     rows = {"k": keys.astype(np.int8), "v": np.arange(80_003)}
     found = grouped(rows, "SELECT k, count(*), sum(v) FROM t GROUP BY k ORDER BY k")
     first, second = sum(range(40_000)), sum(range(40_000, 80_000))
-    assert found == [(-128, 40_001, first + 80_002), (120, 40_000, second), (126, 2, 160_001)]
+    assert found == [(-128, 40_000, second), (120, 40_001, first + 80_002), (126, 2, 160_001)]
     assert seen == [True]
 
 
