@@ -25,11 +25,10 @@ from eau2.operators.few_groups import (
     look,
     pays,
     sampled,
-    whole_numbers,
 )
 from eau2.operators.filter import Filter
 from eau2.operators.forms import Coded, Forms, Narrow
-from eau2.operators.runs import stored_name
+from eau2.operators.runs import stored_name, whole_numbers
 from eau2.operators.scan import ScanChunks
 
 _LONG = 1 << 16
