@@ -32,6 +32,7 @@ from eau2.operators.runs import stored_name, whole_numbers
 from eau2.operators.scan import ScanChunks
 
 _LONG = 1 << 16
+_INT64_MAX = (1 << 63) - 1
 _RANGES: dict[pl.DataType, Range] = {
     pl.Int8(): (-(1 << 7), (1 << 7) - 1),
     pl.Int16(): (-(1 << 15), (1 << 15) - 1),
@@ -142,7 +143,7 @@ class _Facts:
         # A few values show of most columns that their range is long.
         for values in (sampled(found.to_frame()).to_series(), found):
             range_ = _values(values)
-            if range_ is None or range_[1] - range_[0] >= MOST_CODES:
+            if range_ is None or range_[1] - range_[0] >= MOST_CODES or range_[1] > _INT64_MAX:
                 return None
         self._asked(column)
         return range_

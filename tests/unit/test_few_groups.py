@@ -197,6 +197,16 @@ def test_every_code_is_found(seen: list[bool], monkeypatch: pytest.MonkeyPatch) 
     assert seen == [True]
 
 
+def test_keys_at_the_ends_of_64_bits(seen: list[bool]) -> None:
+    query = "SELECT k, sum(v) FROM t GROUP BY k ORDER BY k"
+    low, high = -(2**63), 2**64 - 1
+    rows = {"k": pa.array([low, low + 5, low], pa.int64()), "v": [1, 2, 3]}
+    assert grouped(rows, query) == [(low, 4), (low + 5, 2)]
+    assert seen == [True]
+    rows["k"] = pa.array([high, high - 5, high], pa.uint64())
+    assert grouped(rows, query) == [(high - 5, 2), (high, 4)]
+
+
 def ranges(column: ColumnRef) -> tuple[int, int] | None:
     """Column 1 is small, column 2 is large, column 3 has no range."""
     return {1: (-10, 20), 2: (0, 1 << 51)}.get(column.id)
