@@ -180,9 +180,14 @@ class StatePlan:
 
 
 @lru_cache(maxsize=256)
-def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePlan:
-    """The states of `aggregates`. Equal input gives equal labels: both steps call this."""
-    book = _Book()
+def plan_states(
+    aggregates: tuple[tuple[Column, AggregateCall], ...], keyed: bool = False
+) -> StatePlan:
+    """The states of `aggregates`. Equal input gives equal labels: both steps call this.
+
+    keyed: there are grouping keys, so that no group is without rows.
+    """
+    book = _Book(keyed)
     results = tuple(
         _result(call, column.label, book).cast(kernel_dtype(column.type)).alias(column.label)
         for column, call in aggregates
@@ -200,8 +205,9 @@ def plan_states(aggregates: tuple[tuple[Column, AggregateCall], ...]) -> StatePl
 
 @dataclass(slots=True)
 class _Book:
-    """What has been asked for while planning, so that calls share it."""
+    """What has been asked for while planning, so that calls share it. keyed: as in plan_states."""
 
+    keyed: bool
     arguments: dict[object, tuple[str, Expr]] = field(default_factory=dict)
     prepared: list[pl.Expr] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
@@ -302,6 +308,8 @@ def _result(call: AggregateCall, label: str, book: _Book) -> pl.Expr:
             total = sum_states.float_sum(call, arg, label, book) if arg.type.is_float else None
             if total is None:
                 total = sum_states.integer_sum(call, arg, label, book)
+            if book.keyed and call.present:
+                return total
             return pl.when(sum_states.value_count(call, arg, label, book) > 0).then(total)
         case "avg":
             return sum_states.average(call, arg, label, book)

@@ -22,6 +22,7 @@ import polars as pl
 from eau2.operators.aggregates import State
 from eau2.operators.expr import Column
 from eau2.operators.runs import gathered, in_64_bits
+from eau2.operators.sum_states import Reduction
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
@@ -31,6 +32,9 @@ ROWS_PER_NUMBER = 8
 """Rows there must be for each number of the span: a longer one leaves the processor's cache."""
 _EXACT = 1 << 53
 """Whole numbers below are exact as doubles, in which sums are made."""
+
+COUNTED: frozenset[Reduction] = frozenset({"rows", "count", "sum"})
+"""States that are made at a number."""
 
 _Numbers = npt.NDArray[Any]
 
@@ -46,15 +50,12 @@ def has_short_span(values: pl.Series) -> bool:
     return span >= min(_FEW_GROUPS, FEW_ROWS) and span * ROWS_PER_NUMBER < len(values)
 
 
-def by_number(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.LazyFrame | None:
-    """One row for each value of the key, with its states; None where a state has no such form.
+def by_number(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.LazyFrame:
+    """One row for each value of the key, with its states, whose short forms are among `COUNTED`.
 
     Where arguments are NULL, or sums do not fit the doubles in which they are made, rows are
-    grouped by hashing.
+    grouped by hashing. The arguments may be held in fewer bits than their types have.
     """
-    kinds = {None if state.reduction is None else state.reduction[0] for state in states}
-    if not kinds <= {"rows", "count", "sum"}:
-        return None
     return gathered(rows, key, states, _reduced)
 
 

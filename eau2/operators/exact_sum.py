@@ -61,10 +61,9 @@ def scaled_fixed(value: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
     return scale(value, shift).cast(pl.Int128, strict=False)
 
 
-def finish_fixed(total: pl.Expr, special: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
-    """The nearest Float64 of a fixed sum, with what `special` gathered."""
-    rounded = scale(total.cast(pl.Float64), exponents[0] - SIGNIFICAND_BITS)
-    return with_special(rounded, special)
+def finish_fixed(total: pl.Expr, exponents: tuple[int, int]) -> pl.Expr:
+    """The nearest Float64 of a fixed sum of finite values."""
+    return scale(total.cast(pl.Float64), exponents[0] - SIGNIFICAND_BITS)
 
 
 def with_special(total: pl.Expr, special: pl.Expr) -> pl.Expr:

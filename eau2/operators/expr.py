@@ -189,8 +189,8 @@ class AggregateCall:
     order: in which order rows are taken, where that shows; the binder makes it total. wide: an
     integer or decimal sum is kept in 128 bits; False only where statistics prove that 64 suffice.
     exponents: for float sums, the (lowest, highest) binary exponents that the argument's finite,
-    non-zero values can have, where statistics prove them; None otherwise. present: statistics prove
-    that the first argument is never NULL.
+    non-zero values can have, where statistics prove them; None otherwise. finite: statistics prove
+    that no argument is NaN or infinite. present: they prove that the first argument is never NULL.
     """
 
     function: str
@@ -202,6 +202,7 @@ class AggregateCall:
     wide: bool = True
     exponents: tuple[int, int] | None = None
     present: bool = False
+    finite: bool = False
 
     @property
     def arg(self) -> Expr | None:

@@ -11,16 +11,21 @@ float sum, by which it is grouped too; its groups may therefore repeat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from eau2.operators.aggregates import StatePlan, plan_states
+from eau2.config import LIMITS
+from eau2.operators.aggregates import State, StatePlan, plan_states
 from eau2.operators.base import Lowering, Operator
-from eau2.operators.dense import by_number, has_short_span
+from eau2.operators.dense import COUNTED, by_number, has_short_span
 from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
-from eau2.operators.forms import Coded
+from eau2.operators.few_groups import by_matrix
+from eau2.operators.few_groups_shape import shape_of
+from eau2.operators.forms import Coded, Narrow
 from eau2.operators.functions.list_keys import canonical_list
+from eau2.operators.lowering import Given
 from eau2.operators.merging import (
     checked,
     grouped,
@@ -31,7 +36,7 @@ from eau2.operators.merging import (
 )
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute, kept_forms
-from eau2.operators.runs import by_runs, seems_sorted, stored_name
+from eau2.operators.runs import by_runs, reducible, seems_sorted, stored_name
 from eau2.operators.values import HEIGHT
 
 
@@ -62,11 +67,18 @@ class PartialAggregate(Operator):
         return True
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
-        plan = plan_states(self.aggregates)
+        plan = plan_states(self.aggregates, bool(self.keys))
         items = [(column.label, expr) for column, expr in self.keys]
+        few = self._few(inputs[0], plan, lowering)
+        if few is not None:
+            return few
         if not plan.bins:
             items = kept_forms(items, lowering)
-        rows = compute(inputs[0], [*items, *plan.arguments], lowering)
+        unhashed = self._unhashed(plan, lowering)
+        arguments = plan.arguments if unhashed is None else _in_few_bits(plan.arguments, lowering)
+        rows = compute(inputs[0], [*items, *arguments], lowering)
+        if unhashed is not None:
+            return unhashed(rows, self.keys[0][0], plan.states)
         canonical = [
             canonical_list(pl.col(column.label), column.type).alias(column.label)
             for column, _ in self.keys
@@ -79,29 +91,61 @@ class PartialAggregate(Operator):
         states = [state.partial for state in plan.states]
         if plan.bins and any(state.whole for state in plan.states):
             rows, states = whole_beside_bins(rows, self.output, plan)
-        runs = self._by_runs(rows, plan, lowering)
-        if runs is not None:
-            return runs
         return grouped(rows, self.output, [bin_ for bin_, _ in plan.bins], states)
 
-    def _by_runs(
-        self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering
-    ) -> pl.LazyFrame | None:
-        """The groups, where their rows lie together; else None."""
+    def _few(self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering) -> pl.LazyFrame | None:
+        """The groups, where they are few and told apart without hashing; else None."""
+        if not (lowering.runs and self.runs):
+            return None
+        found = shape_of(self.input, self.keys, plan, lowering)
+        if found is None:
+            return None
+        forms = dict(lowering.forms)
+
+        def hashed(frame: pl.DataFrame) -> pl.DataFrame:
+            again = replace(lowering, forms=dict(forms), chunk_rows=None)
+            given = frame.lazy()
+            if found.below is not self.input:
+                given = self.input.lower((given,), again)
+            large = frame.height > LIMITS.in_memory_engine_rows
+            groups = self.lower((given,), again)
+            return groups.collect(engine="streaming" if large else "in-memory")
+
+        source = rows if found.below is self.input else found.below.lower((), lowering)
+        kept_forms([(column.label, expr) for column, expr in self.keys], lowering)
+        return by_matrix(source.select(found.shape.columns), found.shape, hashed)
+
+    def _unhashed(self, plan: StatePlan, lowering: Lowering) -> _Unhashed | None:
+        """How groups are made whose rows lie together, or whose keys are close; else None."""
         if len(self.keys) != 1 or lowering.chunk_rows is None or plan.bins or plan.prepared:
             return None
-        ((column, expr),) = self.keys
+        ((_, expr),) = self.keys
         if not isinstance(expr, ColumnRef) or not (lowering.runs and self.runs):
             return None
         name = stored_name(self.input, expr.id)
         if name is None or isinstance(lowering.scanned.get(name), Coded):
             return None
         stored = lowering.chunk_rows.get_column(name)
-        if seems_sorted(stored):
-            return by_runs(rows, column, plan.states)
-        if has_short_span(stored):
-            return by_number(rows, column, plan.states)
+        if reducible(plan.states) and seems_sorted(stored):
+            return by_runs
+        if reducible(plan.states, COUNTED) and has_short_span(stored):
+            return by_number
         return None
+
+
+_Unhashed = Callable[[pl.LazyFrame, Column, Sequence[State]], pl.LazyFrame]
+
+
+def _in_few_bits(
+    arguments: tuple[tuple[str, Expr], ...], lowering: Lowering
+) -> list[tuple[str, Expr]]:
+    """The arguments, of which those that only name a narrow column stay as narrow."""
+    kept: list[tuple[str, Expr]] = []
+    for label, expr in arguments:
+        if isinstance(expr, ColumnRef) and isinstance(lowering.forms.get(expr.label), Narrow):
+            expr = Given(expr.type, expr.id, pl.col(expr.label))
+        kept.append((label, expr))
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +174,7 @@ class FinalAggregate(Operator):
         return True
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
-        plan = plan_states(self.aggregates)
+        plan = plan_states(self.aggregates, bool(self.keys))
         labels = [column.label for column in self.keys]
         (frame,) = inputs
         if plan.bins:
@@ -148,7 +192,7 @@ def state_schema(
     keys: tuple[Column, ...], aggregates: tuple[tuple[Column, AggregateCall], ...]
 ) -> dict[str, pl.DataType]:
     """The columns of a partial frame: what an empty one, of no task at all, must have."""
-    plan = plan_states(aggregates)
+    plan = plan_states(aggregates, bool(keys))
     schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
     schema |= {bin_: pl.Int64() for bin_, _ in plan.bins}
     schema |= {state.label: state.dtype for state in plan.states}

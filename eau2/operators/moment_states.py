@@ -100,10 +100,11 @@ def moment(call: AggregateCall, label: str, book: Book) -> pl.Expr:
     if integers is not None:
         known |= _integer_sums(wanted, narrow=not call.wide)
         return _finished(call.function, known)
-    bad = pl.lit(False)
-    for value in values.values():
-        bad = bad | (~value.is_finite()).fill_null(False)
-    known["bad"] = book.state((*key, "bad"), f"{label}_bad", pl.Boolean(), bad.any(), "any")
+    if not call.finite:
+        bad = pl.lit(False)
+        for value in values.values():
+            bad = bad | (~value.is_finite()).fill_null(False)
+        known["bad"] = book.state((*key, "bad"), f"{label}_bad", pl.Boolean(), bad.any(), "any")
     if call.exponents is not None and long_sums.fits(call.exponents):
         known |= _long_sums(wanted, call.exponents)
         return _finished(call.function, known, long_sums.unit(call.exponents))

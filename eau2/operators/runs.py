@@ -10,10 +10,12 @@ Facts are mostly stored in the order of a key: lines of an order, readings of a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,7 @@ from eau2.operators.sum_states import Reduction
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
 _LOOK_ROWS = 4096
+_KINDS: frozenset[Reduction] = frozenset(get_args(Reduction))
 
 _Numbers = npt.NDArray[Any]
 
@@ -64,13 +67,17 @@ def seems_sorted(values: pl.Series) -> bool:
     return len(values) > FEW_ROWS
 
 
-def by_runs(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.LazyFrame | None:
-    """One row for each value of the key, with its states; None where a state has no short form.
+def reducible(states: Sequence[State], kinds: frozenset[Reduction] = _KINDS) -> bool:
+    """Whether all states have a short form, of these kinds."""
+    return all(state.reduction is not None and state.reduction[0] in kinds for state in states)
 
-    Where the rows turn out not to ascend, or to hold NULLs, they are grouped by hashing.
+
+def by_runs(rows: pl.LazyFrame, key: Column, states: Sequence[State]) -> pl.LazyFrame:
+    """One row for each value of the key, with its states, which are `reducible`.
+
+    Where the rows turn out not to ascend, or to hold NULLs, they are grouped by hashing. The
+    arguments of the states may be held in fewer bits than their types have.
     """
-    if any(state.reduction is None for state in states):
-        return None
     return gathered(rows, key, states, _reduced)
 
 
@@ -87,7 +94,9 @@ def gathered(
         made = reduced(frame, key.label, states)
         if made is not None:
             return made
-        return frame.group_by(key.label).agg(state.partial for state in states)
+        groups = frame.group_by(key.label).agg(state.partial for state in states)
+        held = [_as(groups.get_column(state.label), state.dtype) for state in states]
+        return groups.with_columns(held)
 
     schema = {key.label: rows.collect_schema()[key.label]} | {s.label: s.dtype for s in states}
     return rows.map_batches(
@@ -107,12 +116,14 @@ def _reduced(frame: pl.DataFrame, key: str, states: Sequence[State]) -> pl.DataF
         return None
     if len({frame.get_column(label).n_chunks() for label in (key, *labels)}) > 1:
         frame = frame.rechunk()
-    buffers = zip(*(frame.get_column(label).get_chunks() for label in (key, *labels)), strict=True)
-    work = partial(_buffer, labels, [state.reduction for state in states if state.reduction])
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        parts = list(threads.map(work, buffers))
+    columns = (frame.get_column(label).get_chunks() for label in (key, *labels))
+    waiting = deque(enumerate(zip(*columns, strict=True)))
+    work = partial(_worked, labels, [state.reduction for state in states if state.reduction])
+    count = min(pl.thread_pool_size(), len(waiting))
+    with ThreadPoolExecutor(count) as threads:
+        shares = list(threads.map(work, [waiting] * count))
     found: list[_Runs] = []
-    for part in parts:
+    for _, part in sorted((made for share in shares for made in share), key=itemgetter(0)):
         if part is None or (found and part.keys[0] < found[-1].keys[-1]):
             return None
         if found and part.keys[0] == found[-1].keys[-1]:
@@ -142,36 +153,72 @@ class _Runs(NamedTuple):
     values: list[_Numbers]
 
 
+def _worked(
+    labels: Sequence[str],
+    reductions: Sequence[tuple[Reduction, str]],
+    waiting: deque[tuple[int, Sequence[pl.Series]]],
+) -> list[tuple[int, _Runs | None]]:
+    """The runs of the buffers that one thread takes, with their places.
+
+    Totals are made in the same memory again and again: to ask for more took as long as to add.
+    """
+    totals = np.empty(0, np.int64)
+    made: list[tuple[int, _Runs | None]] = []
+    while waiting:
+        try:
+            place, columns = waiting.popleft()
+        except IndexError:
+            break
+        height = len(columns[0])
+        if height > len(totals):
+            totals = np.empty(height, np.int64)
+        made.append((place, _buffer(labels, reductions, columns, totals[:height])))
+    return made
+
+
 def _buffer(
     labels: Sequence[str],
     reductions: Sequence[tuple[Reduction, str]],
     columns: Sequence[pl.Series],
+    totals: npt.NDArray[np.int64],
 ) -> _Runs | None:
-    """The runs of one buffer; None where its keys do not ascend."""
-    keys, *arguments = (column.to_physical().to_numpy() for column in columns)
-    if (keys[1:] < keys[:-1]).any():
+    """The runs of one buffer; None where its keys do not ascend. totals: as long, and written to.
+
+    A buffer comes as the engine cuts it, 100,000 rows or less, and stays in the processor's cache.
+    """
+    keys, *arguments = (whole_numbers(column).to_numpy() for column in columns)
+    ends = np.append(np.flatnonzero(keys[1:] != keys[:-1]), len(keys) - 1)
+    found = keys.take(ends)
+    if (found[1:] < found[:-1]).any():
         return None
-    first = np.empty(len(keys), np.bool_)
-    first[0] = True
-    np.not_equal(keys[1:], keys[:-1], out=first[1:])
-    starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(keys)) - 1
-    rows = ends - starts + 1
     held = dict(zip(labels, arguments, strict=True))
+    starts = _starts(ends) if any(name in ("min", "max") for name, _ in reductions) else ends
     values: list[_Numbers] = []
     for name, label in reductions:
         match name:
             case "rows" | "count":
-                values.append(rows)
+                values.append(np.diff(ends, prepend=-1))
             case "sum":
                 # Totals may wrap: their differences are right as long as the sums fit.
-                totals = np.cumsum(held[label], dtype=np.int64)
-                values.append(np.diff(totals[ends], prepend=0))
+                np.copyto(totals, held[label], casting="unsafe")
+                np.cumsum(totals, out=totals)
+                values.append(np.diff(totals.take(ends), prepend=0))
             case "min":
                 values.append(np.minimum.reduceat(held[label], starts))
             case "max":
                 values.append(np.maximum.reduceat(held[label], starts))
-    return _Runs(keys[starts], values)
+    return _Runs(found, values)
+
+
+def _starts(ends: _Numbers) -> _Numbers:
+    return np.concatenate(([0], ends[:-1] + 1))
+
+
+def whole_numbers(column: pl.Series) -> pl.Series:
+    """The integers that hold the values. To ask for them costs 0.1 ms where they are no others."""
+    if column.dtype == pl.Boolean():
+        return column.cast(pl.UInt8)
+    return column.to_physical() if column.dtype == pl.Date() else column
 
 
 def _going_on(before: _Runs, after: _Runs, states: Sequence[State]) -> _Runs:

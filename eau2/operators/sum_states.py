@@ -167,14 +167,17 @@ def float_sum(call: AggregateCall, arg: Expr, label: str, book: Book) -> pl.Expr
     """The exact sum of FLOAT or DOUBLE values, rounded once, as a Float64."""
     name = book.argument(arg)
     value = pl.col(name).cast(pl.Float64)
-    non_finite = book.state(
-        ("special", name), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
-    )
     exponents = call.exponents
     if exponents is not None and exact_sum.fits(exponents):
         partial = exact_sum.scaled_fixed(value, exponents).sum()
         key = ("fixed", name, exponents)
-        total = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
-        return exact_sum.finish_fixed(total, non_finite, exponents)
-    total = book.binned(("binned", name), f"{label}_sum", value)
+        scaled = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
+        total = exact_sum.finish_fixed(scaled, exponents)
+    else:
+        total = book.binned(("binned", name), f"{label}_sum", value)
+    if call.finite:
+        return total
+    non_finite = book.state(
+        ("special", name), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
+    )
     return exact_sum.with_special(total, non_finite)

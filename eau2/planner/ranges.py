@@ -41,13 +41,20 @@ _PARTS: dict[str, Interval] = {
 _FIRST_DAY = (datetime.date.min - datetime.date(1970, 1, 1)).days
 _LAST_DAY = (datetime.date.max - datetime.date(1970, 1, 1)).days
 
+_FINITE_EXPONENTS = {Kind.FLOAT: 127, Kind.DOUBLE: 1023}
+"""Finite values of larger exponents, as math.frexp gives them, may round up to infinity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of columns, by id: intervals of exact ones, exponents of floats."""
+    """What is known of columns, by id: intervals of exact ones, exponents of floats.
+
+    finite: floats of which no value is NaN or infinite.
+    """
 
     intervals: dict[int, Interval] = field(default_factory=dict)
     exponents: dict[int, tuple[int, int]] = field(default_factory=dict)
+    finite: set[int] = field(default_factory=set)
 
 
 def type_interval(type_: SqlType) -> Interval | None:
@@ -238,6 +245,29 @@ def exponents_of(expr: Expr, known: Known) -> tuple[int, int] | None:
         case Call(function="+" | "-" | "*" as name, args=(left, right)):
             return _combined(name, exponents_of(left, known), exponents_of(right, known))
     return None
+
+
+def is_finite(expr: Expr, known: Known) -> bool:
+    """Whether no value of a float expression is NaN or infinite."""
+    match expr:
+        case ColumnRef(id=id_):
+            return id_ in known.finite
+        case Literal(value=value):
+            return value is None or (isinstance(value, float) and math.isfinite(value))
+        case Cast(arg=arg, type=type_) if arg.type.is_float:
+            return type_.kind is Kind.DOUBLE and is_finite(arg, known)
+        case Cast(arg=arg):
+            return _is_exact(arg.type)
+        case Case(branches=branches, otherwise=otherwise):
+            values = [value for _, value in branches] + [otherwise]
+            return all(is_finite(value, known) for value in values)
+        case Call(function="coalesce" | "greatest" | "least" | "negate" | "abs", args=args):
+            return all(is_finite(arg, known) for arg in args)
+        case Call(function="+" | "-" | "*", args=args):
+            exponents = exponents_of(expr, known)
+            small = exponents is not None and exponents[1] <= _FINITE_EXPONENTS[expr.type.kind]
+            return small and all(is_finite(arg, known) for arg in args)
+    return False
 
 
 def _one_more(exponents: tuple[int, int] | None) -> tuple[int, int] | None:

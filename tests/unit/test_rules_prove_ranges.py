@@ -19,6 +19,7 @@ from eau2.planner.ranges import (
     NO_EXPONENTS,
     Known,
     exponents_of,
+    is_finite,
     proven,
     round_out,
     type_interval,
@@ -199,10 +200,16 @@ def test_exponents_hold_every_finite_value(
         if statistics.exponents is not None:
             low, high = statistics.exponents
             known.exponents[column.id] = (low, high) if low <= high else NO_EXPONENTS
+        bounds = (statistics.minimum, statistics.maximum)
+        if all(isinstance(bound, float) and math.isfinite(bound) for bound in bounds):
+            known.finite.add(column.id)
+    numbers = frame.select(r=lower_expr(expr)).get_column("r").to_list()
+    if is_finite(expr, known):
+        assert all(number is None or math.isfinite(number) for number in numbers)
     exponents = exponents_of(expr, known)
     if exponents is None:
         return
-    for number in frame.select(r=lower_expr(expr)).get_column("r").to_list():
+    for number in numbers:
         if number is not None and math.isfinite(number) and number != 0.0:
             assert exponents[0] <= math.frexp(number)[1] <= exponents[1]
 
@@ -275,6 +282,36 @@ def test_float_sums_know_their_exponents() -> None:
     assert exponents is not None
     assert exponents[0] <= math.frexp(1.5)[1]
     assert exponents[1] >= math.frexp(1000.0)[1]
+
+
+def test_sums_of_finite_numbers_know_it() -> None:
+    builder = Builder()
+    scan = builder.scan(
+        "t",
+        3,
+        plain=(DOUBLE, [-1.5, None, 1e300]),
+        infinite=(DOUBLE, [1.0, math.inf]),
+        nan=(DOUBLE, [1.0, math.nan]),
+        none=(DOUBLE, [None]),
+        short=(SMALLINT, [1, 2]),
+    )
+    plain = value(scan, "plain")
+    halved = call("*", constant(DOUBLE, 0.5), call("abs", plain))
+    wanted = {
+        plain: True,
+        halved: True,
+        Cast(DOUBLE, value(scan, "short")): True,
+        call("*", plain, plain): False,
+        Cast(FLOAT, plain): False,
+        value(scan, "infinite"): False,
+        call("+", plain, value(scan, "nan")): False,
+        value(scan, "none"): False,
+        call("/", plain, plain): False,
+    }
+    for expr, finite in wanted.items():
+        plan = prove_ranges(summed(builder, scan, expr))
+        assert isinstance(plan, Aggregate)
+        assert plan.aggregates[0][1].finite is finite, expr
 
 
 def test_the_most_rows_that_a_plan_can_give() -> None:

@@ -114,3 +114,41 @@ def test_close_numbers_are_counted_without_hashing(monkeypatch: pytest.MonkeyPat
     ]
     assert seen == [True, False]
     connection.close()
+
+
+def test_a_run_that_goes_on_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both counts of a run that goes on in the next chunk, where NULLs could be and are not."""
+    monkeypatch.setattr(runs, "FEW_ROWS", 0)
+    connection = eau2.connect()
+    connection.execute("SET chunk_rows = 2")
+    connection.register("t", pa.table({"k": [1, 1, 1, 2], "v": [1, 2, 3, None]}))
+    query = "SELECT k, count(*), count(nullif(v, 9)), sum(v) FROM t WHERE v > 0 GROUP BY k"
+    assert connection.sql(query).fetchall() == [(1, 3, 3, 6)]
+    connection.close()
+
+
+def test_narrow_arguments_give_the_types_of_the_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By runs, and by hashing where rows turn out not to ascend."""
+    monkeypatch.setattr(runs, "FEW_ROWS", 0)
+    monkeypatch.setattr(runs, "_LOOK_ROWS", 2)
+    days = pa.array([3, 1, 2, 9, 4], pa.int32()).cast(pa.date32())
+    answers = []
+    for keys in ([1, 1, 2, 2, 3], [1, 2, 1, 3, 2]):
+        connection = eau2.connect()
+        values = pa.array([100, 100, -100, 120, 7], pa.int64())
+        connection.register("t", pa.table({"k": keys, "v": values, "d": days}))
+        query = "SELECT k, sum(v), min(v), max(d), min(d), count(*) FROM t GROUP BY k ORDER BY k"
+        answers.append([tuple(map(str, row)) for row in connection.sql(query).fetchall()])
+        connection.close()
+    assert answers == [
+        [
+            ("1", "200", "100", "1970-01-04", "1970-01-02", "2"),
+            ("2", "20", "-100", "1970-01-10", "1970-01-03", "2"),
+            ("3", "7", "7", "1970-01-05", "1970-01-05", "1"),
+        ],
+        [
+            ("1", "0", "-100", "1970-01-04", "1970-01-03", "2"),
+            ("2", "107", "7", "1970-01-05", "1970-01-02", "2"),
+            ("3", "120", "120", "1970-01-10", "1970-01-10", "1"),
+        ],
+    ]

@@ -1,7 +1,7 @@
 """Prove ranges: where statistics show that nothing can overflow, computations go unchecked.
 
 Owns: carrying what frames' statistics say up a plan. Comes in: any plan. Goes out: the same plan
-with `checked`, `wide` and `exponents` set as far as they are proven.
+with `checked`, `wide`, `exponents` and `finite` set as far as they are proven.
 Does not know: interval arithmetic itself (planner/ranges.py), how kernels use the proofs.
 
 Bounds are rounded out to powers of two (exponents to multiples of four), so that an append seldom
@@ -10,6 +10,7 @@ changes a fragment, and with it the results that are kept for it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from eau2.catalog import NOT_STORED, ColumnStatistics
@@ -20,6 +21,7 @@ from eau2.planner.ranges import (
     NO_EXPONENTS,
     Known,
     exponents_of,
+    is_finite,
     proven,
     round_out,
     union_of_exponents,
@@ -115,6 +117,8 @@ def _learn_shared(scan: SharedScan, definitions: Definitions, known: Known) -> N
         for learned in (known.intervals, known.exponents):
             if source in learned:
                 learned[column.id] = learned[source]
+        if source in known.finite:
+            known.finite.add(column.id)
 
 
 def _learn_scan(scan: Scan, known: Known) -> None:
@@ -129,6 +133,9 @@ def _learn_scan(scan: Scan, known: Known) -> None:
 
 def _learn_column(column: Column, statistics: ColumnStatistics, known: Known) -> None:
     if column.type.is_float:
+        bounds = (statistics.minimum, statistics.maximum)
+        if all(isinstance(bound, float) and math.isfinite(bound) for bound in bounds):
+            known.finite.add(column.id)
         if statistics.exponents is not None:
             lowest, highest = statistics.exponents
             grid = _EXPONENT_GRID
@@ -142,6 +149,8 @@ def _learn_column(column: Column, statistics: ColumnStatistics, known: Known) ->
 
 def _learn(column: Column, expr: Expr, known: Known) -> None:
     if column.type.is_float:
+        if is_finite(expr, known):
+            known.finite.add(column.id)
         exponents = exponents_of(expr, known)
         if exponents is not None:
             known.exponents[column.id] = exponents
@@ -183,6 +192,7 @@ def _proven_call(call: AggregateCall, rows: int, known: Known) -> AggregateCall:
         return call
     if arg.type.is_float:
         exponents = exponents_of(arg, known)
+        call = replace(call, finite=is_finite(arg, known))
         return call if exponents in (None, NO_EXPONENTS) else replace(call, exponents=exponents)
     if interval is not None and rows * max(abs(interval[0]), abs(interval[1])) <= _INT64_MAX:
         return replace(call, wide=False)
@@ -200,6 +210,7 @@ def _proven_moment(call: AggregateCall, rows: int, known: Known) -> AggregateCal
     if rows * largest * largest <= _INT64_MAX:
         return replace(call, wide=False)
     exponents = union_of_exponents([exponents_of(arg, known) for arg in call.args])
+    call = replace(call, finite=all(is_finite(arg, known) for arg in call.args))
     return call if exponents in (None, NO_EXPONENTS) else replace(call, exponents=exponents)
 
 
