@@ -334,3 +334,65 @@ def test_columns_that_are_only_null_keep_their_types() -> None:
         assert [str(field.type) for field in found.schema] == ["string", "bool", "date32[day]"]
         query = "SELECT avg(NULL::DOUBLE) FROM t AS x LEFT JOIN t AS y USING (k) GROUP BY y.b, y.s"
         assert connection.sql(query).fetchall() == [(None,)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([types.TINYINT, types.SMALLINT, types.BIGINT, types.UBIGINT, types.DATE]),
+    st.data(),
+    st.sampled_from([40, 1_000_000]),
+)
+def test_right_rows_of_which_only_the_keys_are_given(
+    type_: SqlType, data: st.DataObject, read: int
+) -> None:
+    """They are only looked for, unless one of them is there twice."""
+    pool = data.draw(values_of(type_))
+    near = st.sampled_from([*pool[:10], None])
+    ours = data.draw(st.lists(st.one_of(near, st.sampled_from(pool)), max_size=30))
+    theirs = data.draw(st.lists(near, max_size=9, unique=data.draw(st.booleans())))
+    a, c = Column(1, "a", type_), Column(2, "c", type_)
+    tree = Join("inner", StageInput(0, (a,)), StageInput(1, (c,)), ((ref(a), ref(c)),))
+    frames = {0: frame([(n,) for n in ours], (a,), 3), 1: frame([(n,) for n in theirs], (c,), 2)}
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
+    assert plan.collect_schema()[c.label] == kernel_dtype(type_)
+    expected = [(x, y) for x in ours for y in theirs if x == y and x is not None]
+    assert sorted(plan.collect().rows()) == sorted(expected)
+
+
+def test_a_key_is_not_fetched_where_its_equal_is_there() -> None:
+    a, c = Column(1, "a", types.BIGINT), Column(2, "c", types.BIGINT)
+    sides = (StageInput(0, (a, B)), StageInput(1, (c, D)))
+    frames = {
+        0: frame([(5, 1), (6, 2), (7, 3)], (a, B), 1),
+        1: frame([(5, 4), (9, 5), (7, 6)], (c, D), 1),
+    }
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    for kind, gathers in (("inner", 2), ("left", 3)):
+        tree = Join(kind, *sides, ((ref(a), ref(c)),))  # type: ignore[arg-type]
+        plan = lower(tree, Lowering(None, lazy, rows=9, frames=frames))
+        assert plan.explain(optimized=False).count(".gather(") == gathers
+        missing = [] if kind == "inner" else [(6, 2, None, None)]
+        assert sorted(plan.collect().rows()) == sorted([(5, 1, 5, 4), (7, 3, 7, 6), *missing])
+
+
+@pytest.mark.parametrize("keys", [[1, 2, 4, 90], [0, 3, 5], [-3, 5, 6], [100, 127, 101]])
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.Int16, pl.Int32, pl.Int64], ids=str)
+def test_spans_that_begin_at_zero_and_those_that_do_not(keys: list[int], dtype: Any) -> None:
+    found = row_table(["a"], [pl.Series(keys, dtype=dtype)], 1_000_000)
+    assert found is not None
+    ours = [-128, -100, -1, *range(128)]
+    there = {key: n for n, key in enumerate(keys)}
+    probes = pl.DataFrame({"a": pl.Series(ours, dtype=dtype)})
+    assert rows_of(found, probes) == [there.get(n) for n in ours]
+
+
+@pytest.mark.parametrize("read", [9, 1_000_000])
+@pytest.mark.parametrize("theirs", [[1, 2, 2], [2, 1, 2], [2, 4, 2, 1], [2, 2], [1, 2, None, 2]])
+def test_a_key_that_is_there_twice_is_in_two_pairs(theirs: list[int | None], read: int) -> None:
+    a, c = Column(1, "a", types.BIGINT), Column(2, "c", types.BIGINT)
+    tree = Join("inner", StageInput(0, (a,)), StageInput(1, (c,)), ((ref(a), ref(c)),))
+    frames = {0: frame([(2,), (3,), (None,)], (a,), 1), 1: frame([(n,) for n in theirs], (c,), 1)}
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
+    assert plan.collect().rows() == [(2, 2), (2, 2)]
