@@ -162,7 +162,8 @@ def _buffer(
     for name, label in reductions:
         match name:
             case "rows" | "count":
-                values.append(rows)
+                # Each state its own, to which a run that goes on is added.
+                values.append(rows.copy())
             case "sum":
                 # Totals may wrap: their differences are right as long as the sums fit.
                 totals = np.cumsum(held[label], dtype=np.int64)
