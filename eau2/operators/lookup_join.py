@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from eau2.operators.addressing import ROW, RowTable, fetched, member, row_table, unique_member
+from eau2.operators.addressing import RowTable, fetched, member, row_table, unique_member
 from eau2.operators.base import Lowering
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_expr
 from eau2.operators.origins import Origin
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.row_arrays import ROW
 from eau2.operators.spans import has_numbers
 from eau2.types import SqlType
 
@@ -77,12 +78,13 @@ def lookup_join(
         left = _located(left, table, names, values, inner)
         if members:
             return left if inner else chosen(kind, left, found, mark)
-        left = left.with_columns(fetched(right.get_column(label)) for label in others)
-    left = left.with_columns(
+    given = [fetched(right.get_column(label)) for label in others]
+    given += [
         pl.col(same[column.label]).cast(right.schema[column.label]).alias(column.label)
         for column in columns
         if column.label in same
-    )
+    ]
+    left = left.with_columns(given)
     if condition is None:
         return left
     condition = in_forms(condition, lowering.forms)

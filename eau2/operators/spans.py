@@ -14,6 +14,7 @@ the 2 ns that it takes to look one up.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Span:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpannedKeys:
     """Keys at hand and their span. values: the keys in the type `span.number`, in one buffer."""
 
@@ -82,7 +83,7 @@ class SpannedKeys:
             return self.values.astype(np.intp, copy=False)
         return (self.values - self.values.dtype.type(low)).astype(np.intp, copy=False)
 
-    @property
+    @cached_property
     def ascending(self) -> bool:
         """Whether each key is higher than the one before."""
         return bool((self.values[1:] > self.values[:-1]).all())

@@ -16,12 +16,14 @@ import eau2
 from eau2 import types
 from eau2.errors import DataError
 from eau2.kernels.runner import run_fragment
-from eau2.operators.addressing import ROW, RowTable, row_table
+from eau2.operators import row_arrays
+from eau2.operators.addressing import RowTable, row_table
 from eau2.operators.base import Lowering, lower
 from eau2.operators.expr import Call, Cast, Column, JoinKind, ref
 from eau2.operators.join import Join
 from eau2.operators.lookup_join import lookup_join
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.row_arrays import ROW, ByBlocks
 from eau2.operators.scan import StageInput
 from eau2.types import SqlType
 from tests.oracle.sides import Setup
@@ -396,3 +398,64 @@ def test_a_key_that_is_there_twice_is_in_two_pairs(theirs: list[int | None], rea
     lazy = {stage: rows.lazy() for stage, rows in frames.items()}
     plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
     assert plan.collect().rows() == [(2, 2), (2, 2)]
+
+
+BLOCKS = [
+    list(range(300)),
+    list(range(0, 3000, 10)),
+    [*range(5, 133), *range(700, 1000), 40_000],
+    [-5000, *range(-300, 0), 127, 128, 255, 256, 300_000],
+    [n * n for n in range(600)],
+    [(1 << 40) + 129 * n for n in range(700)],
+]
+
+
+@pytest.mark.parametrize("counted", [0, 1_000_000])
+@pytest.mark.parametrize("keys", BLOCKS, ids=range(len(BLOCKS)))
+def test_keys_in_order_are_found_in_blocks(
+    keys: list[int], counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_arrays, "_BLOCKS_FROM", 1)
+    monkeypatch.setattr(row_arrays, "_COUNTED", counted)
+    column = pl.Series(keys, dtype=pl.Int64)
+    made = row_arrays.row_arrays([column], 1_000_000, several=False)
+    assert isinstance(made, ByBlocks) or keys == list(range(300))
+    assert made is not None
+    probes = [*keys, *(key + n for key in keys[:400] for n in (-1, 1, 128))]
+    probes += [-(1 << 63), (1 << 63) - 1, keys[0] - 1, keys[-1] + 1, keys[-1] + 128]
+    there = {key: n for n, key in enumerate(keys)}
+    frame = pl.DataFrame({"a": [*probes, None]}, schema={"a": pl.Int64})
+    found = row_table(["a"], [column], 1_000_000)
+    assert found is not None
+    assert rows_of(found, frame) == [*map(there.get, probes), None]
+    for disorder in (keys[::-1], [*keys[1:], keys[0]], [*keys, None]):
+        mixed = row_arrays.row_arrays([pl.Series(disorder, dtype=pl.Int64)], 1_000_000, False)
+        assert mixed is not None
+        assert not isinstance(mixed, ByBlocks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("type_", [types.INTEGER, types.UBIGINT, types.DATE], ids=str)
+def test_any_join_by_blocks(
+    kind: JoinKind, type_: SqlType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_arrays, "_BLOCKS_FROM", 1)
+    random = Random(7)
+    a, c = Column(1, "a", type_), Column(2, "c", type_)
+    theirs = sorted(random.sample(range(17, 4000), 400))
+    ours = [random.choice([*theirs, 0, 5, 16, 4001, 9000]) for _ in range(900)]
+    as_key = (lambda n: DAY + datetime.timedelta(n)) if type_ == types.DATE else (lambda n: n)
+    frames = {
+        0: frame([*((as_key(n), n % 4) for n in ours), (None, 1)], (a, B), 5),
+        1: frame([(as_key(n), n % 3) for n in theirs], (c, D), 3),
+    }
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    mark = MARK if kind == "mark" else None
+    sides = (StageInput(0, (a, B)), StageInput(1, (c, D)))
+    for condition in (None, UNDER):
+        answers = []
+        for lookups in (True, False):
+            tree = Join(kind, *sides, ((ref(a), ref(c)),), condition, False, mark, lookups)
+            plan = lower(tree, Lowering(None, lazy, rows=1_000_000, frames=frames))
+            answers.append(sorted(plan.collect().rows(), key=repr))
+        assert answers[0] == answers[1]
