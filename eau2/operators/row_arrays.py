@@ -42,8 +42,8 @@ _BUCKET_ROWS_MAX = 8
 _BLOCK, _NO_ROW = 128, 255
 """Addresses of a block, each with the number of its row in the block, or this."""
 
-_BLOCKS_FROM = 1 << 18
-"""A shorter span is in the processor's cache as it is."""
+BLOCKS_FROM = (_NO_ROW, 1 << 18)
+"""Fewer rows have numbers of one byte anyway, a shorter span is in the processor's cache."""
 
 _COUNTED = 16
 """Keys for a block up to which they are counted; of more its first is searched."""
@@ -253,7 +253,7 @@ def _by_one(hand: _Hand, n: int, keys: SpannedKeys, rest: tuple[int, ...]) -> By
     if ascending and count == span.size:
         return ByOne(hand.height, n, span, None, rest, first)
     span = span.from_zero
-    if ascending and span.size >= _BLOCKS_FROM and count >= _NO_ROW:
+    if ascending and count >= BLOCKS_FROM[0] and span.size >= BLOCKS_FROM[1]:
         return _by_blocks(n, keys, span, rest)
     slots = hand.slots(keys.offsets(span.low), span.size)
     return ByOne(hand.height, n, span, slots, rest, first)

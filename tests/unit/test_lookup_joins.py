@@ -415,7 +415,7 @@ BLOCKS = [
 def test_keys_in_order_are_found_in_blocks(
     keys: list[int], counted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_arrays, "_BLOCKS_FROM", 1)
+    monkeypatch.setattr(row_arrays, "BLOCKS_FROM", (1, 1))
     monkeypatch.setattr(row_arrays, "_COUNTED", counted)
     column = pl.Series(keys, dtype=pl.Int64)
     made = row_arrays.row_arrays([column], 1_000_000, several=False)
@@ -439,7 +439,7 @@ def test_keys_in_order_are_found_in_blocks(
 def test_any_join_by_blocks(
     kind: JoinKind, type_: SqlType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_arrays, "_BLOCKS_FROM", 1)
+    monkeypatch.setattr(row_arrays, "BLOCKS_FROM", (1, 1))
     random = Random(7)
     a, c = Column(1, "a", type_), Column(2, "c", type_)
     theirs = sorted(random.sample(range(17, 4000), 400))
