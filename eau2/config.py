@@ -198,7 +198,10 @@ class IndexLimits:
     vain_asks: int = 4
     """Row lists that were made unasked go after they were looked up so often and not used."""
     memory_share: float = 1 / 16
-    """Of the machine's memory, for all row lists of a process."""
+    """Of the machine's memory, for all row lists of a process and what joins leave to the next."""
+    array_rows: int = 4096
+    """What a join makes of fewer rows is not kept: to make it again takes a tenth of a
+    millisecond."""
     remembered: int = 4096
     """Columns of chunks that were asked or refused, of which is remembered how often."""
 

@@ -80,7 +80,9 @@ def drop_index(node: ast.DropIndex, around: Surroundings, work: Work) -> Answer:
 
 
 def show_indexes(node: ast.ShowIndexes, around: Surroundings, work: Work) -> Answer:
-    """SHOW INDEXES: a row for each index, and for each column that has lists without one."""
+    """SHOW INDEXES: a row for each index, for each column that has lists without one, and for what
+    joins keep of columns.
+    """
     frames = around.frames
     if node.name is not None:
         found = [_table(node.name, node, around)]
@@ -111,8 +113,9 @@ def _rows(frame: Frame, work: Work) -> Iterator[_Row]:
     if not columns:
         return
     reports: dict[str, list[Report]] = {}
+    arrays: dict[str, list[Report]] = {}
     for report in work(frame, columns, "show"):
-        reports.setdefault(report[0], []).append(report)
+        (arrays if report[1] == "joins" else reports).setdefault(report[0], []).append(report)
     named = {index.column for index in frame.indexes}
     wanted: list[tuple[str | None, str]] = [(index.name, index.column) for index in frame.indexes]
     active = ("built", "building", "waiting")
@@ -134,6 +137,13 @@ def _rows(frame: Frame, work: Work) -> Iterator[_Row]:
             sum(report[3] for report in built),
             max((report[4] for report in built), default=0),
         )
+    for column, found in arrays.items():
+        count, size, used = (
+            sum(r[2] for r in found),
+            sum(r[3] for r in found),
+            max(r[4] for r in found),
+        )
+        yield (None, frame.name, column, "joins", len(found), count, size, used)
 
 
 def _state(states: Sequence[str]) -> str:

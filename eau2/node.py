@@ -7,7 +7,7 @@ Does not know: SQL, plans, who asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from eau2.kernels.tables import cut_to, together
 from eau2.kv.zones import zones_of
 from eau2.operators.base import Operator
 from eau2.operators.indexing import IndexWork
+from eau2.operators.origins import Origin, note
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import ScanChunks
 from eau2.operators.zones import Asked, Pruner, Runs, Zones, pruner
@@ -126,7 +127,23 @@ class Node:
             elif rows is None:
                 rows = self._read(scan, chunks, asked)
             reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
-        return self._host.run(root, rows, stages, cancel)
+        result = self._host.run(root, rows, stages, cancel)
+        if root is scan and not self._host.takes_files:
+            self._note(result, root, chunks)
+        return result
+
+    def _note(self, result: pl.DataFrame, scan: ScanChunks, chunks: tuple[ChunkRef, ...]) -> None:
+        """Say of the result of a bare scan whose rows they are, if they are all of them."""
+        rows = sum([chunk.rows for chunk in chunks])
+        if rows < INDEXES.array_rows or result.height < rows:
+            return
+        if any(chunk.key.df_id.startswith(FILE_PREFIX) for chunk in chunks):
+            return
+        if scan.indexes and scan.automatic:
+            names = zip(scan.columns, scan.names, strict=True)
+            keys = tuple(chunk.key for chunk in chunks)
+            keeping = self.indexes.arrays.of(keys, [self._chunks.keeper(key) for key in keys])
+            note(result, Origin({column.label: name for column, name in names}, keeping))
 
     def _index(
         self, work: IndexWork, chunks: tuple[ChunkRef, ...], cancel: Cancel | None
@@ -145,8 +162,18 @@ class Node:
                     self.indexes.build(self._chunks.keeper(chunk.key), chunk, name)
                 found = self.indexes.described(chunk, name)
                 rows.append((name, found.state, found.rows, found.bytes, found.used))
+        if work.action == "show":
+            rows += self._arrays(chunks)
         schema = {column.label: kernel_dtype(column.type) for column in work.columns}
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _arrays(self, chunks: tuple[ChunkRef, ...]) -> Iterator[tuple[str, str, int, int, int]]:
+        """What joins have made of these chunks, as IndexWork gives it: all bytes at the first."""
+        counts = {chunk.key: chunk.rows for chunk in chunks}
+        for kind in self.indexes.arrays.kinds(tuple(counts)):
+            for key in counts.keys() & set(kind.chunks):
+                size_bytes = kind.bytes if key == kind.chunks[0] else 0
+                yield ", ".join(kind.names), "joins", counts[key], size_bytes, kind.used
 
     def _pruner(self, root: Operator) -> Pruner | None:
         """What a fragment asks of its rows. Fragments come again as the same object."""

@@ -22,8 +22,8 @@ class Settings:
 
     chunk_rows: rows of a chunk written from now on. threads: of the kernels, fixed at the first
     use. optimizer: rules that are switched on or off by name. auto_index: whether columns that are
-    asked for few rows get row lists unasked. index_memory: the bytes that all row lists may take at
-    the process that is asked, None for what it says itself.
+    asked for few rows get row lists unasked. index_memory: the bytes that all row lists, and what
+    joins keep, may take at the process that is asked, None for what it says itself.
     """
 
     chunk_rows: int = DEFAULT_CHUNK_ROWS

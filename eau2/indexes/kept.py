@@ -27,6 +27,7 @@ import pyarrow as pa
 from eau2.catalog import FILE_PREFIX, ChunkKey, ChunkRef
 from eau2.config import INDEXES
 from eau2.errors import Error
+from eau2.indexes.arrays import Arrays
 from eau2.indexes.row_lists import RowLists, row_lists
 from eau2.launch import whole_memory
 
@@ -85,7 +86,11 @@ class Indexes:
     """Row lists by column and chunk. For any number of threads; `close` ends its own."""
 
     def __init__(self, memory_bytes: int | None = None) -> None:
-        """memory_bytes: what all lists may take; None for a share of the machine's memory."""
+        """memory_bytes: what all lists may take; None for a share of the machine's memory.
+
+        What they leave of it is for `arrays`.
+        """
+        self.arrays = Arrays(lambda: self.memory_bytes - self._bytes)
         self._guard = threading.Lock()
         self._budget = memory_bytes
         self._entries: OrderedDict[Place, _Entry] = OrderedDict()
@@ -110,6 +115,7 @@ class Indexes:
             self._budget = most
             self._refused.clear()
             self._make_room(0, named=True)
+        self.arrays.shrink()
 
     def lists(self, key: ChunkKey, name: str) -> RowLists | None:
         """The lists of a column of a chunk, if they are there."""
@@ -195,6 +201,7 @@ class Indexes:
         for place, entry in entries:
             if not _is_there(entry, place[0]):
                 self.drop(*place)
+        self.arrays.sweep()
 
     def described(self, chunk: ChunkRef, name: str) -> Described:
         """How a column of a chunk stands."""
@@ -223,6 +230,7 @@ class Indexes:
             self._waiting.clear()
             self._entries.clear()
             self._bytes = 0
+            self.arrays.clear()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -289,6 +297,7 @@ class Indexes:
             return
         self._entries[place] = _Entry(lists, named, weakref.ref(keeper))
         self._bytes += lists.bytes
+        self.arrays.shrink()
 
     def _make_room(self, size: int, named: bool) -> bool:
         """Throw out what was used longest ago; what was named only when nothing else is left.

@@ -37,6 +37,7 @@ from eau2.operators.filter import Filter
 from eau2.operators.forms import Coded, opened
 from eau2.operators.join import Join
 from eau2.operators.lowering import diagnosis
+from eau2.operators.origins import origins_of
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
 from eau2.operators.series import Series
@@ -147,6 +148,7 @@ def _query(
         coded,
         {} if scanned is None else scanned[1],
         chunk_rows=None if scanned is None else scanned[0],
+        origins=origins_of(stages),
     )
     frame = lower(fragment, lowering)
     size = max(rows, _pairs_at_most(fragment, rows, stages))

@@ -16,6 +16,7 @@ import polars as pl
 
 from eau2.operators.expr import Column
 from eau2.operators.forms import Coded, Form, all_kept, all_plain
+from eau2.operators.origins import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Lowering:
     chunk_rows, frames: chunks and stages once more, where they are at hand. scanned: how the
     chunks' columns are held, by name. coded: the coded columns of stages. forms: those of the
     columns lowered so far, by label. runs: whether rows that lie together may be grouped as they
-    lie.
+    lie. origins: of stages of which that is known, what their rows are.
     """
 
     chunks: pl.LazyFrame | None
@@ -45,6 +46,7 @@ class Lowering:
     forms: dict[str, Form] = field(default_factory=dict)
     chunk_rows: pl.DataFrame | None = None
     runs: bool = True
+    origins: Mapping[int, Origin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ def comparison_of(
 ) -> Comparison | None:
     """The condition as one comparison between whole numbers or dates of the sides, or None.
 
-    What can fail is left to where it is computed for pairs alone.
+    What can fail is left to where it is computed for pairs alone, and so is what reads no column
+    of the right side: a constant has a least value also where there is no row.
     """
     ours, theirs = {c.id for c in left}, {c.id for c in right}
     match condition:
@@ -46,9 +47,9 @@ def comparison_of(
             whole = dtype.is_integer() or dtype in (pl.Date, pl.Datetime)
             if a.type.has_equal_forms or not whole or can_fail(condition):
                 return None
-            if columns_of(a) <= ours and columns_of(b) <= theirs:
+            if columns_of(a) <= ours and set() < columns_of(b) <= theirs:
                 return Comparison(a, name, b)
-            if columns_of(a) <= theirs and columns_of(b) <= ours:
+            if set() < columns_of(a) <= theirs and columns_of(b) <= ours:
                 return Comparison(b, _MIRRORED[name], a)
     return None
 

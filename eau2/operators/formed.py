@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from eau2.operators.day_parts import DAY, by_table
 from eau2.operators.expr import (
     Call,
     Cast,
@@ -30,6 +31,7 @@ from eau2.operators.expr import (
 from eau2.operators.forms import Coded, Forms, Narrow, plain
 from eau2.operators.functions.casts import may_fail
 from eau2.operators.lowering import Given, can_fail, lower_expr
+from eau2.types import DATE
 
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _RUNS = 6
@@ -42,6 +44,9 @@ _KEPT, _KEPT_VALUES = 256, 4096
 _kept: dict[int, tuple[Expr, pl.Series, pl.Expr]] = {}
 """What expressions were for the values of a dictionary, by their identity: chunks of one frame have
 the same, and statements come again."""
+
+_DAYS = (pl.Int8(), pl.Int16())
+"""In these a day is looked up in a table of all of them."""
 
 _RANGES: dict[pl.DataType, tuple[int, int]] = {
     pl.Int8(): (-(1 << 7), (1 << 7) - 1),
@@ -72,6 +77,10 @@ def _rewritten(expr: Expr, forms: Forms) -> Expr:
         form = forms.get(f"c{id_}")
         if isinstance(form, Coded) and not can_fail(expr):
             return Given(expr.type, id_, _looked_up(expr, id_, form))
+        if isinstance(form, Narrow) and form.dtype in _DAYS:
+            found = _of_days(expr)
+            if found is not None:
+                return Given(expr.type, id_, found)
     found = _narrow(expr, forms)
     if found is not None:
         return Given(expr.type, min(read), found)
@@ -153,6 +162,18 @@ def _in_runs(codes: pl.Expr, truths: npt.NDArray[np.bool_]) -> pl.Expr | None:
     ]
     # Without a run the condition is false for every code, and NULL for NULL.
     return reduce(lambda a, b: a | b, parts) if parts else codes < 0
+
+
+def _of_days(expr: Expr) -> pl.Expr | None:
+    """A part of a date that is held in few bits; None for anything else."""
+    match expr:
+        case Call(function="date_part", args=(Literal(value=str(part)), ColumnRef() as day)):
+            if day.type != DATE:
+                return None
+            plain_day = Given(DATE, day.id, pl.col(DAY))
+            of_date = expr.with_children((expr.args[0], plain_day))
+            return by_table(part, day.label, lambda: lower_expr(of_date))
+    return None
 
 
 def _narrow(expr: Expr, forms: Forms) -> pl.Expr | None:

@@ -26,6 +26,7 @@ from eau2.operators.formed import in_forms
 from eau2.operators.functions.checks import batchwise
 from eau2.operators.lookup_join import by_number, chosen, lookup_join
 from eau2.operators.lowering import lower_expr
+from eau2.operators.origins import Origin
 from eau2.operators.pairing import Pairing, pad, with_key_pairs
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
@@ -103,7 +104,17 @@ class Join(Operator):
         if rows is not None:
             mark = "" if self.mark is None else self.mark.label
             columns = self.right.output
-            found = lookup_join(self.kind, left, rows, keys, condition, columns, mark, lowering)
+            found = lookup_join(
+                self.kind,
+                left,
+                rows,
+                keys,
+                condition,
+                columns,
+                mark,
+                lowering,
+                self._origin(lowering),
+            )
             if found is not None:
                 return keep(found, self.output)
         lowered = (
@@ -140,6 +151,10 @@ class Join(Operator):
         if rows is None or made_plain or not set(keys).issubset(rows.columns):
             rows = right.collect()
         return None if rows.is_empty() else rows
+
+    def _origin(self, lowering: Lowering) -> Origin | None:
+        """Where the right rows come from, if that is known."""
+        return self.right.origin(lowering) if isinstance(self.right, StageInput) else None
 
     def _join(self, left: pl.LazyFrame, right: pl.LazyFrame, pairing: Pairing) -> pl.LazyFrame:
         by_keys = pairing.condition is None and bool(pairing.left_keys)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from eau2.operators.addressing import ROW, RowTable, fetched, has_numbers, member, row_table
+from eau2.operators.addressing import RowTable, fetched, member, row_table, unique_member
 from eau2.operators.base import Lowering
 from eau2.operators.expr import Column, Expr, JoinKind
 from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_expr
+from eau2.operators.origins import Origin
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.row_arrays import ROW
+from eau2.operators.spans import has_numbers
 from eau2.types import SqlType
 
 _KINDS = ("inner", "left", "single", "semi", "anti", "mark")
@@ -36,11 +39,13 @@ def lookup_join(
     columns: Sequence[Column],
     mark: str,
     lowering: Lowering,
+    origin: Origin | None = None,
 ) -> pl.LazyFrame | None:
     """The join, with more columns than it gives; None where it needs hashing.
 
     keys: labels of the left and of the right keys; NULL equals nothing. columns: those of the
-    right side that are given. mark: the label of a mark join's column.
+    right side that are given. mark: the label of a mark join's column. origin: where the right
+    rows come from.
     """
     names, labels = keys
     if kind not in _KINDS or not labels:
@@ -54,22 +59,40 @@ def lookup_join(
         return chosen(kind, left, held, mark)
     if any(value.dtype.is_nested() for value in values):
         return None
-    table = row_table(names, values, lowering.rows, several=members)
-    if table is None:
-        return None
     inner = kind in ("inner", "semi")
-    left = _located(left, table, names, values, inner)
-    if members:
-        return left if inner else chosen(kind, left, table.found, mark)
-    left = left.with_columns(fetched(right.get_column(column.label)) for column in columns)
+    # What equals a left key is not fetched.
+    same = dict(zip(labels, names, strict=True)) if kind == "inner" else {}
+    others = [column.label for column in columns if column.label not in same]
+    exists = None
+    if len(names) == 1 and kind == "inner" and not others:
+        exists = unique_member(names[0], values[0], lowering.rows)
+    found = None
+    if exists is not None:
+        left = left.filter(exists)
+    else:
+        kept = None if origin is None else origin.of(values)
+        table = row_table(names, values, lowering.rows, members, kept)
+        if table is None:
+            return None
+        found = table.found
+        left = _located(left, table, names, values, inner)
+        if members:
+            return left if inner else chosen(kind, left, found, mark)
+    given = [fetched(right.get_column(label)) for label in others]
+    given += [
+        pl.col(same[column.label]).cast(right.schema[column.label]).alias(column.label)
+        for column in columns
+        if column.label in same
+    ]
+    left = left.with_columns(given)
     if condition is None:
         return left
     condition = in_forms(condition, lowering.forms)
-    if inner:
+    if inner or found is None:
         return left.filter(lower_expr(condition, lowering.diagnose))
     # A row that has no pair may hold what the condition cannot be computed of.
-    found = table.found.fill_null(False)
-    held = found & lower_expr(condition, lowering.diagnose, found).fill_null(False)
+    there = found.fill_null(False)
+    held = there & lower_expr(condition, lowering.diagnose, there).fill_null(False)
     if kind in ("anti", "mark"):
         return chosen(kind, left, held, mark)
     return left.with_columns(held.alias(_HELD)).with_columns(

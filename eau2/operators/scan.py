@@ -14,6 +14,7 @@ from eau2.errors import InternalError
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column, Expr, ref
 from eau2.operators.forms import form_of
+from eau2.operators.origins import Origin
 from eau2.operators.physical import from_stored
 from eau2.operators.values import keep
 
@@ -98,6 +99,15 @@ class StageInput(Operator):
             return frame
         pairs = zip(self.columns, self.renamed, strict=True)
         return pl.DataFrame([frame.get_column(old.label).alias(new.label) for new, old in pairs])
+
+    def origin(self, lowering: Lowering) -> Origin | None:
+        """Where the rows come from, under the names of `columns`, if that is known."""
+        origin = lowering.origins.get(self.stage)
+        if origin is None or not self.renamed:
+            return origin
+        pairs = zip(self.columns, self.renamed, strict=True)
+        names = {new.label: origin.names[old.label] for new, old in pairs}
+        return Origin(names, origin.keeping)
 
     def lower(self, inputs: tuple[pl.LazyFrame, ...], lowering: Lowering) -> pl.LazyFrame:
         frame = lowering.stages.get(self.stage)

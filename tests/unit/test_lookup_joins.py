@@ -16,12 +16,14 @@ import eau2
 from eau2 import types
 from eau2.errors import DataError
 from eau2.kernels.runner import run_fragment
-from eau2.operators.addressing import ROW, RowTable, row_table
+from eau2.operators import row_arrays
+from eau2.operators.addressing import RowTable, row_table
 from eau2.operators.base import Lowering, lower
 from eau2.operators.expr import Call, Cast, Column, JoinKind, ref
 from eau2.operators.join import Join
 from eau2.operators.lookup_join import lookup_join
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.row_arrays import ROW, ByBlocks
 from eau2.operators.scan import StageInput
 from eau2.types import SqlType
 from tests.oracle.sides import Setup
@@ -334,3 +336,126 @@ def test_columns_that_are_only_null_keep_their_types() -> None:
         assert [str(field.type) for field in found.schema] == ["string", "bool", "date32[day]"]
         query = "SELECT avg(NULL::DOUBLE) FROM t AS x LEFT JOIN t AS y USING (k) GROUP BY y.b, y.s"
         assert connection.sql(query).fetchall() == [(None,)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([types.TINYINT, types.SMALLINT, types.BIGINT, types.UBIGINT, types.DATE]),
+    st.data(),
+    st.sampled_from([40, 1_000_000]),
+)
+def test_right_rows_of_which_only_the_keys_are_given(
+    type_: SqlType, data: st.DataObject, read: int
+) -> None:
+    """They are only looked for, unless one of them is there twice."""
+    pool = data.draw(values_of(type_))
+    near = st.sampled_from([*pool[:10], None])
+    ours = data.draw(st.lists(st.one_of(near, st.sampled_from(pool)), max_size=30))
+    theirs = data.draw(st.lists(near, max_size=9, unique=data.draw(st.booleans())))
+    a, c = Column(1, "a", type_), Column(2, "c", type_)
+    tree = Join("inner", StageInput(0, (a,)), StageInput(1, (c,)), ((ref(a), ref(c)),))
+    frames = {0: frame([(n,) for n in ours], (a,), 3), 1: frame([(n,) for n in theirs], (c,), 2)}
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
+    assert plan.collect_schema()[c.label] == kernel_dtype(type_)
+    expected = [(x, y) for x in ours for y in theirs if x == y and x is not None]
+    assert sorted(plan.collect().rows()) == sorted(expected)
+
+
+def test_a_key_is_not_fetched_where_its_equal_is_there() -> None:
+    a, c = Column(1, "a", types.BIGINT), Column(2, "c", types.BIGINT)
+    sides = (StageInput(0, (a, B)), StageInput(1, (c, D)))
+    frames = {
+        0: frame([(5, 1), (6, 2), (7, 3)], (a, B), 1),
+        1: frame([(5, 4), (9, 5), (7, 6)], (c, D), 1),
+    }
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    for kind, gathers in (("inner", 2), ("left", 3)):
+        tree = Join(kind, *sides, ((ref(a), ref(c)),))  # type: ignore[arg-type]
+        plan = lower(tree, Lowering(None, lazy, rows=9, frames=frames))
+        assert plan.explain(optimized=False).count(".gather(") == gathers
+        missing = [] if kind == "inner" else [(6, 2, None, None)]
+        assert sorted(plan.collect().rows()) == sorted([(5, 1, 5, 4), (7, 3, 7, 6), *missing])
+
+
+@pytest.mark.parametrize("keys", [[1, 2, 4, 90], [0, 3, 5], [-3, 5, 6], [100, 127, 101]])
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.Int16, pl.Int32, pl.Int64], ids=str)
+def test_spans_that_begin_at_zero_and_those_that_do_not(keys: list[int], dtype: Any) -> None:
+    found = row_table(["a"], [pl.Series(keys, dtype=dtype)], 1_000_000)
+    assert found is not None
+    ours = [-128, -100, -1, *range(128)]
+    there = {key: n for n, key in enumerate(keys)}
+    probes = pl.DataFrame({"a": pl.Series(ours, dtype=dtype)})
+    assert rows_of(found, probes) == [there.get(n) for n in ours]
+
+
+@pytest.mark.parametrize("read", [9, 1_000_000])
+@pytest.mark.parametrize("theirs", [[1, 2, 2], [2, 1, 2], [2, 4, 2, 1], [2, 2], [1, 2, None, 2]])
+def test_a_key_that_is_there_twice_is_in_two_pairs(theirs: list[int | None], read: int) -> None:
+    a, c = Column(1, "a", types.BIGINT), Column(2, "c", types.BIGINT)
+    tree = Join("inner", StageInput(0, (a,)), StageInput(1, (c,)), ((ref(a), ref(c)),))
+    frames = {0: frame([(2,), (3,), (None,)], (a,), 1), 1: frame([(n,) for n in theirs], (c,), 1)}
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    plan = lower(tree, Lowering(None, lazy, rows=read, frames=frames))
+    assert plan.collect().rows() == [(2, 2), (2, 2)]
+
+
+BLOCKS = [
+    list(range(300)),
+    list(range(0, 3000, 10)),
+    [*range(5, 133), *range(700, 1000), 40_000],
+    [-5000, *range(-300, 0), 127, 128, 255, 256, 300_000],
+    [n * n for n in range(600)],
+    [(1 << 40) + 129 * n for n in range(700)],
+]
+
+
+@pytest.mark.parametrize("counted", [0, 1_000_000])
+@pytest.mark.parametrize("keys", BLOCKS, ids=range(len(BLOCKS)))
+def test_keys_in_order_are_found_in_blocks(
+    keys: list[int], counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_arrays, "BLOCKS_FROM", (1, 1))
+    monkeypatch.setattr(row_arrays, "_COUNTED", counted)
+    column = pl.Series(keys, dtype=pl.Int64)
+    made = row_arrays.row_arrays([column], 1_000_000, several=False)
+    assert isinstance(made, ByBlocks) or keys == list(range(300))
+    assert made is not None
+    probes = [*keys, *(key + n for key in keys[:400] for n in (-1, 1, 128))]
+    probes += [-(1 << 63), (1 << 63) - 1, keys[0] - 1, keys[-1] + 1, keys[-1] + 128]
+    there = {key: n for n, key in enumerate(keys)}
+    frame = pl.DataFrame({"a": [*probes, None]}, schema={"a": pl.Int64})
+    found = row_table(["a"], [column], 1_000_000)
+    assert found is not None
+    assert rows_of(found, frame) == [*map(there.get, probes), None]
+    for disorder in (keys[::-1], [*keys[1:], keys[0]], [*keys, None]):
+        mixed = row_arrays.row_arrays([pl.Series(disorder, dtype=pl.Int64)], 1_000_000, False)
+        assert mixed is not None
+        assert not isinstance(mixed, ByBlocks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("type_", [types.INTEGER, types.UBIGINT, types.DATE], ids=str)
+def test_any_join_by_blocks(
+    kind: JoinKind, type_: SqlType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_arrays, "BLOCKS_FROM", (1, 1))
+    random = Random(7)
+    a, c = Column(1, "a", type_), Column(2, "c", type_)
+    theirs = sorted(random.sample(range(17, 4000), 400))
+    ours = [random.choice([*theirs, 0, 5, 16, 4001, 9000]) for _ in range(900)]
+    as_key = (lambda n: DAY + datetime.timedelta(n)) if type_ == types.DATE else (lambda n: n)
+    frames = {
+        0: frame([*((as_key(n), n % 4) for n in ours), (None, 1)], (a, B), 5),
+        1: frame([(as_key(n), n % 3) for n in theirs], (c, D), 3),
+    }
+    lazy = {stage: rows.lazy() for stage, rows in frames.items()}
+    mark = MARK if kind == "mark" else None
+    sides = (StageInput(0, (a, B)), StageInput(1, (c, D)))
+    for condition in (None, UNDER):
+        answers = []
+        for lookups in (True, False):
+            tree = Join(kind, *sides, ((ref(a), ref(c)),), condition, False, mark, lookups)
+            plan = lower(tree, Lowering(None, lazy, rows=1_000_000, frames=frames))
+            answers.append(sorted(plan.collect().rows(), key=repr))
+        assert answers[0] == answers[1]

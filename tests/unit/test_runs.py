@@ -89,6 +89,18 @@ def test_rows_that_lie_together_are_reduced(monkeypatch: pytest.MonkeyPatch) -> 
     connection.close()
 
 
+def test_counts_of_a_run_that_goes_on_in_the_next_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be NULL and never is has the same counts as the rows, but states of its own."""
+    monkeypatch.setattr(runs, "FEW_ROWS", 0)
+    counts = "count(*), count(CASE WHEN v > 0 THEN w END), count(CASE WHEN w > 0 THEN v END)"
+    with eau2.connect() as connection:
+        connection.execute("SET chunk_rows = 3")
+        keys = [1, 1, 1, 1, 1, 2, 2, 2]
+        connection.put("t", pa.table({"k": keys, "v": range(1, 9), "w": range(2, 10)}))
+        found = connection.sql(f"SELECT k, {counts} FROM t GROUP BY k ORDER BY k").fetchall()
+    assert found == [(1, 5, 5, 5), (2, 3, 3, 3)]
+
+
 def test_close_numbers_are_counted_without_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     reduced = dense._reduced
