@@ -32,26 +32,26 @@ def plan_of_former_rows() -> Any:
     return patch.object(Engine, "_key", key)
 
 
-def bounds_of_former_rows() -> Any:
-    """What statistics say of a frame still holds once rows are appended: bounds, no NULLs."""
-
-    def believed(place: Joint, df_id: str, new: Sequence[ChunkRef]) -> Frame:
-        made = appended(place, df_id, new)
-        return replace(made, statistics=place.base.statistics) if place.base.rows else made
-
-    return patch.object(store, "appended", believed)
-
-
-def unique_as_before() -> Any:
-    """A key that was unique is held to be so once rows are appended."""
+def _believed(*names: str) -> Any:
+    """What statistics say under these names of a frame still holds once rows are appended."""
 
     def believed(place: Joint, df_id: str, new: Sequence[ChunkRef]) -> Frame:
         made = appended(place, df_id, new)
         pairs = zip(place.base.statistics, made.statistics, strict=True)
-        kept = (replace(now, order=old.order) if old.order else now for old, now in pairs)
-        return replace(made, statistics=tuple(kept))
+        kept = [replace(now, **{n: getattr(old, n) for n in names}) for old, now in pairs]
+        return replace(made, statistics=tuple(kept)) if place.base.rows else made
 
     return patch.object(store, "appended", believed)
+
+
+def bounds_of_former_rows() -> Any:
+    """The bounds of a column still hold once rows are appended, and there are no more NULLs."""
+    return _believed("minimum", "maximum", "null_count")
+
+
+def unique_as_before() -> Any:
+    """A key that was unique is held to be so once rows are appended."""
+    return _believed("order", "distinct")
 
 
 def lists_of_former_chunks() -> Any:
