@@ -25,7 +25,7 @@ from tests.oracle.tables import (
 
 KEY_TYPES = ("INTEGER", "INTEGER", "BIGINT", "BIGINT", "SMALLINT", "TINYINT", "UINTEGER", "UBIGINT")
 SIZES = (1, 2, 5, 8, 13, 20, 40)
-ROWS = (0, 1, 3, 8, 20, 40, 60, 60)
+ROWS = (0, 1, 3, 8, 20, 40, 60, 90)
 JOINS = (
     *(" JOIN ", " JOIN ", " JOIN ", " LEFT JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "),
     *(" SEMI JOIN ", " ANTI JOIN "),
@@ -95,6 +95,10 @@ def keyed_tables(random: Random) -> tuple[Table, ...]:
     columns += [random_column(random, "cw", "str"), *_further(random, "c", 3)]
     given = {"k": _of_facts(random, known, other, count)}
     given["j"] = _of_facts(random, known, type_, count)
+    if random.random() < 0.4:
+        pairs = list(dict.fromkeys(zip(given["k"], given["j"], strict=True)))
+        given = {name: [pair[n] for pair in pairs] for n, name in enumerate(given)}
+        count = len(pairs)
     tables.append(_table(random, "tc", columns, given, count))
     return tuple(tables)
 
@@ -250,10 +254,9 @@ class _Keyed:
 
     def query(self) -> Query:
         """One query."""
-        choice = self.random.random()
-        if choice < 0.1:
-            return self.looked_up()
-        return self.by_partner() if choice < 0.2 else self.joined()
+        shapes = (self.looked_up, self.by_partner, self.counted, self.by_two_keys)
+        choice = self.random.randrange(10)
+        return shapes[choice]() if choice < len(shapes) else self.joined()
 
     def looked_up(self) -> Query:
         """Each row with a value of the one row that has its key: an error where it is not one."""
@@ -283,6 +286,38 @@ class _Keyed:
             self.filter(self.random.choice((group, rows))) if self.random.random() < 0.3 else None
         )
         return self._cut(Query(items, source, where, group=keys))
+
+    def counted(self) -> Query:
+        """One table grouped by a key, with counts and sums alone."""
+        table = self.any()
+        key = table.key(self.random)
+        items = [Item(key, "g0"), Item(Expr("int", ("count(*)",)), "a0")]
+        for n in range(self.random.randint(0, 2)):
+            number = table.key(self.random)
+            if self.random.random() < 0.5:
+                number = self.random.choice(table.of("int") or [number])
+            word = self.random.choice(("sum(", "sum(", "count("))
+            items.append(Item(Expr("int", (word, number, ")")), f"a{n + 1}"))
+        where = self.filter(table) if self.random.random() < 0.3 else None
+        return self._cut(Query(tuple(items), table.source, where, group=(key,)))
+
+    def by_two_keys(self) -> Query:
+        """Two tables of which rows belong together by two pairs of columns."""
+        left, right = self.any(), self.any()
+        sides = [table.of("int") or [table.key(self.random)] for table in (left, right)]
+        pairs = [tuple(self.random.choice(side) for side in sides) for _ in range(2)]
+        both = [{leaf.name: leaf for leaf in side} for side in sides]
+        if all({"k", "j"} <= names.keys() for names in both):
+            pairs = [(both[0][name], both[1][name]) for name in ("k", "j")]
+        on = _both(*(_equal(a, b) for a, b in pairs))
+        kind = self.random.choice(JOINS)
+        source = Joined(left.source, kind, right.source, on)
+        lone = kind in (" SEMI JOIN ", " ANTI JOIN ")
+        leaves = [
+            leaf for table in ((left,) if lone else (left, right)) for leaf in table.leaves.values()
+        ]
+        chosen = self.random.sample(leaves, min(len(leaves), 3))
+        return self._cut(Query(tuple(Item(leaf, f"r{n}") for n, leaf in enumerate(chosen)), source))
 
     def joined(self) -> Query:
         """Up to three tables joined by keys, filtered, maybe grouped."""

@@ -33,7 +33,7 @@ AGAIN = 0.45
 _SEVERAL = "more than one row returned by a subquery"
 
 PLACES: tuple[Place, ...] = ("memory", "memory", "temporary", "disk", "disk")
-CHUNK_ROWS = (1, 2, 3, 7, 20, None, None)
+CHUNK_ROWS = (1, 2, 3, 7, 20, None, None, None)
 TASK_ROWS = (1, 6, None, None)
 
 
