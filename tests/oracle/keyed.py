@@ -174,11 +174,20 @@ class _Keyed:
         self._count += 1
         return _Aliased(self.random.choice(self.tables), f"x{self._count}")
 
+    def pair(self, left: _Aliased, right: _Aliased) -> tuple[Expr, Expr]:
+        """A key of each table, of one family; constants where they have none."""
+        key = left.key(self.random)
+        fitting = [leaf for leaf in right.of(key.family) if leaf.name in ("k", "j")]
+        fitting = fitting or right.of(key.family)
+        if fitting:
+            return key, self.random.choice(fitting)
+        return Expr("int", ("1",)), Expr("int", ("1",))
+
     def pairing(self, left: _Aliased, right: _Aliased) -> Expr:
         """A join condition: one key, sometimes two."""
-        condition = _equal(left.key(self.random), right.key(self.random))
+        condition = _equal(*self.pair(left, right))
         if self.random.random() < 0.25:
-            more = _equal(left.key(self.random), right.key(self.random))
+            more = _equal(*self.pair(left, right))
             numbers = left.of("int"), right.of("int")
             if all(numbers) and self.random.random() < 0.3:
                 a, b = (self.random.choice(some) for some in numbers)
@@ -215,18 +224,18 @@ class _Keyed:
             where = _both(self.pairing(inner, outer), more)
             query = Query((Item(Expr("int", ("1",)), "e"),), inner.source, where)
             return Expr("bool", (f"({negation}EXISTS (", query, "))"))
-        query = Query((Item(inner.key(self.random), "e"),), inner.source, more)
-        return Expr("bool", ("(", outer.key(self.random), f" {negation}IN (", query, "))"))
+        key, other = self.pair(outer, inner)
+        query = Query((Item(other, "e"),), inner.source, more)
+        return Expr("bool", ("(", key, f" {negation}IN (", query, "))"))
 
     def aside(self, outer: _Aliased) -> Expr:
         """A comparison with an aggregate over the rows that share a key."""
         inner = self.any()
-        numbers = outer.of("int") or [outer.key(self.random)]
-        mine = self.random.choice(numbers)
-        theirs = self.random.choice(inner.of("int") or [inner.key(self.random)])
+        one = Expr("int", ("1",))
+        mine, theirs = (self.random.choice(side.of("int") or [one]) for side in (outer, inner))
         word = self.random.choice(("min(", "max(", "count(", "sum("))
         call = Expr("int", (word, theirs, ")"))
-        where = _equal(inner.key(self.random), outer.key(self.random))
+        where = _equal(*self.pair(inner, outer))
         query = Query((Item(call, "e"),), inner.source, where)
         sign = self.random.choice((" = ", " < ", " >= "))
         return Expr("bool", ("(", mine, sign, "(", query, "))"))
@@ -261,7 +270,7 @@ class _Keyed:
     def looked_up(self) -> Query:
         """Each row with a value of the one row that has its key: an error where it is not one."""
         outer, inner = self.any(), self.any()
-        key, other = outer.key(self.random), inner.key(self.random)
+        key, other = self.pair(outer, inner)
         value = self.random.choice([leaf for leaf in inner.leaves.values() if leaf.exact])
         found = Query((Item(value, "e"),), inner.source, _equal(other, key))
         items = (Item(key, "r0"), Item(Expr(value.family, ("(", found, ")")), "r1"))
@@ -271,8 +280,8 @@ class _Keyed:
     def by_partner(self) -> Query:
         """Rows of one table grouped by the key of another one, which may have each key once."""
         group, rows = self.any(), self.any()
-        key = group.key(self.random)
-        on = _equal(key, rows.key(self.random))
+        key, other = self.pair(group, rows)
+        on = _equal(key, other)
         kind = self.random.choice((" JOIN ", " LEFT JOIN "))
         source = Joined(group.source, kind, rows.source, on)
         keys = (
@@ -293,9 +302,9 @@ class _Keyed:
         key = table.key(self.random)
         items = [Item(key, "g0"), Item(Expr("int", ("count(*)",)), "a0")]
         for n in range(self.random.randint(0, 2)):
-            number = table.key(self.random)
-            if self.random.random() < 0.5:
-                number = self.random.choice(table.of("int") or [number])
+            numbers = table.of("int") or [Expr("int", ("1",))]
+            named = [leaf for leaf in numbers if leaf.name in ("k", "j")]
+            number = self.random.choice(named if named and self.random.random() < 0.5 else numbers)
             word = self.random.choice(("sum(", "sum(", "count("))
             items.append(Item(Expr("int", (word, number, ")")), f"a{n + 1}"))
         where = self.filter(table) if self.random.random() < 0.3 else None
@@ -304,11 +313,13 @@ class _Keyed:
     def by_two_keys(self) -> Query:
         """Two tables of which rows belong together by two pairs of columns."""
         left, right = self.any(), self.any()
-        sides = [table.of("int") or [table.key(self.random)] for table in (left, right)]
-        pairs = [tuple(self.random.choice(side) for side in sides) for _ in range(2)]
-        both = [{leaf.name: leaf for leaf in side} for side in sides]
+        pairs = [self.pair(left, right) for _ in range(2)]
+        both = [table.leaves for table in (left, right)]
         if all({"k", "j"} <= names.keys() for names in both):
             pairs = [(both[0][name], both[1][name]) for name in ("k", "j")]
+        elif all(table.of("int") for table in (left, right)):
+            a, b = (self.random.choice(table.of("int")) for table in (left, right))
+            pairs[1] = (a, b)
         on = _both(*(_equal(a, b) for a, b in pairs))
         kind = self.random.choice(JOINS)
         source = Joined(left.source, kind, right.source, on)
