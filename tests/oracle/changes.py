@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
+from eau2.engine import rule_names
 from tests.oracle.keyed import keyed_tables, keys
 from tests.oracle.tables import (
     INTEGERS,
@@ -52,7 +53,7 @@ class Changes:
         )
         others: tuple[Callable[[Table], list[Step]], ...] = (
             *(self.anew, self.anew, self.filtered, self.ordered, self.indexed, self.unindexed),
-            *(self.reopened, self.index_lost),
+            *(self.reopened, self.index_lost, self.switched),
         )
         few = len(table.rows) < MOST_ROWS
         if few and self.random.random() < 0.6:
@@ -238,14 +239,18 @@ class Changes:
 
     def unindexed(self, table: Table) -> list[Step]:
         """One of the indexes dropped; some make their lists unasked from now on."""
-        number = self.random.randint(0, self._indexes)
-        if not number:
+        if not self._indexes or self.random.random() < 0.3:
             return [f"{OWN}SET auto_index = {self.random.choice(('on', 'off'))}"]
-        return [f"{OWN}DROP INDEX IF EXISTS i{number}"]
+        return [f"{OWN}DROP INDEX IF EXISTS i{self.random.randint(1, self._indexes)}"]
 
     def index_lost(self, table: Table) -> list[Step]:
         """All lists thrown out, and then made anew as they are asked for."""
         return [f"{OWN}SET index_memory = '1'", f"{OWN}SET index_memory = '64MB'"]
+
+    def switched(self, table: Table) -> list[Step]:
+        """A rule, or a way to compute, left out from now on, or taken again."""
+        rule = self.random.choice([name for name in rule_names() if name != "fold_constants"])
+        return [f"{OWN}SET optimizer.{rule} = {self.random.choice(('on', 'off'))}"]
 
     def reopened(self, table: Table) -> list[Step]:
         """Nothing is kept but what the store keeps."""

@@ -54,11 +54,12 @@ def test_a_number_is_a_story_for_ever() -> None:
 def test_every_kind_of_step_is_drawn() -> None:
     random = Random("kinds")
     changes, tables = Changes(random, temporary=False), keyed_tables(random)
-    steps = [step for _ in range(600) for step in changes.steps(tables)]
+    steps = [step for _ in range(1500) for step in changes.steps(tables)]
     kinds = (
         *("INSERT INTO", "DROP TABLE", "CREATE TABLE", "CREATE OR REPLACE TABLE", REOPENED),
         *(ELSEWHERE + "INSERT INTO", ELSEWHERE + "DROP TABLE", ELSEWHERE + "CREATE", ORDERED),
         *(OWN + "CREATE INDEX", OWN + "DROP INDEX", OWN + "SET auto_index", OWN + "SET index_m"),
+        OWN + "SET optimizer.",
     )
     drawn = {kind: sum(step.startswith(kind) for step in steps) for kind in kinds}
     assert {kind: count for kind, count in drawn.items() if count < DRAWN_AT_LEAST} == {}
