@@ -1,13 +1,15 @@
 """What an engine keeps beside the tables to answer faster: how many, how large, when all are there.
 
-Owns: `artefacts`, `settled`. They are read with SHOW INDEXES; where that is no statement there are
-none.
+Owns: `artefacts`, `settled`. They are read with SHOW INDEXES, which tells of all that is kept in
+memory for a table; where that is no statement there are none.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import eau2
 
@@ -17,10 +19,11 @@ SETTLED_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """How many, and their bytes as far as they are told."""
+    """How many, their bytes as far as they are told, and those of each table."""
 
     count: int = 0
     bytes: int = 0
+    tables: Mapping[str, int] = field(default_factory=dict)
 
 
 def artefacts(connection: eau2.Connection) -> Artefacts | None:
@@ -30,9 +33,10 @@ def artefacts(connection: eau2.Connection) -> Artefacts | None:
         rows = result.fetchall()
     except eau2.Error:
         return None
-    sizes = [place for place, name in enumerate(result.names) if "bytes" in name.lower()]
-    total = sum(int(row[place] or 0) for row in rows for place in sizes[:1])
-    return Artefacts(len(rows), total)
+    tables: Counter[str] = Counter()
+    for row in (dict(zip(result.names, row, strict=True)) for row in rows):
+        tables[str(row.get("table"))] += int(row.get("bytes") or 0)
+    return Artefacts(len(rows), tables.total(), dict(tables))
 
 
 def settled(connection: eau2.Connection, seconds: float = 60.0) -> Artefacts | None:

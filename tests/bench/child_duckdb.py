@@ -34,11 +34,23 @@ def query(file: str, threads: int, sql: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "rows": rows}
 
 
+def queries(file: str, threads: int, rounds: int, texts: list[str]) -> dict[str, float]:
+    """Seconds of several statements, round by round."""
+    started = time.perf_counter()
+    with duckdb.connect(file, read_only=True) as connection:
+        connection.execute(f"SET threads = {threads}")
+        for sql in texts * rounds:
+            connection.sql(sql).to_arrow_table()
+    return {"seconds": time.perf_counter() - started}
+
+
 def main(arguments: list[str]) -> None:
     """The command."""
     what, file, threads, *rest = arguments
     if what == "put":
         done = put(file, int(threads), [Path(path) for path in rest[1:]])
+    elif what == "queries":
+        done = queries(file, int(threads), int(rest[0]), rest[1:])
     else:
         done = query(file, int(threads), rest[0])
     print(json.dumps(done))

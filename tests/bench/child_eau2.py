@@ -1,7 +1,8 @@
 """One piece of eau2's work in a process of its own, for its peak memory.
 
 `python -m tests.bench.child_eau2 put STORE THREADS WAIT SOURCE...` takes Parquet files into a new
-store on disk; WAIT is 1 to wait for artefacts. `... query STORE THREADS SQL` answers one statement.
+store on disk; WAIT is 1 to wait for artefacts. `... query STORE THREADS SQL` answers one statement,
+`... queries STORE THREADS ROUNDS SQL...` several, so often that all is made which is made of them.
 Goes out: a line of JSON.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import eau2
@@ -38,11 +40,24 @@ def query(store: str, threads: int, sql: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "rows": rows}
 
 
+def queries(store: str, threads: int, rounds: int, texts: list[str]) -> dict[str, object]:
+    """Bytes of what is kept for each table once the statements have run, round by round."""
+    with eau2.connect(store, threads=threads) as connection:
+        for _ in range(rounds):
+            for sql in texts:
+                connection.sql(sql).to_arrow()
+            found = settled(connection)
+    return {} if found is None else {"artefacts": found.count, "tables": dict(found.tables)}
+
+
 def main(arguments: list[str]) -> None:
     """The command."""
     what, store, threads, *rest = arguments
+    done: Mapping[str, object]
     if what == "put":
         done = put(store, int(threads), rest[0] == "1", [Path(path) for path in rest[1:]])
+    elif what == "queries":
+        done = queries(store, int(threads), int(rest[0]), rest[1:])
     else:
         done = query(store, int(threads), rest[0])
     print(json.dumps(done))

@@ -1,14 +1,15 @@
 """The figures that are aimed at, and the table of what was measured beside them.
 
 Each is a ratio to DuckDB's own tables in the same run unless its words say otherwise: with the same
-number of threads, planning included, no result kept, data in memory.
+number of threads, planning included, no result kept, data in memory. Below them stand the peaks of
+memory, of which none is aimed at.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.bench.report import Run
+from tests.bench.report import DUCKDB, EAU2, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,17 @@ def table(run: Run) -> str:
             continue
         verdict = "reached" if value <= goal.most else f"{value / goal.most:.1f} times the goal"
         lines.append(f"| {goal.words} | {goal.most:.2f} | {value:.2f} | {verdict} |")
-    return "\n".join(lines)
+    memory = peaks(run)
+    return "\n".join(lines) + (f"\n\n{memory}" if memory else "")
+
+
+def peaks(run: Run) -> str:
+    """Peak memory of each query and of all together, and what is kept, as a Markdown table."""
+    lines = ["| memory, MB | eau2 | DuckDB |", "|---|---|---|"]
+    for name, workload in run.workloads.items():
+        if name.startswith(("memory-", "artefacts-")):
+            scale = name.partition("-")[2]
+            for query, found in workload.medians.items():
+                cells = (f"{found[side]:.1f}" if side in found else "-" for side in (EAU2, DUCKDB))
+                lines.append(f"| TPC-H SF{scale}, {query} | {' | '.join(cells)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""

@@ -2,7 +2,8 @@
 
 Owns: `MUTANTS`, by name. Each patches a function of the product in memory while it is entered; none
 of them is in the product. They are of different kinds: NULL order, arithmetic, types' scales, empty
-groups, three-valued logic, joins, overflow, merging, top-k, NaN, statistics, guards.
+groups, three-valued logic, joins, overflow, merging, top-k, NaN, statistics, guards; and what is
+believed of rows that have changed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner import physical, placement
 from tests.mutants.analytic_bugs import ANALYTIC
+from tests.mutants.change_bugs import OF_CHANGES
 from tests.mutants.construct_bugs import OF_CONSTRUCTS
 from tests.mutants.patches import replaced
 
@@ -220,4 +222,5 @@ MUTANTS: dict[str, Mutant] = (
     }
     | ANALYTIC
     | OF_CONSTRUCTS
+    | OF_CHANGES
 )

@@ -41,6 +41,7 @@ from tests.oracle.tables import Table, random_tables
 
 BATCH_QUERIES = 50
 _TEXT_FROM_BELOW = re.compile(r"(VARCHAR and \w+|\w+(\(.*\))? and VARCHAR) have no common type")
+_WIDE_SUM = re.compile(r"the sum of DECIMAL\(38,\d+\) values does not fit")
 _TEXT_COLUMN = re.compile(r"'[^']*' AS \w")
 CHUNK_ROWS = (1, 2, 3, 7, None)
 TASK_ROWS = (1, 6, None)
@@ -126,6 +127,9 @@ def judge(query: Statement, tables: tuple[Table, ...], expected: Answer, actual:
             # A text constant of a subquery is a VARCHAR here, and still any type in DuckDB.
             return Verdict("refused", "refused", actual.message)
         if re.search(r"could not cast \S+ to DECIMAL\(38,", actual.message):
+            return Verdict("beyond 38 digits")
+        if "avg(" in query.sql and _WIDE_SUM.search(actual.message):
+            # DuckDB divides sums of 39 digits too, but not where its optimiser writes sum / count.
             return Verdict("beyond 38 digits")
         if actual.fault == "data" and depends_on_evaluation(query, tables):
             return Verdict("evaluation order")

@@ -23,9 +23,20 @@ from eau2.cluster import Cluster
 from eau2.config import INDEXES, LIMITS
 from eau2.indexes import kept, picking
 from eau2.kernels import runner
-from eau2.kv import compact, zones
-from eau2.operators import addressing, dense, merging, pairing, runs
+from eau2.kv import appending, compact, zones
+from eau2.operators import (
+    addressing,
+    dense,
+    merging,
+    packed_sort,
+    pairing,
+    runs,
+    sort,
+    window_values,
+)
+from eau2.planner import fusion
 from eau2.planner.placement import recorded
+from tests.oracle.eager import eager
 from tests.oracle.vocabulary import parameters_of
 
 Fault = Literal["refused", "statement", "data", "bug"]
@@ -124,6 +135,28 @@ def zones_of_rows(rows: int | None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def directly() -> Iterator[None]:
+    """Inside, kernels do over few rows what otherwise only pays over many."""
+    thresholds = (
+        *((module, "LIMITS", STREAMING) for module in (runner, merging, addressing, pairing)),
+        *((module, "LIMITS", STREAMING) for module in (fusion, window_values)),
+        *((module, "FEW_ROWS", 0) for module in (runs, dense)),
+        (dense, "ROWS_PER_NUMBER", 1),
+        (runs, "_LOOK_ROWS", 2),
+        (addressing, "_FEW", 2),
+        (addressing, "_DENSE", 3),
+        (addressing, "_NARROW", 4),
+        (pairing, "_FEW", 1),
+        (packed_sort, "_FEW_ROWS", 0),
+        (sort, "_FEW_ROWS", 0),
+    )
+    with ExitStack() as stack:
+        for module, name, value in thresholds:
+            stack.enter_context(patch.object(module, name, value))
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How eau2 is to run a case.
@@ -135,6 +168,8 @@ class Setup:
     coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
     indexed: some columns have an index, which is used however many rows are wanted.
     zone_rows: rows of a zone, so that small chunks have several; None is the default.
+    eager: rules of the optimiser fire however little they save. apart: few rows that are appended
+    stay chunks of their own, beside those of earlier versions.
     """
 
     chunk_rows: int | None = None
@@ -144,6 +179,8 @@ class Setup:
     coded: bool = False
     indexed: bool = False
     zone_rows: int | None = None
+    eager: bool = False
+    apart: bool = False
 
     @property
     def settings(self) -> list[str]:
@@ -161,6 +198,20 @@ class Setup:
             if self.coded:
                 stack.enter_context(patch.object(compact, "DICTIONARY_ROWS", 1))
                 stack.enter_context(patch.object(compact, "ROWS_PER_VALUE", 1))
+            if self.apart:
+                stack.enter_context(patch.object(appending, "FEW_ROWS", 0))
+            yield
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inside, statements run as the setup says."""
+        with ExitStack() as stack:
+            stack.enter_context(self.indexing())
+            stack.enter_context(zones_of_rows(self.zone_rows))
+            if self.eager:
+                stack.enter_context(eager())
+            if self.streaming:
+                stack.enter_context(directly())
             yield
 
     @contextmanager
@@ -221,23 +272,7 @@ class EauSide:
             return connection
 
     def run(self, sql: str) -> Answer:
-        with self.setup.indexing():
-            return self._answer(sql)
-
-    def _answer(self, sql: str) -> Answer:
-        if not self.setup.streaming:
-            return self.answer(sql)
-        with ExitStack() as stack:
-            for module in (runner, merging, addressing, pairing):
-                stack.enter_context(patch.object(module, "LIMITS", STREAMING))
-            for module in (runs, dense):
-                stack.enter_context(patch.object(module, "FEW_ROWS", 0))
-            stack.enter_context(patch.object(dense, "ROWS_PER_NUMBER", 1))
-        with ExitStack() as stack:
-            stack.enter_context(zones_of_rows(self.setup.zone_rows))
-            if self.setup.streaming:
-                stack.enter_context(patch.object(runner, "LIMITS", STREAMING))
-                stack.enter_context(patch.object(merging, "LIMITS", STREAMING))
+        with self.setup.running():
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:

@@ -127,6 +127,19 @@ def test_trap_division_by_a_constant_multiplies_by_its_reciprocal(engine: str) -
     assert evaluated(cube, frame[:50], engine) == alone
 
 
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_trap_a_column_may_be_one_value_for_all_rows(engine: str) -> None:
+    rows = pl.DataFrame({"c0": FLOATS})
+    frame = pl.DataFrame({"c1": [1.0], "c2": [3.0]}).join(rows, how="cross")
+    number, one, three = (ColumnRef(DOUBLE, n) for n in range(3))
+    for left in (table.bind("*", (one, number)), table.bind("*", (number, one)), number):
+        for name in ("/", "//"):
+            quotient = table.bind(name, (left, three))
+            assert evaluated(quotient, frame, engine) == [x / 3.0 for x in FLOATS]
+    both = table.bind("/", (one, three))
+    assert set(evaluated(both, frame, engine)) == {1.0 / 3.0}
+
+
 def test_trap_a_float_constant_makes_doubles_of_floats() -> None:
     frame = pl.DataFrame({"c0": pl.Series([1.5, -0.0], dtype=pl.Float32)})
     for name in ("+", "-", "*", "/", "//", "%"):

@@ -8,6 +8,9 @@ Does not know: SQL types.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
+
 import polars as pl
 
 from eau2.operators.expr import ColumnRef, Expr, Literal, walk
@@ -39,27 +42,29 @@ def _negative_zero(value: pl.Expr) -> pl.Expr:
     return (value == 0.0) & (1.0 / value < 0.0)
 
 
-def _spread(value: pl.Expr, anchor: pl.Expr) -> pl.Expr:
-    """`value` as a column in memory, as long as `anchor`.
+def _spread(value: pl.Expr, *anchors: pl.Expr) -> pl.Expr:
+    """`value` as a column in memory, as long as the longest of `anchors`.
 
     It is multiplied by one, which keeps every float; adding zero would not keep -0.0.
     """
-    one = (anchor.is_null() | anchor.is_not_null()).cast(pl.UInt8)
-    return value * one
+    true = (anchor.is_null() | anchor.is_not_null() for anchor in anchors)
+    return value * reduce(and_, true).cast(pl.UInt8)
 
 
-def _anchor(expr: Expr) -> pl.Expr | None:
-    """Some column that the expression reads."""
-    for node in walk(expr):
-        if isinstance(node, ColumnRef):
-            return pl.col(node.label)
-    return None
+def _columns(expr: Expr) -> list[pl.Expr]:
+    """The columns that the expression reads."""
+    labels = (node.label for node in walk(expr) if isinstance(node, ColumnRef))
+    return [pl.col(label) for label in dict.fromkeys(labels)]
 
 
 def divide(left: pl.Expr, right: pl.Expr, over: Expr) -> pl.Expr:
-    """The correctly rounded quotient of two lowered operands of `over`."""
-    anchor = _anchor(over)
-    return left / right if anchor is None else left / _spread(right, anchor)
+    """The correctly rounded quotient of two lowered operands of `over`.
+
+    Any column may be one value for all rows, as that of a one-row side of a join is: the divisor is
+    as long as the dividend where it is as long as all columns of this one together.
+    """
+    anchors = _columns(over.children[0])
+    return left / _spread(right, *anchors) if anchors else left / right
 
 
 def power(base: pl.Expr, exponent: pl.Expr) -> pl.Expr:
