@@ -25,6 +25,7 @@ from eau2.indexes import kept, picking
 from eau2.kernels import runner
 from eau2.kv import compact, zones
 from eau2.operators import addressing, dense, merging, pairing, runs
+from eau2.planner import closed_groups
 from eau2.planner.placement import recorded
 from tests.oracle.vocabulary import parameters_of
 
@@ -130,9 +131,9 @@ class Setup:
 
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
     that small tables have several tasks. streaming: kernels do what otherwise only larger inputs
-    see: the streaming engine, joins by number, groups as they lie. without: rules of the
-    optimiser that are switched off.
-    coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
+    see: the streaming engine, joins by number, groups as they lie, groups finished by their
+    tasks. without: rules of the optimiser that are switched off. coded: strings are held as codes
+    of a dictionary, which otherwise only larger chunks are.
     indexed: some columns have an index, which is used however many rows are wanted.
     zone_rows: rows of a zone, so that small chunks have several; None is the default.
     """
@@ -225,19 +226,17 @@ class EauSide:
             return self._answer(sql)
 
     def _answer(self, sql: str) -> Answer:
-        if not self.setup.streaming:
-            return self.answer(sql)
         with ExitStack() as stack:
+            stack.enter_context(zones_of_rows(self.setup.zone_rows))
+            if not self.setup.streaming:
+                return self.answer(sql)
             for module in (runner, merging, addressing, pairing):
                 stack.enter_context(patch.object(module, "LIMITS", STREAMING))
             for module in (runs, dense):
                 stack.enter_context(patch.object(module, "FEW_ROWS", 0))
             stack.enter_context(patch.object(dense, "ROWS_PER_NUMBER", 1))
-        with ExitStack() as stack:
-            stack.enter_context(zones_of_rows(self.setup.zone_rows))
-            if self.setup.streaming:
-                stack.enter_context(patch.object(runner, "LIMITS", STREAMING))
-                stack.enter_context(patch.object(merging, "LIMITS", STREAMING))
+            stack.enter_context(patch.object(closed_groups, "FEW_GROUPS", 0))
+            stack.enter_context(patch.object(closed_groups, "OPEN_SHARE", 1))
             return self.answer(sql)
 
     def answer(self, sql: str) -> Answer:
