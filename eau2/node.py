@@ -19,8 +19,10 @@ from eau2.config import INDEXES, KERNELS, LIMITS
 from eau2.indexes.kept import Indexes, Keeper
 from eau2.indexes.picking import Picker
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
+from eau2.kernels.sent import Sent
 from eau2.kernels.tables import cut_to, together
 from eau2.kv.zones import zones_of
+from eau2.net.arrow import Payload, payloads
 from eau2.operators.base import Operator
 from eau2.operators.indexing import IndexWork
 from eau2.operators.physical import kernel_dtype
@@ -102,6 +104,22 @@ class Node:
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
             return self._run(root, chunks, stages, cancel, reads)
 
+    def send(
+        self,
+        fragment: bytes,
+        chunks: tuple[ChunkRef, ...],
+        stages: Sent,
+        cancel: Cancel | None = None,
+        reads: Callable[[int], None] = _unheard,
+    ) -> list[Payload]:
+        """As `run`, for another node: its stages as they came, and the rows as payloads."""
+        root = self._decode(fragment)
+        if isinstance(root, IndexWork):
+            return list(payloads(self.run(root, chunks, stages, cancel, reads=reads)))
+        with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
+            rows = self._rows(root, chunks, stages.numbers, reads, held=False)
+            return self._host.send(root, rows, stages, cancel)
+
     def _run(
         self,
         root: Operator,
@@ -111,10 +129,21 @@ class Node:
         reads: Callable[[int], None],
         held: bool = False,
     ) -> pl.DataFrame:
-        scan = _scan_of(root)
-        rows: pa.Table | ChunkFiles | None = None
         if isinstance(root, IndexWork):
             return self._index(root, chunks, cancel)
+        return self._host.run(root, self._rows(root, chunks, stages, reads, held), stages, cancel)
+
+    def _rows(
+        self,
+        root: Operator,
+        chunks: tuple[ChunkRef, ...],
+        stages: Mapping[int, pl.DataFrame],
+        reads: Callable[[int], None],
+        held: bool,
+    ) -> pa.Table | ChunkFiles | None:
+        """What a fragment reads of its chunks; stages: their whole numbers at least."""
+        scan = _scan_of(root)
+        rows: pa.Table | ChunkFiles | None = None
         if scan is not None:
             found = self._pruner(root) if chunks else None
             asked = None if found is None else found.asked(stages)
@@ -126,7 +155,7 @@ class Node:
             elif rows is None:
                 rows = self._read(scan, chunks, asked)
             reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
-        return self._host.run(root, rows, stages, cancel)
+        return rows
 
     def _index(
         self, work: IndexWork, chunks: tuple[ChunkRef, ...], cancel: Cancel | None
