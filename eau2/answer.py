@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 import polars as pl
 
 from eau2.operators.expr import Column
-from eau2.travel import joined
+from eau2.operators.forms import joined
 from eau2.types import BIGINT, BOOLEAN, DOUBLE, VARCHAR, SqlType
 
 _KERNEL: Mapping[SqlType, pl.DataType] = {

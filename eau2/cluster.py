@@ -17,9 +17,10 @@ from eau2.kernels.host import Cancel
 from eau2.kv.chunk import LOCAL
 from eau2.node import Node
 from eau2.operators.forms import plain_result
+from eau2.planner.closed_groups import with_closed_groups
 from eau2.planner.fusion import Placed, fused
-from eau2.planner.physical import Plan
-from eau2.planner.placement import Candidates, fragment, recorded, tasks
+from eau2.planner.physical import Plan, Stage
+from eau2.planner.placement import Candidates, Task, fragment, recorded, tasks
 from eau2.travel import Fragment, Remote, TaskReport
 
 
@@ -44,15 +45,13 @@ class Cluster:
         last = plan.stages[-1].id
         # Rows that go to the user as they are come in runs that can be held.
         shown_rows = min(self._run_rows, LIMITS.result_run_rows)
-        placed: Placed = {
-            stage.id: tasks(
-                stage,
-                shown_rows if stage.id == last else self._run_rows,
-                self.home.name,
-                self.candidates,
-            )
-            for stage in plan.stages
-        }
+
+        def place(stage: Stage) -> tuple[Task, ...]:
+            rows = shown_rows if stage.id == last else self._run_rows
+            return tasks(stage, rows, self.home.name, self.candidates)
+
+        placed: Placed = {stage.id: place(stage) for stage in plan.stages}
+        plan, placed = with_closed_groups(plan, placed, place)
         plan, placed = fused(plan, placed, (self.home.name, LOCAL))
         fragments = {stage.id: Fragment(fragment(stage, placed)) for stage in plan.stages}
         read = (chunk for stage in placed.values() for task in stage for chunk in task.chunks)

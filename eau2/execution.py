@@ -32,6 +32,7 @@ from eau2.net.arrow import decode_frame
 from eau2.node import Node
 from eau2.operators.base import Operator
 from eau2.operators.filter import Filter
+from eau2.operators.forms import joined
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks
 from eau2.operators.sort import Limit
@@ -60,7 +61,6 @@ from eau2.travel import (
     Running,
     TaskReport,
     encoded,
-    joined,
 )
 
 _WINDOW_PER_NODE = 2

@@ -19,8 +19,10 @@ from eau2.config import INDEXES, KERNELS, LIMITS
 from eau2.indexes.kept import Indexes, Keeper
 from eau2.indexes.picking import Picker
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
+from eau2.kernels.sent import Sent
 from eau2.kernels.tables import cut_to, together
 from eau2.kv.zones import zones_of
+from eau2.net.arrow import Payload, payloads
 from eau2.operators.base import Operator
 from eau2.operators.indexing import IndexWork
 from eau2.operators.origins import Origin, note
@@ -103,6 +105,22 @@ class Node:
         with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
             return self._run(root, chunks, stages, cancel, reads)
 
+    def send(
+        self,
+        fragment: bytes,
+        chunks: tuple[ChunkRef, ...],
+        stages: Sent,
+        cancel: Cancel | None = None,
+        reads: Callable[[int], None] = _unheard,
+    ) -> list[Payload]:
+        """As `run`, for another node: its stages as they came, and the rows as payloads."""
+        root = self._decode(fragment)
+        if isinstance(root, IndexWork):
+            return list(payloads(self.run(root, chunks, stages, cancel, reads=reads)))
+        with self._chunks.pinned({chunk.key.df_id for chunk in chunks}):
+            rows = self._rows(root, chunks, stages.numbers, reads, held=False)
+            return self._host.send(root, rows, stages, cancel)
+
     def _run(
         self,
         root: Operator,
@@ -112,23 +130,11 @@ class Node:
         reads: Callable[[int], None],
         held: bool = False,
     ) -> pl.DataFrame:
-        scan = _scan_of(root)
-        rows: pa.Table | ChunkFiles | None = None
         if isinstance(root, IndexWork):
             return self._index(root, chunks, cancel)
-        if scan is not None:
-            found = self._pruner(root) if chunks else None
-            asked = None if found is None else found.asked(stages)
-            rows = self._picker.picked(root, scan, chunks, stages, not self._host.takes_files)
-            if rows is None:
-                rows = self._files(scan, chunks, asked)
-            if rows is None and held and chunks and (found is None or not found.joins):
-                rows = self._kept_rows(root, scan, chunks, asked)
-            elif rows is None:
-                rows = self._read(scan, chunks, asked)
-            reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
+        rows = self._rows(root, chunks, stages, reads, held)
         result = self._host.run(root, rows, stages, cancel)
-        if root is scan and not self._host.takes_files:
+        if isinstance(root, ScanChunks) and not self._host.takes_files:
             self._note(result, root, chunks)
         return result
 
@@ -144,6 +150,30 @@ class Node:
             keys = tuple(chunk.key for chunk in chunks)
             keeping = self.indexes.arrays.of(keys, [self._chunks.keeper(key) for key in keys])
             note(result, Origin({column.label: name for column, name in names}, keeping))
+
+    def _rows(
+        self,
+        root: Operator,
+        chunks: tuple[ChunkRef, ...],
+        stages: Mapping[int, pl.DataFrame],
+        reads: Callable[[int], None],
+        held: bool,
+    ) -> pa.Table | ChunkFiles | None:
+        """What a fragment reads of its chunks; stages: their whole numbers at least."""
+        scan = _scan_of(root)
+        rows: pa.Table | ChunkFiles | None = None
+        if scan is not None:
+            found = self._pruner(root) if chunks else None
+            asked = None if found is None else found.asked(stages)
+            rows = self._picker.picked(root, scan, chunks, stages, not self._host.takes_files)
+            if rows is None:
+                rows = self._files(scan, chunks, asked)
+            if rows is None and held and chunks and (found is None or not found.joins):
+                rows = self._kept_rows(root, scan, chunks, asked)
+            elif rows is None:
+                rows = self._read(scan, chunks, asked)
+            reads(rows.rows if isinstance(rows, ChunkFiles) else rows.num_rows)
+        return rows
 
     def _index(
         self, work: IndexWork, chunks: tuple[ChunkRef, ...], cancel: Cancel | None

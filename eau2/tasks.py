@@ -16,12 +16,12 @@ from concurrent.futures import Executor
 from eau2.catalog import ChunkKey, ChunkRef
 from eau2.errors import ProtocolError
 from eau2.kernels.host import Cancel
-from eau2.net.arrow import decode_frame
+from eau2.kernels.sent import Arrived, Sent
+from eau2.net.arrow import Payload
 from eau2.net.connection import Answer
 from eau2.net.message import Rows, RunTask, TaskChunk, TaskResult
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
-from eau2.travel import Payload, joined, payloads
 
 _log = logging.getLogger("eau2.tasks")
 
@@ -52,10 +52,9 @@ class TaskService:
         read: list[int] = []
 
         def work() -> list[Payload]:
-            stages = {n: joined([decode_frame(p) for p in parts]) for n, parts in inputs.items()}
+            stages = Sent({stage: Arrived(parts) for stage, parts in inputs.items()})
             chunks = tuple(map(_chunk, request.chunks))
-            made = self._node.run(fragment, chunks, stages, cancel, reads=read.append)
-            return list(payloads(made))
+            return self._node.send(fragment, chunks, stages, cancel, read.append)
 
         *parts, (last, last_buffers) = await self._run(work, cancel)
         rows = last
@@ -95,15 +94,15 @@ def _seen(future: asyncio.Future[list[Payload]]) -> None:
         future.exception()
 
 
-async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[memoryview]]:
+async def _inputs(request: RunTask, stream: Stream) -> dict[int, list[Payload]]:
     """The payloads of each input, of which there is one at least. Raises ProtocolError."""
-    inputs: dict[int, list[memoryview]] = {stage: [] for stage in request.inputs}
+    inputs: dict[int, list[Payload]] = {stage: [] for stage in request.inputs}
     if not inputs:
         return inputs
     while (received := await stream.receive()) is not None:
         match received.message:
-            case Rows(source=stage) if stage in inputs:
-                inputs[stage].append(received.payload)
+            case Rows(rows=rows, source=stage) if stage in inputs:
+                inputs[stage].append((rows, [received.payload]))
             case _:
                 raise ProtocolError("a task got rows that are none of its inputs")
     missing = [stage for stage, parts in inputs.items() if not parts]

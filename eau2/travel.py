@@ -7,7 +7,7 @@ send. Does not know: who sends them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,14 +15,9 @@ import polars as pl
 
 from eau2.catalog import ChunkRef
 from eau2.errors import NotSupportedError
-from eau2.net.arrow import encode_table, kernel_table, parts
-from eau2.net.frame import Buffer
+from eau2.net.arrow import Payload, payloads
 from eau2.operators.base import Operator
-from eau2.operators.forms import in_dtypes, one_dtype
 from eau2.operators.measure import is_small
-
-Payload = tuple[int, list[Buffer]]
-"""A number of rows, and the buffers that hold them."""
 
 Input = tuple[Payload, ...]
 """The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
@@ -140,24 +135,3 @@ class Remote(Protocol):
 def encoded(frame: pl.DataFrame) -> Input:
     """A frame in kernel form as an input; its memory is not copied."""
     return tuple(payloads(frame))
-
-
-def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
-    """A frame in kernel form as payloads of a fit size."""
-    for part in parts(kernel_table(frame)):
-        yield part.num_rows, encode_table(part)
-
-
-def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The rows of all frames in order, without a copy where they have the same dtypes.
-
-    There is at least one frame. Narrow columns take the widest form that one of them has, and those
-    of several dictionaries become strings.
-    """
-    if len(frames) == 1:
-        return frames[0]
-    first = frames[0].schema
-    if all(frame.schema == first for frame in frames[1:]):
-        return pl.concat(frames, rechunk=False)
-    common = {name: one_dtype({frame.schema[name] for frame in frames}) for name in first}
-    return pl.concat([in_dtypes(frame, common) for frame in frames], rechunk=False)

@@ -59,7 +59,7 @@ class Shared:
         """The memory it takes, which may be more than its size."""
         return os.fstat(self.fd).st_size
 
-    def map(self) -> object:
+    def map(self) -> bytes | mmap.mmap:
         """The bytes, mapped for reading. They live on when the descriptor is closed."""
         if self.size == 0:
             return b""
@@ -95,7 +95,7 @@ def body_of(buffers: Sequence[Buffer]) -> Body:
     return Shared.holding(buffers)
 
 
-def bytes_of(body: Body) -> object:
+def bytes_of(body: Body) -> bytes | mmap.mmap:
     """What is in a body, to be read through the buffer protocol."""
     return body.map() if isinstance(body, Shared) else body
 

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from eau2.errors import CancelledError, DeadlineError
+from eau2.net.arrow import Payload
 from eau2.operators.base import Operator
 from eau2.operators.zones import Runs
 
@@ -121,6 +122,15 @@ class KernelHost(Protocol):
         the computation, OperationalError where the surroundings fail, CancelledError and
         DeadlineError as `cancel` says.
         """
+
+    def send(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> list[Payload]:
+        """As `run`, with the rows as payloads for another node; one at least."""
 
     def close(self) -> None:
         """Give back what the host holds. Running fragments end first."""

@@ -19,6 +19,7 @@ from eau2.errors import InterfaceError
 from eau2.kernels.host import Cancel, ChunkFiles
 from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
+from eau2.net.arrow import Payload, payloads
 from eau2.operators.base import Operator
 
 
@@ -72,6 +73,16 @@ class InlineHost:
         if cancel is not None:
             cancel.check()
         return rows
+
+    def send(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> list[Payload]:
+        """See KernelHost.send."""
+        return list(payloads(self.run(fragment, chunks, stages, cancel)))
 
     def close(self) -> None:
         """Nothing to give back."""

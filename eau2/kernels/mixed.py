@@ -20,6 +20,8 @@ import pyarrow as pa
 from eau2.config import KERNELS
 from eau2.kernels.host import Cancel, ChunkFiles, KernelHost
 from eau2.kernels.mapped import MappedFiles
+from eau2.kernels.sent import Sent
+from eau2.net.arrow import Payload
 from eau2.operators.base import Operator
 from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
 from eau2.operators.join import Join
@@ -51,20 +53,47 @@ class MixedHost:
         cancel: Cancel | None = None,
     ) -> pl.DataFrame:
         """See KernelHost.run."""
-        rows = sum(frame.height for frame in stages.values())
-        if chunks is not None:
-            rows += chunks.rows if isinstance(chunks, ChunkFiles) else chunks.num_rows
-        if rows > KERNELS.inline_rows or not self._is_harmless(fragment):
+        if not self._is_for_here(fragment, chunks, stages):
             return self._processes.run(fragment, chunks, stages, cancel)
-        if isinstance(chunks, ChunkFiles):
-            with self._guard:
-                chunks = self._files.table(chunks.paths, chunks.columns, chunks.runs)
-        return self._inline.run(fragment, chunks, stages, cancel)
+        return self._inline.run(fragment, self._table(chunks), stages, cancel)
+
+    def send(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> list[Payload]:
+        """See KernelHost.send."""
+        if not self._is_for_here(fragment, chunks, stages):
+            return self._processes.send(fragment, chunks, stages, cancel)
+        return self._inline.send(fragment, self._table(chunks), stages, cancel)
 
     def close(self) -> None:
         """See KernelHost.close."""
         self._inline.close()
         self._processes.close()
+
+    def _is_for_here(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+    ) -> bool:
+        """Whether it reads few rows, and does no harm."""
+        if isinstance(stages, Sent):
+            rows = stages.rows
+        else:
+            rows = sum(frame.height for frame in stages.values())
+        if chunks is not None:
+            rows += chunks.rows if isinstance(chunks, ChunkFiles) else chunks.num_rows
+        return rows <= KERNELS.inline_rows and self._is_harmless(fragment)
+
+    def _table(self, chunks: pa.Table | ChunkFiles | None) -> pa.Table | None:
+        if not isinstance(chunks, ChunkFiles):
+            return chunks
+        with self._guard:
+            return self._files.table(chunks.paths, chunks.columns, chunks.runs)
 
     def _is_harmless(self, fragment: Operator) -> bool:
         """Fragments come again as the same object."""

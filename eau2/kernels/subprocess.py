@@ -36,13 +36,17 @@ from eau2.errors import (
 from eau2.kernels.channel import Body, Message, Shared, body_of, bytes_of
 from eau2.kernels.host import Cancel, ChunkFiles
 from eau2.kernels.process import KernelProcess, error_of
+from eau2.kernels.sent import Arrived, Sent
 from eau2.kernels.spill import SpillDirectory
 from eau2.kernels.transfer import from_ipc, size_of, table_to_ipc, to_ipc
 from eau2.kernels.worker import ERRORS
+from eau2.net.arrow import Payload
 from eau2.net.codec import encode_fragment
 from eau2.operators.base import Operator
 
 _log = logging.getLogger(__name__)
+
+_Rows = pl.DataFrame | Arrived
 
 
 class SubprocessHost:
@@ -103,10 +107,39 @@ class SubprocessHost:
         cancel: Cancel | None = None,
     ) -> pl.DataFrame:
         """See KernelHost.run. A cancel kills the process and shows at once."""
+        return self._rows(self._asked(fragment, chunks, stages, cancel, sends=False))
+
+    def send(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> list[Payload]:
+        """See KernelHost.send. The payloads lie in memory that the process has written."""
+        answer = self._asked(fragment, chunks, stages, cancel, sends=True)
+        made: list[Payload] = []
+        (body,) = answer.bodies
+        view, place = memoryview(bytes_of(body)), 0
+        for rows, size in answer.control["payloads"]:
+            made.append((rows, [view[place : place + size]]))
+            place += size
+        return made
+
+    def _asked(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None,
+        sends: bool,
+    ) -> Message:
+        """The answer of a process. sends: its rows are wanted as payloads."""
         encoded = self._encoded(fragment)
         # Held until the end: shared memory is used again when its frame is gone.
-        frames = dict(stages)
-        control, bodies = self._request(chunks, frames)
+        held: dict[int, _Rows] = {}
+        held.update(stages.stages if isinstance(stages, Sent) else stages)
+        control, bodies = self._request(chunks, held, sends)
         process = self._take(cancel)
         call = _Call(process)
         take_back = None if cancel is None else cancel.on_cancel(call.stop)
@@ -127,7 +160,12 @@ class SubprocessHost:
             self._give_back(process)
         if cancel is not None:
             cancel.check()
-        return self._rows(answer)
+        if not answer.control["ok"]:
+            trace = answer.control["trace"]
+            if trace is not None:
+                _log.error("a kernel process failed: %s", trace)
+            raise error_of(answer.control, ERRORS)
+        return answer
 
     def close(self) -> None:
         """End all processes. Running fragments end first, unless they take too long."""
@@ -165,13 +203,16 @@ class SubprocessHost:
         return encoded
 
     def _request(
-        self, chunks: pa.Table | ChunkFiles | None, stages: Mapping[int, pl.DataFrame]
+        self,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, _Rows],
+        sends: bool,
     ) -> tuple[dict[str, object], list[Body]]:
         files = chunks if isinstance(chunks, ChunkFiles) else None
         table = None if isinstance(chunks, ChunkFiles) else chunks
         try:
             bodies = [] if table is None else [body_of(table_to_ipc(table))]
-            bodies += [self._shared.body(frame) for frame in stages.values()]
+            bodies += [self._shared.body(rows) for rows in stages.values()]
         except OSError as error:
             raise OperationalError(f"no shared memory for a fragment's rows: {error}") from error
         return {
@@ -179,15 +220,11 @@ class SubprocessHost:
             "columns": None if files is None else files.columns,
             "runs": () if files is None else files.runs,
             "table": table is not None,
-            "stages": list(stages),
+            "stages": [(stage, _payload_sizes(rows)) for stage, rows in stages.items()],
+            "sends": sends,
         }, bodies
 
     def _rows(self, answer: Message) -> pl.DataFrame:
-        if not answer.control["ok"]:
-            trace = answer.control["trace"]
-            if trace is not None:
-                _log.error("a kernel process failed: %s", trace)
-            raise error_of(answer.control, ERRORS)
         (body,) = answer.bodies
         rows = from_ipc(bytes_of(body))
         if isinstance(body, Shared):
@@ -300,6 +337,11 @@ class SubprocessHost:
             self._spill.forget(process.pid)
 
 
+def _payload_sizes(rows: _Rows) -> list[int] | None:
+    """The bytes of each payload of rows that came over the wire."""
+    return [len(buffer) for buffer in rows.buffers] if isinstance(rows, Arrived) else None
+
+
 class _Call:
     """Whether a process works for one caller; a cancel that comes later must not touch it."""
 
@@ -331,17 +373,17 @@ class _SharedFrames:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._kept: OrderedDict[int, tuple[weakref.ref[pl.DataFrame], Shared]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[weakref.ref[_Rows], Shared]] = OrderedDict()
         self._spares: list[Shared] = []
 
-    def body(self, frame: pl.DataFrame) -> Body:
+    def body(self, frame: _Rows) -> Body:
         """The frame as a body. Raises OSError."""
         with self._guard:
             kept = self._kept.get(id(frame))
             if kept is not None and kept[0]() is frame:
                 self._kept.move_to_end(id(frame))
                 return kept[1]
-        buffers = to_ipc(frame)
+        buffers = frame.buffers if isinstance(frame, Arrived) else to_ipc(frame)
         if size_of(buffers) <= KERNELS.inline_bytes:
             return b"".join(buffers)
         shared = self._spare()
@@ -352,7 +394,7 @@ class _SharedFrames:
         self.keep(frame, shared, mapped=False)
         return shared
 
-    def keep(self, frame: pl.DataFrame, shared: Shared, mapped: bool) -> None:
+    def keep(self, frame: _Rows, shared: Shared, mapped: bool) -> None:
         """Remember which shared memory holds a frame, for as long as the frame lives.
 
         mapped: the frame lies in it, so that others may still read it when the frame is gone.

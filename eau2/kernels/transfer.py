@@ -24,7 +24,7 @@ from eau2.operators.forms import strings
 from eau2.operators.physical import holds_wide, inner_of
 from eau2.sink import Sink
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 
 _WIDE = pl.Decimal(38, 0)
 _MARK = {b"eau2": b"int128"}

@@ -4,11 +4,13 @@ Owns: the child's side of the conversation, what it keeps between runs (decoded 
 chunk files), and its end. Comes in: messages of kernels/channel.py; goes out: the same.
 Does not know: who asks, SQL, names. It imports no parser and no planner.
 
-A request is {fragment, forget, files, columns, runs, table, stages} and the bodies [fragment?]
-[table?] [stage ...]: `fragment` is a number that stands for an encoded fragment, `new` says that
-its bytes come along, `forget` that all numbers before are void. The answer is {ok: true} with the
-rows as its body, or {ok: false, error, message, hint, trace}. The first message says that the
-process is ready.
+A request is {fragment, new, forget, files, columns, runs, table, stages, sends} and the bodies
+[fragment?] [table?] [stage ...]: `fragment` is a number that stands for an encoded fragment, `new`
+says that its bytes come along, `forget` that all numbers before are void. A stage is (number,
+sizes), where sizes are those of its payloads if it came over the wire, else null. The answer is
+{ok: true} with the rows as its body; as payloads of the wire where `sends` asks for them, then
+`payloads` has the rows and bytes of each. Or it is {ok: false, error, message, hint, trace}. The
+first message says that the process is ready.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ from eau2.errors import Error, InternalError
 from eau2.kernels.channel import Body, Message, body_of, bytes_of, receive, send
 from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
-from eau2.kernels.transfer import from_ipc, table_from_ipc, to_ipc
+from eau2.kernels.transfer import from_ipc, size_of, table_from_ipc, to_ipc
+from eau2.net.arrow import decode_frame, payloads
 from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
+from eau2.operators.forms import joined
 
 _PR_SET_PDEATHSIG = 1
 _SWEEP_S = 5.0
@@ -60,7 +64,12 @@ class _Kernels:
         """The answer to a request; never raises what the request is to blame for."""
         try:
             rows = self._run(request.control, list(request.bodies))
-            return Message({"ok": True}, (body_of(to_ipc(rows)),))
+            if not request.control["sends"]:
+                return Message({"ok": True}, (body_of(to_ipc(rows)),))
+            made = list(payloads(rows))
+            sizes = [(count, size_of(buffers)) for count, buffers in made]
+            body = body_of([buffer for _, buffers in made for buffer in buffers])
+            return Message({"ok": True, "payloads": sizes}, (body,))
         except Error as error:
             return _failure(error)
         except MemoryError:
@@ -89,10 +98,19 @@ class _Kernels:
         elif control["table"]:
             table = table_from_ipc(bytes_of(bodies.pop(0)))
         stages = {
-            stage: from_ipc(bytes_of(body))
-            for stage, body in zip(control["stages"], bodies, strict=True)
+            stage: from_ipc(bytes_of(body)) if sizes is None else _arrived(body, sizes)
+            for (stage, sizes), body in zip(control["stages"], bodies, strict=True)
         }
         return run_fragment(self._fragments[number], table, stages)
+
+
+def _arrived(body: Body, sizes: list[int]) -> pl.DataFrame:
+    """Rows that came to the node over the wire, in payloads of these sizes."""
+    view, place, frames = memoryview(bytes_of(body)), 0, []
+    for size in sizes:
+        frames.append(decode_frame(view[place : place + size]))
+        place += size
+    return joined(frames)
 
 
 def _failure(error: Error, trace: str | None = None) -> Message:

@@ -26,6 +26,9 @@ from eau2.sink import Sink
 from eau2.types import Kind, is_arrow_list, logical_arrow, stored_arrow
 from eau2.types import SqlType as _SqlType
 
+Payload = tuple[int, list[Buffer]]
+"""A number of rows, and the buffers that hold them."""
+
 BATCH_ROWS_MAX = 4 << 20
 """Rows a record batch may declare."""
 PART_BYTES = 4 << 20
@@ -95,6 +98,12 @@ def encode_table(table: pa.Table | pa.RecordBatch) -> list[Buffer]:
 def encode_frame(frame: pl.DataFrame) -> list[Buffer]:
     """A frame in kernel form as the buffers of one payload."""
     return encode_table(kernel_table(frame))
+
+
+def payloads(frame: pl.DataFrame) -> Iterator[Payload]:
+    """A frame in kernel form as payloads of a fit size; one at least."""
+    for part in parts(kernel_table(frame)):
+        yield part.num_rows, encode_table(part)
 
 
 def kernel_table(frame: pl.DataFrame) -> pa.Table:

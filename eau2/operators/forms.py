@@ -133,6 +133,21 @@ def in_dtypes(frame: pl.DataFrame, common: Mapping[str, pl.DataType]) -> pl.Data
     return frame.with_columns(changed)
 
 
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all frames in order, without a copy where they have the same dtypes.
+
+    There is at least one frame. Narrow columns take the widest form that one of them has, and those
+    of several dictionaries become strings.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    first = frames[0].schema
+    if all(frame.schema == first for frame in frames[1:]):
+        return pl.concat(frames, rechunk=False)
+    common = {name: one_dtype({frame.schema[name] for frame in frames}) for name in first}
+    return pl.concat([in_dtypes(frame, common) for frame in frames], rechunk=False)
+
+
 def strings(series: pl.Series) -> pl.Series:
     """A coded column of a stage's result as strings."""
     assert isinstance(series.dtype, pl.Enum)

@@ -34,7 +34,7 @@ from eau2.operators import (
     sort,
     window_values,
 )
-from eau2.planner import fusion
+from eau2.planner import closed_groups, fusion
 from eau2.planner.placement import recorded
 from tests.oracle.eager import eager
 from tests.oracle.vocabulary import parameters_of
@@ -150,6 +150,8 @@ def directly() -> Iterator[None]:
         (pairing, "_FEW", 1),
         (packed_sort, "_FEW_ROWS", 0),
         (sort, "_FEW_ROWS", 0),
+        (closed_groups, "FEW_GROUPS", 0),
+        (closed_groups, "OPEN_SHARE", 1),
     )
     with ExitStack() as stack:
         for module, name, value in thresholds:
@@ -163,9 +165,9 @@ class Setup:
 
     chunk_rows: None is the default. task_rows: chunks of at most so many rows go to one task, so
     that small tables have several tasks. streaming: kernels do what otherwise only larger inputs
-    see: the streaming engine, joins by number, groups as they lie. without: rules of the
-    optimiser that are switched off.
-    coded: strings are held as codes of a dictionary, which otherwise only larger chunks are.
+    see: the streaming engine, joins by number, groups as they lie, groups finished by their
+    tasks. without: rules of the optimiser that are switched off. coded: strings are held as codes
+    of a dictionary, which otherwise only larger chunks are.
     indexed: some columns have an index, which is used however many rows are wanted.
     zone_rows: rows of a zone, so that small chunks have several; None is the default.
     eager: rules of the optimiser fire however little they save. apart: few rows that are appended

@@ -16,7 +16,7 @@ from eau2.kernels.host import Cancel, ChunkFiles
 from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
 from eau2.net.address import Address
-from eau2.net.arrow import PART_BYTES, decode_table, encode_table, parts
+from eau2.net.arrow import PART_BYTES, Payload, decode_table, encode_table, parts, payloads
 from eau2.net.blocking import BlockingConnection, LoopThread
 from eau2.net.frame import Buffer
 from eau2.net.message import Message, PutFrame, Rows, Statement, StatementResult
@@ -38,6 +38,16 @@ class GatedHost:
         self.runs = 0
         self._guard = threading.Lock()
         self._inner = InlineHost()
+
+    def send(
+        self,
+        fragment: Operator,
+        chunks: pa.Table | ChunkFiles | None,
+        stages: Mapping[int, pl.DataFrame],
+        cancel: Cancel | None = None,
+    ) -> list[Payload]:
+        """As KernelHost.send."""
+        return list(payloads(self.run(fragment, chunks, stages, cancel)))
 
     def run(
         self,

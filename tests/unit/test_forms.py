@@ -20,7 +20,7 @@ from eau2.kv.columns import Columns
 from eau2.kv.compact import Compactor, expanded
 from eau2.kv.encoding import stored_schema
 from eau2.kv.statistics import batch_statistics
-from eau2.travel import joined
+from eau2.operators.forms import joined
 from eau2.types import BIGINT, DATE, HUGEINT, VARCHAR, decimal
 
 WORDS = ("", "a", "b", "PROMO ink", "promo", "ünï", "x" * 40)
