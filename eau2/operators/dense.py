@@ -46,6 +46,9 @@ def has_short_span(values: pl.Series) -> bool:
     low, high = values.min(), values.max()
     if values.dtype == pl.Int128() or not isinstance(low, int) or not isinstance(high, int):
         return False
+    if high >= 1 << 63:
+        # Numbers are taken from keys in 64 bits with a sign.
+        return False
     span = high - low
     return span >= min(_FEW_GROUPS, FEW_ROWS) and span * ROWS_PER_NUMBER < len(values)
 
