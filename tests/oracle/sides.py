@@ -27,9 +27,12 @@ from eau2.kv import appending, compact, zones
 from eau2.operators import (
     addressing,
     dense,
+    few_groups,
+    few_groups_shape,
     merging,
     packed_sort,
     pairing,
+    row_arrays,
     runs,
     sort,
     window_values,
@@ -151,6 +154,11 @@ def directly() -> Iterator[None]:
         (packed_sort, "_FEW_ROWS", 0),
         (sort, "_FEW_ROWS", 0),
         (closed_groups, "FEW_GROUPS", 0),
+        (few_groups_shape, "FEW_ROWS", 0),
+        (few_groups_shape, "pays", lambda *_: True),
+        (few_groups, "_SHARE_ROWS", 7),
+        (few_groups, "_SAMPLE_ROWS", 2),
+        (row_arrays, "BLOCKS_FROM", (1, 1)),
         (closed_groups, "OPEN_SHARE", 1),
     )
     with ExitStack() as stack:
@@ -236,7 +244,7 @@ class Setup:
                     )
 
 
-EAGER = replace(INDEXES, rows=0, chunk_rows=0, rows_per_taken=1)
+EAGER = replace(INDEXES, rows=0, chunk_rows=0, rows_per_taken=1, array_rows=0)
 INDEXED = 0.7
 STREAMING = replace(LIMITS, in_memory_engine_rows=-1)
 
