@@ -11,17 +11,16 @@ Skew is the slowest task's time by the mean of all: 1.0 is even.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from eau2.execution import Prepared
 from eau2.operators.text import column_names, columns_in, to_text
 from eau2.planner.physical import Plan, Stage
 from eau2.progress import StageTally, Watch
+from eau2.records import Record
 from eau2.travel import TaskReport
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
+class _Figures(Record, frozen=True):
     """Sums over some tasks."""
 
     tasks: int

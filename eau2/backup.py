@@ -23,7 +23,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from eau2.errors import (
     UsageError,
 )
 from eau2.kv import chunk, manifest
+from eau2.records import Record, names, replace
 
 FORMAT = "eau2 backup 1"
 INDEX, MANIFEST, PART = "BACKUP", "manifest", ".part"
@@ -51,8 +51,7 @@ _ID = re.compile(r"[0-9a-z]{1,64}")
 Said = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """What the index says of a frame or view: its name, its folder, its manifest's checksum."""
 
     name: str
@@ -62,8 +61,7 @@ class Entry:
     checksum: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record, frozen=True):
     """A frame or view of a backup, all of whose files are what was written."""
 
     entry: Entry
@@ -269,7 +267,7 @@ def _entry(folder: str, named: Named, data: bytes) -> Entry:
 
 
 def _index(entries: Sequence[Entry]) -> bytes:
-    listed = [{slot: getattr(entry, slot) for slot in Entry.__slots__} for entry in entries]
+    listed = [{slot: getattr(entry, slot) for slot in names(Entry)} for entry in entries]
     plain = {"format": FORMAT, "software": f"eau2 {__version__}", "entries": listed}
     body = json.dumps(plain, indent=1)
     return f"{body}\n{manifest.checksum(body.encode())}\n".encode()

@@ -7,9 +7,9 @@ Does not know: SQL, Polars, files, the network.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from eau2.records import Record, replace
 from eau2.types import SqlType
 
 Plain = bool | int | float | str
@@ -21,8 +21,7 @@ NO_EXPONENTS = (2000, -2000)
 """Exponents of a chunk whose floats are all zero, infinite or NaN: neutral when merged."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnSchema:
+class ColumnSchema(Record, frozen=True):
     """A named, typed column of a frame. not_null: INSERT refuses NULL in it."""
 
     name: str
@@ -30,8 +29,7 @@ class ColumnSchema:
     not_null: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSchema:
+class FrameSchema(Record, frozen=True):
     """The columns of a frame, in order. Names are unique when letter case is ignored."""
 
     columns: tuple[ColumnSchema, ...]
@@ -45,8 +43,7 @@ class FrameSchema:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class DistinctSketch:
+class DistinctSketch(Record, frozen=True):
     """The k smallest 64-bit hashes of a column's distinct values (K minimum values).
 
     Merging keeps the k smallest of the union, so the result does not depend on how rows were cut
@@ -66,8 +63,7 @@ class DistinctSketch:
         return int((self.k - 1) * 2.0**64 / (self.hashes[-1] + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnStatistics:
+class ColumnStatistics(Record, frozen=True):
     """What is known of a column's values in one chunk, or merged over a frame.
 
     minimum, maximum: stored values (a decimal's scaled integer, a date's days since 1970-01-01,
@@ -101,16 +97,14 @@ NOT_STORED = 0
 """The version of a frame that a file gives: the file may change at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkKey:
+class ChunkKey(Record, frozen=True):
     """Names a chunk: the id of the write that made it, and its number within that write."""
 
     df_id: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRef:
+class ChunkRef(Record, frozen=True):
     """A chunk as a manifest lists it.
 
     locations: the nodes that held it when it was put, preferred first. slot: its place in the ring,
@@ -127,16 +121,14 @@ class ChunkRef:
     slots: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class IndexDefinition:
+class IndexDefinition(Record, frozen=True):
     """An index under a name: row lists of a column are wanted. That they are there it says not."""
 
     name: str
     column: str
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Record, frozen=True):
     """One version of a dataframe: its schema, its chunks in row order, its merged statistics.
 
     indexes: what CREATE INDEX has asked for.
@@ -156,8 +148,7 @@ class Frame:
         return sum(chunk.rows for chunk in self.chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Record, frozen=True):
     """A query under a name. It is bound anew, by its text, wherever it is read.
 
     column_names: new names of the first columns of the query.

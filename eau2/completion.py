@@ -7,19 +7,18 @@ goes out: the script. Does not know: what a command does. Files are completed by
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from itertools import takewhile
 
 from eau2.commands import COMMANDS
 from eau2.error_codes import catalogue
 from eau2.options import parsers
+from eau2.records import Record
 
 _FILES = {"FILE", "FILE...", "DIR"}
 """What is the name of a file or folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
+class _Option(Record, frozen=True):
     """An option or argument: its spellings (none of an argument), its help, what it takes.
 
     values: the words that it takes; files: whether it takes the name of a file or folder.

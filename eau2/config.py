@@ -6,16 +6,15 @@ Owns: the numbers, and reading a number of bytes with its unit. Does not know: w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from eau2.errors import UsageError
+from eau2.records import Record
 
 DEFAULT_CHUNK_ROWS = 1_048_576
 """Rows of a chunk unless SET chunk_rows says otherwise: a kernel call has a fixed cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record, frozen=True):
     """Bounds on what a statement, a file or a wait may take."""
 
     statement_chars: int = 1_048_576
@@ -103,8 +102,7 @@ class Limits:
 LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class WireLimits:
+class WireLimits(Record, frozen=True):
     """Bounds on connections. The sizes that belong to the format itself are in net/header.py."""
 
     connect_s: float = 5.0
@@ -137,8 +135,7 @@ NODE_WIRE = WireLimits(connect_s=3.0, ping_every_s=1.0, ping_answer_s=3.0)
 """Of connections from one node to another: within 5 s what runs at a silent node runs elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelLimits:
+class KernelLimits(Record, frozen=True):
     """Bounds on kernel processes and on what is said to them."""
 
     stack_bytes: int = 16 << 20
@@ -177,8 +174,7 @@ class KernelLimits:
 KERNELS = KernelLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexLimits:
+class IndexLimits(Record, frozen=True):
     """When row lists are made and used."""
 
     rows: int = 65_536
@@ -209,8 +205,7 @@ class IndexLimits:
 INDEXES = IndexLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class ControlLimits:
+class ControlLimits(Record, frozen=True):
     """Bounds on what nodes ask of one another to put, find and drop frames."""
 
     register_s: float = 4.0
@@ -299,8 +294,7 @@ class ControlLimits:
 CONTROL = ControlLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class RoomLimits:
+class RoomLimits(Record, frozen=True):
     """What a node leaves free on its disk, for registers and for whoever else uses the disk."""
 
     free_share: float = 0.05
@@ -318,8 +312,7 @@ class RoomLimits:
 ROOM = RoomLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchLimits:
+class LaunchLimits(Record, frozen=True):
     """Bounds on nodes as processes: their start and their end."""
 
     nodes: int = 64
@@ -351,8 +344,7 @@ class LaunchLimits:
 LAUNCH = LaunchLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class DoorLimits:
+class DoorLimits(Record, frozen=True):
     """Bounds on what a node does for clients at once."""
 
     running: int = 8

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator, Hashable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -48,6 +47,7 @@ from eau2.planner.physical import Plan
 from eau2.planner.physical import plan as cut
 from eau2.prepared import PreparedStatements
 from eau2.progress import Watch
+from eau2.records import Record, replace
 from eau2.settings import Settings
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
@@ -65,8 +65,7 @@ _SHOWS = re.compile(r"\s*show\b", re.IGNORECASE)
 _PIVOTS = re.compile(r"pivot", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Record, frozen=True):
     """What a statement is run for. key: under which its plan is kept, if it is.
 
     frames: what names mean. now: what current_date and now() give.

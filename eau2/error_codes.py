@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import textwrap
 import tomllib
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from eau2.errors import UsageError
+from eau2.records import Record
 
 _WIDTH = 90
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """One error. class_name: in eau2.errors. example: statements that give it; "" if none do."""
 
     code: str

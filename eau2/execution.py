@@ -19,7 +19,6 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -52,6 +51,7 @@ from eau2.planner.schedule import (
     TaskDone,
     TaskFailed,
 )
+from eau2.records import Record, Struct, field
 from eau2.travel import (
     Ended,
     Fragment,
@@ -70,8 +70,7 @@ _SCATTERED = 64
 """Rows of more pieces than these are brought together when a loop adds to them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Record, frozen=True):
     """A plan ready to run again and again: its tasks placed, its fragments made."""
 
     plan: Plan
@@ -81,8 +80,7 @@ class Prepared:
     """The writes whose chunks it reads."""
 
 
-@dataclass(eq=False, slots=True)
-class _Attempt:
+class _Attempt(Struct, eq=False):
     """A task at a node, and what of its rows is here. rows and bytes: of all that have come.
 
     skip: the first rows, which an earlier attempt has given to the user.
@@ -97,16 +95,14 @@ class _Attempt:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Record, frozen=True):
     """Rows of a task, perhaps as they travelled; at its end how long it took."""
 
     attempt: _Attempt
     rows: pl.DataFrame | memoryview | Ended
 
 
-@dataclass(frozen=True, slots=True)
-class _Broken:
+class _Broken(Record, frozen=True):
     """A task has failed."""
 
     attempt: _Attempt

@@ -13,7 +13,6 @@ import glob
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from eau2.errors import InputFileError, OperationalError, UsageError
 from eau2.kv.chunk import LOCAL
 from eau2.kv.status import NodeStatus, Place
 from eau2.kv.store import Store
+from eau2.records import replace
 
 
 class Stored(Protocol):

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -21,14 +20,14 @@ from eau2.config import LIMITS
 from eau2.kernels.host import Cancel
 from eau2.node import Node
 from eau2.operators.base import Operator
+from eau2.records import Struct, field
 from eau2.travel import Ended
 
 Report = Callable[[pl.DataFrame | Exception | Ended], None]
 """Is told a task's rows and its end, or its error. Called on the thread that ran it."""
 
 
-@dataclass(eq=False, slots=True)
-class HomeTask:
+class HomeTask(Struct, eq=False):
     """A task that waits or runs. See travel.Running: its rows are told at once, when it ends."""
 
     fragment: Operator

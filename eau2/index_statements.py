@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from eau2.answer import Answer, nothing, typed
 from eau2.catalog import Frame, IndexDefinition
@@ -24,6 +23,7 @@ from eau2.errors import (
 )
 from eau2.indexes.asked import can_be_indexed
 from eau2.operators.indexing import IndexAction
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.scope import suggestion
 from eau2.statements import Frames, Surroundings

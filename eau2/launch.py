@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -26,6 +25,7 @@ from typing import IO
 from eau2.config import LAUNCH
 from eau2.errors import OperationalError, UsageError
 from eau2.net.address import SCHEME, Address, parse_address, require_loopback
+from eau2.records import Record
 
 AfterEnd = Callable[[Address, Collection[str]], str]
 """Says what the others still do when some nodes have ended; the address is that of another one."""
@@ -40,8 +40,7 @@ _WATCH_S = 0.1
 _LINE_BYTES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOptions:
+class NodeOptions(Record, frozen=True):
     """How to run a node.
 
     listen: port 0 takes any that is free. data: its directory; None for one that is deleted at the
@@ -80,8 +79,7 @@ class NodeOptions:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
+class ClusterOptions(Record, frozen=True):
     """How to run several nodes here: the first listens at `listen`, the others at the next ports.
 
     data: a directory with one for each node in it; None for one that is deleted at the end. The

@@ -7,7 +7,6 @@ goes out: texts with values, which run like any other. Does not know: how a stat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
@@ -17,14 +16,14 @@ from eau2.operators.coercion import LIST_VALUE
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.parameters import Parameters
 from eau2.planner.simplify import computed
+from eau2.records import Record
 from eau2.sql import ast, literals, nodes
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.environment import Context, Environment
 from eau2.sql.scope import Scope, suggestion
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Record, frozen=True):
     """A prepared statement: its text, and the names of its parameters."""
 
     text: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -23,6 +22,7 @@ from eau2.net.message import Statement
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters, from_wire
 from eau2.progress import Tally
+from eau2.records import Record
 from eau2.render import FORMATS, Piece, rendered
 from eau2.sink import check_alone
 from eau2.sql.split import is_explain, split
@@ -30,8 +30,7 @@ from eau2.sql.split import is_explain, split
 FORMS = ("rows", *FORMATS)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record, frozen=True):
     """The next payload of an answer, and how many rows of the result went into it.
 
     last: no other part follows. Without it one may still not follow.

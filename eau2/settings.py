@@ -6,18 +6,17 @@ Owns: the names, their defaults and what values they take. Does not know: who ob
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS, byte_count
 from eau2.errors import ProgrammingError, UnknownSettingError, UsageError
+from eau2.records import Record, field, replace
 
 OPTIMIZER = "optimizer."
 """SET optimizer.<rule> = off leaves one rule of the optimiser out."""
 AUTO_INDEX, INDEX_MEMORY = "auto_index", "index_memory"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record, frozen=True):
     """The settings of a connection. Changing one gives a new object.
 
     chunk_rows: rows of a chunk written from now on. threads: of the kernels, fixed at the first

@@ -9,7 +9,6 @@ Whatever fails, fails as a whole: rows become visible when all of them are there
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -32,6 +31,7 @@ from eau2.operators import values
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters
 from eau2.planner.simplify import computed
+from eau2.records import Record
 from eau2.sql import ast
 from eau2.sql.bind_insert import bind_insert
 from eau2.sql.binder import Bound, bind
@@ -60,8 +60,7 @@ class Frames(Catalog, Protocol):
         """The same batches, but an OperationalError where there is no memory for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Record, frozen=True):
     """What a statement is run with. text: its own, or one that it is part of.
 
     now: what now() gives. run: the rows of a plan, as they come.

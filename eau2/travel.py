@@ -8,7 +8,6 @@ send. Does not know: who sends them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -18,6 +17,7 @@ from eau2.errors import NotSupportedError
 from eau2.net.arrow import Payload, payloads
 from eau2.operators.base import Operator
 from eau2.operators.measure import is_small
+from eau2.records import Record
 
 Input = tuple[Payload, ...]
 """The result of an earlier stage, ready to be sent to any number of nodes: one payload at least."""
@@ -52,8 +52,7 @@ def _packed(root: Operator) -> bytes:
         raise NotSupportedError(f"the statement is too large: {error.message}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Record, frozen=True):
     """A task has given all its rows. It took so long where it ran, and read so many of its chunks'
     rows.
     """
@@ -66,8 +65,7 @@ Report = Callable[[memoryview | Exception | Ended], None]
 """Is told of a task on another node: a payload of its rows, its error, or its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReport:
+class TaskReport(Record, frozen=True):
     """What a task did: what it read of which chunks, and what it gave.
 
     rows_held: by these chunks; those that certainly do not matter are not read.
@@ -88,8 +86,7 @@ class TaskReport:
     failed_at: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteTask:
+class RemoteTask(Record, frozen=True):
     """A task as its node gets it. inputs: results of earlier stages, by stage.
 
     attempt: how many nodes have failed it before. holders: of each chunk, the nodes that it may be

@@ -9,13 +9,13 @@ interval a struct of its parts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
+from eau2.records import Record
 
 
 class Kind(StrEnum):
@@ -63,8 +63,7 @@ INTEGER_RANGES: dict[Kind, tuple[int, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SqlType:
+class SqlType(Record, frozen=True):
     """One SQL type. `precision` and `scale` are digits, and zero unless the kind is DECIMAL.
 
     element: the type of a LIST's elements, and None for every other kind.

@@ -16,7 +16,6 @@ import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -28,6 +27,7 @@ from eau2.net.connection import Connection, Handler, no_requests
 from eau2.net.frame import Buffer
 from eau2.net.message import Message, Welcome
 from eau2.net.stream import Received
+from eau2.records import Record
 
 T = TypeVar("T")
 
@@ -135,8 +135,7 @@ class Disk(Protocol):
         """Delete a folder and all in it; nothing if there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Record, frozen=True):
     """All of it together, as one node has it."""
 
     clock: Clock

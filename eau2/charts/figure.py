@@ -7,7 +7,6 @@ table in logical types. Goes out: a `Figure`. Does not know: terminals, SVG, tic
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -21,6 +20,7 @@ from eau2.charts.thinning import Numbers, bins, evenly, extremes
 from eau2.errors import UsageError
 from eau2.formats.parts import slices
 from eau2.operators.cells import text_cell
+from eau2.records import Record
 
 KINDS: Final = ("bar", "line", "scatter", "histogram")
 SERIES_MAX: Final = 6
@@ -56,8 +56,7 @@ class Limits(NamedTuple):
     bins: int
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Record, frozen=True):
     """One column as it is drawn. Points: x and y, finite; bars: y, where NaN is no bar.
 
     A histogram has the edges of its bins as x, one more than the counts in y.
@@ -70,8 +69,7 @@ class Series:
     texts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Record, frozen=True):
     """A chart without a size. labels: of bars. notes: sentences about what is left out."""
 
     kind: str

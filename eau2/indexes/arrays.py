@@ -16,11 +16,11 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.catalog import ChunkKey
 from eau2.errors import Error
+from eau2.records import Record, Struct
 
 _ENTRIES_MAX = 1024
 _ENTRY_BYTES = 256
@@ -34,15 +34,13 @@ class Holder(Protocol):
         """Whether the chunk is still there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Record, frozen=True):
     chunks: tuple[ChunkKey, ...]
     names: tuple[str, ...]
     what: Hashable
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """used: how often it was found."""
 
     made: object
@@ -51,8 +49,7 @@ class _Entry:
     used: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Record, frozen=True):
     """What is kept of columns of chunks: their names, bytes in all, how often it was used."""
 
     names: tuple[str, ...]
@@ -137,8 +134,7 @@ class Arrays:
             self._bytes -= entry.bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OfChunks:
+class OfChunks(Record, frozen=True):
     """What is kept of some chunks together: operators.origins.Keeping."""
 
     arrays: Arrays

@@ -11,7 +11,6 @@ before they are dropped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -25,6 +24,7 @@ from eau2.operators.join import Join
 from eau2.operators.lowering import can_fail
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
+from eau2.records import Record, replace
 from eau2.types import Kind, SqlType
 
 _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
@@ -33,8 +33,7 @@ _ROW_BY_ROW = frozenset({"inner", "semi", "anti", "left", "mark", "cross"})
 _DECIMAL_DIGITS = 18
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Record, frozen=True):
     """Rows whose value lies between two bounds, both included."""
 
     name: str
@@ -42,16 +41,14 @@ class Range:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
-class Among:
+class Among(Record, frozen=True):
     """Rows whose value is one of a list."""
 
     name: str
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Partners:
+class Partners(Record, frozen=True):
     """Rows whose value is in the column `label` of the rows of a stage."""
 
     name: str

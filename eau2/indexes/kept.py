@@ -19,7 +19,6 @@ import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -30,6 +29,7 @@ from eau2.errors import Error
 from eau2.indexes.arrays import Arrays
 from eau2.indexes.row_lists import RowLists, row_lists
 from eau2.launch import whole_memory
+from eau2.records import Record, Struct
 
 _log = logging.getLogger("eau2.indexes")
 _NICE = 10
@@ -52,8 +52,7 @@ Place = tuple[ChunkKey, str]
 """A column of a chunk."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """named: whether CREATE INDEX has asked for it. vain: look-ups since it was used last."""
 
     lists: RowLists
@@ -63,14 +62,12 @@ class _Entry:
     vain: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Record, frozen=True):
     chunk: ChunkRef
     keeper: Keeper
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Record, frozen=True):
     """A column of a chunk: "built", "building", "waiting", "no room", "not built" or "small".
 
     rows: in the lists, or of the chunk. used: how many tasks have taken rows by the lists.

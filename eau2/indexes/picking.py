@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
@@ -26,6 +25,7 @@ from eau2.indexes.row_lists import Keys, RowLists, Rows
 from eau2.kernels.tables import together
 from eau2.operators.base import Operator
 from eau2.operators.scan import ScanChunks
+from eau2.records import Struct, field
 
 _FRAGMENTS = 256
 
@@ -43,8 +43,7 @@ class Chunks(Protocol):
         """Where the chunk is kept for as long as it is there."""
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     """What one ask wants of the chunks.
 
     found: of those with lists, where the rows are. missing: those that are to have lists. rows: how

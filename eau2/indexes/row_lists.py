@@ -11,13 +11,14 @@ by the value itself where values lie close, else by bisection among those that o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+
+from eau2.records import Record
 
 Numbers = npt.NDArray[np.generic]
 Rows = npt.NDArray[np.uint32]
@@ -27,8 +28,7 @@ _PER_VALUE = 2
 """Lists are found by the value itself where at least one number in so many occurs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RowLists:
+class RowLists(Record, frozen=True, eq=False):
     """The lists of a chunk's column that has a value at all in some row, or none.
 
     low, high: the least and the greatest value. values: those that occur, ascending, or None where

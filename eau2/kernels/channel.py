@@ -17,12 +17,12 @@ import socket
 import struct
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eau2.config import KERNELS
 from eau2.errors import InternalError
 from eau2.kernels.transfer import Buffer, size_of
+from eau2.records import Record
 
 _MAGIC = b"eaK1"
 _HEAD = struct.Struct("<4sII")
@@ -80,8 +80,7 @@ class Shared:
 Body = bytes | Shared
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Record, frozen=True):
     """What one side says. `control` is plain data of JSON."""
 
     control: Mapping[str, Any]

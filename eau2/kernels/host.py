@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -20,10 +19,10 @@ from eau2.errors import CancelledError, DeadlineError
 from eau2.net.arrow import Payload
 from eau2.operators.base import Operator
 from eau2.operators.zones import Runs
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkFiles:
+class ChunkFiles(Record, frozen=True):
     """Chunks as verified files, and the columns to read of them. There is at least one.
 
     rows: of all that is read of the files together. runs: of each file the row ranges to read;

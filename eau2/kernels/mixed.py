@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 
 import polars as pl
 import pyarrow as pa
@@ -27,6 +26,7 @@ from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
 from eau2.operators.join import Join
 from eau2.operators.series import Series, series_length
 from eau2.operators.unnest import Unnest
+from eau2.records import names
 from eau2.types import Kind
 
 
@@ -122,9 +122,8 @@ def is_harmless(fragment: Operator) -> bool:
 
 def _expressions(operator: Operator) -> Iterator[Expr]:
     """The expressions that an operator itself holds."""
-    for field in fields(operator):
-        value = getattr(operator, field.name)
-        yield from _held(value)
+    for name in names(type(operator)):
+        yield from _held(getattr(operator, name))
 
 
 def _held(value: object) -> Iterator[Expr]:

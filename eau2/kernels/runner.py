@@ -13,7 +13,6 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -44,6 +43,7 @@ from eau2.operators.series import Series
 from eau2.operators.union import Union
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import Rows
+from eau2.records import Record
 
 T = TypeVar("T")
 _ADDED = "\n\nThis error occurred in the following expression"
@@ -53,8 +53,7 @@ _DISK_IS_FULL = "out-of-core disk budget"
 """In the message with which Polars gives up when spilled rows exceed their share of the disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(Record, frozen=True):
     """A fragment over its rows, as Polars runs it. rows: how many it reads."""
 
     frame: pl.LazyFrame

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import Any, Protocol, TypeVar
 
 from eau2.config import CONTROL, ControlLimits
@@ -27,6 +25,8 @@ from eau2.net.message import (
     Vote,
     Votes,
 )
+from eau2.records import Struct
+from eau2.records import replace as changed
 from eau2.world import in_thread
 
 T = TypeVar("T")
@@ -42,8 +42,7 @@ class Run(Protocol):
         """The result of `call`."""
 
 
-@dataclass(slots=True)
-class _Request:
+class _Request(Struct):
     """Somebody waits for a cell to be changed by a step."""
 
     key: str

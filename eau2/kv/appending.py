@@ -13,8 +13,6 @@ joined: copying them costs less than another chunk does in every query.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as changed
 
 import pyarrow as pa
 
@@ -33,6 +31,8 @@ from eau2.errors import OperationalError
 from eau2.kv.columns import Columns
 from eau2.kv.compact import Compactor, expanded
 from eau2.kv.encoding import joined
+from eau2.records import Record
+from eau2.records import replace as changed
 
 FEW_ROWS = 1024
 FEW_BYTES = 1 << 16
@@ -44,8 +44,7 @@ Measured = tuple[pa.RecordBatch, tuple[ColumnStatistics, ...]]
 """A chunk in stored form, and the statistics of its columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Joint:
+class Joint(Record, frozen=True):
     """Where new chunks go on: the first `kept` chunks of `base` stay, `tail` is written anew."""
 
     base: Frame

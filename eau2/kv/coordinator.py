@@ -17,8 +17,6 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import TypeVar
 
 from eau2.catalog import (
@@ -48,13 +46,14 @@ from eau2.kv.registers import AsyncRegistry, change, entries, retried
 from eau2.kv.registry import Entry, State
 from eau2.kv.replaced import writes_of
 from eau2.net.message import DeleteWrites
+from eau2.records import Record
+from eau2.records import replace as changed
 from eau2.world import World
 
 T = TypeVar("T", Frame, View)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reservation:
+class _Reservation(Record, frozen=True):
     """A name held for a put. before: the register when it was reserved, if LIVE.
 
     done: `before` is what the same operation made when it was asked for earlier; nothing is held.

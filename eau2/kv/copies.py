@@ -11,8 +11,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import replace as changed
 
 import xxhash
 
@@ -34,11 +32,12 @@ from eau2.kv.registry import Entry
 from eau2.net.frame import Buffer
 from eau2.net.message import ChunkId, GetChunk, GetManifest, PutChunk, PutManifest
 from eau2.net.ring_message import SuspectChunk
+from eau2.records import Record
+from eau2.records import replace as changed
 from eau2.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class SealedChunk:
+class SealedChunk(Record, frozen=True):
     """A chunk file that is complete: its bytes in parts, and what its manifest will say of it."""
 
     data: tuple[Buffer, ...]

@@ -19,17 +19,18 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import xxhash
+from msgspec import to_builtins
 
 from eau2.errors import DiskFailedError, DiskFullError, OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full, sync_directory
 from eau2.kv.register_store import RegisterStore, SqliteRegisterStore
 from eau2.kv.room import Ballast, GuardedRegisters
 from eau2.net.ring_message import Member, Ring
+from eau2.records import Record
 from eau2.world import DiskWatch, SystemIds
 
 T = TypeVar("T")
@@ -50,8 +51,7 @@ _IDS = SystemIds()
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Record, frozen=True):
     """id: of the directory, for ever. name and store_id are empty until it is settled."""
 
     id: str
@@ -116,7 +116,7 @@ class DataDirectory:
         """
         self._keep_ring(name, ring)
         identity = Identity(self.identity.id, name, ring.store_id)
-        self._keep(_IDENTITY_FILE, asdict(identity))
+        self._keep(_IDENTITY_FILE, to_builtins(identity))
         self.identity = identity
 
     def keep_ring(self, ring: Ring) -> None:
@@ -131,7 +131,7 @@ class DataDirectory:
         if name in ring.voters and (self.ring is None or name not in self.ring.voters):
             self._registers(make=True).close()
             self._do(lambda: _sync(self.root, self._watch), "storing the registers")
-        self._keep(_RING_FILE, asdict(ring))
+        self._keep(_RING_FILE, to_builtins(ring))
         self.ring = ring
 
     def registers(self) -> RegisterStore:
@@ -233,7 +233,7 @@ def _make(root: Path, new_id: Callable[[], str], watch: DiskWatch) -> None:
     """Make a node's directory. Its format is written last, so a crash leaves one to be made."""
     (root / _CHUNKS).mkdir(exist_ok=True)
     if not (root / _IDENTITY_FILE).exists():
-        _write(root / _IDENTITY_FILE, _encoded(asdict(Identity(new_id()))), watch)
+        _write(root / _IDENTITY_FILE, _encoded(to_builtins(Identity(new_id()))), watch)
     _write(root / _FORMAT_FILE, FORMAT.encode(), watch)
     _sync(root.parent, watch)
 

@@ -16,7 +16,6 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
@@ -38,13 +37,13 @@ from eau2.kv.chunk import LOCAL
 from eau2.kv.columns import Columns
 from eau2.kv.encoding import check_calendar, chunked, frame_schema, stage_batches
 from eau2.kv.parquet_statistics import run_statistics
+from eau2.records import Record
 from eau2.types import Kind
 
 _OPEN_FILES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Record, frozen=True):
     """An open Parquet file: its identity, schema, and where each run of row groups begins."""
 
     df_id: str

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from eau2.catalog import ChunkKey
 from eau2.errors import ProtocolError
 from eau2.kv.shelf import MANIFEST
+from eau2.records import Record
 
 CHUNKS = "chunks"
 TEMPORARY = ".tmp"
@@ -21,8 +21,7 @@ _DF_ID = re.compile(r"[0-9a-z]{1,64}")
 _CHUNK = re.compile(r"(0|[1-9][0-9]{0,18})\.arrow")
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Record, frozen=True):
     """chunks and manifests: their bytes. temporaries: files that were never complete.
 
     strange: paths that eau2 does not make.

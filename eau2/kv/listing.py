@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import replace as changed
 
 from eau2.catalog import ChunkKey, ChunkRef, Frame, Named
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import Error
 from eau2.kv.registers import AsyncRegistry, entries
 from eau2.kv.registry import Entry, State
+from eau2.records import Record
+from eau2.records import replace as changed
 from eau2.world import World
 
 _log = logging.getLogger("eau2.repair")
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Record, frozen=True):
     """manifests: the entries by the writes that they mean. chunks: of all of them, each once.
 
     unread: names whose manifest no node gives; their chunks are not among these.

@@ -11,15 +11,13 @@ can be asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from eau2.catalog import ChunkRef
 from eau2.errors import UsageError
 from eau2.kv import ring
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Record, frozen=True):
     """slots: the nodes in the order of the ring. voters: those that keep the registers of names.
 
     leaving: those of the slots that are to hold nothing. epoch: rises with every change.

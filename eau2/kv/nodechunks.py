@@ -12,7 +12,6 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,12 +21,12 @@ from eau2.config import CONTROL, ControlLimits
 from eau2.errors import CorruptChunkError, MissingError
 from eau2.kv import chunk as files
 from eau2.kv.inventory import check_df_id, is_df_id, number_of
+from eau2.records import Record
 
 _STRIPES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Record, frozen=True):
     """A file as it was when it was verified, and what it was compared with."""
 
     inode: int

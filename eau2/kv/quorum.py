@@ -17,7 +17,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from eau2.config import CONTROL, ControlLimits
@@ -45,14 +44,14 @@ from eau2.net.message import (
     Vote,
     Votes,
 )
+from eau2.records import Struct, field
 from eau2.world import World
 
 M = TypeVar("M", bound=Message)
 _Ballot = tuple[int, str]
 
 
-@dataclass(slots=True)
-class _Change:
+class _Change(Struct):
     """One change on its way through its rounds. value: None to write the current one again.
 
     proposed: for each ballot of ours that some voter may have accepted, whether its value is, or

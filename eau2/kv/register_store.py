@@ -19,7 +19,6 @@ import struct
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -27,6 +26,7 @@ import xxhash
 
 from eau2.errors import DiskFailedError, DiskFullError, OperationalError, StoreError
 from eau2.kv.chunk import disk_error, is_full
+from eau2.records import Record
 
 
 class Ballot(NamedTuple):
@@ -40,8 +40,7 @@ NEVER = Ballot(0, "")
 """Lower than every ballot that is drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record, frozen=True):
     """One register of one voter. value: that of `accepted`; b"" if nothing was ever written."""
 
     promised: Ballot = NEVER

@@ -14,7 +14,6 @@ import re
 import sqlite3
 import threading
 import weakref
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +28,7 @@ from eau2.errors import (
     StoreError,
     UsageError,
 )
+from eau2.records import Record, replace
 
 OPEN_AGAIN = (
     "Look at the disk, then open the store again: it takes up what is there, with or without the"
@@ -56,8 +56,7 @@ class State(StrEnum):
     DROPPED = "DROPPED"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """What a register holds. `name` is as it was put; registers ignore letter case.
 
     manifest: the checksum of the manifest of `df_id`, empty until LIVE. pending: the df_id of the

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.catalog import ChunkKey, ChunkRef
@@ -33,6 +32,7 @@ from eau2.kv.service import Service
 from eau2.kv.sources import Sources, sources
 from eau2.net.message import ChunkId, GetChunk
 from eau2.net.ring_message import Ring
+from eau2.records import Record, Struct
 from eau2.world import World
 
 _log = logging.getLogger("eau2.repair")
@@ -41,8 +41,7 @@ _AT_ONCE = 1000
 """So many chunks are placed on the ring before others have their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(Record, frozen=True):
     """What a round did. missing: files that were to be here and were not. fetched, bytes: of these.
 
     extra, extra_bytes: chunks that were here and are to be elsewhere; deleted: of these. On a node
@@ -69,8 +68,7 @@ class Repaired:
         return not (self.missing or self.extra or self.failed or self.unread or self.damaged)
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(Struct):
     """A round under way: the ring it is for, when it ends, and what became of it."""
 
     ring: Membership

@@ -7,13 +7,12 @@ what may be deleted when nobody reads it. Does not know: where it lies, who read
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from eau2.catalog import ChunkKey, Frame, Named
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Record, frozen=True):
     """chunks: all that can go. writes: of which nothing else is listed either.
 
     manifests: that can go though chunks of their writes are still listed. delete: whether this

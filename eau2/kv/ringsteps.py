@@ -8,11 +8,11 @@ refuses the step. Does not know: how the ring is kept, who is alive.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from eau2.errors import UsageError
 from eau2.kv.membership import Membership
 from eau2.net.ring_message import Member, Ring
+from eau2.records import replace
 
 IN, LEAVING, LEFT = "in", "leaving", "left"
 

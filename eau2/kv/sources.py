@@ -8,7 +8,6 @@ is whole, who should have it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from eau2.catalog import ChunkKey
 from eau2.config import CONTROL, ControlLimits
@@ -16,19 +15,18 @@ from eau2.errors import Error, ProtocolError
 from eau2.kv.exchange import ask, gathered
 from eau2.kv.inventory import covers
 from eau2.net.ring_message import HeldWrites, Holdings
+from eau2.records import Record, Struct, field
 from eau2.world import World
 
 
-@dataclass(slots=True)
-class _Said:
+class _Said(Struct):
     """What a node has of one write: ranges of chunk numbers, and perhaps the manifest."""
 
     manifest: bool = False
     chunks: list[tuple[int, int]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Record, frozen=True):
     """nodes: those that answered; each with what it has."""
 
     nodes: dict[str, dict[str, _Said]]

@@ -7,15 +7,14 @@ out: these. Does not know: how they are learnt of a store over nodes (kv/survey.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from eau2.catalog import ChunkKey, Frame
 from eau2.kv.chunk import LOCAL
 from eau2.kv.tolerance import STAYS
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
+class NodeStatus(Record, frozen=True):
     """A node, as SHOW NODES shows it. What only the node itself knows is None when it is not asked.
 
     health: as the asked node sees it. may_fail: all can be read and puts are taken without it.
@@ -38,8 +37,7 @@ class NodeStatus:
     software: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, frozen=True):
     """Which nodes are to hold a chunk, and which of those that answered have it.
 
     is_on: None when no node answered.

@@ -16,7 +16,6 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +62,7 @@ from eau2.kv.replaced import kept, replaced, writes_of
 from eau2.kv.shelf import MANIFEST, DiskShelf, MemoryShelf, Shelf
 from eau2.kv.status import AT_HOME, NodeStatus, Place, local_node
 from eau2.kv.storedir import CHUNKS, LOCK_FILE, prepare
+from eau2.records import replace as changed
 
 T = TypeVar("T", Frame, View)
 

@@ -12,7 +12,6 @@ change raises the revision, so whatever comes late finds another register than i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace as changed
 
 from eau2.errors import (
     NameExistsError,
@@ -22,6 +21,7 @@ from eau2.errors import (
     WithdrawnError,
 )
 from eau2.kv.registry import Entry, State
+from eau2.records import replace as changed
 
 Step = Callable[[Entry | None, bool], Entry | None]
 """From (what the register holds, tried) to what it shall hold."""

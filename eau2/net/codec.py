@@ -8,7 +8,6 @@ value of another type is a ProtocolError. Does not know: sockets, what a message
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from eau2.config import LIMITS
@@ -68,10 +67,10 @@ from eau2.net.ring_message import (
 )
 from eau2.operators.base import Operator
 from eau2.operators.codec import from_plain, to_plain
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record, frozen=True):
     """A line of the table of kinds: whether it may open a stream, and carry a payload."""
 
     cls: type[Message]

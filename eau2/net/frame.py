@@ -11,7 +11,6 @@ buffer and cut out of it: the reader hands out the payload's own memory to be re
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -30,6 +29,7 @@ from eau2.net.header import (
     parse_header,
     refuse_foreign,
 )
+from eau2.records import Record
 
 LANDING_BYTES = 1 << 14
 """Small frames and the beginnings of large ones are received here, many with one call."""
@@ -37,8 +37,7 @@ LANDING_BYTES = 1 << 14
 Buffer = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Record, frozen=True):
     """One frame whose checksum was right. `control` is still packed."""
 
     kind: Kind

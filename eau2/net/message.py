@@ -1,4 +1,4 @@
-"""What is said on the wire: every kind of message as a frozen dataclass.
+"""What is said on the wire: every kind of message as a record.
 
 Owns: the message classes and the bounds of their fields. Does not know: bytes (net/codec.py),
 sockets, and what a chunk, a plan or a statement is: messages are plain data.
@@ -10,12 +10,12 @@ request (its first message) and what follows it in both directions; see net/conn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from eau2.config import CONTROL, WIRE
 from eau2.net.packing import MessageError as MessageError
 from eau2.net.packing import Range
+from eau2.records import Record, field
 
 Scalar = None | bool | int | float | str | bytes
 Name = Annotated[str, Range(0, 200)]
@@ -26,13 +26,11 @@ Ballot = tuple[Count, Name]
 RegisterValue = Annotated[bytes, Range(0, CONTROL.register_bytes)]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Record, frozen=True):
     """The base of all messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record, frozen=True):
     """The envelope of a stream's first message.
 
     deadline_s: what is left of the asker's time; both ends give up after it. query: the id under
@@ -43,8 +41,7 @@ class Request:
     query: Annotated[str, Range(0, 64)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Hello(Message):
+class Hello(Message, frozen=True):
     """The first message on a connection. versions: the lowest and highest that are spoken.
 
     role: "client" or "node". store_id: the store this connection must lead to, empty for any.
@@ -57,8 +54,7 @@ class Hello(Message):
     token: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome(Message):
+class Welcome(Message, frozen=True):
     """The answer to a hello: the version that will be spoken, and who answered."""
 
     version: int
@@ -67,8 +63,7 @@ class Welcome(Message):
     software: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorMessage(Message):
+class ErrorMessage(Message, frozen=True):
     """The last message of a stream that failed (on stream 0: of the connection).
 
     name: the class in eau2.errors. span and text: where in the statement, of a statement error.
@@ -82,39 +77,33 @@ class ErrorMessage(Message):
     retryable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel(Message):
+class Cancel(Message, frozen=True):
     """Whoever opened the stream does not want the answer any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping(Message):
+class Ping(Message, frozen=True):
     """Are you there? Answered with a Pong of the same token."""
 
     token: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Pong(Message):
+class Pong(Message, frozen=True):
     """The answer to a ping."""
 
     token: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Credit(Message):
+class Credit(Message, frozen=True):
     """The receiver has taken this many bytes of the stream; as many more may be sent."""
 
     bytes: Annotated[int, Range(1, 2**32)]
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Message):
+class Done(Message, frozen=True):
     """The answer where there is nothing to say, and the end of a body that was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Message):
+class Statement(Message, frozen=True):
     """Run a statement. Answered with Rows, then a StatementResult.
 
     parameters: (position or name, SQL type or "", value) each. format: "rows" for payloads that
@@ -132,8 +121,7 @@ class Statement(Message):
     progress: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress(Message):
+class Progress(Message, frozen=True):
     """How far a statement is: (stage, chunks done, of so many, rows read) of each stage.
 
     Told four times a second at most, and only when the statement asked for it.
@@ -142,8 +130,7 @@ class Progress(Message):
     stages: tuple[tuple[Count, Count, Count, Count], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StatementResult(Message):
+class StatementResult(Message, frozen=True):
     """What a statement gave: its columns (name and SQL type each) and how many rows were sent."""
 
     columns: tuple[tuple[str, Name], ...]
@@ -151,23 +138,20 @@ class StatementResult(Message):
     elapsed_s: Seconds = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rows(Message):
+class Rows(Message, frozen=True):
     """Rows of a result, or of the input `source` of a task, in the payload."""
 
     rows: Count
     source: Count = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Piece(Message):
+class Piece(Message, frozen=True):
     """The next bytes of a file that is sent, in the payload; `offset` is where they belong."""
 
     offset: Count
 
 
-@dataclass(frozen=True, slots=True)
-class PutFrame(Message):
+class PutFrame(Message, frozen=True):
     """Store a frame under a name: its rows follow as Rows, each an Arrow IPC stream.
 
     The payload is such a stream without rows, for the schema. chunk_rows: 0 for what the setting
@@ -185,15 +169,13 @@ class PutFrame(Message):
     types: tuple[tuple[Name, bool], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeFrame(Message):
+class DescribeFrame(Message, frozen=True):
     """What does this name mean? Answered with a ChunkResult, the manifest of that as Pieces."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskChunk:
+class TaskChunk(Record, frozen=True):
     """A chunk to read, and what its file must be. holders: nodes that it may be fetched from."""
 
     df_id: Name
@@ -204,16 +186,14 @@ class TaskChunk:
     holders: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkId:
+class ChunkId(Record, frozen=True):
     """Names a chunk: the write that made it, and its number within that write."""
 
     df_id: Name
     number: Count
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask(Message):
+class RunTask(Message, frozen=True):
     """Run the fragment in the payload over the chunks together and the inputs.
 
     The rows of the inputs (numbers of earlier stages) follow as Rows, one payload at least for
@@ -228,8 +208,7 @@ class RunTask(Message):
     inputs: tuple[Count, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TaskResult(Message):
+class TaskResult(Message, frozen=True):
     """A task is done: how many rows it gave, and how many of its chunks' rows it read.
 
     The payload has the last of what it gave, or no row.
@@ -240,8 +219,7 @@ class TaskResult(Message):
     rows_read: Count = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PutChunk(Message):
+class PutChunk(Message, frozen=True):
     """Store a chunk file; its bytes follow as Pieces. Answered with Done once it is durable."""
 
     chunk: ChunkId
@@ -250,15 +228,13 @@ class PutChunk(Message):
     checksum: Name
 
 
-@dataclass(frozen=True, slots=True)
-class GetChunk(Message):
+class GetChunk(Message, frozen=True):
     """Send a chunk file. Answered with a ChunkResult, then its bytes as Pieces."""
 
     chunk: ChunkId
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkResult(Message):
+class ChunkResult(Message, frozen=True):
     """The chunk file or manifest that follows as Pieces.
 
     rows and checksum are 0 and empty when the node does not know them: the manifest does.
@@ -269,15 +245,13 @@ class ChunkResult(Message):
     checksum: Name
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteChunks(Message):
+class DeleteChunks(Message, frozen=True):
     """Delete chunks; one that is not there counts as deleted. Answered with Done."""
 
     chunks: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PutManifest(Message):
+class PutManifest(Message, frozen=True):
     """Store the manifest of a write; its bytes follow as Pieces. Answered as PutChunk is."""
 
     df_id: Name
@@ -285,22 +259,19 @@ class PutManifest(Message):
     checksum: Name
 
 
-@dataclass(frozen=True, slots=True)
-class GetManifest(Message):
+class GetManifest(Message, frozen=True):
     """Send the manifest of a write. Answered with a ChunkResult, then its bytes as Pieces."""
 
     df_id: Name
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteWrites(Message):
+class DeleteWrites(Message, frozen=True):
     """Delete all that the node holds of these writes, manifests too. Answered with Done."""
 
     df_ids: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterEntry:
+class RegisterEntry(Record, frozen=True):
     """What the register of a name holds, as it lies in the bytes of the register."""
 
     name: Name
@@ -314,8 +285,7 @@ class RegisterEntry:
     pending_op: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare(Message):
+class Prepare(Message, frozen=True):
     """Promise to accept no value of a lower ballot for this register. Answered with a Vote.
 
     In the Vote, `promised` is this ballot, or the higher one for which it was refused.
@@ -325,8 +295,7 @@ class Prepare(Message):
     ballot: Ballot
 
 
-@dataclass(frozen=True, slots=True)
-class Accept(Message):
+class Accept(Message, frozen=True):
     """Take this value, unless a higher ballot is promised. Answered with a Vote without a value.
 
     In the Vote, `accepted` is this ballot if the value was taken.
@@ -337,15 +306,13 @@ class Accept(Message):
     value: RegisterValue
 
 
-@dataclass(frozen=True, slots=True)
-class Peek(Message):
+class Peek(Message, frozen=True):
     """What has this voter promised and accepted for this register? Answered with a Vote."""
 
     key: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Vote(Message):
+class Vote(Message, frozen=True):
     """What a voter has promised and accepted: durable before it is said."""
 
     promised: Ballot
@@ -353,40 +320,34 @@ class Vote(Message):
     value: RegisterValue
 
 
-@dataclass(frozen=True, slots=True)
-class PeekPage(Message):
+class PeekPage(Message, frozen=True):
     """All registers of this voter after the key `after`, in order. Answered with Votes."""
 
     after: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Votes(Message):
+class Votes(Message, frozen=True):
     """Registers by key: what is accepted, and its ballot. more: ask again, after the last one."""
 
     cells: tuple[tuple[Name, Ballot, RegisterValue], ...]
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint(Message):
+class Fingerprint(Message, frozen=True):
     """What has this voter accepted in all its registers? Answered with a Number made of that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Message):
+class Number(Message, frozen=True):
     """A number, as an answer."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodeInfo(Message):
+class NodeInfo(Message, frozen=True):
     """Who are you? Answered with a NodeDescription."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeDescription(Message):
+class NodeDescription(Message, frozen=True):
     """A node, as SHOW NODES shows it.
 
     looked: the epoch of the ring for which it last compared its disk with what it is to hold, 0 if

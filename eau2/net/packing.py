@@ -1,7 +1,7 @@
 """Plain values as msgpack, within bounds, and checked against declared types when they come back.
 
 Owns: the only calls of msgpack's coder (but for the thin client's), and `Shape`, the typed form of
-a frozen dataclass as an array of its fields. Comes in: plain values or dataclasses; goes out:
+a record as an array of its fields. Comes in: plain values or records; goes out:
 bytes, and the reverse, or an error. Does not know: which messages there are.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -17,6 +16,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 import msgpack
 
 from eau2.errors import InternalError, ProtocolError
+from eau2.records import Record, names
 
 
 class MessageError(InternalError):
@@ -41,7 +41,7 @@ class _Wrong(Exception):
 
 
 def pack(plain: Any, limit_bytes: int) -> bytes:
-    """The values as msgpack; dataclasses are arrays of their fields. Raises MessageError."""
+    """The values as msgpack; records are arrays of their fields. Raises MessageError."""
     try:
         packed: bytes = msgpack.packb(plain, use_bin_type=True, default=_plain)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -73,7 +73,7 @@ def unpack(packed: bytes, limit_bytes: int, arrays: type[list[Any]] | type[tuple
 
 
 class Shape:
-    """How the fields of one dataclass are checked, worked out once from its annotations.
+    """How the fields of one record are checked, worked out once from its annotations.
 
     Only the declared types pass (an int is no float and a bool no int), so a decoded message is
     never deeper than its declaration, whatever depth msgpack itself would take.
@@ -82,11 +82,11 @@ class Shape:
     def __init__(self, cls: type[Any]) -> None:
         hints = get_type_hints(cls, include_extras=True)
         self._cls = cls
-        self._names = tuple(field.name for field in fields(cls))
+        self._names = names(cls)
         self._checks = tuple(_checker(hints[name]) for name in self._names)
 
     def build(self, values: Any) -> Any:
-        """The dataclass with these field values. Raises ProtocolError."""
+        """The record with these field values. Raises ProtocolError."""
         name = self._cls.__name__
         if type(values) is not tuple or len(values) != len(self._checks):
             raise ProtocolError(
@@ -106,7 +106,7 @@ class Shape:
 
 @cache
 def shape(cls: Any) -> Shape:
-    """The shape of a dataclass."""
+    """The shape of a record."""
     return Shape(cls)
 
 
@@ -115,8 +115,8 @@ def _of(values: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What msgpack packs in place of a dataclass or a mapping."""
-    if is_dataclass(value) and not isinstance(value, type):
+    """What msgpack packs in place of a record or a mapping."""
+    if isinstance(value, Record):
         return _values(type(value))(value)
     if isinstance(value, Mapping):
         return dict(value)
@@ -125,14 +125,14 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _values(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
-    names = [field.name for field in fields(cls)]
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda value: tuple(getattr(value, name) for name in names)
+    fields = names(cls)
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda value: tuple(getattr(value, name) for name in fields)
 
 
 def _checker(hint: Any) -> _Check:
-    """The check of one annotation: scalars, their unions, tuples, mappings, dataclasses."""
+    """The check of one annotation: scalars, their unions, tuples, mappings, records."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _bounded(_checker(arguments[0]), arguments[1])
@@ -142,7 +142,7 @@ def _checker(hint: Any) -> _Check:
         return _mapping(*arguments)
     if origin in (Union, types.UnionType):
         return _union(arguments)
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Record):
         return _record(shape(hint))
     if isinstance(hint, type) and hint in _SCALARS:
         return _scalar(hint)

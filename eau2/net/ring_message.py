@@ -5,13 +5,11 @@ Owns: these message classes. Does not know: bytes (net/codec.py), who is to hold
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from eau2.net.message import Count, Message, Name, TaskChunk
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Record, frozen=True):
     """A node of the ring. id: of its data directory, which it keeps when its address changes.
 
     state: "in"; "leaving" when what it holds is to go to others; "left" when it is to hold nothing
@@ -26,8 +24,7 @@ class Member:
     stays_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Join(Message):
+class Join(Message, frozen=True):
     """Let this node into the ring, or take note of its address. Answered with a Ring.
 
     id: of its data directory. Asked of any node; the voter's answer is passed on.
@@ -37,13 +34,11 @@ class Join(Message):
     address: Name
 
 
-@dataclass(frozen=True, slots=True)
-class GetRing(Message):
+class GetRing(Message, frozen=True):
     """Which nodes are there? Answered with a Ring."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring(Message):
+class Ring(Message, frozen=True):
     """The nodes in the order of the ring; epoch grows with every change. voters: names.
 
     voters_wanted: how many there are to be. While there are fewer the store is being formed: the
@@ -57,15 +52,13 @@ class Ring(Message):
     voters_wanted: Count = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RingChanged(Message):
+class RingChanged(Message, frozen=True):
     """Said by a node to the others: this is the ring now. Answered with Done."""
 
     ring: Ring
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveRing(Message):
+class LeaveRing(Message, frozen=True):
     """Let the node of this name leave the ring. Answered with a Ring.
 
     state: as of a Member; "in" takes it back.
@@ -75,15 +68,13 @@ class LeaveRing(Message):
     state: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat(Message):
+class Heartbeat(Message, frozen=True):
     """Are you there? epoch: of the ring that the asker knows. Answered with a Number, likewise."""
 
     epoch: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings(Message):
+class Holdings(Message, frozen=True):
     """What have you of these writes? Answered with HeldWrites.
 
     first: of the first of the writes only the chunks from this number on are asked for.
@@ -93,8 +84,7 @@ class Holdings(Message):
     first: Count = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Record, frozen=True):
     """What a node has of a write: whether its manifest, and which of its chunks.
 
     chunks: ranges of numbers, each its first one and how many follow one another.
@@ -105,8 +95,7 @@ class Held:
     chunks: tuple[tuple[Count, Count], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HeldWrites(Message):
+class HeldWrites(Message, frozen=True):
     """The answer to Holdings: of the writes of which there is something, in the order asked.
 
     more: that was not all. What follows begins in the last of these writes, behind what is said
@@ -117,8 +106,7 @@ class HeldWrites(Message):
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmChunk(Message):
+class ConfirmChunk(Message, frozen=True):
     """Do you hold this chunk for good? Answered with a Number: 1 if so.
 
     So it is when its ring has this epoch too, gives the chunk to it, and its file is whole.
@@ -130,8 +118,7 @@ class ConfirmChunk(Message):
     slots: Count
 
 
-@dataclass(frozen=True, slots=True)
-class SuspectChunk(Message):
+class SuspectChunk(Message, frozen=True):
     """Look at this file: it did not come as it was written. Answered with Done.
 
     number: of the chunk; None for the manifest.

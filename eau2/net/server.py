@@ -11,7 +11,6 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 
 from eau2.config import WIRE, WireLimits
 from eau2.errors import BusyError, Error, HandshakeError, OperationalError, PeerLostError
@@ -20,6 +19,7 @@ from eau2.net.channel import Channel
 from eau2.net.connection import Connection, Handler
 from eau2.net.header import VERSION
 from eau2.net.message import Hello, Welcome
+from eau2.records import replace
 
 _log = logging.getLogger("eau2.net")
 

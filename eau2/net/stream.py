@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from eau2.errors import CancelledError, DeadlineError, Error, InternalError, ProtocolError
@@ -26,12 +25,12 @@ from eau2.net.fault import describe, rebuild
 from eau2.net.frame import Buffer, frame_buffers
 from eau2.net.header import CREDIT_BYTES, END, HEADER_BYTES, WINDOW_BYTES, frame_cost
 from eau2.net.message import Cancel, Credit, Done, ErrorMessage, Message, Request
+from eau2.records import Record
 
 _NOTHING = memoryview(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Record, frozen=True):
     """A message and the payload that came with it, which may be empty."""
 
     message: Message

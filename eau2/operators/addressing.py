@@ -17,7 +17,6 @@ a quarter. Where only a membership is asked, an array of bytes takes half as lon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +35,7 @@ from eau2.operators.row_arrays import (
     row_arrays,
 )
 from eau2.operators.spans import Span, SpannedKeys, at, spanned
+from eau2.records import Record
 
 _DENSE, _NARROW = 128, 10_000
 """Polars tests membership by a bitmap (1 ns a row) where at least one number in 128 of the span is
@@ -49,8 +49,7 @@ _FEW = 8
 _KIND = "row arrays"
 
 
-@dataclass(frozen=True, slots=True)
-class RowTable:
+class RowTable(Record, frozen=True):
     """Where the row at hand with given keys is found.
 
     height: how many rows are at hand. filter: a cheap condition that holds for all rows of the

@@ -12,7 +12,6 @@ order and grouping, to the same bits. Calls share states: sum(x) and avg(x) add 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import polars as pl
@@ -32,6 +31,7 @@ from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, Sort
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
 from eau2.operators.sum_states import Reduction
+from eau2.records import Record, Struct, field, replace
 from eau2.types import Kind
 
 _SYNONYMS = {"mean": "avg", "countif": "count_if"}
@@ -134,8 +134,7 @@ def _where(condition: Expr, arg: Expr) -> Expr:
     return Case(arg.type, ((condition, arg),), Literal(arg.type, None))
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Record, frozen=True):
     """One column of a partial frame: how rows make it, and how rows of partial frames merge.
 
     whole: it is made of all rows of a group together, and does not merge. reduction: what
@@ -150,16 +149,14 @@ class State:
     reduction: tuple[Reduction, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Record, frozen=True):
     """A column that is true where a group's result does not fit its type, and what to say then."""
 
     overflow: pl.Expr
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatePlan:
+class StatePlan(Record, frozen=True):
     """The three steps of some aggregates together.
 
     arguments: (label, expression) to compute per row first. prepared: columns over those. bins:
@@ -203,8 +200,7 @@ def plan_states(
     )
 
 
-@dataclass(slots=True)
-class _Book:
+class _Book(Struct):
     """What has been asked for while planning, so that calls share it. keyed: as in plan_states."""
 
     keyed: bool

@@ -10,17 +10,16 @@ so that the kernel engine can fuse it. In kernels a column is called by its `Col
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from eau2.operators.expr import Column
 from eau2.operators.forms import Coded, Form, all_kept, all_plain
 from eau2.operators.origins import Origin
+from eau2.records import Record, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Lowering:
+class Lowering(Record, frozen=True):
     """What a fragment's leaves read, and how failures are reported.
 
     chunks: the rows of the task's chunks under their schema names, in *stored* form (None when the
@@ -49,9 +48,8 @@ class Lowering:
     origins: Mapping[int, Origin] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """The base of all operators. Subclasses are frozen dataclasses of plain data."""
+class Operator(Record, frozen=True):
+    """The base of all operators. Subclasses are records."""
 
     @property
     def inputs(self) -> tuple[Operator, ...]:

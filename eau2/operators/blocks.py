@@ -12,7 +12,6 @@ proven to be a whole number below 2**53.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal, conjuncts
 from eau2.operators.facts import FLIPPED
 from eau2.operators.formed import keeps_integers
 from eau2.operators.functions.casts import may_fail
+from eau2.records import Record, Struct, field
 from eau2.types import Kind, SqlType
 
 EXACT = 1 << 53
@@ -48,8 +48,7 @@ _COMPARED: dict[str, np.ufunc] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record, frozen=True):
     """How to compute some values of each row.
 
     loads: columns, and the row of the table that takes each. steps: (function, operand, operand,
@@ -105,8 +104,7 @@ def _magnitude(range_: Range) -> int:
     return max(abs(range_[0]), abs(range_[1]))
 
 
-@dataclass(slots=True)
-class _Book:
+class _Book(Struct):
     """What has been found to be computed, each value once. ranges: by the values' numbers."""
 
     range_of: RangeOf
@@ -188,8 +186,7 @@ def _outcome(name: str, one: Range, other: Range) -> Range:
     return (min(corners), max(corners))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Record, frozen=True):
     """A comparison of a column's whole numbers with a constant, or with those of another one."""
 
     function: np.ufunc

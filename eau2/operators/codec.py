@@ -4,7 +4,7 @@ Owns: the closed table of classes with their tags, and how each field is checked
 Comes in: an operator tree, or what a peer sent. Goes out: nested lists of None, bool, int, float,
 str and bytes, which msgpack can carry, or an operator tree. Does not know: msgpack, sockets.
 
-A node is a list: its tag, then its fields in the order of the dataclass. Tuples are lists. An
+A node is a list: its tag, then its fields in their order. Tuples are lists. An
 integer outside 64 bits is ["int", digits]. The values of a long IN list travel as one Arrow IPC
 stream. The decoder of a field comes from its annotation, so a wrong type, tag or number of fields
 is refused before any object is made of it; so is what is deeper or larger than config.LIMITS says.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
 from types import NoneType, UnionType
@@ -50,6 +49,7 @@ from eau2.operators.union import Union as UnionAll
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
+from eau2.records import Struct, names
 from eau2.types import SqlType
 
 VERSION = 2
@@ -108,8 +108,7 @@ class FragmentError(InternalError):
     """What was received is no fragment of this version, or a fragment exceeds the limits."""
 
 
-@dataclass(slots=True)
-class _Budget:
+class _Budget(Struct):
     """How many nodes may still come."""
 
     nodes: int = LIMITS.fragment_nodes
@@ -346,9 +345,7 @@ def _decoders_of(class_: type[Any]) -> tuple[_Decoder, ...]:
     return tuple(decoders.values())
 
 
-_FIELD_NAMES: dict[type[Any], tuple[str, ...]] = {
-    class_: tuple(field.name for field in fields(class_)) for class_ in TAGS.values()
-}
+_FIELD_NAMES: dict[type[Any], tuple[str, ...]] = {class_: names(class_) for class_ in TAGS.values()}
 _DECODERS: dict[type[Any], tuple[_Decoder, ...]] = {
     class_: _decoders_of(class_) for class_ in TAGS.values()
 }

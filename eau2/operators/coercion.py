@@ -9,11 +9,11 @@ Does not know: functions, SQL text, how a cast is computed.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
+from eau2.records import replace
 from eau2.types import (
     BIGINT,
     BOOLEAN,

@@ -6,8 +6,6 @@ own columns unchanged. Does not know: what is grouped, or how.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -16,8 +14,7 @@ from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 
 
-@dataclass(frozen=True, slots=True)
-class Expand(Operator):
+class Expand(Operator, frozen=True):
     """Copies of rows. sets: positions in `keys`; grouping: the column that numbers the sets."""
 
     input: Operator

@@ -10,11 +10,11 @@ days since 1970-01-01, a timestamp microseconds since then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import reduce
 from operator import is_not
 from typing import Literal as OneOf
 
+from eau2.records import Record, replace
 from eau2.types import BOOLEAN, SqlType
 
 Value = bool | int | float | str | None
@@ -26,8 +26,7 @@ JoinKind = OneOf[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record, frozen=True):
     """A column of a plan. `id` is unique within one statement; `name` is only for people."""
 
     id: int
@@ -40,8 +39,7 @@ class Column:
         return f"c{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(Record, frozen=True):
     """The base of all bound expressions."""
 
     type: SqlType
@@ -57,8 +55,7 @@ class Expr:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnRef(Expr):
+class ColumnRef(Expr, frozen=True):
     """The value of the column with this id."""
 
     id: int
@@ -69,15 +66,13 @@ class ColumnRef(Expr):
         return f"c{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Expr):
+class Literal(Expr, frozen=True):
     """A constant; None is NULL."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Expr):
+class Call(Expr, frozen=True):
     """A scalar function or operator of the function tables, applied.
 
     `checked` is False only where statistics prove that the result cannot leave its type.
@@ -95,8 +90,7 @@ class Call(Expr):
         return Call(self.type, self.function, children, self.checked)
 
 
-@dataclass(frozen=True, slots=True)
-class Cast(Expr):
+class Cast(Expr, frozen=True):
     """A conversion. With `safe` a value that does not convert gives NULL (TRY_CAST)."""
 
     arg: Expr
@@ -111,8 +105,7 @@ class Cast(Expr):
         return Cast(self.type, children[0], self.safe, self.checked)
 
 
-@dataclass(frozen=True, slots=True)
-class Case(Expr):
+class Case(Expr, frozen=True):
     """The result of the first branch whose condition is true, else `otherwise`.
 
     A branch that is not taken is not evaluated: its errors do not happen.
@@ -130,8 +123,7 @@ class Case(Expr):
         return Case(self.type, pairs, children[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class InList(Expr):
+class InList(Expr, frozen=True):
     """`arg` IN a list of constants, all of arg's type and none NULL; type BOOLEAN.
 
     With `has_null` the SQL list held a NULL too: what is not found is NULL, not false.
@@ -149,16 +141,14 @@ class InList(Expr):
         return InList(self.type, children[0], self.values, self.has_null)
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaParameter(Expr):
+class LambdaParameter(Expr, frozen=True):
     """A parameter of a lambda around it. level: how many lambdas are around that one."""
 
     level: int
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lambda(Expr):
+class Lambda(Expr, frozen=True):
     """A function of elements, as an argument of list_transform and its like; type: the body's."""
 
     parameters: tuple[LambdaParameter, ...]
@@ -172,8 +162,7 @@ class Lambda(Expr):
         return replace(self, body=children[0])
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
+class SortKey(Record, frozen=True):
     """One ORDER BY key."""
 
     expr: Expr
@@ -181,8 +170,7 @@ class SortKey:
     nulls_last: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateCall:
+class AggregateCall(Record, frozen=True):
     """An aggregate function applied to its arguments (none for count(*)).
 
     distinct: over the distinct values. where: only rows for which it is true count (FILTER).
@@ -225,8 +213,7 @@ class AggregateCall:
         return replace(self, args=args, where=where, order=order)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameBound:
+class FrameBound(Record, frozen=True):
     """One end of a window frame; the offset of "preceding" and "following" is an expression.
 
     In ROWS and GROUPS frames it is a BIGINT; in RANGE frames it is the key's value at that end of
@@ -239,8 +226,7 @@ class FrameBound:
     offset: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WindowFrame:
+class WindowFrame(Record, frozen=True):
     """The rows around a row over which a window function runs."""
 
     unit: OneOf["rows", "range", "groups"]
@@ -249,8 +235,7 @@ class WindowFrame:
     exclude: OneOf["no_others", "current_row", "group", "ties"] = "no_others"
 
 
-@dataclass(frozen=True, slots=True)
-class WindowCall:
+class WindowCall(Record, frozen=True):
     """A window function, or an aggregate, over the rows of a frame; one value for each row.
 
     frame: None for functions that look at the whole partition (row_number, rank, lag, ...).

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ import polars as pl
 from eau2.operators.aggregates import State
 from eau2.operators.blocks import EXACT, Comparison, Doubles, Numbers, Program
 from eau2.operators.runs import whole_numbers
+from eau2.records import Record, Struct, field
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
@@ -57,8 +57,7 @@ class Key(NamedTuple):
     span: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Record, frozen=True):
     """What is to be made of the rows. columns: labels of all columns that are read.
 
     sums: which result of the program each state is the sum of; None for states that count rows.
@@ -154,8 +153,7 @@ def by_matrix(
     )
 
 
-@dataclass(slots=True)
-class _Groups:
+class _Groups(Struct):
     """The groups of a thread: their codes in the order in which these were met, and their states.
 
     counts: rows of each; sums: of each, by row of the table of values.

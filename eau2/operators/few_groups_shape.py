@@ -8,7 +8,6 @@ are made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -30,6 +29,7 @@ from eau2.operators.filter import Filter
 from eau2.operators.forms import Coded, Forms, Narrow
 from eau2.operators.runs import stored_name, whole_numbers
 from eau2.operators.scan import ScanChunks
+from eau2.records import Record, Struct, field, replace
 
 _LONG = 1 << 16
 _INT64_MAX = (1 << 63) - 1
@@ -45,8 +45,7 @@ _RANGES: dict[pl.DataType, Range] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Record, frozen=True):
     """What is to be made, and of which rows.
 
     below: the operator that gives them: the input, or what is below its condition.
@@ -82,8 +81,7 @@ def shape_of(
     return Found(shape, source) if pays(shape, look(shape, facts.sample())) else None
 
 
-@dataclass(slots=True)
-class _Facts:
+class _Facts(Struct):
     """What is certain about the columns of `source`, by the chunks that they are stored in.
 
     looks: whether ranges of columns in 32 bits and more are those of the values, which costs a look

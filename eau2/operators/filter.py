@@ -6,8 +6,6 @@ same order. Does not know: how the expression is computed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -16,8 +14,7 @@ from eau2.operators.formed import in_forms
 from eau2.operators.lowering import lower_condition
 
 
-@dataclass(frozen=True, slots=True)
-class Filter(Operator):
+class Filter(Operator, frozen=True):
     """The rows for which `condition` is true; false and NULL drop the row."""
 
     input: Operator

@@ -10,25 +10,23 @@ dictionary.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import polars as pl
 
 from eau2.operators.expr import Column
 from eau2.operators.physical import kernel_dtype
+from eau2.records import Record
 from eau2.types import Kind, SqlType
 
 
-@dataclass(frozen=True, slots=True)
-class Narrow:
+class Narrow(Record, frozen=True):
     """Whole numbers (or scaled decimals, or days) in fewer bits than the type's kernel dtype."""
 
     dtype: pl.DataType
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
+class Coded(Record, frozen=True, eq=False):
     """Positions in a dictionary of strings, each of which is there once; NULL is NULL."""
 
     values: pl.Series

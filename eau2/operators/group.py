@@ -12,7 +12,6 @@ float sum, by which it is grouped too; its groups may therefore repeat.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -38,10 +37,10 @@ from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import compute, kept_forms
 from eau2.operators.runs import by_runs, reducible, seems_sorted, stored_name
 from eau2.operators.values import HEIGHT
+from eau2.records import replace
 
 
-@dataclass(frozen=True, slots=True)
-class PartialAggregate(Operator):
+class PartialAggregate(Operator, frozen=True):
     """The groups of a task's rows, with partial states instead of results.
 
     Without keys there is exactly one row, even of no rows, unless binned sums split it. `output`
@@ -148,8 +147,7 @@ def _in_few_bits(
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class FinalAggregate(Operator):
+class FinalAggregate(Operator, frozen=True):
     """One row for each group, from partial frames made with the same keys and aggregates.
 
     Without keys exactly one row. Set `merged` when the input is a single partial frame: then its

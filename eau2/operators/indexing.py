@@ -7,7 +7,6 @@ keeps them. A node does this work itself; kernels have no part in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
@@ -29,8 +28,7 @@ REPORT = (
 """What is said of a column of a chunk; used: by how many tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexWork(Operator):
+class IndexWork(Operator, frozen=True):
     """Row lists of the columns that `input` scans are made, let go of or looked at.
 
     columns: those of REPORT.

@@ -13,7 +13,6 @@ same rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -36,8 +35,7 @@ _KEEPING = frozenset({"inner", "cross", "semi", "anti", "mark", "single"})
 _LEFT_ROW, _RIGHT_ROW, _COUNT = "left_row", "right_row", "pairs_of_row"
 
 
-@dataclass(frozen=True, slots=True)
-class Join(Operator):
+class Join(Operator, frozen=True):
     """Pairs of rows for which all `equalities` hold and `condition` is true.
 
     equalities: (left expression, right expression) of one type; NULL equals nothing, unless

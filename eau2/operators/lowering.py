@@ -8,7 +8,6 @@ kernel columns. Does not know: frames, plans, names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import polars as pl
@@ -45,8 +44,7 @@ _LONG_CASE = 64
 _SHORT_TEXT = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Given(ColumnRef):
+class Given(ColumnRef, frozen=True, eq=False):
     """Something over one column that is lowered already. Equal to itself alone."""
 
     lowered: pl.Expr

@@ -6,12 +6,14 @@ out: yes, or that it has to be encoded to be measured. Does not know: how it is 
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from inspect import get_annotations
 from typing import Any
 
 from eau2.config import LIMITS
 from eau2.operators.base import Operator
 from eau2.operators.expr import Column
+from eau2.records import Record
+from eau2.records import names as fields
 from eau2.types import SqlType
 
 _LEAF_LEVELS = 16
@@ -47,6 +49,11 @@ def is_small(root: Operator) -> bool:
 
 
 def _names(class_: type[Any]) -> tuple[str, ...]:
-    if not is_dataclass(class_):
+    if not issubclass(class_, Record):
         return ()
-    return tuple(field.name for field in fields(class_) if field.type not in _FLAT)
+    hints = {name: hint for base in class_.__mro__ for name, hint in _annotations(base).items()}
+    return tuple(name for name in fields(class_) if hints[name] not in _FLAT)
+
+
+def _annotations(class_: type[Any]) -> dict[str, str]:
+    return get_annotations(class_)

@@ -12,7 +12,6 @@ that the pair of doubles that each sum becomes is the same whichever way it was 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -22,6 +21,7 @@ from eau2.errors import TypeMismatchError
 from eau2.operators import long_sums
 from eau2.operators.coercion import cast
 from eau2.operators.expr import AggregateCall, Case, Cast, Expr, Literal
+from eau2.records import Record
 from eau2.types import Kind
 
 SUMS: dict[str, tuple[str, ...]] = {
@@ -114,8 +114,7 @@ def moment(call: AggregateCall, label: str, book: Book) -> pl.Expr:
     return _finished(call.function, known | found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Record, frozen=True):
     """What a call needs sums of. values: "x" and "y", NULL where one of them is."""
 
     call: AggregateCall

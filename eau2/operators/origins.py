@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import polars as pl
+
+from eau2.records import Record
 
 
 class Keeping(Protocol):
@@ -30,8 +31,7 @@ class Keeping(Protocol):
         """Keep it, if there is room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Record, frozen=True):
     """What is kept of some columns in their order. dtypes: how their values are held."""
 
     keeping: Keeping
@@ -47,8 +47,7 @@ class Kept:
         self.keeping.keep(self.names, (kind, detail, self.dtypes), made, size_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """Rows of a stage that are all rows of some chunks. names: the stored one of each label."""
 
     names: Mapping[str, str]

@@ -13,9 +13,10 @@ first, then the keys that are left. What cannot be packed, the engine sorts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
+
+from eau2.records import Record
 
 _BITS = 62
 _FEW_ROWS = 4096
@@ -26,8 +27,7 @@ _PACKED = (
 _ROW, _GROUP = "row", "group"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Record, frozen=True):
     """What rows are ordered by, over their columns."""
 
     value: pl.Expr

@@ -8,7 +8,6 @@ kind of join is made of the pairs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 import polars as pl
@@ -23,6 +22,7 @@ from eau2.operators.forms import Narrow
 from eau2.operators.functions.list_keys import comparable
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
+from eau2.records import Record
 from eau2.types import Kind, SqlType
 
 _FEW = 4
@@ -31,8 +31,7 @@ _FEW = 4
 _BITS: dict[Kind, pl.DataType] = {Kind.FLOAT: pl.Int32(), Kind.DOUBLE: pl.Int64()}
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(Record, frozen=True):
     """When a left and a right row belong together: equal keys, and a condition over both."""
 
     left_keys: tuple[str, ...]

@@ -10,8 +10,6 @@ a row's number among them is that among all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -26,8 +24,7 @@ _STEPS = 3
 _KEY, _LAST, _PART = "top_key", "top_last", "top_part_"
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionTop(Operator):
+class PartitionTop(Operator, frozen=True):
     """Of each partition at least the first `count` rows by the key.
 
     The key has short values (see sort.py); no partition key is a list or an interval. Without

@@ -8,7 +8,6 @@ Does not know: how an expression is computed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -55,8 +54,7 @@ def kept_forms(items: Sequence[tuple[str, Expr]], lowering: Lowering) -> list[tu
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class Project(Operator):
+class Project(Operator, frozen=True):
     """New columns computed row by row; nothing else passes through."""
 
     input: Operator

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from eau2.catalog import ColumnStatistics, Plain
 from eau2.operators.expr import Call, Cast, Column, ColumnRef, Expr, InList, Literal
 from eau2.operators.facts import COMPARISONS, FLIPPED, cast_is_lossless
+from eau2.records import Record
 from eau2.types import Kind, SqlType
 
 TRUE, FALSE, NULL = 1, 2, 4
@@ -28,8 +28,7 @@ ANY = TRUE | FALSE | NULL
 _MICROSECONDS_A_DAY = 86_400_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record, frozen=True):
     """What the values of an expression can be. low, high: of those not NULL, None is unbounded.
 
     values: some row may hold a value. nulls: some row may hold NULL.
@@ -41,8 +40,7 @@ class Bounds:
     nulls: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(Record, frozen=True):
     columns: dict[int, ColumnStatistics]
     rows: int
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +28,7 @@ from eau2.operators.spans import (
     at,
     spanned,
 )
+from eau2.records import Record
 
 ROW, _ADDRESS, _IN_BLOCK = "row_at_hand", "address_of_row", "row_in_block"
 """Columns that are added to the other side; no label looks like them."""
@@ -52,8 +52,7 @@ _WORD = (1 << 64) - 1
 Step = tuple[pl.Expr, pl.Expr | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ByOne:
+class ByOne(Record, frozen=True):
     """By key `n`, which is unique. slots: None where its address is the number of the row."""
 
     height: int
@@ -77,8 +76,7 @@ class ByOne:
         return ((row.alias(ROW), pl.col(ROW) < self.height),)
 
 
-@dataclass(frozen=True, slots=True)
-class ByBlocks:
+class ByBlocks(Record, frozen=True):
     """By key `n`, which ascends. places: of each address its row in the block, counted from the
     block's first one, which `starts` holds.
     """
@@ -104,8 +102,7 @@ class ByBlocks:
         return ((at(self.places, address).alias(_IN_BLOCK), known), (row.alias(ROW), None))
 
 
-@dataclass(frozen=True, slots=True)
-class ByAll:
+class ByAll(Record, frozen=True):
     """By all keys as one number, each of them being a digit."""
 
     height: int
@@ -131,8 +128,7 @@ class ByAll:
         return ((place, None), (row, pl.col(ROW) < self.height))
 
 
-@dataclass(frozen=True, slots=True)
-class ByBuckets:
+class ByBuckets(Record, frozen=True):
     """By key `n` to a bucket of a few rows, and in it by the other key.
 
     All the other keys of a bucket stand in one word, as lanes of so many bits, and are compared at
@@ -218,8 +214,7 @@ def row_arrays(right: Sequence[pl.Series], rows: int, several: bool) -> Arrays |
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Hand:
+class _Hand(Record, frozen=True):
     """The rows at hand: the numbers of those without NULL keys, and what may be spent on them."""
 
     numbers: Numbers

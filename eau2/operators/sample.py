@@ -9,8 +9,6 @@ Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -25,8 +23,7 @@ _KEPT = "kept"
 """Columns of the operator's own; no label looks like them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample(Operator):
+class Sample(Operator, frozen=True):
     """Each row with probability `fraction`, or `count` rows; see `logical.Sample`."""
 
     input: Operator

@@ -6,8 +6,6 @@ in kernel form, by label. Does not know: files, where a chunk or a stage's resul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.errors import InternalError
@@ -19,8 +17,7 @@ from eau2.operators.physical import from_stored
 from eau2.operators.values import keep
 
 
-@dataclass(frozen=True, slots=True)
-class ScanChunks(Operator):
+class ScanChunks(Operator, frozen=True):
     """Some columns of the task's chunks, in frame order. `names` are their stored names.
 
     indexes: whether only rows that matter may be read, by row lists. named: stored names of columns
@@ -59,8 +56,7 @@ class ScanChunks(Operator):
         return lowering.chunks.select(read)
 
 
-@dataclass(frozen=True, slots=True)
-class StageInput(Operator):
+class StageInput(Operator, frozen=True):
     """The rows of an earlier stage, as they are.
 
     `columns` are what that stage gives. Partial states of aggregates, which are no columns of the

@@ -6,8 +6,6 @@ column. Does not know: which table function asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.config import LIMITS
@@ -22,8 +20,7 @@ def series_length(start: int, stop: int, step: int) -> int:
     return len(range(start, stop, step))
 
 
-@dataclass(frozen=True, slots=True)
-class Series(Operator):
+class Series(Operator, frozen=True):
     """start, start + step, ... before `stop`, as in `logical.Series`."""
 
     column: Column

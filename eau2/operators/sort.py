@@ -8,7 +8,6 @@ Does not know: how keys are computed, which keys make an order total (the binder
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -144,8 +143,7 @@ def _slice(frame: pl.LazyFrame, offset: int, count: int | None) -> pl.LazyFrame:
     return frame.slice(min(offset, _ROWS_MAX), None if count is None else min(count, _ROWS_MAX))
 
 
-@dataclass(frozen=True, slots=True)
-class Sort(Operator):
+class Sort(Operator, frozen=True):
     """The rows in the order of the keys; rows that are equal in all keys stay as they came.
 
     With `at_most_rows` the order is only made when there are no more rows than that.
@@ -183,8 +181,7 @@ class Sort(Operator):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Limit(Operator):
+class Limit(Operator, frozen=True):
     """The first `count` rows (None: all) after `offset` rows, in the input's order."""
 
     input: Operator
@@ -207,8 +204,7 @@ class Limit(Operator):
         return _slice(inputs[0], self.offset, self.count)
 
 
-@dataclass(frozen=True, slots=True)
-class TopK(Operator):
+class TopK(Operator, frozen=True):
     """The rows from `offset` to `offset + count` in the order of the keys, without a full sort.
 
     The keys must make the order total up to equal rows, else which of them are kept is open.

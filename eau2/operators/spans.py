@@ -13,13 +13,14 @@ the 2 ns that it takes to look one up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from eau2.records import Record, replace
 
 ADDRESSES_MAX = 1 << 28
 
@@ -41,8 +42,7 @@ Positions = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record, frozen=True):
     """So many numbers from `low` on. logical: the keys' type. number: that of their difference."""
 
     low: int
@@ -70,8 +70,7 @@ class Span:
         return self
 
 
-@dataclass(frozen=True)
-class SpannedKeys:
+class SpannedKeys(Record, frozen=True, dict=True):
     """Keys at hand and their span. values: the keys in the type `span.number`, in one buffer."""
 
     span: Span

@@ -10,7 +10,6 @@ A column is shown by its name. Where two columns of a tree share a name, each ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 from eau2.operators.base import Operator
@@ -47,6 +46,7 @@ from eau2.operators.union import Union
 from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
+from eau2.records import names as fields
 from eau2.types import Kind, SqlType
 
 _SHOWN_VALUES = 10
@@ -337,8 +337,8 @@ def _quoted(name: str) -> str:
 
 def columns_in(operator: Operator) -> Iterator[Column]:
     """Every Column a tree mentions; references only carry ids."""
-    for field in fields(operator):
-        value = getattr(operator, field.name)
+    for name in fields(type(operator)):
+        value = getattr(operator, name)
         if isinstance(value, Column):
             yield value
         if isinstance(value, tuple):

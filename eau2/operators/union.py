@@ -6,16 +6,14 @@ in the order of the inputs. Does not know: whether equal rows are wanted once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
 from eau2.operators.expr import Column
+from eau2.records import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Union(Operator):
+class Union(Operator, frozen=True):
     """UNION ALL. columns: new ones, for the inputs' columns by position."""
 
     parts: tuple[Operator, ...]

@@ -6,8 +6,6 @@ in the order of the lists. Does not know: which syntax asked, FROM or a select l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -19,8 +17,7 @@ _LENGTH = "unnest_length"
 """No label looks like it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unnest(Operator):
+class Unnest(Operator, frozen=True):
     """Elements of lists beside their rows; shorter lists are padded with NULL.
 
     items: (new column, expression that gives a list). A row whose lists are all empty or NULL gives

@@ -10,7 +10,6 @@ with the single column HEIGHT, which holds as many (false) values as there are r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -29,8 +28,7 @@ def keep(frame: pl.LazyFrame, columns: Sequence[Column]) -> pl.LazyFrame:
     return frame.with_columns(pl.lit(False).alias(HEIGHT)).select(HEIGHT)
 
 
-@dataclass(frozen=True, slots=True)
-class OneRow(Operator):
+class OneRow(Operator, frozen=True):
     """One row of no columns: what SELECT without FROM reads."""
 
     @property
@@ -41,8 +39,7 @@ class OneRow(Operator):
         return pl.LazyFrame({HEIGHT: [False]})
 
 
-@dataclass(frozen=True, slots=True)
-class NoRows(Operator):
+class NoRows(Operator, frozen=True):
     """No rows of these columns."""
 
     columns: tuple[Column, ...]
@@ -57,8 +54,7 @@ class NoRows(Operator):
         return pl.LazyFrame(schema={c.label: kernel_dtype(c.type) for c in self.columns})
 
 
-@dataclass(frozen=True, slots=True)
-class Rows(Operator):
+class Rows(Operator, frozen=True):
     """Constant rows in an order, column by column. Values are physical, as in `Literal`."""
 
     columns: tuple[Column, ...]

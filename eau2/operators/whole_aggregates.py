@@ -13,7 +13,6 @@ toward zero, for points in time rounded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from eau2.operators.exact_sum import canonical
 from eau2.operators.expr import AggregateCall, Call, Cast, Expr, Literal, SortKey
 from eau2.operators.functions.list_keys import comparable, list_key
 from eau2.operators.physical import kernel_dtype
+from eau2.records import Record
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 SYNONYMS = {
@@ -219,8 +219,7 @@ def _bind_string_agg(
     return AggregateCall("string_agg", (text, separator), types.VARCHAR, order=order)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Record, frozen=True):
     """Where a call's arguments, its filter and its order's keys stand, by label."""
 
     args: Sequence[str]

@@ -7,8 +7,6 @@ same rows in the same order, with the calls' columns. Does not know: how a call 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from eau2.operators.base import Lowering, Operator
@@ -16,8 +14,7 @@ from eau2.operators.expr import Column, Expr, SortKey, WindowCall
 from eau2.operators.physical import kernel_dtype
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Operator):
+class Window(Operator, frozen=True):
     """The input's rows with one more column for each call.
 
     order: the keys that were written, which make peers. ties: further keys that order peers; when

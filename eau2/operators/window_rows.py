@@ -8,7 +8,6 @@ open. Does not know: functions, values, Polars expressions of arguments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 
 from eau2.errors import OutOfRangeError
 from eau2.operators.expr import FrameBound, WindowFrame
+from eau2.records import Record
 
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Interval = tuple[Positions, Positions]
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
+class Segments(Record, frozen=True):
     """For each row up to three intervals of rows, apart and in order: its frame."""
 
     parts: tuple[Interval, ...]
@@ -36,8 +35,7 @@ class Segments:
         return total
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Record, frozen=True):
     """The sorted rows cut into partitions, and those into peers.
 
     partition, peer: the number of each row's, from 0 on. partition_starts, peer_starts: where each
@@ -49,7 +47,7 @@ class Layout:
     partition_starts: Positions
     peer: Positions
     peer_starts: Positions
-    index: Positions = field(repr=False)
+    index: Positions
 
     @property
     def first(self) -> Positions:

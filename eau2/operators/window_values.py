@@ -11,8 +11,6 @@ of the values. Every other aggregate runs over the rows of each distinct frame, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
@@ -39,6 +37,7 @@ from eau2.operators.scan import StageInput
 from eau2.operators.sort import ordered
 from eau2.operators.window_rows import Layout, Positions, Segments, layout, order_codes, segments
 from eau2.operators.windows import is_order_sensitive
+from eau2.records import Record
 from eau2.types import BIGINT, INTERVAL, Kind, SqlType
 
 _ROW = "row"
@@ -111,8 +110,7 @@ def _range_keys(
     return keys
 
 
-@dataclass(frozen=True, slots=True)
-class _Frames:
+class _Frames(Record, frozen=True):
     """The sorted rows, their layout, and the order's keys."""
 
     rows: pl.DataFrame

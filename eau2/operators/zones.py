@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -40,6 +39,7 @@ from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.prune import may_match
 from eau2.operators.scan import ScanChunks, StageInput
+from eau2.records import Record, Struct, field, replace
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]
@@ -56,8 +56,7 @@ _PASSING = frozenset({"inner", "cross", "semi", "anti", "left", "mark"})
 """Joins that give left rows unchanged, or leave them out: rows lost below are lost above."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ColumnZones:
+class ColumnZones(Record, frozen=True, eq=False):
     """What is known of a column's values in each zone.
 
     low, high: bounds as ColumnStatistics has them: numbers, or texts of which None is unknown. A
@@ -70,8 +69,7 @@ class ColumnZones:
     nulls: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Zones:
+class Zones(Record, frozen=True, eq=False):
     """The zones of a chunk, in row order. zone_rows: of each, but for the last one. rows: of all.
 
     columns: by stored name; of some columns nothing is known.
@@ -102,16 +100,14 @@ class Zones:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Values:
+class _Values(Record, frozen=True, eq=False):
     """Numbers in order, or with `between` all from the first to the second."""
 
     numbers: npt.NDArray[Any]
     between: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Record, frozen=True):
     """A column of a scan whose value must be one of those of a stage's column."""
 
     column: int
@@ -119,8 +115,7 @@ class _Key:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pruner:
+class Pruner(Record, frozen=True):
     """What a fragment asks of the rows that it scans, as far as zones can answer."""
 
     scan: ScanChunks
@@ -134,8 +129,7 @@ class Pruner:
         return Asked(self, stages)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """What one run of a fragment asks."""
 
     pruner: Pruner

@@ -11,7 +11,6 @@ Every attempt of a task is at another node, so there is nothing to wait for betw
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from eau2.config import LIMITS
 from eau2.errors import (
@@ -26,6 +25,7 @@ from eau2.errors import (
     UnreachableError,
 )
 from eau2.planner.placement import Candidates, Task, recorded
+from eau2.records import replace
 
 _LOSSES = (PeerLostError, UnreachableError)
 """After these the node is asked for nothing more by this query."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from eau2.catalog import ColumnStatistics
 from eau2.operators.base import Operator
@@ -42,6 +41,7 @@ from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.union import Union
 from eau2.planner.physical import Plan, Stage
 from eau2.planner.placement import Task
+from eau2.records import Record, replace
 from eau2.types import BOOLEAN, Kind
 
 Placed = Mapping[int, tuple[Task, ...]]
@@ -60,8 +60,7 @@ Range = tuple[int, int]
 """The lowest and the highest value."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Meeting:
+class _Meeting(Record, frozen=True):
     """Where the groups of one stage meet in another. top: the row-wise steps above the groups."""
 
     partial: PartialAggregate
@@ -69,8 +68,7 @@ class _Meeting:
     top: Operator
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(Record, frozen=True):
     """The values of a key that several tasks may have. scanned: the chunks' column that it is."""
 
     key: Column

@@ -11,14 +11,14 @@ about a few of them. So a change is written down, and made when a column is aske
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar, overload
+
+from eau2.records import Record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnProfile:
+class ColumnProfile(Record, frozen=True):
     """What is believed of a column: distinct values, bounds as numbers, fraction of NULLs."""
 
     distinct: float

@@ -13,7 +13,6 @@ where two such parts meet.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from eau2.errors import InternalError, NotSupportedError
 from eau2.operators.expr import (
@@ -31,6 +30,7 @@ from eau2.planner.first_rows import first_rows
 from eau2.planner.lift import NULL_OVER_NOTHING
 from eau2.planner.nulls import COUNTS
 from eau2.planner.pairs import flipped, join_on
+from eau2.records import Record, replace
 from eau2.sql.copies import free_columns
 from eau2.sql.logical import (
     Aggregate,
@@ -57,8 +57,7 @@ Given = dict[int, Column]
 """For each outer column, by its id, the column of a plan that has its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Record, frozen=True):
     """A plan for all rows of the domain: its own columns, and those of the domain row."""
 
     plan: Logical
@@ -69,8 +68,7 @@ class Pushed:
         return substitute(expr, {id_: ref(column) for id_, column in self.given.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Record, frozen=True):
     """The distinct values of the columns `outer`; the definition `number` gives them in order."""
 
     number: int

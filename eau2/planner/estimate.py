@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from eau2.catalog import ColumnStatistics
 from eau2.operators.expr import (
@@ -32,6 +31,7 @@ from eau2.operators.facts import COMPARISONS, FLIPPED
 from eau2.planner.column_profiles import ColumnProfile as ColumnProfile
 from eau2.planner.column_profiles import Columns
 from eau2.planner.key_matches import matching
+from eau2.records import Record, field, replace
 from eau2.sql.logical import (
     Aggregate,
     Expand,
@@ -72,8 +72,7 @@ LIST_LENGTH = 8.0
 """How many elements a list is believed to have: statistics do not look into lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Record, frozen=True):
     """What is believed of a plan's rows."""
 
     rows: float

@@ -7,16 +7,14 @@ Does not know: why two reads of one frame are compared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from eau2.catalog import Frame
 from eau2.operators.expr import ColumnRef, Expr, conjuncts, substitute
 from eau2.operators.facts import can_raise
+from eau2.records import Record, field
 from eau2.sql.logical import Filter, Logical, Project, Scan
 
 
-@dataclass(frozen=True, slots=True)
-class FrameRows:
+class FrameRows(Record, frozen=True):
     """Some rows of a frame.
 
     scan: the read of it. positions: of the scan's columns in the frame, by id. conditions: over the

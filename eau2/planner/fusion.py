@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 
 from eau2.config import LIMITS
 from eau2.operators.base import Operator, transform
@@ -24,6 +23,7 @@ from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner.physical import Plan, Stage
 from eau2.planner.placement import Task
+from eau2.records import replace
 
 Placed = Mapping[int, tuple[Task, ...]]
 

@@ -7,8 +7,6 @@ which rule asks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from eau2.operators.expr import (
     Call,
     ColumnRef,
@@ -18,12 +16,12 @@ from eau2.operators.expr import (
     conjuncts,
     substitute,
 )
+from eau2.records import Struct, field
 from eau2.sql.logical import Filter, Join, Logical, Project
 from eau2.types import BOOLEAN
 
 
-@dataclass(slots=True)
-class InnerJoins:
+class InnerJoins(Struct):
     """A tree of inner and cross joins: pairs of rows of all relations with all conditions true.
 
     renamed: what columns of renaming projections are, over the relations.

@@ -12,7 +12,6 @@ result is joined again and again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
@@ -20,6 +19,7 @@ from eau2.operators.expr import Expr
 from eau2.planner.estimate import Profile
 from eau2.planner.key_matches import matching
 from eau2.planner.number_keys import NEARLY, NumberKey, number_keys
+from eau2.records import Record, field
 
 Tree = int | tuple["Tree", "Tree"]
 
@@ -36,8 +36,7 @@ JOIN_COST = 1000.0
 """What a join costs besides its rows, in rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
+class Class(Record, frozen=True):
     """Expressions that are all equal: one for each relation that has any, by relation number."""
 
     members: dict[int, Expr]
@@ -48,8 +47,7 @@ class Class:
         return sum(1 << number for number in self.members)
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(Record, frozen=True):
     """A condition over several relations that is not a class; of its rows `fraction` pass.
 
     pair: for an equality, its two sides with the relations that each reads. late: it only joins
@@ -70,17 +68,16 @@ class Predicate:
         return (a & ~left == 0 and b & ~right == 0) or (a & ~right == 0 and b & ~left == 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Record, frozen=True):
     """Relations (numbered as their profiles), classes and other predicates."""
 
     profiles: tuple[Profile, ...]
     classes: tuple[Class, ...]
     predicates: tuple[Predicate, ...]
-    _sizes: dict[int, float] = field(default_factory=dict, compare=False)
-    _distinct: list[list[tuple[float, int]]] = field(default_factory=list, compare=False)
-    _numbered: list[list[NumberKey]] = field(default_factory=list, compare=False)
-    _factors: list[list[tuple[int, float]]] = field(default_factory=list, compare=False)
+    _sizes: dict[int, float] = field(default_factory=dict)
+    _distinct: list[list[tuple[float, int]]] = field(default_factory=list)
+    _numbered: list[list[NumberKey]] = field(default_factory=list)
+    _factors: list[list[tuple[int, float]]] = field(default_factory=list)
 
     def size(self, mask: int) -> float:
         """The estimated rows of the join of a set of relations: the same in whichever order."""
@@ -171,8 +168,7 @@ class Graph:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(Record, frozen=True):
     mask: int
     cost: float
     tree: Tree

@@ -15,7 +15,6 @@ A computation that can raise stays above the conditions that were below it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from eau2.operators.expr import (
     AggregateCall,
@@ -33,6 +32,7 @@ from eau2.operators.expr import (
 from eau2.operators.facts import can_raise
 from eau2.planner.first_rows import first_rows
 from eau2.planner.nulls import COUNTS
+from eau2.records import Record, field, replace
 from eau2.sql.copies import free_columns
 from eau2.sql.logical import (
     Aggregate,
@@ -59,8 +59,7 @@ NULL_OVER_NOTHING = frozenset(
 """Aggregates that are NULL over no rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lifted:
+class Lifted(Record, frozen=True):
     """A plan without outer columns. Its rows for an outer row are those that fulfil `conditions`.
 
     deferred: expressions, over the plan's and outer columns, for output columns that the plan does

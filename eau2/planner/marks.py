@@ -12,7 +12,6 @@ tell the last two apart, and the extremes of the values answer inequalities, wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from eau2.errors import Error
 from eau2.operators import aggregates
@@ -32,6 +31,7 @@ from eau2.operators.facts import COMPARISONS, FLIPPED, can_raise
 from eau2.planner.nulls import is_never_null, never_null
 from eau2.planner.pairs import Pairs, join_on
 from eau2.planner.rules.push_filters import equality_between
+from eau2.records import Record
 from eau2.sql.logical import Aggregate, Join, Logical, Project
 from eau2.types import BIGINT, BOOLEAN
 
@@ -40,8 +40,7 @@ _EXTREME = {"<": "max", "<=": "max", ">": "min", ">=": "min"}
 TRUE, FALSE, NULL = (Literal(BOOLEAN, value) for value in (True, False, None))
 
 
-@dataclass(frozen=True, slots=True)
-class Correlation:
+class Correlation(Record, frozen=True):
     """When a right row belongs to a left row, whatever the condition: as in `join_on`."""
 
     strict: Pairs = ()
@@ -49,8 +48,7 @@ class Correlation:
     rest: Parts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Record, frozen=True):
     """One comparison of something on the left with something on the right."""
 
     left: Expr
@@ -58,8 +56,7 @@ class _Comparison:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Record, frozen=True):
     """Builds marks. share: a plan that can be read several times, from one that can be once."""
 
     ids: Iterator[int]

@@ -9,7 +9,6 @@ Does not know: stages, operators, how anything is computed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from eau2.errors import InternalError
 from eau2.planner.rules.compare_extremes import compare_extremes
@@ -32,13 +31,13 @@ from eau2.planner.rules.share_rows import share_rows
 from eau2.planner.rules.split_distinct import split_distinct
 from eau2.planner.rules.trim_sorts import trim_sorts
 from eau2.planner.rules.unnest import unnest
+from eau2.records import Record
 from eau2.sql.logical import Logical
 
 Observer = Callable[[str, Logical], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record, frozen=True):
     """A rule: its name (as in SET optimizer.<name>), what it does, why it stands where it does.
 
     A rule that is not `optional` cannot be left out: what it rewrites has no physical form.

@@ -6,10 +6,9 @@ are all of one kind. Does not know: where the keys come from.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import Call, Column, Expr, JoinKind, conjunction
 from eau2.planner.nulls import is_never_null, never_null
+from eau2.records import replace
 from eau2.sql.logical import Filter, Join, Logical
 from eau2.types import BOOLEAN
 

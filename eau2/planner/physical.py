@@ -15,7 +15,6 @@ input.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import count
 
 from eau2.catalog import Frame
@@ -35,12 +34,12 @@ from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow
 from eau2.operators.whole_aggregates import is_whole
 from eau2.operators.window import Window
+from eau2.records import Record, Struct, field, replace
 from eau2.sql import logical
 from eau2.sql.sharing import Recursive, SharedScan, With
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record, frozen=True):
     """The frame whose chunks drive a stage's tasks.
 
     condition: what every row that matters fulfils, over the scan's columns; chunks whose statistics
@@ -53,8 +52,7 @@ class Source:
     condition: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Record, frozen=True):
     """One fragment and what it reads. A stage without a source runs once, where the query is led.
 
     inputs: ids of the stages read whole. enough_rows: once this many rows have come from the
@@ -70,8 +68,7 @@ class Stage:
     ordered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Record, frozen=True):
     """Stages that run in rounds, each over the rows of the round before, until one gives none.
 
     base: the stage that gives the first round. body: the stages of a round, in order; the last one
@@ -86,8 +83,7 @@ class Loop:
     result: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record, frozen=True):
     """The stages in an order in which each comes after those it reads; the last is the result.
 
     columns and names are the result's, in order. loops: of recursive queries.
@@ -99,8 +95,7 @@ class Plan:
     loops: tuple[Loop, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Pipe:
+class _Pipe(Record, frozen=True):
     """A fragment under construction."""
 
     root: Operator
@@ -109,8 +104,7 @@ class _Pipe:
     enough_rows: int | None = None
 
 
-@dataclass(slots=True)
-class _Cutter:
+class _Cutter(Struct):
     """Collects the stages that have been cut off so far."""
 
     stages: list[Stage] = field(default_factory=list)

@@ -8,7 +8,6 @@ Does not know: how a task travels, whether a node lives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 
 from eau2.catalog import ChunkRef
@@ -17,6 +16,7 @@ from eau2.operators.group import FinalAggregate, PartialAggregate
 from eau2.operators.prune import may_match
 from eau2.operators.scan import StageInput
 from eau2.planner.physical import Source, Stage
+from eau2.records import Record, replace
 
 Candidates = Callable[[ChunkRef], tuple[str, ...]]
 """The nodes that may hold a chunk, best first: those that are believed to live before others."""
@@ -27,8 +27,7 @@ def recorded(chunk: ChunkRef) -> tuple[str, ...]:
     return chunk.locations
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Record, frozen=True):
     """Run a stage's fragment on these chunks, taken together, at `node`.
 
     `number` orders the results of a stage. A task without chunks gives what the fragment makes

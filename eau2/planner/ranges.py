@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
 from operator import is_not
 
 from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
+from eau2.records import Record, field, replace
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
 Interval = tuple[int, int]
@@ -45,8 +45,7 @@ _FINITE_EXPONENTS = {Kind.FLOAT: 127, Kind.DOUBLE: 1023}
 """Finite values of larger exponents, as math.frexp gives them, may round up to infinity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record, frozen=True):
     """What is known of columns, by id: intervals of exact ones, exponents of floats.
 
     finite: floats of which no value is NaN or infinite.

@@ -19,78 +19,69 @@ and the last of these gives the next round.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from eau2.config import LIMITS
 from eau2.errors import DataError
 from eau2.planner.attempts import Attempts
 from eau2.planner.physical import Loop, Plan, Stage
 from eau2.planner.placement import Task
+from eau2.records import Record, Struct
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDone:
+class TaskDone(Record, frozen=True):
     """A task has ended well and gave so many rows."""
 
     task: Task
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailed:
+class TaskFailed(Record, frozen=True):
     """A task has ended with an error at its node."""
 
     task: Task
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask:
+class RunTask(Record, frozen=True):
     """Send this task to its node; what an earlier attempt of it has given is of no use any more."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class StageComplete:
+class StageComplete(Record, frozen=True):
     """All that is needed of the stage has come, from its first `tasks` tasks."""
 
     stage: int
     tasks: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoundTaken:
+class RoundTaken(Record, frozen=True):
     """The rows of a round, so many, are there for the next one to read."""
 
     loop: Loop
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class TakeRound:
+class TakeRound(Record, frozen=True):
     """The rows of `stage` are the next round of the loop: say how many they are."""
 
     loop: Loop
     stage: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoopComplete:
+class LoopComplete(Record, frozen=True):
     """A round had no rows: the loop's result has them all."""
 
     loop: Loop
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Record, frozen=True):
     """The last stage is complete: its rows are the result."""
 
     stage: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Record, frozen=True):
     """The query is over, with this error."""
 
     error: Exception
@@ -100,8 +91,7 @@ Event = TaskDone | TaskFailed | RoundTaken
 Instruction = RunTask | StageComplete | TakeRound | LoopComplete | Finished | Failed
 
 
-@dataclass(slots=True)
-class _Rounds:
+class _Rounds(Struct):
     """How far a loop has come."""
 
     count: int = 0

@@ -6,10 +6,9 @@ plan in which it stands below the joins. Does not know: which of the two costs l
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import ColumnRef, Expr, columns_of, substitute
 from eau2.operators.facts import can_raise
+from eau2.records import replace
 from eau2.sql.logical import Filter, Join, Logical, Project
 from eau2.sql.plan_exprs import expressions, mapped
 

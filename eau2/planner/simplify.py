@@ -9,7 +9,6 @@ Does not know: plans. Bringing constants to the bare column's type is unwrap.py'
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from operator import is_not
 
 import polars as pl
@@ -33,6 +32,7 @@ from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.disjunction import disjunction, disjuncts
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
+from eau2.records import replace
 from eau2.types import BOOLEAN
 
 TRUE = Literal(BOOLEAN, True)

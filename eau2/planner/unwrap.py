@@ -9,10 +9,10 @@ Does not know: other simplifications.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from eau2.operators.expr import Call, Cast, Expr, InList, Literal, Value
 from eau2.operators.facts import COMPARISONS, cast_is_lossless
+from eau2.records import replace
 from eau2.types import BOOLEAN, INTEGER_RANGES, Kind, SqlType
 
 _MICROSECONDS_A_DAY = 86_400_000_000

@@ -7,12 +7,12 @@ Owns: the table of commands, and finding one by what is typed. Does not know: ho
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
 from typing import Final
 
 from eau2.errors import UsageError
+from eau2.records import Record
 from eau2.sql.split import split
 
 
@@ -31,8 +31,7 @@ class Argument(Enum):
     TOPIC = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Record, frozen=True):
     """A command. names: the first is its own, the others mean the same. takes: as help shows it."""
 
     names: tuple[str, ...]

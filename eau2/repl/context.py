@@ -8,10 +8,10 @@ words is shown. It guesses as a reader would; only the parser knows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+from eau2.records import Record, field
 from eau2.repl.pieces import Kind, Piece, cut
 from eau2.repl.words import KEYWORDS
 
@@ -37,8 +37,7 @@ RELATION: Final = frozenset({Want.TABLE, Want.TABLE_FUNCTION})
 _QUOTABLE: Final = frozenset({Want.TABLE, Want.COLUMN, Want.SOURCE})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, frozen=True):
     """What is wanted at the cursor.
 
     start: where the word begins that is typed there; prefix: what there is of it. keywords: only

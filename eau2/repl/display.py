@@ -7,12 +7,12 @@ as a query gives them. Goes out: bytes to the output. Does not know: statements,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final, overload
 
 import pyarrow as pa
 
 from eau2.errors import UsageError
+from eau2.records import Struct, field
 from eau2.render import rendered
 from eau2.repl.output import Output
 from eau2.repl.pieces import Kind, cut
@@ -28,8 +28,7 @@ NAME: Final = "_"
 """What the last result is called in a statement."""
 
 
-@dataclass(slots=True)
-class Last:
+class Last(Struct):
     """The last result: all of its parts, or none when it was too large."""
 
     tables: list[pa.Table] = field(default_factory=list)

@@ -7,9 +7,10 @@ grammar's words, what a piece means. (The parser's lexer refuses text that has n
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from eau2.records import Record
 
 TYPED_MAX: Final = 50_000
 """Characters: a longer text, which was pasted, is neither coloured nor completed on every key."""
@@ -26,8 +27,7 @@ class Kind(Enum):
     SIGN = "sign"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Record, frozen=True):
     """A piece of text from `start` to `end`; `open` when the text ended before the piece did."""
 
     kind: Kind

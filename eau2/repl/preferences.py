@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from eau2.errors import UsageError
 from eau2.options import FORMATS
+from eau2.records import Struct
 
 SWITCHES: Final = ("on", "off")
 VALUES: Final[dict[str, tuple[str, ...]]] = {
@@ -34,8 +34,7 @@ _MAX_ROWS: Final = 1_000_000
 _MAX_PROMPT_CHARS: Final = 200
 
 
-@dataclass(slots=True)
-class Preferences:
+class Preferences(Struct):
     """The settings of one shell. They change while it runs.
 
     prompt: with {place} for what the shell is connected to. max_rows: of a box. plain: the format
@@ -48,7 +47,7 @@ class Preferences:
     prompt: str = "{place}> "
     max_rows: int = 40
     color: str = "auto"
-    plain: str = field(default="box", repr=False)
+    plain: str = "box"
 
     def set(self, name: str, text: str) -> None:
         """Set one by its name. Raises UsageError that says which there are, or which values."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from eau2.records import Record
 
 HELD, MISSING, BESIDE, ELSEWHERE = "●", "○", "◦", "·"
 _KEY: Final = f"{HELD} is there   {MISSING} belongs there and is not   {BESIDE} is there beside"
@@ -22,8 +23,7 @@ _COLUMNS: Final = 40
 _LABEL_ROOM: Final = 22
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Record, frozen=True):
     """A chunk: where it is to be, and where it is; None where that cannot be told."""
 
     rows: int

@@ -7,7 +7,6 @@ Loads the engine, so it is for a thread beside the prompt.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from eau2.connection import Connection
@@ -15,6 +14,7 @@ from eau2.errors import Error
 from eau2.operators import aggregates, windows
 from eau2.operators.functions.table import documentation
 from eau2.planner.optimizer import switch_names
+from eau2.records import replace
 from eau2.repl.drawings import codes
 from eau2.repl.words import Words
 from eau2.settings import OPTIMIZER, Settings

@@ -7,8 +7,9 @@ Does not know: where words come from (wordlists.py), the terminal.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from eau2.records import Record, field
 
 _KEYWORD_TEXT: Final = """
 SELECT FROM WHERE GROUP ORDER BY LIMIT JOIN LEFT ON USING AS AND OR NOT IN IS NULL LIKE BETWEEN
@@ -34,8 +35,7 @@ STATEMENTS: Final = tuple(_STATEMENT_TEXT.split())
 """The words that a statement begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Record, frozen=True):
     """All of them at one moment. The language's are in lower case.
 
     tables: of each table and view its columns; none while they are not known. reserved: the words

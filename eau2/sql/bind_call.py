@@ -9,7 +9,6 @@ Does not know: scalar functions, which plan nodes compute the calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from eau2.errors import (
     MisplacedCallError,
@@ -36,6 +35,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.functions import table
 from eau2.operators.interval_form import unpacked
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_name import levels
 from eau2.sql.depth import check_bound, check_written

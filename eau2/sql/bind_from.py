@@ -7,10 +7,9 @@ Does not know: what is selected; a derived table is bound by the function that i
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.catalog import Frame
 from eau2.errors import Span, UnknownTableError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.common_tables import common_table, shared_scan
 from eau2.sql.environment import BindQuery, Context, Environment

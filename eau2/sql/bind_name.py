@@ -10,10 +10,10 @@ A name is looked up among the columns of FROM, then the aliases of the select li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from eau2.errors import NotSupportedError, UnknownColumnError
 from eau2.operators.expr import Expr
+from eau2.records import replace
 from eau2.sql import ast, literals
 from eau2.sql.environment import Alias, Environment, Use
 from eau2.sql.shapes import Shapes

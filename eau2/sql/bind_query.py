@@ -6,10 +6,9 @@ Owns: `bind_query`, and ORDER BY and LIMIT over what is no SELECT. Comes in: ast
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_select import bind_select
 from eau2.sql.bind_values import bind_values

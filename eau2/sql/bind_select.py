@@ -6,10 +6,9 @@ Owns: which clause is bound when, and what each may refer to. Comes in: ast.Sele
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.errors import ProgrammingError
 from eau2.operators.expr import Expr
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_call import named_windows, with_windows
 from eau2.sql.bind_expr import bind_condition

@@ -11,12 +11,12 @@ expressions, literals.py and intervals.py the constants, naming.py what a column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
 from eau2.catalog import Catalog
 from eau2.config import LIMITS
+from eau2.records import Record
 from eau2.sql import ast
 from eau2.sql.bind_query import bind_query
 from eau2.sql.environment import Context
@@ -24,8 +24,7 @@ from eau2.sql.logical import Logical, Sort
 from eau2.sql.ordering import total_order
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Record, frozen=True):
     """A bound statement. The plan's output columns are the result's, `names` what they are called.
 
     Names may occur more than once.

@@ -8,11 +8,11 @@ Comes in: a span and the values of the parts. Goes out: ast nodes. Does not know
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
 from eau2.errors import Span, SqlSyntaxError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.build_expressions import ACTIONS as ACTIONS
 from eau2.sql.build_expressions import action, unquoted

@@ -7,11 +7,11 @@ span and the values of the parts. Goes out: queries. Does not know: tokens, stat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
 from eau2.errors import Span, SqlSyntaxError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.build_expressions import ACTIONS, LEVEL_CHAIN, action, chain_depth, unquoted
 

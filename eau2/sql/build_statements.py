@@ -11,10 +11,10 @@ as a whole becomes an UnsupportedStatement that points at it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from eau2.errors import Span
+from eau2.records import replace
 from eau2.sql import ast, build_calls, build_tables
 from eau2.sql.build_expressions import CHAINS, action, chain_depth, number
 from eau2.sql.build_queries import all_of_table, tail_levels

@@ -7,11 +7,11 @@ the parts. Goes out: table expressions. Does not know: tokens, states.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, get_args
 from typing import Literal as OneOf
 
 from eau2.errors import Span, SqlSyntaxError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.build_expressions import ACTIONS as ACTIONS
 from eau2.sql.build_expressions import action, unquoted

@@ -6,10 +6,9 @@ Does not know: which rule made the plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from eau2.errors import InternalError
 from eau2.operators.expr import Call, Case, Column, ColumnRef, Expr, InList
+from eau2.records import Record, field, replace
 from eau2.sql.logical import (
     Aggregate,
     DependentJoin,
@@ -34,8 +33,7 @@ from eau2.types import BIGINT, BOOLEAN, SqlType
 Types = dict[int, SqlType]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Record, frozen=True):
     """What a node may read besides its inputs: outer columns, and definitions by number."""
 
     outer: Types = field(default_factory=dict)

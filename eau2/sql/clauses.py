@@ -7,10 +7,10 @@ to the rooms that make plan nodes of them. Does not know: how a clause is bound,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 from eau2.errors import NotGroupedError, Span
 from eau2.operators.expr import Column, Expr
+from eau2.records import Record, Struct, replace
 from eau2.sql import ast
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.environment import (
@@ -29,8 +29,7 @@ from eau2.sql.sources import Source
 from eau2.sql.stars import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class BoundPart:
+class BoundPart(Record, frozen=True):
     """A bound expression, and the columns it names, for error messages."""
 
     expr: Expr
@@ -38,8 +37,7 @@ class BoundPart:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Record, frozen=True):
     """One ORDER BY key: a position in the select list, or an expression of its own."""
 
     item: ast.OrderItem
@@ -47,8 +45,7 @@ class Key:
     bound: BoundPart | None
 
 
-@dataclass(frozen=True, slots=True)
-class Clauses:
+class Clauses(Record, frozen=True):
     """What stands above the grouping. distinct_on: None where DISTINCT ON is not written."""
 
     items: tuple[BoundPart, ...]
@@ -79,8 +76,7 @@ class Clauses:
         )
 
 
-@dataclass(slots=True)
-class Selecting:
+class Selecting(Struct):
     """A SELECT being bound.
 
     Subqueries are joined where their clause is computed: `below` are those of GROUP BY and in

@@ -10,9 +10,9 @@ A definition that nothing reads is bound for its errors and left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from eau2.errors import NotSupportedError, ProgrammingError, UnknownNameError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_name import levels
 from eau2.sql.environment import BindQuery, Context, Environment, Query, Shared

@@ -11,7 +11,6 @@ stays as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from eau2.operators.expr import (
@@ -24,13 +23,13 @@ from eau2.operators.expr import (
     ref,
     substitute,
 )
+from eau2.records import Struct, field, names, replace
 from eau2.sql.logical import DependentJoin, Logical, Rows
 from eau2.sql.plan_exprs import expressions
 from eau2.sql.sharing import Recursive, SharedScan, With
 
 
-@dataclass(slots=True)
-class Copier:
+class Copier(Struct):
     """Makes one copy. columns: what each column became, by its old id; it may be given some."""
 
     ids: Iterator[int]
@@ -77,7 +76,7 @@ class Copier:
     def _fields(self, plan: Logical) -> Logical:
         # Inputs first: expressions refer to the columns that they have become.
         below = plan.with_inputs(tuple(map(self.plan, plan.inputs))) if plan.inputs else plan
-        changed = {f.name: self._value(getattr(below, f.name)) for f in fields(below)}
+        changed = {name: self._value(getattr(below, name)) for name in names(type(below))}
         return replace(below, **changed)
 
     def _value(self, value: Any) -> Any:

@@ -9,12 +9,12 @@ Does not know: how an expression or a query is bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eau2.catalog import Catalog
 from eau2.errors import Span
 from eau2.operators.expr import AggregateCall, Column, Expr, JoinKind, Literal, SortKey, WindowCall
+from eau2.records import Record, Struct, field, replace
 from eau2.sql import ast
 from eau2.sql.logical import DependentJoin, Logical
 from eau2.sql.scope import Scope
@@ -22,8 +22,7 @@ from eau2.sql.shapes import Shapes
 from eau2.types import SqlType
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What holds for a whole statement.
 
     spent counts the nodes bound for the sake of aliases. depth: how many queries are being bound,
@@ -44,8 +43,7 @@ class Context:
         return Column(next(self.ids), name, type_)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Record, frozen=True):
     """A bound query: its plan, the names of its columns, and whether its rows are in an order.
 
     `ordered` means that the order of rows is a function of the data: frame order, or made by a
@@ -57,8 +55,7 @@ class Query:
     ordered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record, frozen=True):
     """A common table by name: its definition's number, and the names and types of its columns.
 
     refusal: why it cannot be read at this place.
@@ -71,8 +68,7 @@ class Shared:
     refusal: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Record, frozen=True):
     """A name that a select list gives, with what it names and where it stands in the list."""
 
     position: int
@@ -80,8 +76,7 @@ class Alias:
     expression: ast.Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Dependent:
+class Dependent(Record, frozen=True):
     """A DependentJoin that still lacks its left side."""
 
     kind: JoinKind
@@ -90,8 +85,7 @@ class Dependent:
     mark: Column | None = None
 
 
-@dataclass(slots=True)
-class Subqueries:
+class Subqueries(Struct):
     """The subqueries met in the expressions of a clause, to be joined to the clause's plan.
 
     known: what an expression that holds a subquery has become, by the identity of its node, so that
@@ -124,8 +118,7 @@ class Subqueries:
         return plan
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Record, frozen=True):
     """A column that was named, and where."""
 
     name: str
@@ -133,8 +126,7 @@ class Use:
     columns: frozenset[int]
 
 
-@dataclass(slots=True)
-class Aggregates:
+class Aggregates(Struct):
     """The aggregate calls met so far and the columns they will be; equal calls share one.
 
     subqueries: those in the arguments of the calls, and in the keys of the grouping.
@@ -159,8 +151,7 @@ class Aggregates:
         return column
 
 
-@dataclass(frozen=True, slots=True)
-class Windowed:
+class Windowed(Record, frozen=True):
     """A window call, the column it will be, and the window it runs over.
 
     uses and span are for error messages.
@@ -179,8 +170,7 @@ class Windowed:
         return (*self.call.exprs, *self.partition, *(key.expr for key in self.order))
 
 
-@dataclass(slots=True)
-class Windows:
+class Windows(Struct):
     """The window calls met so far; equal calls share one column.
 
     named: the windows of the WINDOW clause, by case-folded name, complete. subqueries: those in
@@ -205,8 +195,7 @@ class Windows:
         return column
 
 
-@dataclass(slots=True)
-class Unnests:
+class Unnests(Struct):
     """The lists met so far that become rows, and the columns of their elements; equal ones share.
 
     items: (column, list, the columns that it names).
@@ -228,8 +217,7 @@ class Unnests:
         return column
 
 
-@dataclass(frozen=True, slots=True)
-class GroupKeys:
+class GroupKeys(Record, frozen=True):
     """What GROUP BY names: distinct expressions with names, and the sets of them (positions).
 
     Plain grouping is one set of all keys. column: numbers the sets above the Aggregate; None where
@@ -241,8 +229,7 @@ class GroupKeys:
     column: Column | None
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Record, frozen=True):
     """What an expression may refer to.
 
     aliases: of the select list, by case-folded name, those before position `visible`. With

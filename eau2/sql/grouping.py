@@ -11,13 +11,13 @@ gives nothing, where an empty set must give one row: those rows are computed of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import combinations
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, ProgrammingError, Span
 from eau2.operators.expr import Case, Column, Expr, ref
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast, literals
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.clauses import BoundPart, Clauses, Selecting, not_grouped

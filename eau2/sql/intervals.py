@@ -11,7 +11,6 @@ when statistics are asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from eau2 import types
@@ -21,14 +20,14 @@ from eau2.operators.expr import Expr, Literal
 from eau2.operators.functions import table
 from eau2.operators.functions.interval_text import DAYS, MICROS, MONTHS, UNIT_NAMES
 from eau2.operators.interval_form import packed, unpacked
+from eau2.records import Record
 from eau2.sql import ast, literals
 
 _LONGEST_DIGITS = 20
 _PLURALS = {"century": "centuries", "millennium": "millennia"}
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Record, frozen=True):
     """A span of time as DuckDB counts it: months, days and microseconds stay apart."""
 
     months: int = 0

@@ -10,12 +10,12 @@ A lambda reads its parameters and, as anything at its place, the columns around 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from eau2.errors import ProgrammingError, TypeMismatchError
 from eau2.operators import coercion
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.environment import Environment
 from eau2.sql.spans import as_condition, at

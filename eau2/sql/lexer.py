@@ -10,11 +10,11 @@ parser may find an error before it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from eau2.config import LIMITS
 from eau2.errors import Span, SqlSyntaxError
+from eau2.records import Record, Struct
 from eau2.sql.tables import Tables, tables
 
 UNREADABLE = -1
@@ -23,8 +23,7 @@ _BLOCK_COMMENT = -3
 _NOTHING = -4
 
 
-@dataclass(slots=True)
-class Tokens:
+class Tokens(Struct):
     """The terminal's number, the start and the end of each token; the last is the end of input."""
 
     text: str
@@ -34,8 +33,7 @@ class Tokens:
     problem: SqlSyntaxError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scanner:
+class Scanner(Record, frozen=True):
     """One pattern, what a match of each of its groups is, and the terminals that need a look."""
 
     pattern: re.Pattern[str]

@@ -10,7 +10,6 @@ visible without renaming. Plans that are read in several places are in sharing.p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from operator import is_not
 
 from eau2.catalog import Frame
@@ -23,10 +22,10 @@ from eau2.operators.expr import (
     Value,
     WindowCall,
 )
+from eau2.records import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(Record, frozen=True):
     """The base of all logical nodes."""
 
     @property
@@ -45,8 +44,7 @@ class Logical:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Scan(Logical):
+class Scan(Logical, frozen=True):
     """Some columns of a frame, in frame order. `positions` index the frame's schema."""
 
     frame: Frame
@@ -61,8 +59,7 @@ class Scan(Logical):
         return self.columns
 
 
-@dataclass(frozen=True, slots=True)
-class OneRow(Logical):
+class OneRow(Logical, frozen=True):
     """One row of no columns: what SELECT without FROM reads."""
 
     @property
@@ -70,8 +67,7 @@ class OneRow(Logical):
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing(Logical):
+class Nothing(Logical, frozen=True):
     """No rows of these columns: what a contradiction becomes."""
 
     columns: tuple[Column, ...]
@@ -81,8 +77,7 @@ class Nothing(Logical):
         return self.columns
 
 
-@dataclass(frozen=True, slots=True)
-class Filter(Logical):
+class Filter(Logical, frozen=True):
     """The rows for which `condition` is true."""
 
     input: Logical
@@ -100,8 +95,7 @@ class Filter(Logical):
         return Filter(inputs[0], self.condition)
 
 
-@dataclass(frozen=True, slots=True)
-class Project(Logical):
+class Project(Logical, frozen=True):
     """New columns computed row by row; nothing else passes through."""
 
     input: Logical
@@ -119,8 +113,7 @@ class Project(Logical):
         return Project(inputs[0], self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate(Logical):
+class Aggregate(Logical, frozen=True):
     """One row for each distinct combination of `keys`; without keys, exactly one row.
 
     With keys and no aggregates this is DISTINCT.
@@ -142,8 +135,7 @@ class Aggregate(Logical):
         return Aggregate(inputs[0], self.keys, self.aggregates)
 
 
-@dataclass(frozen=True, slots=True)
-class Join(Logical):
+class Join(Logical, frozen=True):
     """Pairs of rows for which all `equalities` hold and `condition` is true.
 
     equalities: (left expression, right expression) of one type; NULL equals nothing, unless
@@ -184,8 +176,7 @@ class Join(Logical):
         return Join(self.kind, left, right, *rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Sort(Logical):
+class Sort(Logical, frozen=True):
     """The rows in the order of the keys.
 
     The binder appends all output columns to the keys, so that the order is total up to equal
@@ -208,8 +199,7 @@ class Sort(Logical):
         return Sort(inputs[0], self.keys, self.at_most_rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Limit(Logical):
+class Limit(Logical, frozen=True):
     """The first `count` rows (None: all) after `offset` rows, in the input's order."""
 
     input: Logical
@@ -228,8 +218,7 @@ class Limit(Logical):
         return Limit(inputs[0], self.count, self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class DependentJoin(Logical):
+class DependentJoin(Logical, frozen=True):
     """For each left row the rows of `right`, which may read the left row's columns.
 
     Only the binder makes it, for subqueries and LATERAL; the rule `unnest` turns it into joins.
@@ -262,8 +251,7 @@ class DependentJoin(Logical):
         return replace(self, left=inputs[0], right=inputs[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Logical):
+class Window(Logical, frozen=True):
     """The input's rows with one more column for each call; calls of one partitioning and order.
 
     order: the keys that were written; rows equal in them are peers. ties: keys that make the order
@@ -291,8 +279,7 @@ class Window(Logical):
         return replace(self, input=inputs[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Union(Logical):
+class Union(Logical, frozen=True):
     """The rows of all inputs, one after the other (UNION ALL).
 
     columns: new ones; each input has as many, of the same types, in the same order.
@@ -313,8 +300,7 @@ class Union(Logical):
         return replace(self, parts=inputs)
 
 
-@dataclass(frozen=True, slots=True)
-class Expand(Logical):
+class Expand(Logical, frozen=True):
     """Every row once for each grouping set: what GROUPING SETS, ROLLUP and CUBE group over.
 
     keys: (new column, expression over the input); in the copy for a set, the keys that are not in
@@ -339,8 +325,7 @@ class Expand(Logical):
         return replace(self, input=inputs[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Rows(Logical):
+class Rows(Logical, frozen=True):
     """Constant rows, in this order: VALUES. Values are physical, as in Literal."""
 
     columns: tuple[Column, ...]
@@ -351,8 +336,7 @@ class Rows(Logical):
         return self.columns
 
 
-@dataclass(frozen=True, slots=True)
-class Series(Logical):
+class Series(Logical, frozen=True):
     """The numbers start, start + step, ... before `stop`: range and generate_series as tables.
 
     column: BIGINT, or TIMESTAMP with all three in microseconds.
@@ -368,8 +352,7 @@ class Series(Logical):
         return (self.column,)
 
 
-@dataclass(frozen=True, slots=True)
-class Unnest(Logical):
+class Unnest(Logical, frozen=True):
     """Each input row once for every element of its lists; shorter lists are padded with NULL.
 
     items: (new column, expression that gives a list). A row whose lists are all empty or NULL gives
@@ -395,8 +378,7 @@ class Unnest(Logical):
         return replace(self, input=inputs[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Sample(Logical):
+class Sample(Logical, frozen=True):
     """Some of the input's rows, the same ones whenever `seed` is the same.
 
     Either each row with probability `fraction`, or `count` rows.

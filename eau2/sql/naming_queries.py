@@ -7,9 +7,9 @@ writes expressions. Goes out: text. Does not know: how expressions are written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from eau2.records import names, replace
 from eau2.sql import ast
 from eau2.sql.naming_words import quoted, string
 
@@ -274,13 +274,13 @@ def _frame_end(end: ast.FrameEnd, text: Text) -> str:
 def spelled_out(node: _NodeT, windows: Mapping[str, ast.WindowSpec]) -> _NodeT:
     """The tree with the windows themselves where it names them; subqueries keep their own."""
     changes: dict[str, Any] = {}
-    for field in fields(node):
-        value = getattr(node, field.name)
+    for name in names(type(node)):
+        value = getattr(node, name)
         new = _spelled_value(value, windows)
-        if field.name == "over" and isinstance(value, str):
+        if name == "over" and isinstance(value, str):
             new = windows.get(value.lower(), value)
         if new is not value:
-            changes[field.name] = new
+            changes[name] = new
     result = replace(node, **changes) if changes else node
     if isinstance(result, ast.WindowSpec) and result.base is not None:
         base = windows.get(result.base.lower())

@@ -6,8 +6,8 @@ Owns: the walk. Comes in: a node; goes out: it and all below it. Does not know: 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
+from eau2.records import names
 from eau2.sql import ast
 
 
@@ -20,7 +20,7 @@ def every(root: ast.Node) -> Iterator[ast.Node]:
             waiting.extend(reversed(found))
         elif isinstance(found, ast.Node):
             yield found
-            waiting.extend(getattr(found, field.name) for field in reversed(fields(found)))
+            waiting.extend(getattr(found, name) for name in reversed(names(type(found))))
 
 
 def parameters(root: ast.Node) -> tuple[int | str, ...]:

@@ -7,13 +7,12 @@ Does not know: grouping, how expressions are bound.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.errors import Error, ProgrammingError, UnknownNameError
 from eau2.operators import coercion, windows
 from eau2.operators.constants import value_of
 from eau2.operators.expr import Call, Column, ColumnRef, Expr, Literal, SortKey, conjunction, ref
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast, intervals
 from eau2.sql.bind_call import sort_key
 from eau2.sql.bind_expr import bind_root

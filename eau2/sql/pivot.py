@@ -12,7 +12,6 @@ are many of them, rows are grouped by the values first, and what is picked is pi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from math import prod
@@ -22,6 +21,7 @@ from eau2.config import LIMITS
 from eau2.errors import Error, NotSupportedError, ProgrammingError, Span
 from eau2.operators import aggregates, coercion
 from eau2.operators.constants import value_of
+from eau2.records import Record, replace
 from eau2.sql import ast, literals
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.environment import Context, Environment
@@ -42,16 +42,14 @@ _ONE_OF_EACH = frozenset({"any_value", "arbitrary", "avg", "count", "max", "mean
 """Aggregates whose value for one group can be picked; count is 0 of no rows, the others NULL."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(Record, frozen=True):
     """One value: what its columns are called, and the text of each expression, None for NULL."""
 
     name: str
     texts: tuple[str | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(Record, frozen=True):
     """An entry of ON, or of FOR: expressions of these types, and the values they may have."""
 
     expressions: tuple[ast.Expression, ...]

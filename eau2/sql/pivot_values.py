@@ -11,11 +11,11 @@ columns are pivoted, each has its own values, and columns are made of all combin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError
+from eau2.records import Record, names, replace
 from eau2.sql import ast, nodes
 
 Path = tuple[tuple[Any, Any], ...]
@@ -25,8 +25,7 @@ Layers = tuple[ast.WithQuery, ...]
 """The WITHs around a node, from outside, each with the tables that are defined there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unvalued:
+class Unvalued(Record, frozen=True):
     """A PIVOT without values in a statement, and the query that finds those of its first column."""
 
     statement: ast.Statement
@@ -83,7 +82,7 @@ def _found(
         if isinstance(part, tuple):
             steps: list[tuple[Any, Any]] = list(enumerate(part))
         elif isinstance(part, ast.Node):
-            steps = [(field.name, getattr(part, field.name)) for field in fields(part)]
+            steps = [(name, getattr(part, name)) for name in names(type(part))]
         else:
             continue
         if isinstance(part, ast.PivotTable):

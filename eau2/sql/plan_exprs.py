@@ -6,11 +6,11 @@ Owns: which expressions each kind of node evaluates. Does not know: what a rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from operator import is_not
 from typing import Any
 
 from eau2.operators.expr import Column, Expr, SortKey
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     DependentJoin,

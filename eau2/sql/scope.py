@@ -9,7 +9,6 @@ Names compare with letter case ignored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import count
 
@@ -22,18 +21,17 @@ from eau2.errors import (
     UnknownTableError,
 )
 from eau2.operators.expr import Expr
+from eau2.records import Record, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleColumn:
+class VisibleColumn(Record, frozen=True):
     """A column's name and what it means."""
 
     name: str
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleTable:
+class VisibleTable(Record, frozen=True):
     """A table under the name by which its columns can be qualified.
 
     The name of an `unnamed` one was not given, and gives way when it is taken.
@@ -42,20 +40,19 @@ class VisibleTable:
     name: str
     columns: tuple[VisibleColumn, ...]
     unnamed: bool = False
-    _by_name: dict[str, VisibleColumn] = field(init=False, repr=False, compare=False)
+    _by_name: dict[str, VisibleColumn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # From the last to the first, which is the one that is meant.
-        named = {column.name.casefold(): column for column in reversed(self.columns)}
-        object.__setattr__(self, "_by_name", named)
+        for column in reversed(self.columns):
+            self._by_name[column.name.casefold()] = column
 
     def find(self, column: str) -> VisibleColumn | None:
         """The column called `column`, if there is one."""
         return self._by_name.get(column.casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class MergedColumn:
+class MergedColumn(Record, frozen=True):
     """Columns of one name made one by USING or NATURAL. `tables` are indices in the scope."""
 
     name: str
@@ -63,8 +60,7 @@ class MergedColumn:
     tables: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record, frozen=True):
     """The tables of a FROM clause in order, and the merged columns over them."""
 
     tables: tuple[VisibleTable, ...] = ()

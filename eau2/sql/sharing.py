@@ -6,14 +6,12 @@ computed once or written out where it is read; the optimiser decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from eau2.operators.expr import Column
+from eau2.records import Record, replace
 from eau2.sql.logical import Logical
 
 
-@dataclass(frozen=True, slots=True)
-class SharedScan(Logical):
+class SharedScan(Logical, frozen=True):
     """The rows of a definition of an enclosing With (or of the round before, in a Recursive).
 
     columns: new ones, for the definition's output columns at `positions`. rows: how many they are
@@ -30,8 +28,7 @@ class SharedScan(Logical):
         return self.columns
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Record, frozen=True):
     """A plan that several places of another one read: a common table expression.
 
     materialized: what the statement says about computing it once; None leaves it to the optimiser.
@@ -43,8 +40,7 @@ class Definition:
     materialized: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class With(Logical):
+class With(Logical, frozen=True):
     """A plan whose SharedScans, and those of later definitions, read these definitions.
 
     A definition's number is unique within the statement.
@@ -67,8 +63,7 @@ class With(Logical):
         return With(definitions, inputs[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Recursive(Logical):
+class Recursive(Logical, frozen=True):
     """WITH RECURSIVE: the rows of `base`, then those of `step` over the round before, to the end.
 
     In `step` a SharedScan of `number` reads the round before. columns: new ones; both inputs have

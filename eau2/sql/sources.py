@@ -7,10 +7,10 @@ out: plans with scopes. Does not know: which syntax asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from eau2.errors import ProgrammingError, Span
 from eau2.operators.expr import ref
+from eau2.records import Record, replace
 from eau2.sql import ast
 from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.logical import Logical
@@ -20,8 +20,7 @@ UNNAMED_PIVOT = "__unnamed_pivot"
 """What a table made by PIVOT or UNPIVOT is called without an alias."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record, frozen=True):
     """A bound FROM clause: its plan, what its columns are called, and whether rows are ordered."""
 
     plan: Logical
@@ -29,15 +28,13 @@ class Source:
     ordered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BoundTable(ast.TableExpression):
+class BoundTable(ast.TableExpression, frozen=True):
     """A table of a syntax tree that was bound already, for queries that the binder writes."""
 
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, frozen=True):
     """Where a table expression stands: its statement, how queries in it are bound, what is outside.
 
     outer is what a query in FROM sees: the tables before it, then the enclosing queries.

@@ -6,9 +6,8 @@ Does not know: how a call is bound.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.errors import NotSupportedError, ProgrammingError, Span
+from eau2.records import replace
 from eau2.sql import ast
 
 _AS_IT_IS = frozenset({"c", "posix", "binary"})

@@ -9,12 +9,12 @@ Does not know: what an expression means, clauses.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from eau2.errors import DataError, NotSupportedError, ProgrammingError, Span, UnknownColumnError
 from eau2.operators.constants import over_texts
 from eau2.operators.expr import Expr, Literal
 from eau2.operators.functions import table
+from eau2.records import Record, replace
 from eau2.sql import ast
 from eau2.sql.depth import check_written
 from eau2.sql.environment import Alias
@@ -27,15 +27,13 @@ from eau2.types import VARCHAR
 _PATTERNS = {"like": "like", "ilike": "ilike", "glob": "glob", "similar": "regexp_full_match"}
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen(ast.Name):
+class Chosen(ast.Name, frozen=True):
     """A column that a star or COLUMNS stands for; `parts` are for texts."""
 
     column: VisibleColumn
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """One column of the select list: its name and what it computes.
 
     A name that has to be made from the expression is made when the expression has been bound,
@@ -182,8 +180,7 @@ def _matching(names: list[str], function: str, pattern: str, span: Span) -> list
         raise ProgrammingError(f"'{pattern}' is no pattern: {error.message}", span=span) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Record, frozen=True):
     """An expression around COLUMNS, for one of the columns: column None when all went into it."""
 
     node: ast.Expression

@@ -11,12 +11,12 @@ A comparison with ANY is a mark that is NULL where SQL says so; NOT IN and ALL a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from eau2.errors import NotSupportedError, ProgrammingError, Span, TypeMismatchError
 from eau2.operators import coercion
 from eau2.operators.expr import Expr, ref
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.environment import Dependent, Environment, Query, Subqueries
 from eau2.sql.logical import Filter, Logical, Project, Sort, transform

@@ -10,11 +10,11 @@ column at a time. What is approximate in DuckDB is exact here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, Span
 from eau2.operators.expr import ref
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.environment import BindQuery, Context, Environment, Query
 from eau2.sql.scope import Scope, VisibleColumn, VisibleTable

@@ -9,8 +9,8 @@ A query inside an expression is not entered: its names are its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
 
+from eau2.records import names, replace
 from eau2.sql import ast
 
 _LEAVES = frozenset({ast.Constant, ast.Name, ast.TypedConstant, ast.Parameter, str, int, bool})
@@ -22,7 +22,7 @@ _known: dict[type[ast.Node], tuple[str, ...]] = {}
 def _names(class_: type[ast.Node]) -> tuple[str, ...]:
     """The fields of a class of nodes, looked up once."""
     if class_ not in _known:
-        _known[class_] = tuple(f.name for f in fields(class_) if f.name != "span")
+        _known[class_] = tuple(name for name in names(class_) if name != "span")
     return _known[class_]
 
 
@@ -62,7 +62,7 @@ def _rewritten(node: ast.Node, visit: Rewrite) -> tuple[ast.Node, ...]:
         new = _field(old, visit)
         if new is not old:
             changes[name] = new
-    return (replace(node, **changes) if changes else node,)  # type: ignore[arg-type]
+    return (replace(node, **changes) if changes else node,)
 
 
 def _field(value: object, visit: Rewrite) -> object:

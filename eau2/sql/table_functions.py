@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from eau2 import types
@@ -24,6 +23,7 @@ from eau2.operators import windows
 from eau2.operators.coercion import LIST_VALUE
 from eau2.operators.expr import Call, Expr, Literal, Value, ref
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast, intervals, literals
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.constant_arguments import constant_value

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from eau2.records import Record, field
 
 GRAMMAR = "eau2.lark"
 TABLES = "tables.json"
@@ -26,8 +27,7 @@ LIST = "["
 LIST_MORE = "+"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record, frozen=True):
     """What a reduction does: pop `size` values, call `action` with `arguments`, push the result.
 
     An argument is a position among the popped; -1 stands for None, and a position p < -1 for the
@@ -40,8 +40,7 @@ class Rule:
     arguments: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Record, frozen=True):
     """The automaton. `actions[state]` is a dict from terminal to action, or one action for all.
 
     An action is a state to go to, or -2 - rule to reduce by a rule, or ACCEPT.

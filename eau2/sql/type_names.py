@@ -6,12 +6,12 @@ Does not know: values, expressions.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 
 from eau2 import types
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, ProgrammingError, UnknownNameError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.types import MAX_DECIMAL_DIGITS, WITHOUT_LISTS, SqlType, list_of
 

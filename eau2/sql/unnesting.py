@@ -8,11 +8,11 @@ Does not know: how other functions are bound, unnest in FROM (table_functions.py
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from eau2.errors import MisplacedCallError, NotSupportedError, ProgrammingError, TypeMismatchError
 from eau2.operators.expr import Expr, Literal, ref
 from eau2.operators.functions import table
+from eau2.records import replace
 from eau2.sql import ast, literals
 from eau2.sql.environment import Environment, Use
 from eau2.sql.naming import expression_text

@@ -9,8 +9,6 @@ The plan is a Union with one part for each entry of the list, over one definitio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from eau2.config import LIMITS
 from eau2.errors import (
     NotSupportedError,
@@ -30,6 +28,7 @@ from eau2.operators.expr import (
     substitute,
 )
 from eau2.operators.functions import table
+from eau2.records import Record
 from eau2.sql import ast
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.environment import Context, Environment, Query
@@ -44,8 +43,7 @@ from eau2.sql.syntax_walk import parts
 from eau2.types import NULL, VARCHAR, SqlType
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Record, frozen=True):
     """One row for every row of the table: its name, and what its values are made of."""
 
     name: str

@@ -7,11 +7,10 @@ Goes out: `Source`. Does not know: where views are kept.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.catalog import View
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, ProgrammingError, StatementError
+from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.environment import Query
 from eau2.sql.parser import parse_one

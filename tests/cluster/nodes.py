@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from eau2.launch import NodeOptions, NodeProcess, voters
 from eau2.net.address import SCHEME, Address
 from eau2.net.blocking import LoopThread
 from eau2.process import RunningNode
+from eau2.records import replace
 from tests.processes import environment
 
 ANY_PORT = Address("127.0.0.1", 0)

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ from eau2.errors import Error
 from eau2.kv.inventory import number_of
 from eau2.launch import NodeOptions
 from eau2.process import RunningNode
+from eau2.records import replace
 from tests.cluster.nodes import ANY_PORT, InProcess, in_process, until
 
 NODES = 3

@@ -14,7 +14,6 @@ stages, result, error. Tables: `tests/slt/common.inc`. A line of `#` starts a co
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import eau2
 from eau2.catalog import Catalog, Frame, View
 from eau2.errors import InputFileError, Span
 from eau2.planner.optimizer import optimize
+from eau2.records import Record, names
 from eau2.sql import ast
 from eau2.sql.binder import bind
 from eau2.sql.logical import Logical
@@ -136,19 +136,19 @@ def tree_text(node: object, indent: int = 0) -> str:
     pad = "  " * indent
     if isinstance(node, tuple):
         return "\n".join(tree_text(item, indent) for item in node)
-    if not dataclasses.is_dataclass(node):
+    if not isinstance(node, Record):
         return f"{pad}{node!r}"
     flat, deep = [], []
-    for field in dataclasses.fields(node):
-        value = getattr(node, field.name)
+    for name in names(type(node)):
+        value = getattr(node, name)
         if isinstance(value, Span) or value is None or value == () or value is False:
             continue
-        nested = dataclasses.is_dataclass(value) or isinstance(value, tuple)
+        nested = isinstance(value, Record | tuple)
         plain_tuple = isinstance(value, tuple) and all(isinstance(v, str) for v in value)
         if nested and not plain_tuple:
-            deep.append(f"{pad}  {field.name}:\n{tree_text(value, indent + 2)}")
+            deep.append(f"{pad}  {name}:\n{tree_text(value, indent + 2)}")
         else:
-            flat.append(f"{field.name}={value!r}")
+            flat.append(f"{name}={value!r}")
     head = f"{pad}{type(node).__name__} {' '.join(flat)}".rstrip()
     return "\n".join([head, *deep])
 

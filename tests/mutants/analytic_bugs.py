@@ -6,7 +6,6 @@ Owns: `ANALYTIC`, by name. Each patches the product in memory while it is entere
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -18,6 +17,7 @@ from eau2.operators.expand import Expand
 from eau2.operators.expr import AggregateCall, Expr
 from eau2.operators.join import Join
 from eau2.planner.rules import unnest
+from eau2.records import replace
 from tests.mutants.patches import replaced
 
 Mutant = Callable[[], Any]

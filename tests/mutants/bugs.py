@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -27,6 +26,7 @@ from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import StageInput
 from eau2.operators.sort import TopK
 from eau2.planner import physical, placement
+from eau2.records import replace
 from tests.mutants.analytic_bugs import ANALYTIC
 from tests.mutants.change_bugs import OF_CHANGES
 from tests.mutants.construct_bugs import OF_CONSTRUCTS

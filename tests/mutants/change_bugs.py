@@ -6,7 +6,6 @@ Owns: `OF_CHANGES`, by name. Each patches the product in memory while it is ente
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +16,7 @@ from eau2.kv import store
 from eau2.kv.appending import Joint, appended
 from eau2.kv.zones import zones_of
 from eau2.node import Node
+from eau2.records import replace
 
 Mutant = Callable[[], Any]
 

@@ -7,13 +7,13 @@ bugs.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from eau2.operators import asof, join, whole_aggregates, window_rows
 from eau2.operators.expr import AggregateCall, columns_of
 from eau2.planner.rules import push_filters
+from eau2.records import replace
 from eau2.sql import ordering, set_operations, stars
 from tests.mutants.patches import replaced
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Literal, Protocol, TypeAlias
 from unittest.mock import patch
@@ -39,6 +39,7 @@ from eau2.operators import (
 )
 from eau2.planner import closed_groups, fusion
 from eau2.planner.placement import recorded
+from eau2.records import replace
 from tests.oracle.eager import eager
 from tests.oracle.vocabulary import parameters_of
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
+from eau2.records import replace
 from eau2.repl import wordlists
 from eau2.repl.completion import StatementCompleter
 from eau2.repl.highlighting import styled

@@ -11,7 +11,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import Any, TypeVar
 
 from eau2.catalog import ChunkKey, ChunkRef
@@ -24,6 +23,7 @@ from eau2.kv.registry import Entry, State
 from eau2.kv.replaced import writes_of
 from eau2.kv.service import Service
 from eau2.kv.sweep import Sweep
+from eau2.records import replace as changed
 from eau2.torture.cluster import Parts
 from eau2.torture.registers import SimRun
 from eau2.torture.story import play

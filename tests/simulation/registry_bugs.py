@@ -11,7 +11,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import Any, TypeVar
 
 from eau2.config import ControlLimits
@@ -22,6 +21,7 @@ from eau2.kv.quorum import Quorum, _Change
 from eau2.kv.register_store import Ballot, Cell, RegisterStore
 from eau2.kv.registry import Entry, State
 from eau2.net.message import Accept, Fingerprint, Message, Number, Peek, Vote
+from eau2.records import replace as changed
 from eau2.torture.registers import Medium, SimRun
 from eau2.torture.registry_story import Parts, play
 from eau2.torture.writer import Writer

@@ -12,7 +12,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +31,7 @@ from eau2.net.fault import describe, rebuild
 from eau2.net.server import Server
 from eau2.net.thin import ThinClient
 from eau2.options import parse
+from eau2.records import replace
 from tests.unit.test_nodechunks import path_of, stored
 from tests.unit.test_quorum import Voters, told
 from tests.unit.test_reconnect import Node, running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +22,7 @@ from eau2.net.frame import Buffer
 from eau2.net.message import Message, PutFrame, Rows, Statement, StatementResult
 from eau2.net.server import Server
 from eau2.operators.base import Operator
+from eau2.records import replace
 from eau2.server import FrontDoor
 from tests.wire.echo import ANY_PORT, until
 
@@ -145,7 +146,7 @@ def ask(
     connection: BlockingConnection, text: str, form: str = "rows", **fields: object
 ) -> tuple[list[bytes], list[int], StatementResult]:
     """The payloads and row counts of a statement's answer, and its end."""
-    statement = replace(Statement(text, format=form), **fields)  # type: ignore[arg-type]
+    statement = replace(Statement(text, format=form), **fields)
     payloads, rows = [], []
     with connection.open(statement, end=True) as stream:
         for received in stream:

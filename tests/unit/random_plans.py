@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.operators.functions.table import bind
+from eau2.records import replace
 from eau2.sql import logical
 from eau2.types import (
     BIGINT,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from eau2.catalog import DistinctSketch, Frame, View
 from eau2.errors import InputFileError
 from eau2.planner.optimizer import RULES, optimize
+from eau2.records import replace
 from eau2.sql.binder import bind
 from eau2.sql.logical import Logical
 from eau2.sql.parser import parse_one

@@ -6,7 +6,6 @@ import itertools
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from eau2.operators.expr import Literal as Constant
 from eau2.operators.group import FinalAggregate, PartialAggregate, state_schema
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.scan import ScanChunks, StageInput
+from eau2.records import replace
 from eau2.types import SqlType
 
 Engine = Literal["in-memory", "streaming"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from eau2.errors import InternalError
@@ -18,6 +16,7 @@ from eau2.operators.expr import (
     SortKey,
     ref,
 )
+from eau2.records import replace
 from eau2.sql.check import check
 from eau2.sql.logical import Aggregate, Filter, Join, Limit, Logical, Project, Scan, Sort
 from eau2.types import BIGINT, BOOLEAN, INTEGER, VARCHAR

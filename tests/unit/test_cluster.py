@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
@@ -30,6 +29,7 @@ from eau2.net.server import Server
 from eau2.node import Node
 from eau2.operators.base import Operator
 from eau2.peers import Peers
+from eau2.records import replace
 from eau2.settings import Settings
 from eau2.tasks import TaskService
 from eau2.world import TcpNet

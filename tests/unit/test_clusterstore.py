@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +50,7 @@ from eau2.net.ring_message import Member
 from eau2.net.ring_message import Ring as Nodes
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
+from eau2.records import replace
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 from tests.unit.answering import answers
 

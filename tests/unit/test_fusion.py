@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pyarrow as pa
 import pytest
 
@@ -22,6 +20,7 @@ from eau2.operators.sort import TopK
 from eau2.planner.fusion import fused
 from eau2.planner.physical import Loop, Plan, Source, Stage
 from eau2.planner.placement import Task
+from eau2.records import replace
 
 K, X, TOTAL = (Column(n, name, types.BIGINT) for n, name in enumerate(("k", "x", "total"), 1))
 KEYS: tuple[tuple[Column, Expr], ...] = ((K, ref(K)),)

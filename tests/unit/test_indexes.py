@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +27,7 @@ from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit
+from eau2.records import replace
 from eau2.types import BOOLEAN, INTEGER, VARCHAR
 from tests.cluster.nodes import until
 

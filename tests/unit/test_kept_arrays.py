@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from eau2.indexes.arrays import Arrays
 from eau2.indexes.kept import Indexes
 from eau2.operators import origins
 from eau2.operators.origins import Origin, note, origins_of
+from eau2.records import replace
 
 KEYS = [n * 7 % 1000 * 3 - 50 for n in range(1000)]
 JOIN = "SELECT f.n, d.v FROM f JOIN d ON f.k = d.k ORDER BY f.n"

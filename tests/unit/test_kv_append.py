@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,6 +29,7 @@ from eau2.kv.appending import FEW_BYTES, FEW_ROWS, appended, joint
 from eau2.kv.compact import expanded
 from eau2.kv.registry import Entry, State
 from eau2.kv.store import Store
+from eau2.records import replace
 from eau2.types import BIGINT, DOUBLE, VARCHAR
 
 SCHEMA = FrameSchema(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from eau2.errors import StoreError
 from eau2.kv.registry import Entry, MemoryRegistry, Registry, SqliteRegistry, State
 from eau2.kv.ring import copies, moved, slot, walk
+from eau2.records import replace
 
 A = Entry("Name", State.LIVE, "1", 1, "digest")
 B = replace(A, df_id="2", version=2)

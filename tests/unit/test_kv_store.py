@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from eau2.kv import store as store_module
 from eau2.kv.manifest import ManifestError, decode, encode
 from eau2.kv.registry import Entry
 from eau2.kv.store import Store
+from eau2.records import replace
 
 TABLE = pa.table({"a": range(10), "s": [f"text number {i}" for i in range(10)]})
 

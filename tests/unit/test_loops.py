@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 
 import pyarrow as pa
@@ -35,6 +34,7 @@ from eau2.planner.schedule import (
     TakeRound,
     TaskDone,
 )
+from eau2.records import replace
 from eau2.sql import logical
 from eau2.sql.check import check
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgpack
@@ -50,6 +49,7 @@ from eau2.net.message import (
 )
 from eau2.net.packing import Range
 from eau2.operators.codec import FragmentError
+from eau2.records import names
 from tests.wire.samples import MESSAGES
 
 
@@ -95,7 +95,7 @@ def bounded(hint: Any, bounds: Range) -> st.SearchStrategy[Any]:
 
 def instances(cls: Any) -> st.SearchStrategy[Any]:
     hints = get_type_hints(cls, include_extras=True)
-    return st.builds(cls, **{field.name: values(hints[field.name]) for field in fields(cls)})
+    return st.builds(cls, **{name: values(hints[name]) for name in names(cls)})
 
 
 def test_every_message_class_has_a_kind_and_a_sample() -> None:

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from eau2.errors import CorruptChunkError, MissingError, ProtocolError
 from eau2.kv import chunk as files
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.service import Service
+from eau2.records import replace
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, TcpNet, World
 
 DF_ID = "a" * 32

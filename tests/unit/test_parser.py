@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from eau2.config import LIMITS
 from eau2.errors import Span, SqlSyntaxError
+from eau2.records import names
 from eau2.sql import ast, generate, tables
 from eau2.sql.parser import parse, parse_one
 
@@ -31,7 +31,7 @@ def nodes(value: Any) -> list[ast.Node]:
         one = waiting.pop()
         if isinstance(one, ast.Node):
             found.append(one)
-            waiting += [getattr(one, field.name) for field in fields(one)]
+            waiting += [getattr(one, name) for name in names(type(one))]
         elif isinstance(one, tuple) and not isinstance(one, Span):
             waiting += one
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
@@ -20,6 +20,7 @@ from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
 from eau2.net.arrow import decode_frame
 from eau2.node import Node
+from eau2.records import replace
 from eau2.settings import Settings
 from eau2.travel import Ended, Remote, RemoteTask, Report, Running, encoded
 from tests.unit.test_cluster import NAMES, Nodes, SlowHost, SpreadFrames

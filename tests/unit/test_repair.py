@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from eau2.kv.sources import sources
 from eau2.net.message import ChunkId, Number, PutChunk, TaskChunk
 from eau2.net.ring_message import ConfirmChunk, Heartbeat
 from eau2.net.stream import Received
+from eau2.records import replace
 from eau2.torture.chance import Chance
 from eau2.torture.loop import run
 from eau2.torture.repair_cluster import LIMITS, Life, Registers, RingCluster

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -26,6 +25,7 @@ from eau2.planner.ranges import (
     union,
 )
 from eau2.planner.rules.prove_ranges import most_rows, prove_ranges
+from eau2.records import replace
 from eau2.sql.logical import Aggregate, Filter, Join, Limit, Project, Scan, Union
 from eau2.sql.sharing import SharedScan
 from eau2.types import (
@@ -271,7 +271,7 @@ def test_what_may_overflow_stays_checked() -> None:
     plan = prove_ranges(Project(scan, ((column, doubled),)))
     assert isinstance(plan, Project)
     assert plan.items == ((column, doubled),)
-    assert doubled == replace(doubled, checked=True)  # type: ignore[call-arg]
+    assert doubled == replace(doubled, checked=True)
 
 
 def test_float_sums_know_their_exponents() -> None:

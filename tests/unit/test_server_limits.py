@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -18,6 +17,7 @@ from eau2.errors import (
     Error,
 )
 from eau2.net.message import Rows, Statement, StatementResult
+from eau2.records import replace
 from tests.unit.front_door import (
     NUMBERS,
     Deaf,

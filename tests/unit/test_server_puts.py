@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from eau2.frames import gate
 from eau2.net.arrow import encode_table
 from eau2.net.frame import Buffer
 from eau2.net.message import Message, Piece, PutFrame, Rows
+from eau2.records import replace
 from tests.unit.front_door import (
     NUMBERS,
     Door,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -12,6 +11,7 @@ import eau2
 from eau2.config import LIMITS
 from eau2.kernels import runner
 from eau2.operators import merging
+from eau2.records import replace
 
 EMPTY = (
     "CREATE TABLE ta (s VARCHAR, a1 BOOLEAN)",

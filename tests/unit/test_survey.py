@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from eau2.kv.survey import Survey, places
 from eau2.net.message import Message, NodeDescription, NodeInfo
 from eau2.net.ring_message import Held, HeldWrites, Holdings, Member, Ring
 from eau2.net.stream import Received
+from eau2.records import replace
 from eau2.world import FileDisk, LoopClock, SystemIds, SystemRng, World
 
 EPOCH = 7

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from eau2.errors import (
 )
 from eau2.kv.registry import Entry, SqliteRegistry, State
 from eau2.kv.transitions import Step, abort, done, drop, publish, renew, reserve
+from eau2.records import replace
 
 PENDING = Entry("t", State.PENDING, "new", 1, revision=1)
 LIVE = Entry("t", State.LIVE, "old", 4, "sum", revision=7)

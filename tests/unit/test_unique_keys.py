@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from eau2.catalog import ColumnStatistics, DistinctSketch
 from eau2.operators.expr import JoinKind, ref
 from eau2.planner.unique_keys import is_unique, seems_unique, unique_keys
+from eau2.records import replace
 from eau2.sql.logical import Aggregate, Filter, Join, Limit, Project, Scan, Sort
 from eau2.types import BOOLEAN, DOUBLE, INTEGER
 from tests.unit.plans import Builder, call, constant, value

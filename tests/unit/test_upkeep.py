@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from eau2.config import ControlLimits
 from eau2.kv.sweep import Sweep
 from eau2.kv.upkeep import Upkeep
+from eau2.records import replace
 from tests.cluster.nodes import in_process, until
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -43,6 +42,7 @@ from eau2.net.message import (
 )
 from eau2.net.server import Server
 from eau2.net.stream import Received, Stream
+from eau2.records import replace
 from tests.wire.echo import ANY_PORT, CHUNK, Echo, serving, until
 
 QUICK = replace(WIRE, connect_s=2.0, hello_s=1.0, linger_s=0.3)

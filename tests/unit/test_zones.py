@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -27,6 +26,7 @@ from eau2.kv.zones import zones_of
 from eau2.operators import zones as zones_room
 from eau2.operators.scan import ScanChunks
 from eau2.operators.zones import Zones, pruner
+from eau2.records import replace
 from tests.oracle.sides import Setup, zones_of_rows
 
 LONG = "a prefix that is longer than any bound "

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -41,6 +40,7 @@ from eau2.net.message import (
 )
 from eau2.net.server import Server
 from eau2.net.thin import ThinClient
+from eau2.records import replace
 from tests.wire.echo import CHUNK, Echo, serving, until
 from tests.wire.fuzz import mutate, resident_bytes
 from tests.wire.samples import MESSAGES, frame_of

@@ -8,7 +8,6 @@ bounded memory. Does not know: names, stores, SQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -19,13 +18,13 @@ from eau2.kv.ingest.csv import open_csv
 from eau2.kv.ingest.ndjson import open_ndjson
 from eau2.kv.ingest.position import Position
 from eau2.kv.ingest.sor import open_sor
+from eau2.records import Record
 
 Source = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 """The schema of the rows, and the rows in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Record, frozen=True):
     """Rows that are being read already. Errors of theirs stay what they are."""
 
     schema: pa.Schema

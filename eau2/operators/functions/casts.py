@@ -8,7 +8,6 @@ Does not know: text forms (text_casts.py), which casts exist (coercion.py).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -21,6 +20,7 @@ from eau2.operators.functions.floats import divide, spread_divide
 from eau2.operators.functions.list_rows import elements
 from eau2.operators.functions.text_casts import parse_text, to_text
 from eau2.operators.physical import kernel_dtype, literal
+from eau2.records import replace
 from eau2.types import INTEGER_DIGITS, INTEGER_RANGES, Kind, SqlType, contains
 
 _UNLIKE_NUMBERS = (Kind.INTERVAL, Kind.TIME)

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 
 import polars as pl
 
 from eau2.errors import ConversionError, DataError, Error, NotSupportedError, OutOfRangeError
 from eau2.operators.expr import Expr
+from eau2.records import Record, replace
 
 MARK = "\u241f"
 """Stands before and after a message inside the text of a Polars exception."""
@@ -39,8 +39,7 @@ _EXPRESSION = "This error occurred in the following expression"
 Lower = Callable[[Expr, bool, "pl.Expr | None"], pl.Expr]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record, frozen=True):
     """Where an expression is lowered.
 
     diagnose: failures shall carry their message. guard: true for the rows that count; on the
@@ -67,8 +66,7 @@ class Scope:
         return value if self.guard is None else pl.when(self.guard).then(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """What a formula gives: a value, and where it must not be (NULL counts as false).
 
     code and parts make the message for a forbidden row: fixed texts and columns. On forbidden rows

@@ -12,7 +12,6 @@ and -0.0 are two arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -20,12 +19,12 @@ import polars as pl
 from eau2.operators.expr import Call
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked
 from eau2.operators.functions.function import LowerCall
+from eau2.records import Record
 
 _VALUE, _MESSAGE = "value", "message"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Record, frozen=True):
     """What a function gives for arguments that it does not take; the text says why."""
 
     message: str

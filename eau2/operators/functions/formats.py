@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 import polars as pl
@@ -26,6 +25,7 @@ from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.distinct import distinct_values
 from eau2.operators.functions.function import Function, mismatch
+from eau2.records import Record
 from eau2.types import (
     BIGINT,
     BOOLEAN,
@@ -61,8 +61,7 @@ _TYPES: dict[_Written, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Record, frozen=True):
     """Where a value is written: which argument, and how in Python's language of formats.
 
     apostrophes: they part the thousands. unsigned: a negative integer is its 64 bits. endless: how

@@ -8,7 +8,6 @@ Does not know: which functions exist, SQL text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial, reduce
 
 import polars as pl
@@ -17,6 +16,7 @@ from eau2.errors import TypeMismatchError
 from eau2.operators.coercion import coerce, coercion_cost
 from eau2.operators.expr import Call, Expr
 from eau2.operators.functions.checks import Scope, formula
+from eau2.records import Record
 from eau2.types import SqlType
 
 Bind = Callable[[str, tuple[Expr, ...]], Expr]
@@ -24,8 +24,7 @@ LowerCall = Callable[[Call, Scope], pl.Expr]
 LowerValues = Callable[..., pl.Expr]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Record, frozen=True):
     """One scalar function.
 
     name: what a Call says. syntax, summary, example: for people. bind: from bound arguments to an
@@ -47,8 +46,7 @@ class Function:
     fails: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Record, frozen=True):
     """Parameter types and the result type; the last parameter may repeat."""
 
     parameters: tuple[SqlType, ...]

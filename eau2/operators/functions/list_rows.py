@@ -6,19 +6,17 @@ Does not know: functions, SQL types.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 import pyarrow as pa
 
 from eau2.operators.physical import holds_wide
+from eau2.records import Record
 
 ROW = "row"
 VALUE = "value"
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
+class Elements(Record, frozen=True):
     """The elements of a column of lists, in order: of which row each is, and the elements.
 
     known: which rows hold a list at all; it is as long as the column.

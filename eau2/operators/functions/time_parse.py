@@ -11,7 +11,6 @@ after it in the format must have all of its digits, and the expression has nothi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import polars as pl
@@ -23,6 +22,7 @@ from eau2.operators.functions.calendar import MICROS_PER_DAY, days_from_civil, v
 from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.time_formats import codes
+from eau2.records import Record
 from eau2.types import TIMESTAMP, VARCHAR
 
 _SPACES = " \t\n\r\v\f"
@@ -61,8 +61,7 @@ _FIRST_OF_CENTURY = 69
 _EPOCH = f"^{_SPACE}*(?i-u:epoch){_SPACE}*$"
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Record, frozen=True):
     """A format: its regular expression, and the codes of groups 2, 3, ... (1 is the whole)."""
 
     regex: str

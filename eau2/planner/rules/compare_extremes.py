@@ -12,7 +12,6 @@ frame share their groups: each takes the extremes of the rows that fulfil its ow
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from eau2.operators.expr import (
@@ -32,6 +31,7 @@ from eau2.operators.facts import COMPARISONS, FLIPPED, can_raise
 from eau2.planner.disjunction import disjunction
 from eau2.planner.estimate import rows
 from eau2.planner.frame_rows import FrameRows, frame_rows
+from eau2.records import Record
 from eau2.sql.copies import free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project, Scan
 from eau2.types import BOOLEAN, Kind, SqlType
@@ -76,8 +76,7 @@ def _rewritten(plan: Logical, ids: Iterator[int]) -> Logical:
     return Project(result, tuple((column, ref(column)) for column in plan.output))
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Record, frozen=True):
     """A join that asks whether some right row of the same key has `value` <operator> `asked`.
 
     value: over the right side; asked: over the left one. source: where the right side is rows of

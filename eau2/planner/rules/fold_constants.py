@@ -7,10 +7,9 @@ Does not know: how an expression is simplified.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import Expr, Literal, ref
 from eau2.planner.simplify import FALSE, TRUE, as_filter, simplified
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     Expand,

@@ -15,7 +15,6 @@ aggregation", VLDB 1995.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from eau2.operators.expr import (
@@ -33,6 +32,7 @@ from eau2.operators.facts import always_null, can_raise
 from eau2.planner.estimate import Known, rows
 from eau2.planner.inner_joins import pair_between, put_together, taken_apart
 from eau2.planner.unique_keys import determined, seems_unique, unique_keys
+from eau2.records import Record
 from eau2.sql.copies import free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project, Scan, transform
 from eau2.types import BIGINT, Kind, SqlType
@@ -124,16 +124,14 @@ def _merging(call: AggregateCall, partial: Expr) -> AggregateCall:
     return AggregateCall("sum", (partial,), call.type, wide=call.function == "sum")
 
 
-@dataclass(frozen=True, slots=True)
-class _Partner:
+class _Partner(Record, frozen=True):
     """A relation that is joined after grouping. pairs: (what it must equal, its own column)."""
 
     relation: Logical
     pairs: Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Record, frozen=True):
     """Partners that wait, in the order they were taken away, and what is left without them."""
 
     partners: tuple[_Partner, ...]

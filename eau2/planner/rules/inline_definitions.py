@@ -11,11 +11,11 @@ in every round, and counts as read often.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 
 from eau2.operators.expr import ref
 from eau2.planner.estimate import rows
+from eau2.records import replace
 from eau2.sql.copies import Copier, highest_id
 from eau2.sql.logical import Filter, Logical, Nothing, OneRow, Project, Rows, Scan, transform
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With

@@ -10,10 +10,9 @@ window may have no calls but numbers that count what comes before.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import Call, ColumnRef, Expr, Literal, conjuncts
 from eau2.operators.sort import has_short_values
+from eau2.records import replace
 from eau2.sql.logical import Filter, Logical, Window, transform
 from eau2.types import Kind
 

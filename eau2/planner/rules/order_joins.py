@@ -16,7 +16,6 @@ push_filters).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from itertools import count
 
 from eau2.operators.expr import (
@@ -39,6 +38,7 @@ from eau2.planner.join_graph import (
     components,
 )
 from eau2.planner.semi_joins import filters_tree, over_relation
+from eau2.records import Record, field, replace
 from eau2.sql.logical import Filter, Join, Logical, Project, Scan
 from eau2.types import BOOLEAN
 
@@ -48,8 +48,7 @@ TRIED = 4
 """Of so many semi joins over a tree both places are tried, of each; more stay where they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Record, frozen=True):
     """Plans by their identity: each with its best order and what that costs, and with its profile.
 
     What stands beside a join is met in every place that is tried for the join.

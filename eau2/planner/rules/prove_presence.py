@@ -7,10 +7,9 @@ know: what a state is.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import AggregateCall
 from eau2.planner.nulls import is_never_null, never_null
+from eau2.records import replace
 from eau2.sql.logical import Aggregate, Logical
 
 _COUNTING = frozenset({"avg", "avg_moment", "count", "count_if", "sum"})

@@ -11,7 +11,6 @@ changes a fragment, and with it the results that are kept for it.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from eau2.catalog import NOT_STORED, ColumnStatistics
 from eau2.config import LIMITS
@@ -26,6 +25,7 @@ from eau2.planner.ranges import (
     round_out,
     union_of_exponents,
 )
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     DependentJoin,

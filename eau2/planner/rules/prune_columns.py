@@ -11,10 +11,10 @@ filter or join below needed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from eau2.operators.expr import Column, ColumnRef, Expr, Literal, columns_of, ref
 from eau2.operators.windows import needs_ties
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     Expand,

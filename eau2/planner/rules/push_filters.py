@@ -13,8 +13,6 @@ key instead of a filter over their cross product, and is then computed for every
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.config import LIMITS
 from eau2.operators.expr import (
     Call,
@@ -31,6 +29,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.facts import can_raise, follows_equality, never_true
 from eau2.planner.disjunction import factor, implied
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     Filter,

@@ -7,8 +7,7 @@ Does not know: how a top-k is computed.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from eau2.records import replace
 from eau2.sql.logical import Limit, Logical, Nothing, Project, Series, Union, transform
 
 

@@ -12,13 +12,13 @@ semi, anti or mark join: it would be gathered whole, to tell something about few
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from itertools import count
 
 from eau2.operators.expr import ColumnRef, Expr
 from eau2.planner.estimate import Known, profile, rows
 from eau2.planner.rules.inline_definitions import is_cheap
 from eau2.planner.rules.order_joins import order_joins
+from eau2.records import Record, field, replace
 from eau2.sql.copies import Copier, free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With
@@ -36,8 +36,7 @@ def reduce_inputs(plan: Logical) -> Logical:
     return _scope(plan, _Under(count(highest_id(plan) + 1), {}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Under:
+class _Under(Record, frozen=True):
     """A plan under way: new ids, what is known of its parts, and what it defines at its top."""
 
     ids: Iterator[int]

@@ -10,10 +10,9 @@ group, and their inverses two; so it is with intervals. What can raise stays whe
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eau2.operators.expr import Column, ColumnRef, Expr, columns_of, ref, substitute
 from eau2.operators.facts import can_raise
+from eau2.records import replace
 from eau2.sql.logical import Aggregate, Logical, Project, transform
 from eau2.types import Kind, SqlType
 

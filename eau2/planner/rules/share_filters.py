@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import count
 
 from eau2.operators.expr import (
@@ -29,6 +28,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.facts import COMPARISONS, can_raise
 from eau2.planner.estimate import profile, rows
+from eau2.records import Record, replace
 from eau2.sql.copies import highest_id
 from eau2.sql.logical import Filter, Logical, Scan
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With
@@ -44,8 +44,7 @@ VALUES = 0.1
 """Text of fewer distinct values, for each row, is believed to be looked up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Record, frozen=True):
     """A filter of a frame's rows; its conditions over the frame's columns by their positions."""
 
     filter: Filter

@@ -13,12 +13,12 @@ few parts reads the rows of these parts, once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import count
 
 from eau2.operators.expr import Column, ColumnRef, Expr, conjunction, ref, substitute
 from eau2.planner.estimate import rows
 from eau2.planner.frame_rows import FrameRows, frame_rows
+from eau2.records import Record, replace
 from eau2.sql.copies import free_columns, highest_id
 from eau2.sql.logical import Aggregate, Filter, Join, Logical, Project, Scan
 from eau2.sql.sharing import Definition, Recursive, SharedScan, With
@@ -71,8 +71,7 @@ def _scope(plan: Logical, ids: Iterator[int]) -> Logical:
     return With(tuple(made), plan) if made else plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
+class _Groups(Record, frozen=True):
     """An aggregate over rows of a frame that were reduced; its keys by the ids they have above."""
 
     aggregate: Aggregate

@@ -9,10 +9,10 @@ Does not know: that equal inputs may be computed once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 
 from eau2.operators.expr import AggregateCall, Column, Expr, ref
+from eau2.records import replace
 from eau2.sql.logical import Aggregate, Join, Logical, Project, transform
 
 Item = tuple[Column, AggregateCall]

@@ -12,11 +12,11 @@ keys that determine the row, others decide nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from eau2.operators.expr import ColumnRef, Expr, SortKey, columns_of
 from eau2.operators.windows import needs_ties
 from eau2.planner.unique_keys import determined, unique_keys
+from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
     Join,

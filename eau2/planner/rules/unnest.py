@@ -14,7 +14,6 @@ own left side reads outer columns waits until those are there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import count
 
 from eau2.operators.expr import (
@@ -37,6 +36,7 @@ from eau2.planner.nulls import is_never_null, never_null
 from eau2.planner.pairs import join_on
 from eau2.planner.rules.push_filters import equality_between
 from eau2.planner.unique_keys import determined, unique_keys
+from eau2.records import Struct, field, replace
 from eau2.sql.copies import Copier, free_columns, highest_id
 from eau2.sql.logical import (
     Aggregate,
@@ -99,8 +99,7 @@ def _references(expr: Expr) -> Iterator[int]:
         yield from _references(child)
 
 
-@dataclass(slots=True)
-class _Scope:
+class _Scope(Struct):
     """A plan, or an input of a Recursive, under way: what is defined at its top.
 
     two_valued: marks of which NULL means the same as false. written_out: correlated definitions.

@@ -5,40 +5,33 @@ Owns: `Node` and the five families. Does not know: the members of the families.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from eau2.errors import Span
+from eau2.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record, frozen=True):
     """The base of all nodes."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expression(Node):
+class Expression(Node, frozen=True):
     """The base of all expressions."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableExpression(Node):
+class TableExpression(Node, frozen=True):
     """The base of what may stand in FROM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Node):
+class Statement(Node, frozen=True):
     """The base of all statements."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Statement):
+class Query(Statement, frozen=True):
     """The base of all statements that give rows and can stand in brackets."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeName(Node):
+class TypeName(Node, frozen=True):
     """A type as written: lower-case name, and parameters: decimal(15, 2).
 
     lists: how many pairs of [] follow: the type of lists of it, of lists of lists of it.
@@ -49,8 +42,7 @@ class TypeName(Node):
     lists: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OrderItem(Node):
+class OrderItem(Node, frozen=True):
     """One ORDER BY entry. nulls_last is None when nothing was said."""
 
     expression: Expression
@@ -58,16 +50,14 @@ class OrderItem(Node):
     nulls_last: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class SelectItem(Node):
+class SelectItem(Node, frozen=True):
     """One entry of a select list: an expression (maybe a Star) and its alias."""
 
     expression: Expression
     alias: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sample(Node):
+class Sample(Node, frozen=True):
     """How many rows: a number of rows, or a percentage of them; method is lower case or None."""
 
     amount: Expression

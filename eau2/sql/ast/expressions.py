@@ -6,21 +6,18 @@ Does not know: queries, beyond that some expressions hold one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from eau2.sql.ast.base import Expression, Node, OrderItem, Query, TypeName
 
 
-@dataclass(frozen=True, slots=True)
-class Name(Expression):
+class Name(Expression, frozen=True):
     """A column, `a` or `t.a`: the parts in order."""
 
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Star(Expression):
+class Star(Expression, frozen=True):
     """`*` or `t.*` in a select list, the argument of count(*), or COLUMNS(*).
 
     exclude: names, maybe qualified. replace: (expression, name) pairs. rename: (name, new name)
@@ -35,8 +32,7 @@ class Star(Expression):
     like: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Columns(Expression):
+class Columns(Expression, frozen=True):
     """COLUMNS('regex'), COLUMNS(*), COLUMNS([names]): the expression around it, for each of them.
 
     unpacked: written *COLUMNS(...), all of them as arguments of one call.
@@ -49,13 +45,11 @@ class Columns(Expression):
     unpacked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EveryColumn(Expression):
+class EveryColumn(Expression, frozen=True):
     """ALL in GROUP BY ALL and ORDER BY ALL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant(Expression):
+class Constant(Expression, frozen=True):
     """A literal. kind says how it was written; the text is what stood there, without quotes.
 
     integer: digits. decimal: digits with a point, exact. float: with an exponent. string.
@@ -66,16 +60,14 @@ class Constant(Expression):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypedConstant(Expression):
+class TypedConstant(Expression, frozen=True):
     """DATE '2020-01-31', TIMESTAMP '...'."""
 
     type: TypeName
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntervalConstant(Expression):
+class IntervalConstant(Expression, frozen=True):
     """INTERVAL '3 months', INTERVAL 3 MONTH, INTERVAL '3' MONTH, INTERVAL (x) DAY.
 
     amount is any expression; unit is lower case and singular, or None when the text has the units.
@@ -85,28 +77,24 @@ class IntervalConstant(Expression):
     unit: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter(Expression):
+class Parameter(Expression, frozen=True):
     """`?` (its position, from 1), `$1`, `$name` or `:name`."""
 
     name: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultValue(Expression):
+class DefaultValue(Expression, frozen=True):
     """DEFAULT in the VALUES of an INSERT: NULL, since columns have no defaults."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Expression):
+class Unary(Expression, frozen=True):
     """operator: '-', '+', 'not'."""
 
     operator: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Binary(Expression):
+class Binary(Expression, frozen=True):
     """operator: + - * / // % ** || = <> < <= > >= and or, and the two below.
 
     'is distinct from', 'is not distinct from'.
@@ -117,8 +105,7 @@ class Binary(Expression):
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class IsTest(Expression):
+class IsTest(Expression, frozen=True):
     """operand IS [NOT] NULL | TRUE | FALSE | UNKNOWN (what: 'null', 'true', 'false', 'unknown')."""
 
     operand: Expression
@@ -126,8 +113,7 @@ class IsTest(Expression):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Between(Expression):
+class Between(Expression, frozen=True):
     """operand [NOT] BETWEEN low AND high."""
 
     operand: Expression
@@ -136,8 +122,7 @@ class Between(Expression):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class In(Expression):
+class In(Expression, frozen=True):
     """operand [NOT] IN (items)."""
 
     operand: Expression
@@ -145,8 +130,7 @@ class In(Expression):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Like(Expression):
+class Like(Expression, frozen=True):
     """operand [NOT] LIKE | ILIKE pattern [ESCAPE escape]."""
 
     operand: Expression
@@ -156,8 +140,7 @@ class Like(Expression):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CaseWhen(Expression):
+class CaseWhen(Expression, frozen=True):
     """CASE [operand] WHEN ... THEN ... [ELSE ...] END."""
 
     operand: Expression | None
@@ -165,8 +148,7 @@ class CaseWhen(Expression):
     otherwise: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class CastTo(Expression):
+class CastTo(Expression, frozen=True):
     """CAST(x AS t), x::t; TRY_CAST when `safe`."""
 
     operand: Expression
@@ -174,24 +156,21 @@ class CastTo(Expression):
     safe: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Collated(Expression):
+class Collated(Expression, frozen=True):
     """operand COLLATE collation."""
 
     operand: Expression
     collation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Extract(Expression):
+class Extract(Expression, frozen=True):
     """EXTRACT(part FROM operand); part is lower case."""
 
     part: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class FrameEnd(Node):
+class FrameEnd(Node, frozen=True):
     """One end of a window frame; offset for "preceding" and "following"."""
 
     kind: OneOf[
@@ -200,8 +179,7 @@ class FrameEnd(Node):
     offset: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame(Node):
+class Frame(Node, frozen=True):
     """ROWS | RANGE | GROUPS BETWEEN start AND end [EXCLUDE ...]; without an end CURRENT ROW is."""
 
     unit: OneOf["rows", "range", "groups"]
@@ -210,8 +188,7 @@ class Frame(Node):
     exclude: OneOf["no_others", "current_row", "group", "ties"] = "no_others"
 
 
-@dataclass(frozen=True, slots=True)
-class WindowSpec(Node):
+class WindowSpec(Node, frozen=True):
     """What stands behind OVER, or in the WINDOW clause. base: the named window that it extends."""
 
     base: str | None = None
@@ -220,8 +197,7 @@ class WindowSpec(Node):
     frame: Frame | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCall(Expression):
+class FunctionCall(Expression, frozen=True):
     """name([DISTINCT] arguments). name is lower case; special forms come here too
     (POSITION(a IN b) is position(b, a); SUBSTRING(a FROM b FOR c) is substring(a, b, c);
     TRIM([BOTH|LEADING|TRAILING] x FROM y) is trim/ltrim/rtrim(y, x); GROUPING(a, b) too).
@@ -242,16 +218,14 @@ class FunctionCall(Expression):
     method: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NamedArgument(Expression):
+class NamedArgument(Expression, frozen=True):
     """name := value, name => value, in the arguments of a function."""
 
     name: str
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Lambda(Expression):
+class Lambda(Expression, frozen=True):
     """LAMBDA x, i: body, or x -> body."""
 
     parameters: tuple[str, ...]
@@ -265,24 +239,21 @@ Its arguments are the list, the lambda y: x, and the lambda y: z.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf(Expression):
+class ListOf(Expression, frozen=True):
     """[a, b, c] or, which only its name shows, ARRAY[a, b, c]."""
 
     items: tuple[Expression, ...]
     array: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Subscript(Expression):
+class Subscript(Expression, frozen=True):
     """operand[index]."""
 
     operand: Expression
     index: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Slice(Expression):
+class Slice(Expression, frozen=True):
     """operand[start:stop:step]; each may be left out."""
 
     operand: Expression
@@ -291,30 +262,26 @@ class Slice(Expression):
     step: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RowOf(Expression):
+class RowOf(Expression, frozen=True):
     """(a, b), ROW(a, b): rows that are compared, or the left side of IN."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subquery(Expression):
+class Subquery(Expression, frozen=True):
     """(SELECT ...) as a value; `as_list` for ARRAY(SELECT ...)."""
 
     query: Query
     as_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exists(Expression):
+class Exists(Expression, frozen=True):
     """EXISTS (SELECT ...); NOT EXISTS is a Unary around it."""
 
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class InQuery(Expression):
+class InQuery(Expression, frozen=True):
     """operand [NOT] IN (SELECT ...); the operand may be a RowOf."""
 
     operand: Expression
@@ -322,8 +289,7 @@ class InQuery(Expression):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified(Expression):
+class Quantified(Expression, frozen=True):
     """operand <operator> ANY | ALL (SELECT ... or a list); SOME is ANY."""
 
     operator: str
@@ -332,8 +298,7 @@ class Quantified(Expression):
     right: Query | Expression
 
 
-@dataclass(frozen=True, slots=True)
-class GroupingSet(Expression):
+class GroupingSet(Expression, frozen=True):
     """ROLLUP (...), CUBE (...), GROUPING SETS (...) in GROUP BY.
 
     elements: of ROLLUP and CUBE tuples of expressions, each one step; of GROUPING SETS tuples, each
@@ -344,8 +309,7 @@ class GroupingSet(Expression):
     elements: tuple[tuple[Expression, ...] | GroupingSet, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported(Expression):
+class Unsupported(Expression, frozen=True):
     """Something that the grammar knows and eau2 refuses; `what` names it for the message.
 
     (A window OVER, a subquery in an expression, EXISTS, FILTER, ...)

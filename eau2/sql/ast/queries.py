@@ -5,7 +5,6 @@ Owns: SELECT, VALUES, set operations, WITH. Does not know: what else a statement
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from eau2.sql.ast.base import (
@@ -20,8 +19,7 @@ from eau2.sql.ast.base import (
 from eau2.sql.ast.expressions import WindowSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Query):
+class Select(Query, frozen=True):
     """A SELECT with all its clauses. FROM before SELECT is the same; FROM alone selects *."""
 
     items: tuple[SelectItem, ...]
@@ -40,15 +38,13 @@ class Select(Query):
     limit_percent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Values(Query):
+class Values(Query, frozen=True):
     """VALUES (a, b), (c, d): the columns are col0, col1, ..."""
 
     rows: tuple[tuple[Expression, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SetOperation(Query):
+class SetOperation(Query, frozen=True):
     """left UNION | INTERSECT | EXCEPT [ALL] [BY NAME] right."""
 
     operator: OneOf["union", "intersect", "except"]
@@ -58,8 +54,7 @@ class SetOperation(Query):
     right: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered(Query):
+class Ordered(Query, frozen=True):
     """ORDER BY, LIMIT and OFFSET of a query that is no Select or has brackets around it."""
 
     query: Query
@@ -69,8 +64,7 @@ class Ordered(Query):
     limit_percent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CommonTable(Node):
+class CommonTable(Node, frozen=True):
     """name [(columns)] AS [[NOT] MATERIALIZED] (query), in WITH."""
 
     name: str
@@ -80,8 +74,7 @@ class CommonTable(Node):
     using_key: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WithQuery(Query):
+class WithQuery(Query, frozen=True):
     """WITH [RECURSIVE] tables query."""
 
     tables: tuple[CommonTable, ...]
@@ -89,8 +82,7 @@ class WithQuery(Query):
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Summarize(Query):
+class Summarize(Query, frozen=True):
     """SUMMARIZE query: a row for each column of the query."""
 
     query: Query

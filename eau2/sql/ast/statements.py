@@ -5,61 +5,51 @@ Owns: their nodes. Does not know: what running them does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from eau2.sql.ast.base import Expression, Node, Query, Statement, TableExpression, TypeName
 from eau2.sql.ast.expressions import Constant
 
 
-@dataclass(frozen=True, slots=True)
-class Explain(Statement):
+class Explain(Statement, frozen=True):
     """EXPLAIN [ANALYZE] query."""
 
     query: Query
     analyze: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SetStatement(Statement):
+class SetStatement(Statement, frozen=True):
     """SET name = value (a constant, or the word as a string); RESET name has value None."""
 
     name: str
     value: Constant | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShowTables(Statement):
+class ShowTables(Statement, frozen=True):
     """SHOW TABLES."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowNodes(Statement):
+class ShowNodes(Statement, frozen=True):
     """SHOW NODES."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowChunks(Statement):
+class ShowChunks(Statement, frozen=True):
     """SHOW CHUNKS [FROM table]; name is None for those of all tables."""
 
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShowSetting(Statement):
+class ShowSetting(Statement, frozen=True):
     """SHOW name: one setting; SHOW ALL is 'all'."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Describe(Statement):
+class Describe(Statement, frozen=True):
     """DESCRIBE table | DESCRIBE 'file' | DESCRIBE SELECT ... (also DESC)."""
 
     target: TableExpression | Query
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnDefinition(Node):
+class ColumnDefinition(Node, frozen=True):
     """name type [NOT NULL] in CREATE TABLE; other constraints are refused."""
 
     name: str
@@ -67,8 +57,7 @@ class ColumnDefinition(Node):
     not_null: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable(Statement):
+class CreateTable(Statement, frozen=True):
     """CREATE [OR REPLACE] [TEMP] TABLE [IF NOT EXISTS] name (columns) | AS query [WITH NO DATA]."""
 
     name: str
@@ -81,8 +70,7 @@ class CreateTable(Statement):
     with_data: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView(Statement):
+class CreateView(Statement, frozen=True):
     """CREATE [OR REPLACE] [TEMP] VIEW [IF NOT EXISTS] name [(columns)] AS query.
 
     text: the query as it was written, which is what is stored.
@@ -97,8 +85,7 @@ class CreateView(Statement):
     temporary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Insert(Statement):
+class Insert(Statement, frozen=True):
     """INSERT INTO name [(columns)] [BY NAME] query. query None: DEFAULT VALUES.
 
     The word DEFAULT among the values is a DefaultValue.
@@ -110,8 +97,7 @@ class Insert(Statement):
     by_name: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare(Statement):
+class Prepare(Statement, frozen=True):
     """PREPARE name AS statement."""
 
     name: str
@@ -119,23 +105,20 @@ class Prepare(Statement):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Execute(Statement):
+class Execute(Statement, frozen=True):
     """EXECUTE name [(arguments)]; arguments may be NamedArguments."""
 
     name: str
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Deallocate(Statement):
+class Deallocate(Statement, frozen=True):
     """DEALLOCATE [PREPARE] name | ALL (name is None)."""
 
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Drop(Statement):
+class Drop(Statement, frozen=True):
     """DROP TABLE | VIEW [IF EXISTS] name."""
 
     name: str
@@ -143,8 +126,7 @@ class Drop(Statement):
     view: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateIndex(Statement):
+class CreateIndex(Statement, frozen=True):
     """CREATE INDEX [IF NOT EXISTS] name ON table (columns)."""
 
     name: str
@@ -153,23 +135,20 @@ class CreateIndex(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DropIndex(Statement):
+class DropIndex(Statement, frozen=True):
     """DROP INDEX [IF EXISTS] name."""
 
     name: str
     if_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShowIndexes(Statement):
+class ShowIndexes(Statement, frozen=True):
     """SHOW INDEXES [FROM table]."""
 
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UnsupportedStatement(Statement):
+class UnsupportedStatement(Statement, frozen=True):
     """A statement that the grammar knows and eau2 refuses: UPDATE, DELETE, ALTER, ..."""
 
     what: str

@@ -5,14 +5,12 @@ Owns: the table expressions. Does not know: whether a table exists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from eau2.sql.ast.base import Expression, Node, Query, Sample, SelectItem, TableExpression
 
 
-@dataclass(frozen=True, slots=True)
-class TableName(TableExpression):
+class TableName(TableExpression, frozen=True):
     """A frame by name, [AS] alias [(column aliases)]."""
 
     name: str
@@ -20,8 +18,7 @@ class TableName(TableExpression):
     column_aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile(TableExpression):
+class TableFile(TableExpression, frozen=True):
     """A file or glob, FROM 'x.parquet'."""
 
     path: str
@@ -29,8 +26,7 @@ class TableFile(TableExpression):
     column_aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DerivedTable(TableExpression):
+class DerivedTable(TableExpression, frozen=True):
     """[LATERAL] (SELECT ...) [AS] alias [(column aliases)]; also (VALUES ...)."""
 
     query: Query
@@ -39,8 +35,7 @@ class DerivedTable(TableExpression):
     lateral: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TableFunction(TableExpression):
+class TableFunction(TableExpression, frozen=True):
     """name(arguments) in FROM: range(10), unnest(xs), read_csv('a.csv', header := true).
 
     name is lower case. Arguments may be NamedArguments. They may read the tables before it.
@@ -53,24 +48,21 @@ class TableFunction(TableExpression):
     ordinality: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SampledTable(TableExpression):
+class SampledTable(TableExpression, frozen=True):
     """table TABLESAMPLE ...: see Sample."""
 
     table: TableExpression
     sample: Sample
 
 
-@dataclass(frozen=True, slots=True)
-class PivotOn(Node):
+class PivotOn(Node, frozen=True):
     """ON expression [IN (values)]; values may have aliases. None: those that occur, sorted."""
 
     expressions: tuple[Expression, ...]
     values: tuple[SelectItem, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class PivotTable(TableExpression):
+class PivotTable(TableExpression, frozen=True):
     """table PIVOT (aggregates FOR on ... [GROUP BY ...]); also the statement PIVOT table ON ...
 
     Each of `on` makes columns of its values. group_by: None when nothing was said: all columns that
@@ -85,8 +77,7 @@ class PivotTable(TableExpression):
     column_aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UnpivotTable(TableExpression):
+class UnpivotTable(TableExpression, frozen=True):
     """table UNPIVOT [INCLUDE NULLS] (values FOR name IN (columns)), and UNPIVOT table ON ... INTO.
 
     on: each entry the expressions that make one row (one for each of `values`), and its alias.
@@ -101,8 +92,7 @@ class UnpivotTable(TableExpression):
     column_aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JoinClause(TableExpression):
+class JoinClause(TableExpression, frozen=True):
     """left [NATURAL] kind JOIN right [ON condition | USING (columns)]. A comma is kind 'cross'."""
 
     kind: OneOf[
