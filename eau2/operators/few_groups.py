@@ -17,10 +17,7 @@ of 3 groups 7 and 2; one sum in 4 groups of two keys 11 and 6, in 7 groups 9 and
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +38,6 @@ _DROPPED = 255
 """Codes are bytes; the last one says that a row is dropped."""
 LONG_BLOCK_ROWS = 16_384
 _SHORT_BLOCK_ROWS = 4096
-_SHARE_ROWS = 262_144
-"""Rows that a thread takes at once."""
 _PRODUCT_SIZE = 262_144
 """Products of more multiplications would start threads of their own, and wait for each other."""
 _SAMPLE_ROWS = 4096
@@ -105,10 +100,12 @@ def look(shape: Shape, sample: pl.DataFrame) -> Look:
     return Look(groups, (sample.height - dropped) / sample.height)
 
 
-def pays(shape: Shape, seen: Look) -> bool:
-    """Whether so few groups are made in less time than by hashing.
+def pays(shape: Shape, seen: Look, threads: int) -> bool:
+    """Whether so few groups are made in less time than by hashing, which all threads share.
 
-    Both in ns of processor time for a row, fitted to the measurements above.
+    Both in ns of processor time for a row, fitted to the measurements above. Here it is one thread:
+    NumPy's calls are so short that two threads spend the time in handing over the interpreter, and
+    OpenBLAS makes one product at a time (two threads: 72 ms of both, and as long by the clock).
     """
     if seen.groups > MANY_GROUPS:
         return False
@@ -118,7 +115,8 @@ def pays(shape: Shape, seen: Look) -> bool:
     else:
         here = 1.5 + 0.2 * seen.groups
     hashed = 4.5 + 2.0 * len(shape.keys) + 1.5 * sums + 0.8 * computed
-    return here < seen.kept * hashed + (2.5 if shape.where else 0.0)
+    hashed = seen.kept * hashed + (2.5 if shape.where else 0.0)
+    return here < hashed / threads
 
 
 def sampled(frame: pl.DataFrame) -> pl.DataFrame:
@@ -154,7 +152,7 @@ def by_matrix(
 
 
 class _Groups(Struct):
-    """The groups of a thread: their codes in the order in which these were met, and their states.
+    """The groups so far: their codes in the order in which these were met, and their states.
 
     counts: rows of each; sums: of each, by row of the table of values.
     """
@@ -170,27 +168,16 @@ def _reduced(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame | None:
     frame = frame.select(shape.columns)
     if len({column.n_chunks() for column in frame.get_columns()}) > 1:
         frame = frame.rechunk()
-    shares: deque[tuple[Mapping[str, Numbers], slice]] = deque()
-    for buffers in zip(*(column.get_chunks() for column in frame.get_columns()), strict=True):
-        columns = _arrays(buffers)
-        height = len(buffers[0])
-        for start in range(0, height, _SHARE_ROWS):
-            shares.append((columns, slice(start, min(start + _SHARE_ROWS, height))))
-    count = max(min(pl.thread_pool_size(), len(shares)), 1)
-    with ThreadPoolExecutor(count) as threads:
-        parts = list(threads.map(partial(_worked, shape), [shares] * count))
-    if any(part.many for part in parts):
+    buffers = zip(*(column.get_chunks() for column in frame.get_columns()), strict=True)
+    groups = _worked(shape, map(_arrays, buffers))
+    if groups.many:
         return None
-    codes = sorted({code for part in parts for code in part.codes})
-    counts = np.zeros(len(codes), np.int64)
-    sums = np.zeros((len(codes), shape.program.width), np.int64)
-    for part in parts:
-        places = np.searchsorted(codes, part.codes)
-        counts[places] += part.counts[: len(places)]
-        sums[places] += part.sums[: len(places)]
+    order = np.argsort(groups.codes)
+    codes = np.array(groups.codes, np.int64)[order]
+    counts, sums = groups.counts[order], groups.sums[order]
     if len(codes) > MANY_GROUPS:
         return None
-    made = _keys(shape, np.array(codes, np.int64), frame.schema)
+    made = _keys(shape, codes, frame.schema)
     for state, result in zip(shape.states, shape.sums, strict=True):
         values = counts if result is None else sums[:, result]
         made.append(pl.Series(state.label, values).cast(state.dtype))
@@ -214,8 +201,8 @@ def _keys(
     return made[::-1]
 
 
-def _worked(shape: Shape, shares: deque[tuple[Mapping[str, Numbers], slice]]) -> _Groups:
-    """The groups of the shares that one thread takes, as long as there are any."""
+def _worked(shape: Shape, buffers: Iterable[Mapping[str, Numbers]]) -> _Groups:
+    """The groups of all buffers, on this thread."""
     rows, program = shape.block_rows, shape.program
     # The product of a matrix and a vector would be made in another way, by several threads.
     values = np.zeros((max(program.rows, 2), rows))
@@ -223,22 +210,17 @@ def _worked(shape: Shape, shares: deque[tuple[Mapping[str, Numbers], slice]]) ->
     codes, flags = np.empty(rows, np.uint8), np.empty(rows, np.bool_)
     groups = _Groups([], np.zeros(MANY_GROUPS, np.int64), np.zeros((MANY_GROUPS, 0), np.int64))
     groups.sums = np.zeros((MANY_GROUPS, program.width), np.int64)
-    while shares:
-        try:
-            columns, share = shares.popleft()
-        except IndexError:
-            break
-        size = share.stop - share.start
-        each = -(-size // -(-size // rows))
-        for start in range(share.start, share.stop, each):
-            block = slice(start, min(start + each, share.stop))
+    for columns in buffers:
+        size = len(next(iter(columns.values())))
+        each = -(-size // -(-size // rows)) if size else 1
+        for start in range(0, size, each):
+            block = slice(start, min(start + each, size))
             height = block.stop - block.start
             dropped = _encode(shape, columns, block, codes[:height], flags[:height])
             program.run(columns, block, values[:, :height])
             if not _add(groups, codes[:height], dropped, flags[:height], own, values[:, :height]):
                 groups.many = True
-                shares.clear()
-                break
+                return groups
     return groups
 
 

@@ -76,9 +76,13 @@ def shape_of(
         where = comparisons(source.condition, facts.range_of)
         if where is not None:
             shape = replace(whole, where=where, columns=facts.read)
-            return Found(shape, source.input) if pays(shape, look(shape, facts.sample())) else None
+            return Found(shape, source.input) if _pays(shape, facts) else None
     shape = replace(whole, columns=facts.read)
-    return Found(shape, source) if pays(shape, look(shape, facts.sample())) else None
+    return Found(shape, source) if _pays(shape, facts) else None
+
+
+def _pays(shape: Shape, facts: _Facts) -> bool:
+    return pays(shape, look(shape, facts.sample()), pl.thread_pool_size())
 
 
 class _Facts(Struct):

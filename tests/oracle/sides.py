@@ -157,7 +157,6 @@ def directly() -> Iterator[None]:
         (closed_groups, "FEW_GROUPS", 0),
         (few_groups_shape, "FEW_ROWS", 0),
         (few_groups_shape, "pays", lambda *_: True),
-        (few_groups, "_SHARE_ROWS", 7),
         (few_groups, "_SAMPLE_ROWS", 2),
         (row_arrays, "BLOCKS_FROM", (1, 1)),
         (closed_groups, "OPEN_SHARE", 1),

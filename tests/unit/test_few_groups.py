@@ -82,15 +82,14 @@ def answers(rows: pa.Table, chunk: int) -> list[Any]:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.lists(ROW, min_size=1, max_size=60), st.integers(1, 20), st.integers(2, 9))
-def test_groups_are_the_same(rows: list[Any], chunk: int, share: int) -> None:
+@given(st.lists(ROW, min_size=1, max_size=60), st.integers(1, 20))
+def test_groups_are_the_same(rows: list[Any], chunk: int) -> None:
     made = table(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(few_groups_shape, "FEW_ROWS", 0)
-        patch.setattr(few_groups_shape, "pays", lambda _, seen: seen.groups <= 16)
+        patch.setattr(few_groups_shape, "pays", lambda _, seen, threads: seen.groups <= 16)
         patch.setattr(few_groups, "LONG_BLOCK_ROWS", 4)
         patch.setattr(few_groups, "_SHORT_BLOCK_ROWS", 2)
-        patch.setattr(few_groups, "_SHARE_ROWS", share)
         patch.setattr(few_groups, "_PRODUCT_SIZE", 20)
         few = answers(made, chunk)
     assert few == answers(made, chunk)
@@ -111,6 +110,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return made
 
     monkeypatch.setattr(few_groups_shape, "FEW_ROWS", 0)
+    monkeypatch.setattr(
+        few_groups_shape, "pays", lambda shape, seen, _: few_groups.pays(shape, seen, 1)
+    )
     monkeypatch.setattr(few_groups, "_reduced", watched)
     return found
 
@@ -155,12 +157,20 @@ def test_so_few_groups_pay() -> None:
         named = tuple(few_groups.Key("k", "c1", 0, 9) for _ in range(keys))
         return few_groups.Shape(named, compared if where else (), made, (), (), ())
 
-    def pays(groups: int, kept: float, sums: int = 1, keys: int = 1, where: bool = False) -> bool:
-        return few_groups.pays(shape(sums, keys, where), few_groups.Look(groups, kept))
+    def pays(
+        groups: int,
+        kept: float,
+        sums: int = 1,
+        keys: int = 1,
+        where: bool = False,
+        threads: int = 1,
+    ) -> bool:
+        return few_groups.pays(shape(sums, keys, where), few_groups.Look(groups, kept), threads)
 
     assert pays(16, 1.0, sums=0)
     assert not pays(17, 1.0, sums=0)
     assert pays(4, 0.98, sums=5, keys=2, where=True)
+    assert not pays(4, 0.98, sums=5, keys=2, where=True, threads=4)
     assert not pays(7, 0.5, sums=3, where=True)
     assert not pays(16, 1.0, sums=5)
 
