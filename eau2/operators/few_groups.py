@@ -100,6 +100,11 @@ def look(shape: Shape, sample: pl.DataFrame) -> Look:
     return Look(groups, (sample.height - dropped) / sample.height)
 
 
+def may_pay(sums: bool, threads: int) -> bool:
+    """Whether `pays` can say so at all, before anything is looked at: sums on one thread alone."""
+    return threads == 1 or not sums
+
+
 def pays(shape: Shape, seen: Look, threads: int) -> bool:
     """Whether so few groups are made in less time than by hashing, which all threads share.
 

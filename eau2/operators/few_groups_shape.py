@@ -22,6 +22,7 @@ from eau2.operators.few_groups import (
     Key,
     Shape,
     look,
+    may_pay,
     pays,
     sampled,
 )
@@ -63,6 +64,9 @@ def shape_of(
     if chunks is None or chunks.height <= FEW_ROWS or not keys or lowering.diagnose:
         return None
     if plan.bins or plan.prepared or not plan.states:
+        return None
+    sums = any(state.reduction and state.reduction[0] == "sum" for state in plan.states)
+    if not may_pay(sums, pl.thread_pool_size()):
         return None
     facts = _Facts(source, chunks, lowering.forms)
     made = _program(plan, facts)

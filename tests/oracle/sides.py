@@ -156,6 +156,7 @@ def directly() -> Iterator[None]:
         (sort, "_FEW_ROWS", 0),
         (closed_groups, "FEW_GROUPS", 0),
         (few_groups_shape, "FEW_ROWS", 0),
+        (few_groups_shape, "may_pay", lambda *_: True),
         (few_groups_shape, "pays", lambda *_: True),
         (few_groups, "_SAMPLE_ROWS", 2),
         (row_arrays, "BLOCKS_FROM", (1, 1)),

@@ -87,6 +87,7 @@ def test_groups_are_the_same(rows: list[Any], chunk: int) -> None:
     made = table(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(few_groups_shape, "FEW_ROWS", 0)
+        patch.setattr(few_groups_shape, "may_pay", lambda sums, threads: True)
         patch.setattr(few_groups_shape, "pays", lambda _, seen, threads: seen.groups <= 16)
         patch.setattr(few_groups, "LONG_BLOCK_ROWS", 4)
         patch.setattr(few_groups, "_SHORT_BLOCK_ROWS", 2)
@@ -110,6 +111,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return made
 
     monkeypatch.setattr(few_groups_shape, "FEW_ROWS", 0)
+    monkeypatch.setattr(few_groups_shape, "may_pay", lambda sums, threads: True)
     monkeypatch.setattr(
         few_groups_shape, "pays", lambda shape, seen, _: few_groups.pays(shape, seen, 1)
     )
@@ -170,7 +172,10 @@ def test_so_few_groups_pay() -> None:
     assert pays(16, 1.0, sums=0)
     assert not pays(17, 1.0, sums=0)
     assert pays(4, 0.98, sums=5, keys=2, where=True)
-    assert not pays(4, 0.98, sums=5, keys=2, where=True, threads=4)
+    assert not pays(4, 0.98, sums=5, keys=2, where=True, threads=2)
+    assert not few_groups.may_pay(sums=True, threads=2)
+    assert few_groups.may_pay(sums=True, threads=1)
+    assert few_groups.may_pay(sums=False, threads=2)
     assert not pays(7, 0.5, sums=3, where=True)
     assert not pays(16, 1.0, sums=5)
 
