@@ -46,6 +46,8 @@ _FEW = 8
 """A membership test by bitmap pays before a gather where one row of so many is left, or fewer."""
 
 
+_HASHED = "hashed"
+"""What is kept where arrays were tried for about so many rows, and hashing is better."""
 _KIND = "row arrays"
 
 
@@ -94,8 +96,13 @@ def row_table(
     """
     found: object = None if kept is None else kept.found(_KIND, several)
     if not isinstance(found, ByOne | ByBlocks | ByAll | ByBuckets):
+        tried = several, rows.bit_length()
+        if kept is not None and kept.found(_HASHED, tried) is not None:
+            return None
         found = row_arrays(right, rows, several)
         if found is None:
+            if kept is not None:
+                kept.keep(_HASHED, tried, True, 0)
             return None
         if kept is not None:
             kept.keep(_KIND, several, found, found.bytes)

@@ -17,11 +17,13 @@ import pytest
 import eau2
 from eau2 import node
 from eau2.catalog import ChunkKey
+from eau2.cluster import Cluster
 from eau2.config import INDEXES
 from eau2.indexes.arrays import Arrays
 from eau2.indexes.kept import Indexes
-from eau2.operators import origins
+from eau2.operators import addressing, origins
 from eau2.operators.origins import Origin, note, origins_of
+from eau2.operators.row_arrays import row_arrays
 from eau2.records import replace
 
 KEYS = [n * 7 % 1000 * 3 - 50 for n in range(1000)]
@@ -182,3 +184,34 @@ def test_a_note_goes_with_its_result() -> None:
     del frame
     gc.collect()
     assert place not in origins._notes
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_tasks_of_a_stage_share_what_was_made_of_their_input(
+    connection: eau2.Connection, monkeypatch: pytest.MonkeyPatch, repeated: bool
+) -> None:
+    """Also that nothing could be made, and only for as long as the input is there."""
+    made: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments[0][0].len())
+        return row_arrays(*arguments)
+
+    monkeypatch.setattr(addressing, "row_arrays", counted)
+    monkeypatch.setattr(origins, "_LARGE_ROWS", 100)
+    backend: Any = connection._backend
+    backend.engine.moved(Cluster(backend.cluster.home, run_rows=500))
+    keys = KEYS + KEYS[:1] * repeated
+    connection.put("e", dimension(keys))
+    sql = (
+        "SELECT count(*), sum(e.v) FROM f JOIN (SELECT k, v FROM e WHERE v <> 7) AS e ON f.k = e.k"
+    )
+    held = [key * 10 for key in keys if -60 <= key < 2990]
+    for runs in (1, 2):
+        assert connection.sql(sql).fetchall() == [(len(held), sum(held))]
+        assert len(made) <= 2 * runs, "a few tasks of as many rows, and perhaps a last shorter one"
+        backend.engine._prepared.clear()
+    gc.collect()
+    assert not any(
+        isinstance(each[1].keeping, origins._OfResult) for each in origins._notes.values()
+    )
