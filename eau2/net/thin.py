@@ -4,7 +4,7 @@ Owns: a blocking socket, and the few messages a statement takes. Comes in: an ad
 goes out: bytes as the node rendered them. Does not know: SQL, Arrow, how a result looks.
 
 A process that only speaks the wire starts several times faster than one that loads Arrow, Polars
-and a grammar. So this module says by hand what net/message.py says with dataclasses, and imports
+and a grammar. So this module says by hand what net/message.py says with records, and imports
 sockets, msgpack and the checksum only; a test holds both to the same bytes.
 """
 

@@ -27,7 +27,7 @@ import polars as pl
 from eau2.operators.aggregates import State
 from eau2.operators.blocks import EXACT, Comparison, Doubles, Numbers, Program
 from eau2.operators.runs import whole_numbers
-from eau2.records import Record, Struct, field
+from eau2.records import Record, Struct
 
 FEW_ROWS = 100_000
 """Of fewer rows hashing takes no time worth a thought."""
@@ -165,7 +165,7 @@ class _Groups(Struct):
     codes: list[int]
     counts: npt.NDArray[np.int64]
     sums: npt.NDArray[np.int64]
-    many: bool = field(default=False)
+    many: bool = False
 
 
 def _reduced(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame | None:
@@ -180,8 +180,6 @@ def _reduced(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame | None:
     order = np.argsort(groups.codes)
     codes = np.array(groups.codes, np.int64)[order]
     counts, sums = groups.counts[order], groups.sums[order]
-    if len(codes) > MANY_GROUPS:
-        return None
     made = _keys(shape, codes, frame.schema)
     for state, result in zip(shape.states, shape.sums, strict=True):
         values = counts if result is None else sums[:, result]
@@ -213,8 +211,8 @@ def _worked(shape: Shape, buffers: Iterable[Mapping[str, Numbers]]) -> _Groups:
     values = np.zeros((max(program.rows, 2), rows))
     own = np.zeros((MANY_GROUPS, rows))
     codes, flags = np.empty(rows, np.uint8), np.empty(rows, np.bool_)
-    groups = _Groups([], np.zeros(MANY_GROUPS, np.int64), np.zeros((MANY_GROUPS, 0), np.int64))
-    groups.sums = np.zeros((MANY_GROUPS, program.width), np.int64)
+    sums = np.zeros((MANY_GROUPS, program.width), np.int64)
+    groups = _Groups([], np.zeros(MANY_GROUPS, np.int64), sums)
     for columns in buffers:
         size = len(next(iter(columns.values())))
         each = -(-size // -(-size // rows)) if size else 1

@@ -51,9 +51,6 @@ def is_small(root: Operator) -> bool:
 def _names(class_: type[Any]) -> tuple[str, ...]:
     if not issubclass(class_, Record):
         return ()
-    hints = {name: hint for base in class_.__mro__ for name, hint in _annotations(base).items()}
+    bases = class_.__mro__
+    hints = {name: hint for base in bases for name, hint in get_annotations(base).items()}
     return tuple(name for name in fields(class_) if hints[name] not in _FLAT)
-
-
-def _annotations(class_: type[Any]) -> dict[str, str]:
-    return get_annotations(class_)

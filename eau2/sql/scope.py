@@ -10,6 +10,7 @@ Names compare with letter case ignored.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import count
 
 from eau2.errors import (
@@ -21,7 +22,7 @@ from eau2.errors import (
     UnknownTableError,
 )
 from eau2.operators.expr import Expr
-from eau2.records import Record, field, replace
+from eau2.records import Record, replace
 
 
 class VisibleColumn(Record, frozen=True):
@@ -31,7 +32,7 @@ class VisibleColumn(Record, frozen=True):
     expr: Expr
 
 
-class VisibleTable(Record, frozen=True):
+class VisibleTable(Record, frozen=True, dict=True):
     """A table under the name by which its columns can be qualified.
 
     The name of an `unnamed` one was not given, and gives way when it is taken.
@@ -40,12 +41,11 @@ class VisibleTable(Record, frozen=True):
     name: str
     columns: tuple[VisibleColumn, ...]
     unnamed: bool = False
-    _by_name: dict[str, VisibleColumn] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _by_name(self) -> dict[str, VisibleColumn]:
         # From the last to the first, which is the one that is meant.
-        for column in reversed(self.columns):
-            self._by_name[column.name.casefold()] = column
+        return {column.name.casefold(): column for column in reversed(self.columns)}
 
     def find(self, column: str) -> VisibleColumn | None:
         """The column called `column`, if there is one."""
