@@ -159,6 +159,17 @@ class View(Record, frozen=True):
     text: str
 
 
+class Function(Record, frozen=True):
+    """A function that a user defined. form: its operators as bytes, which alone have a meaning.
+
+    source: as it was written, a comment for people. See operators/user_functions.py.
+    """
+
+    name: str
+    form: bytes
+    source: str = ""
+
+
 Named = Frame | View
 """What a name can mean."""
 

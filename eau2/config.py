@@ -40,6 +40,12 @@ class Limits(Record, frozen=True):
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
     window_frame_rows: int = 50_000_000
     """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
+    function_bytes: int = 1_048_576
+    """Of one user's function in its operator form."""
+    function_chars: int = 65_536
+    """Of the source of one function in Python."""
+    function_nodes: int = 20_000
+    """Of the expressions of one function in Python, its loops written out."""
     list_levels: int = 8
     """How many lists may lie in one another: INTEGER[][] has two levels."""
     list_reduce_steps: int = 10_000

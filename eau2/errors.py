@@ -114,6 +114,12 @@ class InputFileError(DataError):
     code, sqlstate = "E2004", "22P04"
 
 
+class FunctionFailedError(DataError):
+    """A user's function met a row on which it raises; the message names function and line."""
+
+    code, sqlstate = "E2007", "38000"
+
+
 class OperationalError(DatabaseError):
     """PEP 249: the surroundings failed: a disk, a lock, a node."""
 
@@ -379,6 +385,33 @@ class NameTakenError(ProgrammingError):
     """A statement makes a table or view of a name that exists already."""
 
     code, sqlstate = "E1011", "42P07"
+
+
+class FunctionDefinitionError(ProgrammingError):
+    """A function cannot be defined: what it is made of lies outside the subset of Python.
+
+    file: where it is written, if that is a file. `text` begins with as many line feeds as there are
+    lines before the function, so that the caret tells the line of the file.
+    """
+
+    code, sqlstate = "E1015", "42P13"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        span: Span | None = None,
+        text: str | None = None,
+        hint: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        super().__init__(message, span=span, text=text, hint=hint)
+        self.file = file
+
+    def render(self) -> str:
+        """As of any statement, but with the file first."""
+        shown = super().render()
+        return shown if self.file is None else f"{self.file}: {shown}"
 
 
 class NotSupportedError(StatementError):

@@ -47,6 +47,7 @@ from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union as UnionAll
 from eau2.operators.unnest import Unnest
+from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.records import Struct, names
@@ -99,6 +100,8 @@ TAGS: dict[str, type[Any]] = {
     "frame": WindowFrame,
     "end": FrameBound,
     "type": SqlType,
+    "argument": Parameter,
+    "function": UserFunction,
 }
 _TAG_OF = {class_: tag for tag, class_ in TAGS.items()}
 _AS_THEY_ARE = frozenset({type(None), bool, float, str})
@@ -123,10 +126,7 @@ class _Budget(Struct):
 
 def to_plain(operator: Operator) -> Plain:
     """The tree as plain values. Raises FragmentError when it exceeds the limits."""
-    try:
-        return [VERSION, _encode(operator, _Budget(), 1)]
-    except RecursionError as error:
-        raise FragmentError("a fragment is nested too deep") from error
+    return _versioned(operator)
 
 
 def from_plain(plain: Plain) -> Operator:
@@ -135,6 +135,32 @@ def from_plain(plain: Plain) -> Operator:
     Raises FragmentError for anything else: another version, unknown tags, fields missing, left
     over or of a wrong type, too deep, too large. Takes nothing on trust.
     """
+    operator = _checked(Operator, plain)
+    assert isinstance(operator, Operator)
+    return operator
+
+
+def function_to_plain(function: UserFunction) -> Plain:
+    """A user's function as plain values. Raises FragmentError when it exceeds the limits."""
+    return _versioned(function)
+
+
+def function_from_plain(plain: Plain) -> UserFunction:
+    """The function that `function_to_plain` made into `plain`. Raises as `from_plain`."""
+    function = _checked(UserFunction, plain)
+    assert isinstance(function, UserFunction)
+    return function
+
+
+def _versioned(root: object) -> Plain:
+    try:
+        return [VERSION, _encode(root, _Budget(), 1)]
+    except RecursionError as error:
+        raise FragmentError("a fragment is nested too deep") from error
+
+
+def _checked(base: type[Any], plain: Plain) -> object:
+    """What plain values of this version describe: a node of class `base`."""
     match plain:
         case [int() as version, root] if type(version) is int and version == VERSION:
             pass
@@ -143,11 +169,10 @@ def from_plain(plain: Plain) -> Operator:
         case _:
             raise FragmentError("not a fragment")
     try:
-        operator = _node(Operator, root, _Budget(), 1)
+        node: object = _node(base, root, _Budget(), 1)
     except RecursionError as error:
         raise FragmentError("a fragment is nested too deep") from error
-    assert isinstance(operator, Operator)
-    return operator
+    return node
 
 
 def _encode(value: Any, budget: _Budget, depth: int) -> Plain:

@@ -20,7 +20,14 @@ from functools import cache
 
 import polars as pl
 
-from eau2.errors import ConversionError, DataError, Error, NotSupportedError, OutOfRangeError
+from eau2.errors import (
+    ConversionError,
+    DataError,
+    Error,
+    FunctionFailedError,
+    NotSupportedError,
+    OutOfRangeError,
+)
 from eau2.operators.expr import Expr
 from eau2.records import Record, replace
 
@@ -32,6 +39,7 @@ _CODES: dict[str, type[Error]] = {
     "conversion": ConversionError,
     "unsupported": NotSupportedError,
     "given": DataError,
+    "function": FunctionFailedError,
 }
 _MARKED = re.compile(f"{MARK}eau2:([a-z]+):(.*?){MARK}", re.DOTALL)
 _EXPRESSION = "This error occurred in the following expression"
