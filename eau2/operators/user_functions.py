@@ -22,10 +22,11 @@ from eau2.operators.expr import (
     Expr,
     Lambda,
     LambdaParameter,
+    moved,
+    placed,
     size_of,
     walk,
 )
-from eau2.operators.levels import moved, placed
 from eau2.records import Record
 from eau2.types import SqlType
 

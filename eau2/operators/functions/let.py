@@ -28,12 +28,12 @@ from eau2.operators.expr import (
     LambdaParameter,
     Literal,
     columns_of,
+    placed,
 )
 from eau2.operators.functions.checks import Scope, batchwise, marked
 from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
-from eau2.operators.levels import placed
 from eau2.operators.physical import kernel_dtype
 
 LET = "let"
