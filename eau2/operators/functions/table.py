@@ -25,6 +25,7 @@ from eau2.operators.functions import (
     globs,
     interval_arithmetic,
     interval_parts,
+    let,
     list_aggregates,
     list_lambdas,
     list_sets,
@@ -83,6 +84,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_aggregates.FUNCTIONS,
     *list_texts.FUNCTIONS,
     *list_lambdas.FUNCTIONS,
+    *let.FUNCTIONS,
 )
 _BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
 _BY_ALIAS: dict[str, Function] = {
@@ -139,5 +141,6 @@ def names() -> tuple[str, ...]:
 
 
 def documentation() -> tuple[Function, ...]:
-    """Every entry, by family and name, for the reference and the shell."""
-    return tuple(sorted(FUNCTIONS, key=lambda function: (function.family, function.name)))
+    """Every entry that statements can name, by family and name, for the reference and the shell."""
+    named = [function for function in FUNCTIONS if function.example]
+    return tuple(sorted(named, key=lambda function: (function.family, function.name)))
