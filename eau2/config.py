@@ -40,6 +40,10 @@ class Limits(Record, frozen=True):
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
     window_frame_rows: int = 50_000_000
     """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
+    function_parameters: int = 100
+    """Of one user's function."""
+    functions_decoded: int = 256
+    """Users' functions whose operator form is kept decoded."""
     function_bytes: int = 1_048_576
     """Of one user's function in its operator form."""
     function_chars: int = 65_536

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import msgpack
 
+from eau2.catalog import Function
 from eau2.config import LIMITS
+from eau2.errors import NotSupportedError
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
 from eau2.operators.expr import ColumnRef, Expr, walk
 from eau2.operators.user_functions import UserFunction
@@ -27,6 +29,14 @@ def encode(function: UserFunction) -> bytes:
             f"than {LIMITS.function_bytes:,}"
         )
     return form
+
+
+def as_kept(function: UserFunction, source: str = "") -> Function:
+    """The function as it is kept. Raises NotSupportedError when it is too large for that."""
+    try:
+        return Function(function.name, encode(function), source.strip())
+    except FragmentError as error:
+        raise NotSupportedError(error.message) from error
 
 
 def decode(form: bytes) -> UserFunction:
