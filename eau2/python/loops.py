@@ -96,6 +96,9 @@ def states_of(loop: Loop, reader: Reader, result: SqlType) -> list[State]:
     if returns(loop.body):
         states.append(State("", FALSE, "returned"))
         states.append(State("", Literal(result, None), "value"))
+    if not states:
+        # Nothing comes out of the loop, but what it computes may raise.
+        states.append(State("", FALSE, "effect"))
     return states
 
 

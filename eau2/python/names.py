@@ -17,9 +17,10 @@ from types import FunctionType, ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 import eau2.math
+from eau2.math import AGGREGATES
 from eau2.operators.user_functions import UserFunction
 from eau2.python.source import Source
-from eau2.python.vocabulary import AGGREGATES, BUILTINS, MATH
+from eau2.python.vocabulary import BUILTINS, MATH
 from eau2.records import Record
 
 MODULES: dict[str, ModuleType] = {

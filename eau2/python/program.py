@@ -39,11 +39,15 @@ _REPEATED_NODES = 16
 
 
 class Local(Record, frozen=True):
-    """A value that was given a name, and the path on which that happens."""
+    """A value that was given a name, and the path on which that happens.
+
+    twins: the indexes of locals that raise wherever this one does, so that one of them is enough.
+    """
 
     parameter: LambdaParameter
     value: Expr
     path: Path
+    twins: tuple[int, ...] = ()
 
 
 class Scopes(Struct):
@@ -71,10 +75,28 @@ class Program(Struct):
         self.locals.append(Local(parameter, value, path))
         return parameter
 
+    def bind_together(self, values: Sequence[Expr], path: Path, always: int) -> list[Expr]:
+        """As `bind`, for values none of which is simple. Any raises where the first `always` do.
+
+        Of these one is computed that nothing reads only if no other of the values is.
+        """
+        first = len(self.locals)
+        held = [self.bind(value, path) for value in values]
+        own = range(first, len(self.locals))
+        for index in own[:always]:
+            twins = tuple(other for other in own if other != index)
+            self.locals[index] = replace(self.locals[index], twins=twins)
+        return held
+
     def assembled(self, result: Expr) -> Expr:
         """The result with the locals that it reads, and all that may raise."""
         kept: list[Local] = []
+        dropped: set[int] = set()
         for local in reversed(self.locals):
+            spare = any(twin not in dropped for twin in local.twins)
+            if spare and not _reads(local.parameter, kept, result):
+                dropped.add(local.parameter.index)
+                continue
             placed = _placed(local, kept, result)
             if placed is None:
                 kept.insert(0, local)
@@ -92,7 +114,7 @@ def is_simple(value: Expr) -> bool:
 
 def shared(value: Expr, scopes: Scopes, use: Callable[[Expr], Expr]) -> Expr:
     """What `use` makes of a value that it reads several times; it is computed once."""
-    if is_simple(value):
+    if is_simple(value) or (size_of(value) <= _SMALL_NODES and not can_raise(value)):
         return use(value)
     scope = scopes.fresh()
     parameter = LambdaParameter(value.type, scope, 0)

@@ -300,9 +300,12 @@ class Block(Struct):
                 f"{name} has no value where the loop has no round",
                 f"Give it one before the loop: {name} = ...",
             )
-        ends = {"done": FALSE, "returned": FALSE}
-        for state, value in zip(states, values, strict=True):
-            held = self.program.bind(value, path)
+        ends: dict[str, Expr] = {"done": FALSE, "returned": FALSE}
+        # What is returned is computed by the last of them alone.
+        alike = len(states) - ("value" in {state.kind for state in states})
+        for state, held in zip(
+            states, self.program.bind_together(values, path, alike), strict=True
+        ):
             if state.kind == "local":
                 reader.env[state.name] = held
             ends[state.kind] = held

