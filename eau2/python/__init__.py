@@ -1,0 +1,1 @@
+"""Ordinary Python functions, checked and compiled into bound expressions."""
