@@ -47,6 +47,7 @@ from eau2.net.message import (
 )
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
+from eau2.operators.codec import FragmentError
 from eau2.peers import Peers
 from eau2.progress import TOLD_S, Tally
 from eau2.replies import Part, Reply
@@ -264,7 +265,10 @@ class FrontDoor:
         self._writers.check()
         place = session.frames.place(put.session)
         function = Function(put.name, bytes(form), put.source)
-        await self._run(session, lambda: keep(place, function, put.replace), self._writers)
+        try:
+            await self._run(session, lambda: keep(place, function, put.replace), self._writers)
+        except FragmentError as error:
+            raise ProtocolError(f"a function that cannot be read: {error.message}") from error
 
     async def _describe(self, session: Session, name: str, stream: Stream) -> None:
         self._runners.check()

@@ -57,6 +57,7 @@ from eau2.kv.registry import (
     Registry,
     State,
     check_kept,
+    check_name,
     described,
     next_version,
     reserved_for,
@@ -125,6 +126,7 @@ class Store(Meanings):
         (the data), and whatever `batches` raises. After any of them the name is as it was before.
         """
         self._check_open()
+        check_name(name)
         check_chunk_rows(chunk_rows)
         columns = schema_of(schema)
 
@@ -144,6 +146,7 @@ class Store(Meanings):
         Raises as `put` does.
         """
         self._check_open()
+        check_name(frame.name)
 
         def make(df_id: str, version: int) -> Frame:
             known = (ref.statistics for ref in frame.chunks)
@@ -172,6 +175,7 @@ class Store(Meanings):
         raises; after any of them the name is as it was before.
         """
         self._check_open()
+        check_name(name)
         check_chunk_rows(chunk_rows)
         measured = measured_chunks(batches, schema, chunk_rows)
         first = next(measured)
@@ -189,6 +193,7 @@ class Store(Meanings):
     def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
         """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
         self._check_open()
+        check_name(name)
 
         def make(df_id: str, version: int) -> Frame:
             frame = next_base(name, self.means(name))

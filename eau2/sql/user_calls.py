@@ -166,16 +166,14 @@ def _windowed(
     for call in function.aggregates:
         call = _over(call, args, env)
         call = at(node.span, aggregates.narrowed, call, node.distinct, None, window.own)
-        made = at(
-            node.span,
-            windows.of_aggregate,
-            call,
-            function.name,
-            window.frame,
-            _both(call.where, window.where),
-            bool(window.order),
-            call.order,
-        )
+        where = _both(call.where, window.where)
+        if call.function in windows.names():
+            # What is a window function too means that, and takes less.
+            made = window.call(call.function, call.args, call.distinct, where, call.order)
+        else:
+            order = bool(window.order)
+            given = (call, function.name, window.frame, where, order, call.order)
+            made = at(node.span, windows.of_aggregate, *given)
         results.append(window.column(made))
     return over(function.body, (*args, *results), env.lambda_level)
 
