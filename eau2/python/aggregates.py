@@ -64,7 +64,7 @@ def from_function(
     function: Callable[..., Any], name: str | None = None
 ) -> tuple[UserFunction, str]:
     """The definition of an aggregate function, and its source. Raises FunctionDefinitionError."""
-    source, node = of_object(function, name or getattr(function, "__name__", "an aggregate"))
+    source, node = of_object(function, name or str(getattr(function, "__name__", "an aggregate")))
     if not isinstance(node, ast.FunctionDef) or not isinstance(function, FunctionType):
         raise source.refusal(node, "it is no function", "Decorate a def, or a class.")
     return defined(node, names.around(function), source), source.text

@@ -1,7 +1,7 @@
 """Definitions: from the source of a function to a UserFunction.
 
 Owns: parameters and their types, what a function must declare, and the limits of what it may
-become. Comes in: a live function, or text. Goes out: UserFunction, with a source to keep as a comment.
+become. Comes in: a live function, or text. Goes out: UserFunction, with its source.
 Does not know: aggregates (aggregates.py), who keeps functions.
 """
 
@@ -60,7 +60,7 @@ def from_function(
 
     table: it gives a list, of which each element is a row.
     """
-    source, node = of_object(function, name or getattr(function, "__name__", "a function"))
+    source, node = of_object(function, name or str(getattr(function, "__name__", "a function")))
     if not isinstance(node, ast.FunctionDef) or not isinstance(function, FunctionType):
         raise source.refusal(node, "it is no function", "Decorate a def.")
     definition = defined(node, names.around(function), source)

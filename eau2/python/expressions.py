@@ -129,8 +129,8 @@ def _read(node: ast.expr, reader: Reader) -> Expr:
         case ast.Compare():
             return _comparison(node, reader)
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            values = [expression(part, reader) for part in (body, orelse)]
-            then, other = vocabulary.unified(values, reader.where(node), "the branches")
+            sides = [expression(part, reader) for part in (body, orelse)]
+            then, other = vocabulary.unified(sides, reader.where(node), "the branches")
             return chosen(condition(test, reader), then, other)
         case ast.Attribute(value=value, attr=name):
             return _attribute(node, value, name, reader)

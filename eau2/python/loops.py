@@ -143,9 +143,10 @@ class RoundExits(Record, frozen=True):
         if isinstance(value, Missing):
             raise Refusal(value.reason, value.hint)
         if value.type not in (self.parameter.type, NULL):
+            name, before = self.state.name, self.parameter.type
             raise Refusal(
-                f"{self.state.name} is {self.parameter.type} before the loop and {value.type} in it",
-                f"Begin with a value of its type: {self.state.name} = 0.0, or convert it.",
+                f"{name} is {before} before the loop and {value.type} in it",
+                f"Begin with a value of its type: {name} = 0.0, or convert it.",
             )
         if value.type == NULL:
             return Literal(self.parameter.type, None)

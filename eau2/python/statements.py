@@ -171,7 +171,7 @@ class Block(Struct):
     def _assign(
         self, targets: Sequence[ast.expr], value: ast.expr, reader: Reader, path: Path
     ) -> None:
-        """Names before =, or a tuple of them: a, b = x, y, of which the right side is computed first."""
+        """Give names before = their values; a, b = x, y computes its right side first."""
         match targets, value:
             case [ast.Tuple(elts=names) | ast.List(elts=names)], (
                 ast.Tuple(elts=values) | ast.List(elts=values)
@@ -326,7 +326,8 @@ def _rounds(statement: ast.For, reader: Reader) -> list[Expr] | None:
             if len(items) < len(elements):
                 return None
         case ast.Call() as call if is_range(call, reader):
-            ends = [end.value for end in range_ends(call, reader, expression) if is_number(end)]
+            found = [number_of(end) for end in range_ends(call, reader, expression)]
+            ends = [end for end in found if end is not None]
             if len(ends) < 3 or ends[2] == 0:
                 return None
             numbers = range(*ends)
@@ -340,9 +341,10 @@ def _rounds(statement: ast.For, reader: Reader) -> list[Expr] | None:
     return items if few and len(items) <= LIMITS.function_rounds else None
 
 
-def is_number(expr: Expr) -> bool:
-    """Whether it is a constant whole number."""
-    return isinstance(expr, Literal) and type(expr.value) is int
+def number_of(expr: Expr) -> int | None:
+    """A constant whole number; None for anything else."""
+    value = expr.value if isinstance(expr, Literal) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _after(of_loop: bool, rest: Sequence[Step]) -> Sequence[Step] | None:

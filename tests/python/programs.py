@@ -25,7 +25,21 @@ TYPES = ("int", "float", "bool", "str", "list[int]", "list[str]", "datetime.date
 _SCALARS = ("int", "float", "bool", "str")
 _TEXTS = ("", "a", "Ab", " x ", "12", "-7", "3.5", "ß", "İi", "naïve", "a,b,,c", "😀z", "é", "0")
 _INTS = (0, 1, -1, 2, 3, 5, 7, -4, 10, 63, 100, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63))
-_FLOATS = (0.0, -0.0, 1.0, -1.5, 0.1, 2.5, 3.5, 1e300, -1e300, 5e-324, math.inf, -math.inf, math.nan)
+_FLOATS = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    0.1,
+    2.5,
+    3.5,
+    1e300,
+    -1e300,
+    5e-324,
+    math.inf,
+    -math.inf,
+    math.nan,
+)
 
 
 class Program(Record, frozen=True):
@@ -67,7 +81,8 @@ class _Writer(Struct):
         self.lines = [f"def f({listed}) -> {result}:"]
         self.block(1, result, chance.randrange(1, 5), True)
         rows = tuple(
-            tuple(self.value(type_) for _, type_ in parameters) for _ in range(chance.choice((1, 4, 9)))
+            tuple(self.value(type_) for _, type_ in parameters)
+            for _ in range(chance.choice((1, 4, 9)))
         )
         return Program("\n".join(self.lines) + "\n", parameters, result, rows)
 
@@ -110,7 +125,12 @@ class _Writer(Struct):
 
     def statement(self, indent: int, result: str) -> None:
         """One statement, with what is inside it."""
-        kinds: list[Callable[[int, str], None]] = [self.assign, self.assign, self.augment, self.branch]
+        kinds: list[Callable[[int, str], None]] = [
+            self.assign,
+            self.assign,
+            self.augment,
+            self.branch,
+        ]
         if indent < 4:
             kinds += [self.branch, self.early, self.match]
             if self.loops < 2:
@@ -138,7 +158,9 @@ class _Writer(Struct):
 
     def augment(self, indent: int, result: str) -> None:
         """A local is changed by an operator."""
-        locals_ = [n for n, t in self.known.items() if n.startswith("v") and t in ("int", "float", "str")]
+        locals_ = [
+            n for n, t in self.known.items() if n.startswith("v") and t in ("int", "float", "str")
+        ]
         if not locals_:
             return self.assign(indent, result)
         name = self.chance.choice(locals_)
@@ -170,7 +192,10 @@ class _Writer(Struct):
     def early(self, indent: int, result: str) -> None:
         """A way out of the function."""
         self.line(indent, f"if {self.test()}:")
-        exits = [f"return {self.expression(result, 2)}"] * 4 + ["return None", "raise ValueError('no')"]
+        exits = [f"return {self.expression(result, 2)}"] * 4 + [
+            "return None",
+            "raise ValueError('no')",
+        ]
         self.line(indent + 1, self.chance.choice(exits))
 
     def jump(self, indent: int, result: str) -> None:
@@ -240,13 +265,19 @@ class _Writer(Struct):
         """An expression of the type."""
         named = [name for name, known in self.known.items() if known == type_]
         if depth <= 0 or self.chance.random() < 0.2:
-            return self.chance.choice(named) if named and self.chance.random() < 0.8 else self.literal(type_)
+            return (
+                self.chance.choice(named)
+                if named and self.chance.random() < 0.8
+                else self.literal(type_)
+            )
         if self.chance.random() < 0.12:
             then, other = (self.expression(type_, depth - 1) for _ in range(2))
             return f"({then} if {self.expression('bool', depth - 1)} else {other})"
         if self.chance.random() < 0.06:
             sign = self.chance.choice(("and", "or"))
-            return f"({self.expression(type_, depth - 1)} {sign} {self.expression(type_, depth - 1)})"
+            return (
+                f"({self.expression(type_, depth - 1)} {sign} {self.expression(type_, depth - 1)})"
+            )
         form = self.chance.choice(FORMS[type_])
         return self.filled(form, depth - 1)
 
@@ -266,7 +297,11 @@ class _Writer(Struct):
                 # Quotes cannot be nested before Python 3.12.
                 fit = {"whole": ("int",), "real": ("float",)}.get(hole, _SCALARS)
                 named = [name for name, type_ in self.known.items() if type_ in fit]
-                return chance.choice(named) if named else self.literal(fit[0] if hole == "real" else "int")
+                return (
+                    chance.choice(named)
+                    if named
+                    else self.literal(fit[0] if hole == "real" else "int")
+                )
             case "any":
                 return self.expression(chance.choice(_SCALARS), depth)
             case "cmp":
@@ -309,7 +344,12 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("(«bool» or «bool»)", "(not «any»)", "(«any» is None)", "(«any» is not None)"),
         *("(«str» in «str»)", "(«int» in «list[int]»)", "(«str» not in ('a', 'Ab'))"),
         *("(«int» in (1, 2, 7))", "«str».startswith(«str»)", "«str».endswith(«str»)"),
-        *("«str».isdigit()", "«str».isalpha()", "bool(«any»)", "(«datetime.date» «cmp» «datetime.date»)"),
+        *(
+            "«str».isdigit()",
+            "«str».isalpha()",
+            "bool(«any»)",
+            "(«datetime.date» «cmp» «datetime.date»)",
+        ),
         *("math.isnan(«float»)", "any(«x:int:bool» for x in «list[int]»)", "(«bool» == «bool»)"),
         "all([«x:int:bool» for x in «list[int]»])",
     ),
@@ -317,7 +357,13 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("(«str» + «str»)", "«str».upper()", "«str».lower()", "«str».strip()", "«str»[«int»]"),
         *("«str»[«#int»:«#int»]", "«str»[«#int»:]", "«str»[::-1]", "«str».replace(«str», «str»)"),
         *("str(«any»)", "(«str» * «#int»)", "f'{«plain»}-{«plain»}'", "f'{«whole»:04d}'"),
-        *("f'{«plain»!r}{«real»:.2f}'", "«str».title()", "«str».zfill(5)", "«list[str]»[«int»]", "chr(«#int» + 60)"),
+        *(
+            "f'{«plain»!r}{«real»:.2f}'",
+            "«str».title()",
+            "«str».zfill(5)",
+            "«list[str]»[«int»]",
+            "chr(«#int» + 60)",
+        ),
         *("','.join([«x:str:str» for x in «list[str]»])", "«datetime.date».isoformat()"),
         *("«str».lstrip()", "«str».capitalize()", "«str».removeprefix(«str»)", "«str».casefold()"),
     ),
