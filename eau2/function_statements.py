@@ -46,15 +46,15 @@ def create_function(node: ast.CreateFunction, around: Surroundings) -> Answer:
     if node.replace and node.if_not_exists:
         raise ProgrammingError("OR REPLACE and IF NOT EXISTS exclude each other", span=node.span)
     place = around.frames.place(node.temporary)
-    if place.function(node.name) is not None:
+    # What is replaced is not read: it may be damaged.
+    if not node.replace and place.function(node.name) is not None:
         if node.if_not_exists:
             return nothing()
-        if not node.replace:
-            raise NameTakenError(
-                f'a function called "{node.name}" exists already',
-                span=span,
-                hint="Write CREATE OR REPLACE FUNCTION, or IF NOT EXISTS.",
-            )
+        raise NameTakenError(
+            f'a function called "{node.name}" exists already',
+            span=span,
+            hint="Write CREATE OR REPLACE FUNCTION, or IF NOT EXISTS.",
+        )
     place.keep(_defined(node, around), replace=node.replace)
     return nothing()
 

@@ -65,8 +65,10 @@ def decode(form: bytes) -> UserFunction:
 def _check(expr: Expr, types: Sequence[SqlType]) -> None:
     """Whether all columns that an expression names are parameters of these types."""
     for node in walk(expr):
-        if isinstance(node, Call) and find(node.function) is None:
-            raise FragmentError(f"there is no function {node.function[:80]!r}")
+        if isinstance(node, Call):
+            entry = find(node.function)
+            if entry is None or entry.name != node.function:
+                raise FragmentError(f"there is no function {node.function[:80]!r}")
         if isinstance(node, ColumnRef) and not (
             0 <= node.id < len(types) and types[node.id] == node.type
         ):
