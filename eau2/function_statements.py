@@ -10,6 +10,8 @@ kept: nothing of its text is ever run.
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 from eau2.answer import Answer, nothing, table
 from eau2.catalog import Function, register_of_function
 from eau2.config import LIMITS
@@ -94,7 +96,7 @@ def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunc
         return None if function is None else meaning(function)
 
     try:
-        return from_text(source, node.name, parameters, result, known)
+        return from_text(dedent(source), node.name, parameters, result, known)
     except FunctionDefinitionError as error:
         if error.text is None:
             error.span = error.span or node.body.span

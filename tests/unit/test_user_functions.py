@@ -9,6 +9,7 @@ from pathlib import Path
 import msgpack
 import pyarrow as pa
 import pytest
+import xxhash
 
 import eau2
 from eau2.backup import backup, checked, restore
@@ -187,7 +188,7 @@ def test_manifests_of_functions() -> None:
     for wrong in ({"function": 1}, {"form": "text"}, {"source": None}):
         plain = {"function": "f", "form": b"", "source": "", **wrong}
         body = msgpack.packb(plain)
-        framed = manifest._MAGIC + manifest.xxhash.xxh3_128_digest(body) + body
+        framed = manifest._MAGIC + xxhash.xxh3_128_digest(body) + body
         with pytest.raises(manifest.ManifestError, match="not a manifest"):
             manifest.decode(framed)
 
@@ -268,8 +269,8 @@ def test_a_function_that_is_too_large() -> None:
 
 def test_registered_functions_are_of_their_connection(three_in_process: InProcess) -> None:
     url = three_in_process.urls[1]
-    for make in (lambda: eau2.connect(), lambda: eau2.connect(url)):
-        with make() as connection:
+    for where in (None, url):
+        with eau2.connect(where) as connection:
             assert connection.functions() == ()
             connection.register_function(PLUS)
             assert connection.sql("SELECT plus(1, 2)").fetchall() == [(3,)]
