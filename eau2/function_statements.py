@@ -76,7 +76,8 @@ def _defined(node: ast.CreateFunction, around: Surroundings) -> Function:
             span=node.body.span,
             hint="Write AS $$ def name(a, b): ... $$.",
         )
-    return at(node.span, as_kept, _compiled(node, node.body.text, around.frames), node.body.text)
+    source = dedent(node.body.text)
+    return at(node.span, as_kept, _compiled(node, source, around.frames), source)
 
 
 def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunction:
@@ -96,7 +97,7 @@ def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunc
         return None if function is None else meaning(function)
 
     try:
-        return from_text(dedent(source), node.name, parameters, result, known)
+        return from_text(source, node.name, parameters, result, known)
     except FunctionDefinitionError as error:
         if error.text is None:
             error.span = error.span or node.body.span
