@@ -101,9 +101,12 @@ def _one_by_one(value: Any) -> Any:
     if value is math:
         return SimpleNamespace(**{name: _one_by_one(part) for name, part in vars(math).items()})
     name = getattr(value, "__name__", "")
-    if not callable(value) or not name or getattr(math, name, None) is not value:
+    if not callable(value) or not name or vars(math).get(name) is not value:
         return value
+    return _each(value)
 
+
+def _each(value: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(value)
     def each(*args: Any) -> Any:
         column = next((arg for arg in args if isinstance(arg, Column)), None)
