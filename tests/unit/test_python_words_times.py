@@ -135,7 +135,8 @@ def test_a_difference_alone_is_refused() -> None:
         lambda: vocabulary.method(
             "strftime", ColumnRef(DATE, 0), [vocabulary.literal("%c")], WHERE
         ),
-    ):
+    ]
+    for build in builds:
         with pytest.raises(vocabulary.Refusal):
             build()
 
