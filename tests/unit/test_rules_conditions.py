@@ -6,11 +6,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eau2.operators.expr import Call, Case, Expr, Lambda, LambdaParameter, Literal, walk
+from eau2.operators.expr import (
+    Call,
+    Case,
+    Expr,
+    Lambda,
+    LambdaParameter,
+    Literal,
+    conjuncts,
+    ref,
+    walk,
+)
+from eau2.operators.facts import can_raise
 from eau2.operators.functions.table import bind
+from eau2.operators.prune import may_match
+from eau2.operators.text import expr_text
+from eau2.planner.optimizer import optimize
+from eau2.planner.ranges import Known, proven
 from eau2.planner.simplify import as_filter, simplified
+from eau2.records import replace
+from eau2.sql.logical import Filter, Logical
 from eau2.types import BIGINT, BOOLEAN, list_of
-from tests.unit.random_lets import GRID, NUMBERS, TRUTH, X, Y, branched, computed, kept, let, values
+from tests.unit.plans import Builder, nodes
+from tests.unit.random_lets import (
+    GRID,
+    NUMBERS,
+    TRUTH,
+    X,
+    Y,
+    branched,
+    computed,
+    fold,
+    kept,
+    let,
+    values,
+)
 
 ROWS = [GRID.slice(number, 1) for number in range(len(GRID))]
 
@@ -134,6 +164,10 @@ def test_levels_follow_what_moves() -> None:
     copied = Call(lists, "list_transform", (NUMBERS, Lambda(BIGINT, (inner_most,), inner_most)))
     local = let(bind("list_extract", (copied, ONE)), inner_most, level=1)
     looped = Lambda(BIGINT, (FIRST,), bind("+", (FIRST, local)))
+    value = bind("list_extract", (copied, ONE))
+    read = let(QUOTIENT, bind("+", (bind("+", (inner_most, inner_most)), FIRST)), level=1)
+    made = let(QUOTIENT, bind("+", (bind("+", (FIRST, FIRST)), value)))
+    assert simplified(let(value, read)) == made
     deep = Call(lists, "list_transform", (NUMBERS, looped))
     assert computed(simplified(deep), GRID) == computed(deep, GRID)
 
@@ -178,3 +212,61 @@ def test_a_truth_that_cannot_be_null_is_the_condition() -> None:
     assert simplified(case(missing, YES, NO)) == missing
     assert simplified(case(missing, NO, YES)) == bind("is_not_null", (X,))
     assert simplified(case(POSITIVE, YES, NO)) == case(POSITIVE, YES, NO)
+
+
+def returns(x: Expr, y: Expr) -> Expr:
+    """If x is None: return False; z = y + 1; return x > 3 and z < 10."""
+    local = LambdaParameter(BIGINT, 0, 0)
+    large = bind(">", (x, Literal(BIGINT, 3)))
+    both = case(large, bind("<", (local, Literal(BIGINT, 10))), large)
+    return case(bind("is_null", (x,)), NO, let(bind("+", (y, ONE)), both))
+
+
+def condition_of(plan: Logical) -> Expr:
+    (found,) = nodes(plan, Filter)
+    assert isinstance(found, Filter)
+    return found.condition
+
+
+def test_a_compiled_filter_prunes_as_the_plain_one_does() -> None:
+    """What statistics prove not to overflow is bare; else what comes before it still prunes."""
+    builder = Builder()
+    scan = builder.scan("t", x=(BIGINT, [1, 2, None]), y=(BIGINT, [5, 6, 7]))
+    x, y = (ref(column) for column in scan.columns)
+    large = bind(">", (x, Literal(BIGINT, 3)))
+    known = condition_of(optimize(Filter(scan, returns(x, y))))
+    assert conjuncts(known)[:2] == (bind("is_not_null", (x,)), large)
+    assert not any(isinstance(node, Case | Lambda) for node in walk(known))
+    assert not can_raise(known)
+    wide = builder.scan("w", x=(BIGINT, [1, 2, None]), y=(BIGINT, [5, 2**63 - 1, 7]))
+    x, y = (ref(column) for column in wide.columns)
+    unknown = condition_of(optimize(Filter(wide, returns(x, y))))
+    assert can_raise(unknown)
+    early = case(bind("<", (x, Literal(BIGINT, 4))), NO, bind("=", (bind("//", (ONE, y)), x)))
+    returned = condition_of(optimize(Filter(wide, early)))
+    assert can_raise(returned)
+    for found in (known, returned):
+        columns = scan.columns if found is known else wide.columns
+        read = scan.frame.statistics if found is known else wide.frame.statistics
+        assert not may_match(found, columns, (replace(read[0], null_count=0), read[1]), 3)
+
+
+def test_locals_carry_their_ranges() -> None:
+    small = Known(intervals={1: (0, 10), 2: (0, 10)})
+    square = let(bind("*", (X, Y)), bind("*", (FIRST, FIRST)))
+    found, interval = proven(square, small)
+    assert interval == (0, 10_000)
+    assert not can_raise(found)
+    assert not small.locals
+    listed = Call(list_of(BIGINT), "list_transform", (NUMBERS, Lambda(
+        BIGINT, (FIRST,), bind("*", (FIRST, FIRST)))))  # fmt: skip
+    assert can_raise(proven(bind("=", (bind("list_sum", (listed,)), square)), small)[0])
+
+
+def test_they_are_shown_as_they_are_read() -> None:
+    total = let(bind("+", (X, ONE)), bind("*", (FIRST, FIRST)))
+    assert expr_text(total, {1: "a"}) == "let(x := a + 1, x * x)"
+    nested = let(X, let(FIRST, LambdaParameter(BIGINT, 1, 0), level=1))
+    assert expr_text(nested, {1: "a"}) == "let(x := a, let(y := x, y))"
+    looped = fold(NUMBERS, (ZERO,), (bind("+", (FIRST, LambdaParameter(BIGINT, 0, 1))),))
+    assert expr_text(looped, {3: "l"}) == "fold(l, 0, LAMBDA x, x1, x2: x + x1, 0)"
