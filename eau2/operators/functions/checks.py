@@ -189,7 +189,7 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 
 def marked(code: str, message: str) -> str:
-    """The text of an exception that `diagnosis` turns into the error of this code."""
+    """The message as `diagnosis` finds it in the text of a kernel exception."""
     return f"{MARK}eau2:{code}:{message}{MARK}"
 
 

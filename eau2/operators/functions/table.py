@@ -25,6 +25,7 @@ from eau2.operators.functions import (
     globs,
     interval_arithmetic,
     interval_parts,
+    let,
     list_aggregates,
     list_lambdas,
     list_sets,
@@ -89,6 +90,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_aggregates.FUNCTIONS,
     *list_texts.FUNCTIONS,
     *list_lambdas.FUNCTIONS,
+    *let.FUNCTIONS,
 )
 PYTHON: tuple[Function, ...] = (
     *python_numbers.FUNCTIONS,
@@ -156,5 +158,6 @@ def names() -> tuple[str, ...]:
 
 
 def documentation() -> tuple[Function, ...]:
-    """Every entry, by family and name, for the reference and the shell."""
-    return tuple(sorted(FUNCTIONS, key=lambda function: (function.family, function.name)))
+    """Every entry that statements can name, by family and name, for the reference and the shell."""
+    named = [function for function in FUNCTIONS if function.example]
+    return tuple(sorted(named, key=lambda function: (function.family, function.name)))
