@@ -10,16 +10,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from eau2.config import LIMITS
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
+from eau2.operators.functions.let import FOLD
 from eau2.python import vocabulary
-from eau2.python.calling import elements_of
-from eau2.python.program import chosen
+from eau2.python.calling import elements_of, is_range, range_ends
+from eau2.python.program import chosen, is_simple
 from eau2.python.reader import Missing, Reader, Value
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record
 from eau2.types import BIGINT, BOOLEAN, NULL, SqlType
 
-FOLD = "fold"
 TRUE, FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 
 
@@ -68,11 +69,19 @@ def read_loop(statement: ast.For, reader: Reader, read: Callable[[ast.expr, Read
         raise reader.refuse(target, "only one name can stand here", "Use positions.")
     lists = elements_of(over, reader, read)
     where = reader.where(over)
+    if isinstance(lists, Literal) or is_constant_range(lists):
+        return Loop(tuple(statement.body), lists, target.id, position, statement)
     failure = vocabulary.failure("TypeError: 'NoneType' object is not iterable", lists.type, where)
     present = vocabulary.compare("is", lists, vocabulary.literal(None), where)
     return Loop(
         tuple(statement.body), chosen(present, failure, lists), target.id, position, statement
     )
+
+
+def is_constant_range(lists: Expr) -> bool:
+    """Whether it is range(...) of constants, which is a list for certain."""
+    ends = lists.args if isinstance(lists, Call) and lists.function == "range" else ()
+    return bool(ends) and all(isinstance(end, Literal) and end.value is not None for end in ends)
 
 
 def states_of(loop: Loop, reader: Reader, result: SqlType) -> list[State]:
@@ -187,3 +196,36 @@ def folds(loop: Loop, lists: Expr, states: Sequence[State], reader: Reader, run:
         Call(begin.type, FOLD, (lists, *begins, *steps, Literal(BIGINT, number)))
         for number, begin in enumerate(begins)
     ]
+
+
+def short_rounds(
+    statement: ast.For, reader: Reader, read: Callable[[ast.expr, Reader], Expr]
+) -> list[Expr] | None:
+    """The values of a loop over a literal range or list that is short; None for any other."""
+    items: list[Expr]
+    match statement.iter:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            items = [read(element, reader) for element in elements]
+            items = [item for item in items if is_simple(item)]
+            if len(items) < len(elements):
+                return None
+        case ast.Call() as call if is_range(call, reader):
+            found = [number_of(end) for end in range_ends(call, reader, read)]
+            ends = [end for end in found if end is not None]
+            if len(ends) < 3 or ends[2] == 0:
+                return None
+            numbers = range(*ends)
+            if len(numbers) > LIMITS.function_rounds:
+                return None
+            items = [vocabulary.literal(number) for number in numbers]
+        case _:
+            return None
+    size = sum(1 for part in statement.body for _ in ast.walk(part))
+    few = len(items) * size <= LIMITS.function_written_nodes
+    return items if few and len(items) <= LIMITS.function_rounds else None
+
+
+def number_of(expr: Expr) -> int | None:
+    """A constant whole number; None for anything else."""
+    value = expr.value if isinstance(expr, Literal) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
