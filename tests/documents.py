@@ -43,6 +43,7 @@ ROOMS = (
         "",
         "sql",
         "sql/ast",
+        "python",
         "planner",
         "planner/rules",
         "indexes",

@@ -283,6 +283,9 @@ def test_registered_functions_are_of_their_connection(three_in_process: InProces
             assert shown == [("plus", signature, "scalar", "def plus(a, b): return b")]
             with pytest.raises(ProgrammingError, match="that eau2 has"):
                 connection.register_function(replace(PLUS, name="sum"))
+            for wrong in (len, 1, "SELECT 1", Written):
+                with pytest.raises(UsageError, match="is no compiled function"):
+                    connection.register_function(wrong)
             with pytest.raises(UsageError, match="cannot be the name"):
                 connection.register_function(replace(PLUS, name="a b"))
     with eau2.connect(url) as connection:
