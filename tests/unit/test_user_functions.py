@@ -74,11 +74,13 @@ def test_a_function_and_a_frame_share_a_name(store: Store) -> None:
     store.keep(KEPT)
     store.put("plus", rows.schema, rows.to_batches())
     store.keep(View("seen", (), "SELECT 1"))
+    frame = store.get("plus")
+    assert frame is not None
+    store.keep(KEPT, replace=True)
+    assert store.read(frame.chunks[0], ("a",)).num_rows == 2
     assert store.names() == ("plus", "seen")
     assert store.functions() == ("plus",)
     assert store.function("PLUS") == KEPT
-    frame = store.get("plus")
-    assert frame is not None
     assert (store.get("plus()"), store.view("plus()")) == (None, None)
     assert (store.function("seen"), store.function("plus()")) == (None, None)
     store.drop("plus")
