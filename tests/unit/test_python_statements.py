@@ -153,13 +153,17 @@ def test_a_row_on_which_python_raises_ends_the_query(connection: Connection) -> 
 def test_what_is_refused_is_shown_with_its_line(
     connection: Connection, body: str, said: str, line: int | None
 ) -> None:
-    text = f"CREATE FUNCTION f(a BIGINT) RETURNS BIGINT LANGUAGE python AS $code${body}$code$"
+    indented = body.replace("\n", "\n  ")
+    text = f"""
+        CREATE FUNCTION f(a BIGINT) RETURNS BIGINT LANGUAGE python AS $code$
+  {indented}$code$
+    """
     with pytest.raises(FunctionDefinitionError) as caught:
         connection.sql(text)
     message = report(caught.value)
     assert said in message
     if line is not None:
-        assert f"line {line}: {body.splitlines()[line - 1]}" in message
+        assert f"line {line + 2}:   {body.splitlines()[line - 1]}" in message
     assert connection.functions() == ()
 
 
