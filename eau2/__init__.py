@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Warning,
     )
     from eau2.notebook import load_ipython_extension, unload_ipython_extension
+    from eau2.python.decorators import aggregate, explain, function, table_function
 
 __version__ = "0.1.0"
 
@@ -75,10 +76,14 @@ __all__ = [
     "TimestampFromTicks",
     "Warning",
     "__version__",
+    "aggregate",
     "apilevel",
     "connect",
+    "explain",
+    "function",
     "load_ipython_extension",
     "paramstyle",
+    "table_function",
     "threadsafety",
     "unload_ipython_extension",
 ]
@@ -94,6 +99,7 @@ _HOMES = {
         *("InternalError", "NotSupportedError", "OperationalError", "ProgrammingError", "Warning"),
     ),
     "eau2.notebook": ("load_ipython_extension", "unload_ipython_extension"),
+    "eau2.python.decorators": ("aggregate", "explain", "function", "table_function"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import Frame
+from eau2.catalog import Frame, Function
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.errors import (
@@ -26,6 +26,8 @@ from eau2.errors import (
 )
 from eau2.frames import source_of
 from eau2.net.address import SCHEME, parse_addresses
+from eau2.operators.function_form import as_kept
+from eau2.operators.user_functions import UserFunction
 from eau2.parameters import Parameters, numbered
 from eau2.progress import Watch
 from eau2.result import Batches
@@ -62,6 +64,12 @@ class Backend(Protocol):
     ) -> None:
         """Store a frame: all of it or, after any failure, none."""
 
+    def register_function(self, function: Function) -> None:
+        """Keep a function for this connection, in place of what has that name."""
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions of users, sorted."""
+
     def drop(self, name: str) -> bool:
         """Drop a frame; False when there is none of that name."""
 
@@ -88,6 +96,18 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
+
+
+class Defined(Protocol):
+    """A function that was defined: what `eau2.function` makes of one in Python."""
+
+    @property
+    def definition(self) -> UserFunction:
+        """What it computes."""
+
+    @property
+    def source(self) -> str:
+        """As it is written."""
 
 
 class Connection:
@@ -146,6 +166,21 @@ class Connection:
         backend = self._open()
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
+
+    def register_function(self, function: Defined | UserFunction) -> None:
+        """Let statements of this connection call `function` by its name; it may be registered anew.
+
+        function: what the decorator `eau2.function` gives, or a definition. CREATE FUNCTION
+        stores one for everybody. Raises ProgrammingError for the name of a function that eau2 has,
+        UsageError, NotSupportedError.
+        """
+        definition = function if isinstance(function, UserFunction) else function.definition
+        source = "" if isinstance(function, UserFunction) else function.source
+        self._open().register_function(as_kept(definition, source))
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions that users have defined, sorted."""
+        return self._open().functions()
 
     def lend(self, name: str, table: object) -> None:
         """As `register`, but for the next statement only: later ones do not depend on it.

@@ -326,10 +326,61 @@ def columns_of(expr: Expr) -> frozenset[int]:
 
 def substitute(expr: Expr, mapping: dict[int, Expr]) -> Expr:
     """Replace references to the columns in `mapping` by its expressions."""
+    lambdas = False
 
     def visit(node: Expr) -> Expr:
+        nonlocal lambdas
         if isinstance(node, ColumnRef):
             return mapping.get(node.id, node)
+        lambdas = lambdas or isinstance(node, Lambda)
+        return node
+
+    def place(node: Expr, depth: int) -> Expr | None:
+        if not isinstance(node, ColumnRef):
+            return None
+        return moved(mapping.get(node.id, node), 0, depth)
+
+    found = transform(expr, visit)
+    return placed(expr, place, 0) if lambdas else found
+
+
+Place = Callable[[Expr, int], Expr | None]
+"""What takes the place of a node inside so many lambdas; None leaves it where it is."""
+
+
+def placed(expr: Expr, place: Place, depth: int) -> Expr:
+    """`expr`, which stands inside `depth` lambdas, with what `place` gives for its largest parts.
+
+    What it gives is taken as it is, and must be written for that depth.
+    """
+    found = place(expr, depth)
+    if found is not None:
+        return found
+    children = expr.children
+    if not children:
+        return expr
+    inner = depth + isinstance(expr, Lambda)
+    new = tuple([placed(child, place, inner) for child in children])
+    return expr.with_children(new) if any(map(is_not, new, children)) else expr
+
+
+def moved(expr: Expr, depth: int, to: int) -> Expr:
+    """`expr`, which stands inside `depth` lambdas, as it is written inside `to` of them.
+
+    It reads parameters of levels below `depth`, which others brought, and of levels from `depth`
+    on, which its own lambdas bring. Only the latter change when it moves.
+    """
+    by = to - depth
+    if by == 0 or not expr.children:
+        return expr
+
+    def visit(node: Expr) -> Expr:
+        match node:
+            case LambdaParameter(level=level) if level >= depth:
+                return replace(node, level=level + by)
+            case Lambda(parameters=parameters) if parameters:
+                raised = tuple([replace(p, level=p.level + by) for p in parameters])
+                return replace(node, parameters=raised)
         return node
 
     return transform(expr, visit)

@@ -11,9 +11,14 @@ from collections.abc import Sequence
 
 import msgpack
 
+from eau2.catalog import Function
 from eau2.config import LIMITS
+from eau2.errors import NotSupportedError
+from eau2.operators.aggregate_types import RESULT_TYPES
+from eau2.operators.aggregates import is_aggregate
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
-from eau2.operators.expr import ColumnRef, Expr, walk
+from eau2.operators.expr import Call, ColumnRef, Expr, walk
+from eau2.operators.functions.table import find
 from eau2.operators.user_functions import UserFunction
 from eau2.types import SqlType
 
@@ -29,6 +34,14 @@ def encode(function: UserFunction) -> bytes:
     return form
 
 
+def as_kept(function: UserFunction, source: str = "") -> Function:
+    """The function as it is kept. Raises NotSupportedError when it is too large for that."""
+    try:
+        return Function(function.name, encode(function), source.strip())
+    except FragmentError as error:
+        raise NotSupportedError(error.message) from error
+
+
 def decode(form: bytes) -> UserFunction:
     """The function that `encode` made into bytes. Raises FragmentError for any others."""
     if len(form) > LIMITS.function_bytes:
@@ -38,6 +51,9 @@ def decode(form: bytes) -> UserFunction:
     except (ValueError, RecursionError) as error:
         raise FragmentError("the bytes of a function are no msgpack") from error
     function = function_from_plain(plain)
+    for call in function.aggregates:
+        if not is_aggregate(call.function) and call.function not in RESULT_TYPES:
+            raise FragmentError(f"there is no aggregate {call.function[:80]!r}")
     types = [parameter.type for parameter in function.parameters]
     for call in function.aggregates:
         for expr in call.exprs:
@@ -49,6 +65,8 @@ def decode(form: bytes) -> UserFunction:
 def _check(expr: Expr, types: Sequence[SqlType]) -> None:
     """Whether all columns that an expression names are parameters of these types."""
     for node in walk(expr):
+        if isinstance(node, Call) and find(node.function) is None:
+            raise FragmentError(f"there is no function {node.function[:80]!r}")
         if isinstance(node, ColumnRef) and not (
             0 <= node.id < len(types) and types[node.id] == node.type
         ):

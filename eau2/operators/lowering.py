@@ -163,6 +163,9 @@ def _written(expr: Expr, guard: int) -> int:
                 total += part
                 inner += 0 if can_fail(arg) else part
             return total
+        case Call(function="let", args=args):
+            # Inside of it the guard is a column.
+            return 1 + guard + sum(_written(arg, 1) for arg in args)
     own = guard if _fails_itself(expr) else 0
     return 1 + own + sum(_written(child, guard) for child in expr.children)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eau2.errors import TypeMismatchError
-from eau2.operators.coercion import coerce
+from eau2.operators.coercion import coerce, coercion_cost
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -22,11 +22,12 @@ from eau2.operators.expr import (
     Expr,
     Lambda,
     LambdaParameter,
+    moved,
+    placed,
     size_of,
-    transform,
     walk,
 )
-from eau2.records import Record, replace
+from eau2.records import Record
 from eau2.types import SqlType
 
 LET = "let"
@@ -84,13 +85,14 @@ def coerced(function: UserFunction, args: Sequence[Expr]) -> tuple[Expr, ...]:
         )
     result: list[Expr] = []
     for number, (arg, parameter) in enumerate(zip(args, wanted, strict=True), start=1):
-        try:
-            result.append(coerce(arg, parameter.type))
-        except TypeMismatchError as error:
+        # Between integers of any width what does not fit is an error, so that nothing is lost.
+        integers = arg.type.is_integer and parameter.type.is_integer
+        if coercion_cost(arg, parameter.type) is None and not integers:
             raise TypeMismatchError(
                 f"argument {number} of {function.name} is {arg.type}, not {parameter.type}",
                 hint=f"It is {function.signature}; write an explicit cast.",
-            ) from error
+            )
+        result.append(coerce(arg, parameter.type))
     return tuple(result)
 
 
@@ -104,7 +106,10 @@ def written_out(function: UserFunction, args: Sequence[Expr], level: int = 0) ->
 
 
 def over(body: Expr, args: Sequence[Expr], level: int = 0) -> Expr:
-    """`body` with its ColumnRefs numbered from 0 replaced by the arguments."""
+    """`body` with its ColumnRefs numbered from 0 replaced by the arguments.
+
+    level: how many lambdas are around the call, and so around its arguments.
+    """
     reads = [0] * len(args)
     for node in walk(body):
         if isinstance(node, ColumnRef):
@@ -114,33 +119,31 @@ def over(body: Expr, args: Sequence[Expr], level: int = 0) -> Expr:
         for number, arg in enumerate(args)
         if reads[number] > 1 and size_of(arg) > _REPEATED_NODES
     ]
-    inner = level + 1 if shared else level
+    if not shared:
+        return _placed(body, dict(enumerate(args)), level, level)
+    inner = level + 1
     places = dict(enumerate(args))
     parameters: list[LambdaParameter] = []
     values: list[Expr] = []
     for index, number in enumerate(shared):
         value = args[number]
-        values.append(Lambda(value.type, tuple(parameters), value))
+        # It stands inside the lambda that gives it.
+        values.append(Lambda(value.type, tuple(parameters), moved(value, level, inner)))
         parameters.append(LambdaParameter(value.type, level, index))
         places[number] = parameters[-1]
-    result = _placed(body, places, inner)
-    if not shared:
-        return result
+    result = _placed(body, places, level, inner)
     return Call(body.type, LET, (*values, Lambda(body.type, tuple(parameters), result)))
 
 
-def _placed(body: Expr, places: dict[int, Expr], level: int) -> Expr:
-    """The body over what takes the places of its columns, inside so many lambdas."""
+def _placed(body: Expr, places: dict[int, Expr], outer: int, level: int) -> Expr:
+    """The body inside `level` lambdas over what takes the places of its columns, written for
+    `outer` of them. (A parameter of level `outer` is that of the lambda between the two.)
+    """
 
-    def visit(node: Expr) -> Expr:
-        match node:
-            case ColumnRef(id=id_):
-                return places[id_]
-            case LambdaParameter() if level:
-                return replace(node, level=node.level + level)
-            case Lambda(parameters=parameters) if level:
-                raised = tuple(replace(p, level=p.level + level) for p in parameters)
-                return replace(node, parameters=raised)
-        return node
+    def place(node: Expr, depth: int) -> Expr | None:
+        if not isinstance(node, ColumnRef):
+            return None
+        given = places[node.id]
+        return given if isinstance(given, LambdaParameter) else moved(given, outer, depth)
 
-    return transform(body, visit)
+    return placed(moved(body, 0, level), place, level)

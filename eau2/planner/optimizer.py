@@ -17,6 +17,7 @@ from eau2.planner.rules.group_before_joins import group_before_joins
 from eau2.planner.rules.inline_definitions import inline_definitions
 from eau2.planner.rules.keep_first_rows import keep_first_rows
 from eau2.planner.rules.merge_projections import merge_projections
+from eau2.planner.rules.open_conditions import open_conditions
 from eau2.planner.rules.order_joins import order_joins
 from eau2.planner.rules.prove_presence import prove_presence
 from eau2.planner.rules.prove_ranges import prove_ranges
@@ -59,6 +60,11 @@ RULES: tuple[Rule, ...] = (
         "prove_ranges",
         prove_ranges,
         "Before filters move: what provably cannot overflow cannot raise, and may move further.",
+    ),
+    Rule(
+        "open_conditions",
+        open_conditions,
+        "Before filters move, too: what is proven not to raise need not stay inside a CASE.",
     ),
     Rule(
         "unnest",

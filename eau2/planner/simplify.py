@@ -28,9 +28,13 @@ from eau2.operators.expr import (
     Literal,
 )
 from eau2.operators.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
+from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
+from eau2.planner.conditions import is_closed, opened
 from eau2.planner.disjunction import disjunction, disjuncts
+from eau2.planner.lets import stands_alone, written_out
+from eau2.planner.nulls import is_never_null
 from eau2.planner.unwrap import unwrap_comparison, unwrap_list
 from eau2.records import replace
 from eau2.types import BOOLEAN
@@ -56,6 +60,9 @@ def simplified(expr: Expr) -> Expr:
         return expr
     if is_constant(expr):
         return computed(expr)
+    if isinstance(expr, Call) and expr.function == LET:
+        made = written_out(expr, simplified)
+        return computed(made) if stands_alone(made) else made
     before = expr.children
     children = tuple([simplified(child) for child in before])
     if any(map(is_not, children, before)):
@@ -67,7 +74,9 @@ def simplified(expr: Expr) -> Expr:
 
 def as_filter(expr: Expr) -> Expr:
     """A condition that is true for the same rows; where it was NULL it may be false."""
-    return simplified(_unknown_as_false(simplified(expr)))
+    simpler = simplified(expr)
+    known = opened(simpler) if is_closed(simpler) else _unknown_as_false(simpler)
+    return simplified(known)
 
 
 def _unknown_as_false(expr: Expr) -> Expr:
@@ -128,6 +137,8 @@ def _node(expr: Expr) -> Expr:
                 return Literal(expr.type, None)
             if name in COMPARISONS:
                 return _comparison(expr)
+            if name == FOLD and stands_alone(expr):
+                return computed(expr)
         case Case():
             return _case(expr)
         case InList():
@@ -231,12 +242,23 @@ def _case(case: Case) -> Expr:
                 otherwise = value
                 break
             continue
+        if is_closed(condition):
+            condition = opened(condition)
         branches.append((condition, value))
     if not branches:
         return otherwise
-    if len(branches) == len(case.branches):
-        return case
-    return replace(case, branches=tuple(branches), otherwise=otherwise)
+    if tuple(branches) != case.branches or otherwise is not case.otherwise:
+        case = replace(case, branches=tuple(branches), otherwise=otherwise)
+    return _truth(case)
+
+
+def _truth(case: Case) -> Expr:
+    """The condition itself where the CASE only says whether it is true."""
+    match case:
+        case Case(branches=((condition, first),), otherwise=second):
+            if {first, second} == {TRUE, FALSE} and is_never_null(condition, frozenset()):
+                return condition if first == TRUE else _node(Call(BOOLEAN, "not", (condition,)))
+    return case
 
 
 def _in_list(expr: InList) -> Expr:

@@ -46,7 +46,7 @@ def test_the_architecture_names_every_module_and_no_other() -> None:
 def test_the_reference_lists_every_function_as_it_is() -> None:
     text = FUNCTIONS.read_text(encoding="utf-8")
     assert text == referenced(text), "write the tables anew: python -m tests.documents"
-    for entry in table.FUNCTIONS:
+    for entry in table.documentation():
         assert entry.syntax.replace("|", "\\|") in text
 
 
@@ -58,7 +58,7 @@ def test_the_page_of_errors_is_the_catalogue() -> None:
 
 def test_the_examples_of_the_reference_are_true() -> None:
     connection = eau2.connect()
-    for entry in table.FUNCTIONS:
+    for entry in table.documentation():
         answer = connection.sql(f"SELECT {entry.example}").fetchall()
         assert answer[0][0] is not None, entry.example
         assert answer[0][0] is not False, entry.example

@@ -106,7 +106,7 @@ def test_what_is_refused() -> None:
 
 
 def test_every_example_holds_in_duckdb() -> None:
-    for function in table.FUNCTIONS:
+    for function in table.documentation():
         ((found,),) = connection().execute(f"SELECT {function.example}").fetchall()
         assert found is not None, function.name
         assert found is not False, f"{function.name}: {function.example}"

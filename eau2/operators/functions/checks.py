@@ -185,7 +185,12 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
         part if isinstance(part, str) else str(row.select(part.cast(pl.String)).item())
         for part in outcome.parts
     ]
-    return f"{MARK}eau2:{outcome.code}:{''.join(shown)}{MARK}"
+    return marked(outcome.code, "".join(shown))
+
+
+def marked(code: str, message: str) -> str:
+    """The message as `diagnosis` finds it in the text of a kernel exception."""
+    return f"{MARK}eau2:{code}:{message}{MARK}"
 
 
 def narrowed(

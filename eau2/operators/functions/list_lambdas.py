@@ -34,7 +34,8 @@ from eau2.operators.physical import kernel_dtype
 
 _OWN_IDS = -1_000_000
 """Below this are the columns that parameters become: no column of a plan has such an id."""
-_PARAMETERS = 16
+_PARAMETERS = 1 << 20
+"""More than the parameters of one level."""
 
 Around = Mapping[str, pl.Series]
 Run = Callable[[pl.Series, Around, list[pl.Series]], pl.Series]
@@ -44,7 +45,8 @@ def _unbound(name: str, args: tuple[Expr, ...]) -> Expr:
     raise mismatch(name, args, f"It is written {name}(list, lambda x: ...).")
 
 
-def _column(parameter: LambdaParameter) -> ColumnRef:
+def own_column(parameter: LambdaParameter) -> ColumnRef:
+    """What a parameter becomes where a body runs."""
     number = parameter.level * _PARAMETERS + parameter.index
     return ColumnRef(parameter.type, _OWN_IDS - number)
 
@@ -54,7 +56,7 @@ class _Body:
 
     def __init__(self, function: Expr, scope: Scope) -> None:
         assert isinstance(function, Lambda)
-        own = {parameter: _column(parameter) for parameter in function.parameters}
+        own = {parameter: own_column(parameter) for parameter in function.parameters}
         body = transform(
             function.body,
             lambda node: own.get(node, node) if isinstance(node, LambdaParameter) else node,

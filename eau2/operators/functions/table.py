@@ -25,6 +25,7 @@ from eau2.operators.functions import (
     globs,
     interval_arithmetic,
     interval_parts,
+    let,
     list_aggregates,
     list_lambdas,
     list_sets,
@@ -34,6 +35,12 @@ from eau2.operators.functions import (
     mathematics,
     paths,
     patterns,
+    python_lists,
+    python_mathematics,
+    python_numbers,
+    python_texts,
+    python_times,
+    python_values,
     readable,
     similarity,
     spans,
@@ -83,8 +90,20 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_aggregates.FUNCTIONS,
     *list_texts.FUNCTIONS,
     *list_lambdas.FUNCTIONS,
+    *let.FUNCTIONS,
 )
-_BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
+PYTHON: tuple[Function, ...] = (
+    *python_numbers.FUNCTIONS,
+    *python_values.FUNCTIONS,
+    *python_texts.FUNCTIONS,
+    *python_lists.FUNCTIONS,
+    *python_mathematics.FUNCTIONS,
+    *python_times.FUNCTIONS,
+)
+"""What only functions written in Python call; no text of SQL can name them."""
+
+_OF_SQL: dict[str, Function] = {function.name: function for function in FUNCTIONS}
+_BY_NAME: dict[str, Function] = _OF_SQL | {function.name: function for function in PYTHON}
 _BY_ALIAS: dict[str, Function] = {
     alias: function for function in FUNCTIONS for alias in function.aliases
 }
@@ -110,7 +129,7 @@ def lookup(name: str) -> Function:
 def find(name: str) -> Function | None:
     """The entry of a function or operator by its name or one of its other names."""
     lowered = name.lower()
-    return _BY_NAME.get(lowered) or _BY_ALIAS.get(lowered)
+    return _OF_SQL.get(lowered) or _BY_ALIAS.get(lowered)
 
 
 def bind(name: str, args: tuple[Expr, ...]) -> Expr:
@@ -139,5 +158,6 @@ def names() -> tuple[str, ...]:
 
 
 def documentation() -> tuple[Function, ...]:
-    """Every entry, by family and name, for the reference and the shell."""
-    return tuple(sorted(FUNCTIONS, key=lambda function: (function.family, function.name)))
+    """Every entry that statements can name, by family and name, for the reference and the shell."""
+    named = [function for function in FUNCTIONS if function.example]
+    return tuple(sorted(named, key=lambda function: (function.family, function.name)))

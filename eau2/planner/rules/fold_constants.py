@@ -31,10 +31,11 @@ from eau2.sql.plan_exprs import mapped
 
 def fold_constants(plan: Logical) -> Logical:
     """The rule."""
-    return transform(plan, _visit)
+    return transform(plan, folded)
 
 
-def _visit(node: Logical) -> Logical:
+def folded(node: Logical) -> Logical:
+    """One node over inputs that are folded already."""
     node = _expressions(node)
     match node:
         case Filter(input=below, condition=condition):

@@ -1,0 +1,1 @@
+"""Functions in Python: random programs, against CPython running them row by row."""
