@@ -24,7 +24,8 @@ from eau2.operators.expr import (
 )
 from eau2.operators.facts import can_raise
 from eau2.operators.functions import table
-from eau2.operators.user_functions import LET, UserFunction
+from eau2.operators.functions.let import LET
+from eau2.operators.user_functions import UserFunction
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import named
 from eau2.python.names import (

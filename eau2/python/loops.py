@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
+from eau2.operators.functions.let import FOLD
 from eau2.python import vocabulary
 from eau2.python.calling import elements_of
 from eau2.python.program import chosen
@@ -19,7 +20,6 @@ from eau2.python.vocabulary import Refusal
 from eau2.records import Record
 from eau2.types import BIGINT, BOOLEAN, NULL, SqlType
 
-FOLD = "fold"
 TRUE, FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 
 
@@ -68,11 +68,19 @@ def read_loop(statement: ast.For, reader: Reader, read: Callable[[ast.expr, Read
         raise reader.refuse(target, "only one name can stand here", "Use positions.")
     lists = elements_of(over, reader, read)
     where = reader.where(over)
+    if isinstance(lists, Literal) or is_constant_range(lists):
+        return Loop(tuple(statement.body), lists, target.id, position, statement)
     failure = vocabulary.failure("TypeError: 'NoneType' object is not iterable", lists.type, where)
     present = vocabulary.compare("is", lists, vocabulary.literal(None), where)
     return Loop(
         tuple(statement.body), chosen(present, failure, lists), target.id, position, statement
     )
+
+
+def is_constant_range(lists: Expr) -> bool:
+    """Whether it is range(...) of constants, which is a list for certain."""
+    ends = lists.args if isinstance(lists, Call) and lists.function == "range" else ()
+    return bool(ends) and all(isinstance(end, Literal) and end.value is not None for end in ends)
 
 
 def states_of(loop: Loop, reader: Reader, result: SqlType) -> list[State]:

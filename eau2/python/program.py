@@ -27,7 +27,7 @@ from eau2.operators.expr import (
     walk,
 )
 from eau2.operators.facts import can_raise
-from eau2.operators.user_functions import LET
+from eau2.operators.functions.let import FOLD, LET
 from eau2.records import Record, Struct, field, replace
 
 Path = tuple[tuple[Expr, bool], ...]
@@ -149,12 +149,20 @@ def _let(scope: int, kept: Sequence[Local], result: Expr) -> Expr:
     parameters: list[LambdaParameter] = []
     parts: list[Expr] = []
     for index, local in enumerate(kept):
-        value = guarded(local.value, local.path) if can_raise(local.value) else local.value
+        value = _on_path(local.value, local.path) if can_raise(local.value) else local.value
         value = _renamed(value, numbered)
         parts.append(Lambda(value.type, tuple(parameters), value))
         parameters.append(LambdaParameter(value.type, scope, index))
     body = _renamed(result, numbered)
     return Call(body.type, LET, (*parts, Lambda(body.type, tuple(parameters), body)))
+
+
+def _on_path(value: Expr, path: Path) -> Expr:
+    """The value on the rows that take the path. A fold has no list elsewhere, so it gives NULL."""
+    if isinstance(value, Call) and value.function == FOLD:
+        lists, *others = value.args
+        return value.with_children((guarded(lists, path), *others))
+    return guarded(value, path)
 
 
 def _renamed(expr: Expr, names: dict[Expr, Expr]) -> Expr:
@@ -223,7 +231,7 @@ def _moved(local: Local, expr: Expr, path: Path) -> Expr | None:
         case Call(function="and" | "or" | "coalesce", args=(first, *others)):
             moved = _moved(local, first, path)
             return None if moved is None else expr.with_children((moved, *others))
-        case Lambda():
+        case Lambda() | Call(function="fold"):
             return None
     for number, child in enumerate(expr.children):
         if isinstance(expr, Call) and isinstance(child, Lambda):
