@@ -50,7 +50,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "formats", "charts", "pipelines", "repl", "torture"),
+    *("kv", "kv/ingest", "net", "formats", "charts", "pipelines", "python", "repl", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 
