@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eau2.application import Application
+    from eau2.application import Application, KeyValueStore
     from eau2.connection import Connection, Result, connect
     from eau2.dbapi import (
         BINARY,
@@ -69,6 +69,7 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "KeyValueStore",
     "NotSupportedError",
     "OperationalError",
     "Pipeline",
@@ -93,7 +94,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "eau2.application": ("Application",),
+    "eau2.application": ("Application", "KeyValueStore"),
     "eau2.connection": ("Connection", "Result", "connect"),
     "eau2.dbapi": (
         *("BINARY", "DATETIME", "NUMBER", "ROWID", "STRING", "Binary", "Cursor"),

@@ -94,13 +94,13 @@ class Pipeline:
         return self._made(queries.flattened(self._query, name, one, keep))
 
     def join(
-        self, other: Pipeline, on: str | Sequence[str] | Mapping[str, str], how: How = "inner"
+        self, other: Pipeline, on: str | Sequence[str] | Mapping[str, str] = (), how: How = "inner"
     ) -> Pipeline:
         """Rows of this one with those of the other that equal them in some columns.
 
         on: columns of both, or {"column here": "column there"}; they come once. how: inner, left,
-        right, full, semi (rows here that the other has) or anti (rows here that it has not). Raises
-        UsageError, UnknownColumnError.
+        right, full, semi (rows here that the other has), anti (rows here that it has not), or cross
+        (each row with each, by no columns). Raises UsageError, UnknownColumnError.
         """
         if isinstance(on, str):
             on = {on: on}

@@ -15,7 +15,7 @@ from eau2.pipelines import calls
 from eau2.pipelines.calls import Call, Computed, Named, column, quoted
 from eau2.records import Record, replace
 
-How = Literal["inner", "left", "right", "full", "semi", "anti"]
+How = Literal["inner", "left", "right", "full", "semi", "anti", "cross"]
 
 _RELATION, _OTHER, _ELEMENTS = "t", "o", "e"
 """What the relations in FROM are called: the query, the other one, the elements of a list."""
@@ -114,8 +114,11 @@ def joined(query: Query, other: Query, on: Mapping[str, str], how: How) -> Query
     if how not in get_args(How):
         listed = ", ".join(get_args(How))
         raise UsageError(f"there is no join {how!r}", hint=f"The kinds are {listed}.")
-    if not on:
-        raise UsageError("a join needs columns", hint='Write on="a", on=("a", "b") or on={...}.')
+    if (how == "cross") != (not on):
+        raise UsageError(
+            "a cross join takes no columns" if on else "a join needs columns",
+            hint='Write on="a", on=("a", "b") or on={"here": "there"}; for all pairs how="cross".',
+        )
     pairs = {column(a, query.columns): column(b, other.columns) for a, b in on.items()}
     matched = " AND ".join(
         f"{_RELATION}.{quoted(left)} = {_OTHER}.{quoted(right)}" for left, right in pairs.items()
@@ -134,7 +137,8 @@ def joined(query: Query, other: Query, on: Mapping[str, str], how: How) -> Query
         *(_of_both(name, pairs.get(name), how) for name in query.columns),
         *(f"{_OTHER}.{quoted(name)}" for name in added),
     ]
-    tail = f" {how.upper()} JOIN {other.source} AS {_OTHER} ON {matched}"
+    condition = f" ON {matched}" if pairs else ""
+    tail = f" {how.upper()} JOIN {other.source} AS {_OTHER}{condition}"
     made = _made(query, f"SELECT {', '.join(written)}", tail, (*query.columns, *added), ())
     return _with(made, other)
 

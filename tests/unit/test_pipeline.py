@@ -139,6 +139,11 @@ def test_joins(connection: eau2.Connection, how: queries.How, rows: list[object]
     assert here.join(there.rename(k="i"), on="k", how=how).rows() == rows
 
 
+def test_a_cross_join_takes_each_row_with_each(people: Pipeline) -> None:
+    numbers = people.reduce(oldest="max(age)")
+    assert people.select("name").join(numbers, how="cross").rows()[1] == ("Bo", 36)
+
+
 def test_a_join_tells_columns_that_both_have(people: Pipeline) -> None:
     with pytest.raises(UsageError, match='both sides of the join have a column "age"'):
         people.join(people, on="name")
@@ -314,6 +319,7 @@ def test_functions_of_one_name_are_told_apart() -> None:
         (lambda q: queries.limited(q, -1, 0), "limit is a number from 0 on"),
         (lambda q: queries.selected(q, WRONG["names"]), "named by a text, not by int"),
         (lambda q: queries.joined(q, q, {}, "inner"), "a join needs columns"),
+        (lambda q: queries.joined(q, q, {"a": "a"}, "cross"), "a cross join takes no columns"),
         (lambda q: queries.joined(q, q, {"a": "a"}, WRONG["how"]), "there is no join 'outer'"),
         (lambda _: calls.name_of("a + 1"), "has no name"),
     ],
