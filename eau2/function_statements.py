@@ -10,6 +10,8 @@ kept: nothing of its text is ever run.
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 from eau2.answer import Answer, nothing, table
 from eau2.catalog import Function, register_of_function
 from eau2.config import LIMITS
@@ -46,15 +48,15 @@ def create_function(node: ast.CreateFunction, around: Surroundings) -> Answer:
     if node.replace and node.if_not_exists:
         raise ProgrammingError("OR REPLACE and IF NOT EXISTS exclude each other", span=node.span)
     place = around.frames.place(node.temporary)
-    if place.function(node.name) is not None:
+    # What is replaced is not read: it may be damaged.
+    if not node.replace and place.function(node.name) is not None:
         if node.if_not_exists:
             return nothing()
-        if not node.replace:
-            raise NameTakenError(
-                f'a function called "{node.name}" exists already',
-                span=span,
-                hint="Write CREATE OR REPLACE FUNCTION, or IF NOT EXISTS.",
-            )
+        raise NameTakenError(
+            f'a function called "{node.name}" exists already',
+            span=span,
+            hint="Write CREATE OR REPLACE FUNCTION, or IF NOT EXISTS.",
+        )
     place.keep(_defined(node, around), replace=node.replace)
     return nothing()
 
@@ -74,7 +76,8 @@ def _defined(node: ast.CreateFunction, around: Surroundings) -> Function:
             span=node.body.span,
             hint="Write AS $$ def name(a, b): ... $$.",
         )
-    return at(node.span, as_kept, _compiled(node, node.body.text, around.frames), node.body.text)
+    source = dedent(node.body.text)
+    return at(node.span, as_kept, _compiled(node, source, around.frames), source)
 
 
 def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunction:

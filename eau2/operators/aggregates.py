@@ -60,6 +60,11 @@ def is_aggregate(name: str) -> bool:
     return name.lower() in _NAMES
 
 
+def minds_duplicates(name: str) -> bool:
+    """Whether DISTINCT makes a difference to aggregate `name`."""
+    return _function(name) not in _WITHOUT_DISTINCT
+
+
 def is_ordered(name: str) -> bool:
     """Whether aggregate `name` takes rows in an order, also where none is written."""
     return _function(name) in whole_aggregates.ORDERED

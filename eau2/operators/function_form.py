@@ -18,7 +18,7 @@ from eau2.operators.aggregate_types import RESULT_TYPES
 from eau2.operators.aggregates import is_aggregate
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
 from eau2.operators.expr import Call, ColumnRef, Expr, walk
-from eau2.operators.functions.table import find
+from eau2.operators.functions.table import lookup
 from eau2.operators.user_functions import UserFunction
 from eau2.types import SqlType
 
@@ -65,8 +65,11 @@ def decode(form: bytes) -> UserFunction:
 def _check(expr: Expr, types: Sequence[SqlType]) -> None:
     """Whether all columns that an expression names are parameters of these types."""
     for node in walk(expr):
-        if isinstance(node, Call) and find(node.function) is None:
-            raise FragmentError(f"there is no function {node.function[:80]!r}")
+        if isinstance(node, Call):
+            try:
+                lookup(node.function)
+            except KeyError as error:
+                raise FragmentError(f"there is no function {node.function[:80]!r}") from error
         if isinstance(node, ColumnRef) and not (
             0 <= node.id < len(types) and types[node.id] == node.type
         ):

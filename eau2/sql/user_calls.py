@@ -15,7 +15,7 @@ from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, ProgrammingError, StoreError
 from eau2.operators import aggregates, windows
 from eau2.operators.codec import FragmentError
-from eau2.operators.expr import AggregateCall, Call, ColumnRef, Expr, walk
+from eau2.operators.expr import AggregateCall, Call, Case, ColumnRef, Expr, Literal, walk
 from eau2.operators.function_form import decode
 from eau2.operators.user_functions import UserFunction, coerced, over, written_out
 from eau2.records import replace
@@ -132,7 +132,7 @@ def _aggregated(
     args = at(node.span, coerced, function, args)
     where = bound_filter(node, inner, depth, bind)
     order = bound_order(node, args, inner, depth, bind)
-    _check_order(function, node)
+    _check_clauses(function, node)
     calls = [
         at(node.span, aggregates.narrowed, _over(call, args, env), node.distinct, where, order)
         for call in function.aggregates
@@ -160,7 +160,7 @@ def _windowed(
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
     window = bound_over(node, env, depth, bind)
-    _check_order(function, node)
+    _check_clauses(function, node)
     args = at(node.span, coerced, function, window.args)
     results: list[Expr] = []
     for call in function.aggregates:
@@ -193,7 +193,14 @@ def _over(call: AggregateCall, args: tuple[Expr, ...], env: Environment) -> Aggr
     return bare.mapped(lambda expr: over(expr, args, env.lambda_level))
 
 
-def _check_order(function: UserFunction, node: ast.FunctionCall) -> None:
+def _check_clauses(function: UserFunction, node: ast.FunctionCall) -> None:
+    """Refuse DISTINCT and ORDER BY where the aggregates inside cannot do them one by one."""
+    if node.distinct and not all(_takes_distinct(call, function) for call in function.aggregates):
+        raise NotSupportedError(
+            f"DISTINCT of {function.name} is not supported: it gathers more than its arguments",
+            span=node.span,
+            hint=f"Write {function.name}(...) over a query that is SELECT DISTINCT.",
+        )
     if node.order_by and not all(map(_takes_order, function.aggregates)):
         raise NotSupportedError(
             f"{function.name} does not take rows in an order", span=node.order_by[0].span
@@ -202,6 +209,26 @@ def _check_order(function: UserFunction, node: ast.FunctionCall) -> None:
 
 def _takes_order(call: AggregateCall) -> bool:
     return aggregates.takes_order(call.function)
+
+
+def _takes_distinct(call: AggregateCall, function: UserFunction) -> bool:
+    """Whether distinct arguments of the function are distinct arguments of this aggregate.
+
+    They are not the same for sum(abs(x)), nor for count(x) of a function of x and y.
+    """
+    if not aggregates.minds_duplicates(call.function):
+        return True
+    read = [_filtered(arg) for arg in call.args if not isinstance(arg, Literal)]
+    ids = {arg.id for arg in read if isinstance(arg, ColumnRef)}
+    return len(ids) == len(read) == len(function.parameters)
+
+
+def _filtered(arg: Expr) -> Expr:
+    """What an argument is where it is not NULL, under a FILTER of the definition."""
+    match arg:
+        case Case(branches=((_, value),), otherwise=Literal(value=None)):
+            return value
+    return arg
 
 
 def _reads_parameters(function: UserFunction) -> bool:
