@@ -22,8 +22,6 @@ class Limits(Record, frozen=True):
     expression_nodes: int = 200_000
     alias_nodes: int = 20_000
     """Nodes of expressions that one statement repeats because it names them by their aliases."""
-    lowered_nodes: int = 500_000
-    """Of a CASE in which something can fail: each branch repeats the conditions before it."""
     made_text_chars: int = 16_777_216
     """Of one text that repeat, lpad or rpad makes."""
     folded_text_chars: int = 65_536

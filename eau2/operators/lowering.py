@@ -13,8 +13,7 @@ from functools import lru_cache, reduce
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
-from eau2.config import LIMITS
-from eau2.errors import Error, NotSupportedError
+from eau2.errors import Error
 from eau2.operators.expr import (
     Call,
     Case,
@@ -29,6 +28,7 @@ from eau2.operators.expr import (
     walk,
 )
 from eau2.operators.functions import checks
+from eau2.operators.functions.branches import goes_by_steps, lower_by_steps
 from eau2.operators.functions.casts import lower_cast, may_fail
 from eau2.operators.functions.checks import Scope, formula
 from eau2.operators.functions.logic import joined
@@ -140,36 +140,6 @@ def _fails_itself(node: Expr) -> bool:
     return False
 
 
-def _written(expr: Expr, guard: int) -> int:
-    """How many nodes the expression becomes where a guard of so many stands before what can fail.
-
-    At least; a bound above LIMITS.lowered_nodes is as good as any other.
-    """
-    match expr:
-        case Case() if can_fail(expr):
-            total, tests, values = 1, guard, guard
-            for condition, result in expr.branches:
-                test = _written(condition, tests)
-                total += test + _written(result, values + test)
-                values += test
-                tests += 0 if can_fail(condition) else test
-                if total > LIMITS.lowered_nodes:
-                    return total
-            return total + _written(expr.otherwise, values)
-        case Call(function="and" | "or" | "coalesce", args=args):
-            total, inner = 1, guard
-            for arg in args:
-                part = _written(arg, inner)
-                total += part
-                inner += 0 if can_fail(arg) else part
-            return total
-        case Call(function="let", args=args):
-            # Inside of it the guard is a column.
-            return 1 + guard + sum(_written(arg, 1) for arg in args)
-    own = guard if _fails_itself(expr) else 0
-    return 1 + own + sum(_written(child, guard) for child in expr.children)
-
-
 def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     """CASE as when/then. What can fail is computed only for the rows that reach it."""
     guarded = any(can_fail(child) for child in case.children)
@@ -177,18 +147,14 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
     reaching: list[pl.Expr] = []
     untaken: list[pl.Expr] = []
     taken: list[tuple[pl.Expr, pl.Expr]] = []
-    if guarded and _written(case, 0) > LIMITS.lowered_nodes:
-        raise NotSupportedError(
-            "a CASE of so many branches, or of such that hold others, can be computed only where "
-            "none of them can fail",
-            hint="TRY_CAST, or statistics that exclude an overflow, make it one that cannot.",
-        )
+    if guarded and goes_by_steps(case, scope):
+        return lower_by_steps(case, scope)
     for condition, result in case.branches:
         test = _within(scope, reaching).lower(condition)
         taken.append((test, _within(scope, [*untaken, test] if guarded else []).lower(result)))
         if guarded:
             untaken.append(~test.fill_null(False))
-            # A guard of conditions that repeats what can fail would double with every branch.
+            # A condition that can fail is the only one that can: see goes_by_steps.
             if not can_fail(condition):
                 reaching.append(untaken[-1])
     otherwise = _within(scope, untaken).lower(case.otherwise)

@@ -29,6 +29,7 @@ from eau2.operators.expr import (
 from eau2.operators.facts import COMPARISONS, NEGATED, can_raise
 from eau2.operators.functions.let import LET
 from eau2.operators.lowering import can_fail
+from eau2.planner.disjunction import disjuncts
 from eau2.planner.nulls import is_never_null
 from eau2.records import replace
 from eau2.types import BOOLEAN
@@ -56,6 +57,14 @@ def opened(expr: Expr) -> Expr:
     return _true(expr) if is_closed(expr) else expr
 
 
+def opened_filter(expr: Expr) -> Expr:
+    """The same of a filter, whose parts guard each other where they are NULL as well."""
+    if not is_closed(expr):
+        return expr
+    parts = [part for given in conjuncts(expr) for part in conjuncts(_true(given))]
+    return conjunction(tuple(dict.fromkeys(parts)))
+
+
 def _true(expr: Expr) -> Expr:
     """True where `expr` is."""
     match expr:
@@ -64,9 +73,7 @@ def _true(expr: Expr) -> Expr:
         case Call(function="or", args=args):
             return expr.with_children(tuple([_true(arg) for arg in args]))
         case Call(function="and"):
-            parts = [part for arg in conjuncts(expr) for part in conjuncts(_true(arg))]
-            # What a CASE implies stands beside it already where it was opened before.
-            return conjunction(tuple(dict.fromkeys(parts)))
+            return _all([_true(part) for part in conjuncts(expr)])
         case Call(function="not", args=(arg,)):
             return _false(arg)
         case Call(function="coalesce", args=(arg, Literal(value=bool() as value))):
@@ -83,9 +90,10 @@ def _false(expr: Expr) -> Expr:
     match expr:
         case Literal(value=value):
             return _TRUE if value is False else _FALSE
-        case Call(function="and" | "or" as name, args=args):
-            parts = tuple([_false(arg) for arg in args])
-            return Call(BOOLEAN, "or" if name == "and" else "and", parts)
+        case Call(function="and", args=args):
+            return Call(BOOLEAN, "or", tuple([_false(arg) for arg in args]))
+        case Call(function="or"):
+            return _all([_false(part) for part in disjuncts(expr)])
         case Call(function="not", args=(arg,)):
             return _true(arg)
         case Call(function="coalesce", args=(arg, Literal(value=bool() as value))):
@@ -102,13 +110,14 @@ def _false(expr: Expr) -> Expr:
 
 
 def _not_true(expr: Expr) -> Expr:
-    """True where `expr` is false or NULL, and false where it is true."""
+    """True where `expr` is false or NULL, and nowhere else."""
     match expr:
         case Literal(value=value):
             return _FALSE if value else _TRUE
-        case Call(function="and" | "or" as name, args=args):
-            parts = tuple([_not_true(arg) for arg in args])
-            return Call(BOOLEAN, "or" if name == "and" else "and", parts)
+        case Call(function="and", args=args):
+            return Call(BOOLEAN, "or", tuple([_not_true(arg) for arg in args]))
+        case Call(function="or"):
+            return _all([_not_true(part) for part in disjuncts(expr)])
         case Call(function="not", args=(arg,)):
             return _true_or_null(arg)
         case Call(function="coalesce", args=(arg, Literal(value=bool() as value))):
@@ -126,12 +135,14 @@ def _not_true(expr: Expr) -> Expr:
 
 
 def _true_or_null(expr: Expr) -> Expr:
-    """True where `expr` is true or NULL, and false where it is false."""
+    """True where `expr` is true or NULL, and nowhere else."""
     match expr:
         case Literal(value=value):
             return _FALSE if value is False else _TRUE
-        case Call(function="and" | "or", args=args):
+        case Call(function="or", args=args):
             return expr.with_children(tuple([_true_or_null(arg) for arg in args]))
+        case Call(function="and"):
+            return _all([_true_or_null(part) for part in conjuncts(expr)])
         case Call(function="not", args=(arg,)):
             return _not_true(arg)
         case Call(function="coalesce", args=(arg, Literal(value=bool() as value))):
@@ -206,11 +217,11 @@ def _chosen(condition: Expr, taken: Expr, otherwise: Expr) -> Expr:
     if taken == otherwise:
         return taken
     if otherwise == _FALSE:
-        return _both(_true(condition), taken)
+        return _all([_true(condition), taken])
     if taken == _TRUE:
         return Call(BOOLEAN, "or", (_true(condition), otherwise))
     if taken == _FALSE:
-        return Call(BOOLEAN, "and", (_not_true(condition), otherwise))
+        return _all([_not_true(condition), otherwise])
     if otherwise == _TRUE:
         return Call(BOOLEAN, "or", (_not_true(condition), taken))
     if fails or size_of(condition) > _REPEATED_NODES:
@@ -220,13 +231,32 @@ def _chosen(condition: Expr, taken: Expr, otherwise: Expr) -> Expr:
     return Call(BOOLEAN, "or", (both, neither))
 
 
-def _both(condition: Expr, taken: Expr) -> Expr:
-    """True where both are. Under AND what can fail is computed where the left side is NULL, too."""
-    if not can_fail(taken) or is_never_null(condition, _NO_COLUMNS):
-        return Call(BOOLEAN, "and", (condition, taken))
-    whole = _case(condition, taken, _FALSE)
-    small = size_of(condition) <= _REPEATED_NODES
-    return Call(BOOLEAN, "and", (condition, whole)) if small else whole
+def _all(parts: list[Expr]) -> Expr:
+    """True where all parts are. Under AND what can fail is computed where those before it are NULL,
+    too; there it gets a guard of its own.
+    """
+    made: dict[Expr, None] = {}
+    before: list[Expr] = []
+    for part in parts:
+        fails = can_fail(part)
+        if fails and not all(map(_is_decided, before)):
+            guard = conjunction(tuple(before))
+            if not (isinstance(part, Case) and part.branches[0][0] == guard):
+                part = _case(guard, part, _FALSE)
+        for piece in conjuncts(part):
+            made[piece] = None
+            before += [] if fails else [piece]
+    return conjunction(tuple(made))
+
+
+def _is_decided(expr: Expr) -> bool:
+    """Whether a condition is true or false, and never NULL."""
+    match expr:
+        case Call(function="or", args=(left, right)) if right == _missing(left):
+            return True
+        case Call(function="and" | "or", args=args):
+            return all(map(_is_decided, args))
+    return is_never_null(expr, _NO_COLUMNS)
 
 
 def _case(condition: Expr, value: Expr, otherwise: Expr) -> Expr:

@@ -31,7 +31,7 @@ from eau2.operators.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
-from eau2.planner.conditions import is_closed, opened
+from eau2.planner.conditions import is_closed, opened, opened_filter
 from eau2.planner.disjunction import disjunction, disjuncts
 from eau2.planner.lets import stands_alone, written_out
 from eau2.planner.nulls import is_never_null
@@ -74,6 +74,15 @@ def simplified(expr: Expr) -> Expr:
 
 def as_filter(expr: Expr) -> Expr:
     """A condition that is true for the same rows; where it was NULL it may be false."""
+    simpler = simplified(expr)
+    known = opened_filter(simpler) if is_closed(simpler) else _unknown_as_false(simpler)
+    return simplified(known)
+
+
+def as_join_condition(expr: Expr) -> Expr:
+    """The same of a join's condition: there a part that is NULL keeps none after it from failing,
+    as it does in filters.
+    """
     simpler = simplified(expr)
     known = opened(simpler) if is_closed(simpler) else _unknown_as_false(simpler)
     return simplified(known)

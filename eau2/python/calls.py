@@ -64,6 +64,7 @@ REFUSED: Mapping[str, str] = {
     "eval": "No text is ever run.",
     "exec": "No text is ever run.",
     "compile": "No text is ever run.",
+    "divmod": "Write a // b and a % b.",
     "getattr": "Write the attribute.",
     "isinstance": "The types are known: write the code for the declared one.",
     "type": "The types are known: write the code for the declared one.",
@@ -259,12 +260,6 @@ def _pow(args: Args, where: str) -> Expr:
     return binary("**", args[0], args[1], where)
 
 
-def _divmod(args: Args, where: str) -> Expr:
-    """The quotient and the rest, as a list."""
-    parts = [binary(op, args[0], args[1], where) for op in ("//", "%")]
-    return make_list(parts, where)
-
-
 def _format(args: Args, where: str) -> Expr:
     return format_of(args[0], args[1] if len(args) > 1 else Literal(VARCHAR, ""), where)
 
@@ -291,7 +286,6 @@ _OWN: dict[str, _Own] = {
     "ascii": (1, 1, lambda args, where: repr_of(args[0], "__ascii__")),
     "format": (1, 2, _format),
     "pow": (2, 2, _pow),
-    "divmod": (2, 2, _divmod),
 }
 BUILTINS: frozenset[str] = frozenset(_OWN) | {name for name in WORDS if "." not in name}
 DATETIME: frozenset[str] = frozenset(name for name in WORDS if "." in name)

@@ -98,7 +98,7 @@ def compare(op: str, left: Expr, right: Expr, where: str) -> Expr:
         return _identity(op, left, right)
     if op in ("in", "not in"):
         found = _membership(left, right, where)
-        return Call(BOOLEAN, "not", (known(found),)) if op == "not in" else found
+        return _unequal(found) if op == "not in" else found
     if INTERVAL in (left.type, right.type):
         raise Refusal("a timedelta cannot be compared here", "Compare its .days.")
     if op in ("==", "!="):
@@ -124,7 +124,7 @@ def _unequal(equal: Expr) -> Expr:
             return Call(BOOLEAN, "is_distinct", args)
         case Call(function="is_null" | "is_not_null" as name, args=args):
             return Call(BOOLEAN, "is_not_null" if name == "is_null" else "is_null", args)
-        case Literal(value=value):
+        case Literal(value=bool() as value):
             return Literal(BOOLEAN, not value)
     return Call(BOOLEAN, "not", (equal,))
 

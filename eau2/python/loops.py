@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from eau2.config import LIMITS
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
 from eau2.operators.functions.let import FOLD
 from eau2.python import vocabulary
-from eau2.python.calling import elements_of
-from eau2.python.program import chosen
+from eau2.python.calling import elements_of, is_range, range_ends
+from eau2.python.program import chosen, is_simple
 from eau2.python.reader import Missing, Reader, Value
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record
@@ -195,3 +196,36 @@ def folds(loop: Loop, lists: Expr, states: Sequence[State], reader: Reader, run:
         Call(begin.type, FOLD, (lists, *begins, *steps, Literal(BIGINT, number)))
         for number, begin in enumerate(begins)
     ]
+
+
+def short_rounds(
+    statement: ast.For, reader: Reader, read: Callable[[ast.expr, Reader], Expr]
+) -> list[Expr] | None:
+    """The values of a loop over a literal range or list that is short; None for any other."""
+    items: list[Expr]
+    match statement.iter:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            items = [read(element, reader) for element in elements]
+            items = [item for item in items if is_simple(item)]
+            if len(items) < len(elements):
+                return None
+        case ast.Call() as call if is_range(call, reader):
+            found = [number_of(end) for end in range_ends(call, reader, read)]
+            ends = [end for end in found if end is not None]
+            if len(ends) < 3 or ends[2] == 0:
+                return None
+            numbers = range(*ends)
+            if len(numbers) > LIMITS.function_rounds:
+                return None
+            items = [vocabulary.literal(number) for number in numbers]
+        case _:
+            return None
+    size = sum(1 for part in statement.body for _ in ast.walk(part))
+    few = len(items) * size <= LIMITS.function_written_nodes
+    return items if few and len(items) <= LIMITS.function_rounds else None
+
+
+def number_of(expr: Expr) -> int | None:
+    """A constant whole number; None for anything else."""
+    value = expr.value if isinstance(expr, Literal) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

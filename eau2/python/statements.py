@@ -9,22 +9,22 @@ the value that they return. Does not know: expressions.
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Protocol
 
 from eau2.config import LIMITS
-from eau2.operators.expr import Expr, Literal
+from eau2.operators.expr import Call, Expr, Literal
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import type_of
-from eau2.python.calling import is_range, range_ends
-from eau2.python.expressions import FALSE, condition, expression
-from eau2.python.loops import folds, read_loop, states_of
-from eau2.python.program import Path, Program, chosen, is_simple
+from eau2.python.expressions import FALSE, TRUE, condition, expression
+from eau2.python.loops import folds, read_loop, short_rounds, states_of
+from eau2.python.patterns import chain_of, raised, text_of
+from eau2.python.program import Path, Program, chosen
 from eau2.python.reader import Missing, Reader, Value
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record, Struct
-from eau2.types import SqlType
+from eau2.types import BOOLEAN, SqlType
 
 Env = dict[str, Value]
 
@@ -49,6 +49,13 @@ class Exits(Protocol):
         """At a break."""
 
 
+RETURNED, VALUE, BROKE, CONTINUED = "<returned>", "<value>", "<broke>", "<continued>"
+"""Locals that say how the rows have left statements which some of them leave and others do not."""
+_FLAGS = (RETURNED, BROKE, CONTINUED)
+_JUMPS = (ast.Break, ast.Continue)
+_LEAVES = (ast.Return, ast.Raise, *_JUMPS)
+
+
 class _Assigned(Record, frozen=True):
     """In place of a statement: a name gets a value that is known."""
 
@@ -56,13 +63,7 @@ class _Assigned(Record, frozen=True):
     value: Value
 
 
-class _Mark(Record, frozen=True):
-    """In place of a statement: a round of a loop ends here, or the loop itself."""
-
-    loop: bool
-
-
-Step = ast.stmt | _Assigned | _Mark
+Step = ast.stmt | _Assigned
 
 
 class Block(Struct):
@@ -79,11 +80,6 @@ class Block(Struct):
 
     def run(self, statements: Sequence[Step], reader: Reader, path: Path) -> Expr:
         """The value of a run through the statements to wherever they end."""
-        ended = self._walk(statements, reader, path)
-        return self.exits.ended(reader) if ended is None else ended
-
-    def _walk(self, statements: Sequence[Step], reader: Reader, path: Path) -> Expr | None:
-        """As `run`; None when the last statement was passed. Changes the reader's values."""
         place = 0
         while place < len(statements):
             statement = statements[place]
@@ -91,41 +87,220 @@ class Block(Struct):
             rest = statements[place:]
             self._count(statement, reader)
             match statement:
-                case _Assigned(name=name, value=value):
-                    reader.env[name] = value
-                case _Mark() | ast.Pass():
-                    continue
                 case ast.Return(value=value):
                     return self.exits.returned(self.result(value, reader, statement), reader)
-                case ast.Break() | ast.Continue():
-                    after = _after(isinstance(statement, ast.Break), rest)
-                    if after is None:
-                        broke = isinstance(statement, ast.Break)
-                        return (self.exits.broke if broke else self.exits.ended)(reader)
-                    statements, place = after, 0
                 case ast.Raise():
-                    return self.exits.failed(_raised(statement, reader), reader, statement)
-                case ast.Assert(test=test, msg=message):
-                    text = "" if message is None else f": {_text(message, reader)}"
+                    return self.exits.failed(raised(statement, reader), reader, statement)
+                case ast.Break():
+                    return self.exits.broke(reader)
+                case ast.Continue():
+                    return self.exits.ended(reader)
+                case ast.If(test=test, body=body, orelse=orelse) if leaves(body) or leaves(orelse):
                     holds = self.program.bind(condition(test, reader), path)
-                    failed = self.exits.failed(f"AssertionError{text}", reader, statement)
-                    passed = self.run(rest, reader, (*path, (holds, True)))
-                    return chosen(holds, passed, failed)
-                case ast.If(test=test, body=body, orelse=orelse):
-                    holds = self.program.bind(condition(test, reader), path)
-                    value = self._branch(holds, body, orelse, rest, reader, path)
-                    if value is not None:
-                        return value
+                    yes, no = reader.over(reader.env), reader.over(reader.env)
+                    then = self.run(_followed(body, rest), yes, (*path, (holds, True)))
+                    other = self.run(_followed(orelse, rest), no, (*path, (holds, False)))
+                    return chosen(holds, then, other)
                 case ast.Match():
                     statements, place = [*self._cases(statement, reader, path), *rest], 0
-                case ast.For():
-                    found = self._loop(statement, rest, reader, path)
-                    if isinstance(found, Expr):
-                        return found
-                    statements, place = found, 0
+                case ast.For() if not jumps(statement.body):
+                    written = self._written(statement, reader)
+                    if written is None:
+                        left = self._left(statement, rest, reader, path)
+                        if left is not None:
+                            return left
+                    else:
+                        statements, place = [*written, *rest], 0
+                case ast.If() | ast.For():
+                    left = self._left(statement, rest, reader, path)
+                    if left is not None:
+                        return left
                 case _:
-                    self._simple(statement, reader, path)
+                    self._plain(statement, reader, path)
+        return self.exits.ended(reader)
+
+    def _left(
+        self, statement: Step, rest: Sequence[Step], reader: Reader, path: Path
+    ) -> Expr | None:
+        """The value of a statement that some rows leave, and of the rest; None if none leaves."""
+        reader.env |= {**dict.fromkeys(_FLAGS, FALSE), VALUE: Literal(self.type, None)}
+        self.walk([statement], reader, path)
+        ways: list[tuple[Expr, Callable[[], Expr]]] = [
+            (self._flag(RETURNED, reader, path), lambda: self._returned(reader)),
+            (self._flag(BROKE, reader, path), lambda: self.exits.broke(reader)),
+            (self._flag(CONTINUED, reader, path), lambda: self.exits.ended(reader)),
+        ]
+        taken = [(flag, way) for flag, way in ways if flag != FALSE]
+        if not taken:
+            return None
+        value = self.run(
+            rest, reader.over(reader.env), (*path, *((flag, False) for flag, _ in taken))
+        )
+        for flag, way in reversed(taken):
+            value = chosen(flag, way(), value)
+        return value
+
+    def _returned(self, reader: Reader) -> Expr:
+        value = reader.env[VALUE]
+        assert isinstance(value, Expr)
+        return self.exits.returned(value, reader)
+
+    def _flag(self, name: str, reader: Reader, path: Path) -> Expr:
+        value = reader.env[name]
+        assert isinstance(value, Expr)
+        return value if value == FALSE else self.program.bind(value, path)
+
+    def walk(self, statements: Sequence[Step], reader: Reader, path: Path) -> None:
+        """Run through statements that rows may leave, which flags among the locals tell."""
+        for place, statement in enumerate(statements):
+            self._count(statement, reader)
+            match statement:
+                case ast.Return(value=value):
+                    reader.env[VALUE] = self.result(value, reader, statement)
+                    reader.env[RETURNED] = TRUE
+                    return None
+                case ast.Raise():
+                    text, where = raised(statement, reader), reader.where(statement)
+                    self.program.bind(vocabulary.failure(text, self.type, where), path)
+                    reader.env[RETURNED] = TRUE
+                    return None
+                case ast.Break() | ast.Continue():
+                    name = BROKE if isinstance(statement, ast.Break) else CONTINUED
+                    reader.env[name] = TRUE
+                    return None
+                case ast.If(test=test, body=body, orelse=orelse):
+                    holds = self.program.bind(condition(test, reader), path)
+                    self._either(holds, body, orelse, reader, path)
+                    if escapes(statement):
+                        return self._unless_left(_FLAGS, statements[place + 1 :], reader, path)
+                case ast.Match():
+                    cases = self._cases(statement, reader, path)
+                    return self.walk([*cases, *statements[place + 1 :]], reader, path)
+                case ast.For():
+                    self._loop(statement, reader, path)
+                    if escapes(statement):
+                        return self._unless_left(_FLAGS, statements[place + 1 :], reader, path)
+                case _:
+                    self._plain(statement, reader, path)
         return None
+
+    def _either(
+        self,
+        holds: Expr,
+        body: Sequence[Step],
+        orelse: Sequence[Step],
+        reader: Reader,
+        path: Path,
+    ) -> None:
+        """Both branches of an if, which meet again behind it."""
+        if isinstance(holds, Literal):
+            self.walk(body if holds.value is True else orelse, reader, path)
+            return
+        yes, no = reader.over(reader.env), reader.over(reader.env)
+        self.walk(body, yes, (*path, (holds, True)))
+        self.walk(orelse, no, (*path, (holds, False)))
+        for name in {**yes.env, **no.env}:
+            reader.env[name] = self._met(name, holds, yes.env, no.env, reader, path)
+
+    def _unless_left(
+        self, flags: Sequence[str], statements: Sequence[Step], reader: Reader, path: Path
+    ) -> None:
+        """Statements for the rows of which no flag is up."""
+        up = [self._flag(name, reader, path) for name in flags]
+        up = [flag for flag in up if flag != FALSE]
+        if not statements or TRUE in up:
+            return
+        if not up:
+            self.walk(statements, reader, path)
+            return
+        left = self.program.bind(reduce(lambda a, b: Call(BOOLEAN, "or", (a, b)), up), path)
+        self._either(left, (), statements, reader, path)
+
+    def _loop(self, statement: ast.For, reader: Reader, path: Path) -> None:
+        """A loop that is part of statements which rows may leave."""
+        written = self._rounds_of(statement, reader)
+        if written is None:
+            self._folded(statement, reader, path)
+            return
+        outside = {name: reader.env[name] for name in (BROKE, CONTINUED) if name in reader.env}
+        reader.env |= dict.fromkeys(_FLAGS, FALSE) | {RETURNED: reader.env.get(RETURNED, FALSE)}
+        for step in written:
+            self._unless_left((RETURNED, BROKE), [step, *statement.body], reader, path)
+            reader.env[CONTINUED] = FALSE
+        reader.env |= outside
+
+    def _rounds_of(self, statement: ast.For, reader: Reader) -> list[Step] | None:
+        """What gives the variable its value in each round; None for a loop over a list."""
+        if statement.orelse:
+            raise reader.refuse(statement, "a for with an else", "Put the else behind the loop.")
+        values = short_rounds(statement, reader, expression)
+        if values is None:
+            return None
+        name = statement.target
+        if not isinstance(name, ast.Name):
+            raise reader.refuse(name, "only one name can stand here", "Use positions.")
+        return [_Assigned(name.id, value) for value in values]
+
+    def _written(self, statement: ast.For, reader: Reader) -> list[Step] | None:
+        """All rounds of a loop one after the other; None for a loop over a list."""
+        rounds = self._rounds_of(statement, reader)
+        if rounds is None:
+            return None
+        return [step for assigned in rounds for step in (assigned, *statement.body)]
+
+    def _folded(self, statement: ast.For, reader: Reader, path: Path) -> None:
+        """A loop over a list: what its rounds change has another value behind it."""
+        loop = read_loop(statement, reader, expression)
+        states = states_of(loop, reader, self.type)
+        lists = self.program.bind(loop.lists, path)
+
+        def run(exits: Exits, inner: Reader) -> Expr:
+            program = Program(self.program.scopes, self.program.scopes.fresh())
+            block = Block(program, exits, self.result, self.type, self.steps)
+            value = block.run(loop.body, inner, ())
+            self.steps = block.steps
+            return program.assembled(value)
+
+        try:
+            values = folds(loop, lists, states, reader, run)
+        except Refusal as refusal:
+            raise reader.refuse(statement, refusal.message, refusal.hint) from None
+        for name in loop.stored:
+            reader.env[name] = Missing(
+                f"{name} has no value where the loop has no round",
+                f"Give it one before the loop: {name} = ...",
+            )
+        # What is returned is computed by the last of them alone.
+        alike = len(states) - ("value" in {state.kind for state in states})
+        ends = {"returned": RETURNED, "value": VALUE}
+        for state, held in zip(
+            states, self.program.bind_together(values, path, alike), strict=True
+        ):
+            place = state.name if state.kind == "local" else ends.get(state.kind)
+            if place is not None:
+                reader.env[place] = held
+
+    def _cases(self, statement: ast.Match, reader: Reader, path: Path) -> list[ast.stmt]:
+        """A match as a chain of ifs over a subject that is computed once."""
+        subject = f"<subject of line {statement.lineno}>"
+        reader.env[subject] = self.program.bind(expression(statement.subject, reader), path)
+        return chain_of(statement, subject, reader)
+
+    def _plain(self, statement: Step, reader: Reader, path: Path) -> None:
+        """A statement that no row leaves."""
+        match statement:
+            case _Assigned(name=name, value=value):
+                reader.env[name] = value
+            case ast.Pass():
+                return
+            case ast.Assert(test=test, msg=message):
+                text = "" if message is None else f": {text_of(message, reader)}"
+                holds = condition(test, reader)
+                where = reader.where(statement)
+                failed = vocabulary.failure(f"AssertionError{text}", BOOLEAN, where)
+                self.program.bind(chosen(holds, TRUE, failed), path)
+            case ast.stmt():
+                self._simple(statement, reader, path)
 
     def _count(self, statement: Step, reader: Reader) -> None:
         self.steps += 1
@@ -190,33 +365,11 @@ class Block(Struct):
                 raise _unchangeable(target, reader)
             reader.env[target.id] = held_value
 
-    def _branch(
-        self,
-        holds: Expr,
-        body: Sequence[Step],
-        orelse: Sequence[Step],
-        rest: Sequence[Step],
-        reader: Reader,
-        path: Path,
-    ) -> Expr | None:
-        """The value of an `if` and all after it; None when both sides meet again behind it."""
-        if isinstance(holds, Literal):
-            taken = body if holds.value is True else orelse
-            return self.run([*taken, *rest], reader, path)
-        yes, no = reader.over(reader.env), reader.over(reader.env)
-        if _escapes(body) or _escapes(orelse):
-            then = self.run([*body, *rest], yes, (*path, (holds, True)))
-            other = self.run([*orelse, *rest], no, (*path, (holds, False)))
-            return chosen(holds, then, other)
-        self._walk(body, yes, (*path, (holds, True)))
-        self._walk(orelse, no, (*path, (holds, False)))
-        for name in {**yes.env, **no.env}:
-            reader.env[name] = self._met(name, holds, yes.env, no.env, reader, path)
-        return None
-
     def _met(self, name: str, holds: Expr, yes: Env, no: Env, reader: Reader, path: Path) -> Value:
         """The value of a name where two branches meet."""
         one, two = yes.get(name), no.get(name)
+        if name in _FLAGS and two == FALSE and isinstance(one, Expr) and one != FALSE:
+            return holds if one == TRUE else Call(BOOLEAN, "and", (holds, one))
         if one == two and one is not None:
             return one
         for value in (one, two):
@@ -239,187 +392,32 @@ class Block(Struct):
         except Refusal as refusal:
             raise reader.refuse(node, refusal.message, refusal.hint) from None
 
-    def _cases(self, statement: ast.Match, reader: Reader, path: Path) -> list[Step]:
-        """A match as a chain of ifs over a subject that is computed once."""
-        subject = f"<subject of line {statement.lineno}>"
-        reader.env[subject] = self.program.bind(expression(statement.subject, reader), path)
-        chain: list[ast.stmt] = []
-        for case in reversed(statement.cases):
-            test, bound = _pattern(case.pattern, subject, reader)
-            if case.guard is not None and bound is not None:
-                raise reader.refuse(
-                    case.guard, "a guard beside a name that the pattern gives", "Use if inside."
-                )
-            tests = [part for part in (test, case.guard) if part is not None]
-            body = [*([] if bound is None else [bound]), *case.body]
-            if not tests:
-                chain = body
-                continue
-            whole = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
-            place = ast.If(whole, body, chain)
-            chain = [ast.fix_missing_locations(ast.copy_location(place, case.pattern))]
-        return list(chain)
 
-    def _loop(
-        self, statement: ast.For, rest: Sequence[Step], reader: Reader, path: Path
-    ) -> Expr | Sequence[Step]:
-        """A loop: its rounds written out where they are few, else a fold over a list."""
-        if statement.orelse:
-            raise reader.refuse(statement, "a for with an else", "Put the else behind the loop.")
-        values = _rounds(statement, reader)
-        if values is None:
-            return self._folded(statement, rest, reader, path)
-        name = statement.target
-        if not isinstance(name, ast.Name):
-            raise reader.refuse(name, "only one name can stand here", "Use positions.")
-        written: list[Step] = []
-        for value in values:
-            written += [_Assigned(name.id, value), *statement.body, _Mark(loop=False)]
-        return [*written, _Mark(loop=True), *rest]
-
-    def _folded(
-        self, statement: ast.For, rest: Sequence[Step], reader: Reader, path: Path
-    ) -> Expr | Sequence[Step]:
-        loop = read_loop(statement, reader, expression)
-        states = states_of(loop, reader, self.type)
-        lists = self.program.bind(loop.lists, path)
-
-        def run(exits: Exits, inner: Reader) -> Expr:
-            program = Program(self.program.scopes, self.program.scopes.fresh())
-            block = Block(program, exits, self.result, self.type, self.steps)
-            value = block.run(loop.body, inner, ())
-            self.steps = block.steps
-            return program.assembled(value)
-
-        try:
-            values = folds(loop, lists, states, reader, run)
-        except Refusal as refusal:
-            raise reader.refuse(statement, refusal.message, refusal.hint) from None
-        for name in loop.stored:
-            reader.env[name] = Missing(
-                f"{name} has no value where the loop has no round",
-                f"Give it one before the loop: {name} = ...",
-            )
-        ends: dict[str, Expr] = {"done": FALSE, "returned": FALSE}
-        # What is returned is computed by the last of them alone.
-        alike = len(states) - ("value" in {state.kind for state in states})
-        for state, held in zip(
-            states, self.program.bind_together(values, path, alike), strict=True
-        ):
-            if state.kind == "local":
-                reader.env[state.name] = held
-            ends[state.kind] = held
-        if "value" not in ends:
-            return rest
-        left = ends["returned"]
-        returned = self.exits.returned(ends["value"], reader)
-        return chosen(left, returned, self.run(rest, reader, (*path, (left, False))))
+def _followed(body: Sequence[Step], rest: Sequence[Step]) -> Sequence[Step]:
+    """The statements of a branch, and what comes behind it for the rows that get there."""
+    return body if leaves(body) else [*body, *rest]
 
 
-def _rounds(statement: ast.For, reader: Reader) -> list[Expr] | None:
-    """The values of a loop over a literal range or list that is short; None for any other."""
-    items: list[Expr]
-    match statement.iter:
-        case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            items = [expression(element, reader) for element in elements]
-            items = [item for item in items if is_simple(item)]
-            if len(items) < len(elements):
-                return None
-        case ast.Call() as call if is_range(call, reader):
-            found = [number_of(end) for end in range_ends(call, reader, expression)]
-            ends = [end for end in found if end is not None]
-            if len(ends) < 3 or ends[2] == 0:
-                return None
-            numbers = range(*ends)
-            if len(numbers) > LIMITS.function_rounds:
-                return None
-            items = [vocabulary.literal(number) for number in numbers]
-        case _:
-            return None
-    size = sum(1 for part in statement.body for _ in ast.walk(part))
-    few = len(items) * size <= LIMITS.function_written_nodes
-    return items if few and len(items) <= LIMITS.function_rounds else None
+def leaves(statements: Sequence[Step]) -> bool:
+    """Whether no row gets behind the statements."""
+    match statements[-1] if statements else None:
+        case ast.If(body=body, orelse=orelse):
+            return leaves(body) and leaves(orelse)
+        case last:
+            return isinstance(last, _LEAVES)
 
 
-def number_of(expr: Expr) -> int | None:
-    """A constant whole number; None for anything else."""
-    value = expr.value if isinstance(expr, Literal) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def escapes(statement: ast.stmt) -> bool:
+    """Whether a row may leave in the statement: by return, raise, break or continue."""
+    return any(isinstance(node, _LEAVES) for node in ast.walk(statement))
 
 
-def _after(of_loop: bool, rest: Sequence[Step]) -> Sequence[Step] | None:
-    """What comes after the round, or after the loop, that the statements are part of."""
-    for number, step in enumerate(rest):
-        if isinstance(step, _Mark) and step.loop >= of_loop:
-            return rest[number + 1 :]
-    return None
-
-
-def _escapes(statements: Sequence[Step]) -> bool:
-    """Whether a return, raise, assert, break or continue is somewhere among the statements."""
-    kinds = (ast.Return, ast.Raise, ast.Assert, ast.Break, ast.Continue)
-    for step in statements:
-        if isinstance(step, ast.stmt) and any(isinstance(n, kinds) for n in ast.walk(step)):
-            return True
-    return False
+def jumps(body: Sequence[ast.stmt]) -> bool:
+    """Whether a break or continue stands in the body of a loop, for it or for one inside it."""
+    return any(isinstance(node, _JUMPS) for part in body for node in ast.walk(part))
 
 
 def _unchangeable(target: ast.expr, reader: Reader) -> Exception:
     return reader.refuse(
         target, "values never change, so only names can be assigned to", "Make a new list."
     )
-
-
-def _raised(statement: ast.Raise, reader: Reader) -> str:
-    """The exception and its text, which is a constant."""
-    match statement.exc:
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if len(args) <= 1:
-            text = "".join(f": {_text(arg, reader)}" for arg in args)
-        case ast.Name(id=name):
-            text = ""
-        case _:
-            raise reader.refuse(statement, "what is raised", "Write raise ValueError('why').")
-    kind = getattr(builtins, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        raise reader.refuse(statement, f"{name} is no exception", "Write raise ValueError('why').")
-    return name + text
-
-
-def _text(node: ast.expr, reader: Reader) -> str:
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-    raise reader.refuse(node, "a message that depends on values", "Messages are constant texts.")
-
-
-def _pattern(
-    pattern: ast.pattern, subject: str, reader: Reader
-) -> tuple[ast.expr | None, ast.stmt | None]:
-    """The test of a pattern, None for one that always fits; and what it gives a name."""
-    name = ast.copy_location(ast.Name(subject, ast.Load()), pattern)
-    match pattern:
-        case ast.MatchValue(value=value):
-            return _located(ast.Compare(name, [ast.Eq()], [value]), pattern), None
-        case ast.MatchSingleton(value=value):
-            constant = ast.Constant(value)
-            return _located(ast.Compare(name, [ast.Is()], [constant]), pattern), None
-        case ast.MatchOr(patterns=patterns):
-            tests = [_pattern(part, subject, reader) for part in patterns]
-            parts = [test for test, bound in tests if test is not None and bound is None]
-            if len(parts) == len(patterns):
-                return _located(ast.BoolOp(ast.Or(), parts), pattern), None
-        case ast.MatchAs(pattern=None, name=None):
-            return None, None
-        case ast.MatchAs(pattern=None, name=str(bound)):
-            target = ast.Name(bound, ast.Store())
-            assigned = ast.fix_missing_locations(
-                ast.copy_location(ast.Assign([target], name), pattern)
-            )
-            return None, assigned
-    raise reader.refuse(
-        pattern, "a pattern that is no literal", "Patterns are literals, joined by |, and _."
-    )
-
-
-def _located(node: ast.expr, place: ast.pattern) -> ast.expr:
-    return ast.fix_missing_locations(ast.copy_location(node, place))

@@ -65,7 +65,6 @@ _BUILTIN_REMARKS: dict[str, str] = {
     "abs": "of a number",
     "all": "of a list",
     "any": "of a list",
-    "divmod": "a list of two",
     "format": "the specification must be constant",
     "int": "of a number or a str",
     "list": "of a str: its characters",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import polars as pl
 from hypothesis import strategies as st
@@ -49,17 +50,17 @@ def fold(
     return Call(initial[which].type, "fold", args)
 
 
-@st.composite
-def rows(draw: st.DrawFn) -> pl.DataFrame:
-    """A few rows of the columns."""
-    numbers = st.none() | st.integers(-1, 2)
-    row = st.tuples(numbers, numbers, st.none() | st.lists(numbers, max_size=2),
-                    st.none() | st.booleans())  # fmt: skip
-    return pl.DataFrame(
-        draw(st.lists(row, min_size=1, max_size=5)),
-        schema={"c1": pl.Int64, "c2": pl.Int64, "c3": pl.List(pl.Int64), "c4": pl.Boolean},
-        orient="row",
-    )
+GRID = pl.DataFrame(
+    [
+        (x, y, numbers, truth)
+        for number, (x, y) in enumerate(product((None, 0, 1), repeat=2))
+        for truth in (None, True, False)
+        for numbers in [(None, [], [0], [1, None])[number % 4]]
+    ],
+    schema={"c1": pl.Int64, "c2": pl.Int64, "c3": pl.List(pl.Int64), "c4": pl.Boolean},
+    orient="row",
+)
+"""Rows for which a wrong condition shows."""
 
 
 def _of(scope: Scope, type_: SqlType) -> list[Expr]:
@@ -69,53 +70,55 @@ def _of(scope: Scope, type_: SqlType) -> list[Expr]:
 @st.composite
 def values(
     draw: st.DrawFn, type_: SqlType, depth: int, scope: Scope = (), level: int = 0,
-    logic: bool = True,
+    exact: bool = False,
 ) -> Expr:  # fmt: skip
-    """An expression; some of them raise on some rows. logic: with AND, OR and CASE in it."""
+    """An expression; some of them raise on some rows.
+
+    exact: of parts that raise for as many rows when they are simplified.
+    """
 
     def part(wanted: SqlType) -> Expr:
-        return draw(values(wanted, depth - 1, scope, level, logic))
+        return draw(values(wanted, depth - 1, scope, level, exact))
 
     plain = type_ == BIGINT
     leaves: list[Expr] = [X, Y] if plain else [TRUTH]
-    constants = st.integers(-1, 2) if plain else st.booleans()
-    leaf = st.sampled_from(leaves + 2 * _of(scope, type_)) | st.builds(
-        Literal, st.just(type_), constants | st.none() if logic else constants
-    )
+    leaves += 4 * _of(scope, type_)
+    if not exact:
+        leaves += [Literal(type_, value) for value in ((0, 1, None) if plain else (True, False))]
     if depth == 0:
-        return draw(leaf)
-    forms: list[Callable[[], Expr]] = [lambda: draw(leaf)]
-    forms += 3 * [lambda: _let(draw, type_, depth, scope, level, logic)]
-    if logic:
-        forms += 3 * [lambda: _case(draw, type_, part)]
+        return draw(st.sampled_from(leaves))
+    forms: list[Callable[[], Expr]] = [lambda: draw(st.sampled_from(leaves))]
+    forms += 3 * [lambda: _let(draw, type_, depth, scope, level, exact)]
+    forms += 2 * [lambda: _case(draw, type_, part)]
+    if not exact:
         forms += [lambda: bind("coalesce", (part(type_), part(type_)))]
     if plain:
-        operators = st.sampled_from(["+", "-", "//"])
-        forms += 2 * [lambda: bind(draw(operators), (part(BIGINT), part(BIGINT)))]
-        forms += [lambda: _fold(draw, depth, scope, level, logic)]
+        operators = st.sampled_from(["+", "//"])
+        forms += 3 * [lambda: bind(draw(operators), (part(BIGINT), part(BIGINT)))]
+        forms += [lambda: _fold(draw, depth, scope, level, exact)]
     else:
         forms += 2 * [lambda: _test(draw, part)]
-        if logic:
+        if not exact:
             forms += 3 * [lambda: _logic(draw, part)]
     return draw(st.sampled_from(forms))()
 
 
 def _let(
-    draw: st.DrawFn, type_: SqlType, depth: int, scope: Scope, level: int, logic: bool
+    draw: st.DrawFn, type_: SqlType, depth: int, scope: Scope, level: int, exact: bool
 ) -> Expr:
     parts: list[Expr] = []
     inner = scope
     for _ in range(draw(st.integers(0, 2))):
         kind = draw(st.sampled_from([BIGINT, BOOLEAN]))
-        parts.append(draw(values(kind, depth - 1, inner, level + 1, logic)))
+        parts.append(draw(values(kind, depth - 1, inner, level + 1, exact)))
         inner = (*inner, LambdaParameter(kind, level, len(parts) - 1))
-    return let(*parts, draw(values(type_, depth - 1, inner, level + 1, logic)), level=level)
+    return let(*parts, draw(values(type_, depth - 1, inner, level + 1, exact)), level=level)
 
 
-def _fold(draw: st.DrawFn, depth: int, scope: Scope, level: int, logic: bool) -> Expr:
-    initial = draw(values(BIGINT, depth - 1, scope, level, logic))
+def _fold(draw: st.DrawFn, depth: int, scope: Scope, level: int, exact: bool) -> Expr:
+    initial = draw(values(BIGINT, depth - 1, scope, level, exact))
     given = tuple(LambdaParameter(BIGINT, level, i) for i in range(3))
-    step = draw(values(BIGINT, depth - 1, (*scope, *given), level + 1, logic))
+    step = draw(values(BIGINT, depth - 1, (*scope, *given), level + 1, exact))
     return fold(NUMBERS, (initial,), (step,), level=level)
 
 
@@ -145,6 +148,54 @@ def _logic(draw: st.DrawFn, part: Callable[[SqlType], Expr]) -> Expr:
         return bind("not", (part(BOOLEAN),))
     other = Literal(BOOLEAN, draw(st.booleans())) if name == "coalesce" else part(BOOLEAN)
     return bind(name, (part(BOOLEAN), other))
+
+
+CONSTANTS = [Literal(BOOLEAN, True), Literal(BOOLEAN, False), Literal(BOOLEAN, None)]
+ATOMS: list[Expr] = [
+    TRUTH,
+    bind(">", (X, Literal(BIGINT, 0))),
+    bind("=", (Y, Literal(BIGINT, 1))),
+    bind("<", (X, Y)),
+    bind("is_distinct", (X, Literal(BIGINT, 1))),
+    bind("is_not_distinct", (Y, Literal(BIGINT, 0))),
+    bind("coalesce", (TRUTH, Literal(BOOLEAN, False))),
+    bind("coalesce", (bind(">", (Y, X)), Literal(BOOLEAN, True))),
+    InList(BOOLEAN, X, (1, 2), has_null=True),
+    bind("is_null", (Y,)),
+]
+RAISING: list[Expr] = [
+    bind("=", (bind("//", (Literal(BIGINT, 1), X)), Y)),
+    bind(">", (bind("//", (X, Y)), Literal(BIGINT, 0))),
+]
+
+
+@st.composite
+def branched(draw: st.DrawFn, depth: int = 2) -> Expr:
+    """A condition as functions make them: early returns, `and`, `or` and `not` as CASE."""
+    atoms = ATOMS + 2 * RAISING
+    if depth == 0:
+        return draw(st.sampled_from(atoms))
+    match draw(st.integers(0, 7)):
+        case 0:
+            return draw(st.sampled_from(atoms))
+        case 1:
+            return bind("not", (draw(branched(depth - 1)),))
+        case 2:
+            name = draw(st.sampled_from(["and", "or"]))
+            return bind(name, (draw(branched(depth - 1)), draw(branched(depth - 1))))
+        case 3:
+            given = LambdaParameter(BOOLEAN, 0, 0)
+            chosen = Case(BOOLEAN, ((given, draw(st.sampled_from(CONSTANTS))),), given)
+            return let(draw(branched(0)), draw(st.sampled_from([given, chosen])))
+    branches: list[tuple[Expr, Expr]] = []
+    for _ in range(draw(st.integers(1, 2))):
+        condition = draw(branched(depth - 1) if draw(st.booleans()) else branched(0))
+        branches.append((condition, draw(_results(condition, depth))))
+    return Case(BOOLEAN, tuple(branches), draw(_results(branches[-1][0], depth)))
+
+
+def _results(condition: Expr, depth: int) -> st.SearchStrategy[Expr]:
+    return st.sampled_from([*CONSTANTS, condition]) | branched(depth - 1)
 
 
 def computed(expr: Expr, frame: pl.DataFrame) -> list[object] | None:

@@ -15,6 +15,7 @@ Parameters are read from the last lambda of a let, whatever the others list.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -35,6 +36,7 @@ from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
 from eau2.operators.physical import kernel_dtype
+from eau2.records import replace
 
 LET = "let"
 FOLD = "fold"
@@ -99,6 +101,10 @@ class _Plans:
         lowered = self._scope.recurse(body, self._scope.diagnose, guard)
         return lowered.cast(kernel_dtype(body.type)).alias(label)
 
+    def states(self, fold: Call, guard: pl.Expr | None) -> pl.Expr:
+        """All states of a loop as a struct, its fields their numbers."""
+        return _lower_states(fold, replace(self._scope, guard=guard))
+
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     parameters = [parameter for parameter, _ in values_of(call)]
@@ -119,17 +125,48 @@ def _lower_let(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
-    """The values by how many others they stand upon: those of one layer are computed at once."""
+    """The values by how many others they stand upon: those of one layer are computed at once.
+
+    The states of one loop are several folds that differ in which state they give: it runs once.
+    """
     layers: list[list[pl.Expr]] = []
     heights: dict[int, int] = {}
+    loops: dict[tuple[Expr, ...], tuple[int, str]] = {}
+    alike = _loops_of_several(plans.bodies)
     for number, label in enumerate(plans.labels):
-        read = columns_of(plans.bodies[number])
+        body = plans.bodies[number]
+        read = columns_of(body)
         height = max((heights[id_] + 1 for id_ in read if id_ in heights), default=0)
+        loop = _loop_of(body)
+        if loop not in alike:
+            _add(layers, height, plans.plan(number, guard, label))
+        else:
+            assert isinstance(body, Call)
+            if loop not in loops:
+                loops[loop] = (height, f"loop{number}")
+                _add(layers, height, plans.states(body, guard).alias(f"loop{number}"))
+            state, struct = Fold(body).which, pl.col(loops[loop][1]).struct
+            height = loops[loop][0] + 1
+            _add(layers, height, struct.field(str(state)).alias(label))
         heights[int(label[1:])] = height
-        if height == len(layers):
-            layers.append([])
-        layers[height].append(plans.plan(number, guard, label))
     return layers
+
+
+def _add(layers: list[list[pl.Expr]], height: int, plan: pl.Expr) -> None:
+    while height >= len(layers):
+        layers.append([])
+    layers[height].append(plan)
+
+
+def _loop_of(body: Expr) -> tuple[Expr, ...]:
+    """What folds of one loop have in common; empty for anything else."""
+    return body.args[:-1] if isinstance(body, Call) and body.function == FOLD else ()
+
+
+def _loops_of_several(bodies: Sequence[Expr]) -> set[tuple[Expr, ...]]:
+    """The loops of which several states are values."""
+    loops = Counter(_loop_of(body) for body in bodies)
+    return {loop for loop, count in loops.items() if loop and count > 1}
 
 
 def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
@@ -144,6 +181,11 @@ def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
 
 
 def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
+    return _lower_states(call, scope).struct.field(str(Fold(call).which))
+
+
+def _lower_states(call: Call, scope: Scope) -> pl.Expr:
+    """What all states of a loop are behind it, as a struct."""
     parts = Fold(call)
     plans = _Plans(parts.parameters, parts.steps, scope)
     count = len(parts.initial)
@@ -156,9 +198,10 @@ def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
         gathered, *columns = frame.get_columns()
         around = dict(zip(plans.around, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
-        return _folded(plans, steps, gathered, states, around).get_column(str(parts.which))
+        return _folded(plans, steps, gathered, states, around).to_struct("states")
 
-    return batchwise(kernel_dtype(call.type), compute, lists, *initial, *map(pl.col, plans.around))
+    fields = pl.Struct({str(number): dtype for number, dtype in enumerate(dtypes)})
+    return batchwise(fields, compute, lists, *initial, *map(pl.col, plans.around))
 
 
 def _folded(

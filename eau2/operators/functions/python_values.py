@@ -13,7 +13,7 @@ import polars as pl
 
 from eau2.config import LIMITS
 from eau2.operators.expr import Call, Literal
-from eau2.operators.functions.checks import Outcome, Scope, checked, formula
+from eau2.operators.functions.checks import Outcome, Scope, batchwise, checked, formula
 from eau2.operators.functions.float_text import float_texts
 from eau2.operators.functions.function import Function
 from eau2.operators.functions.python_calls import Columns, python_entry, python_function
@@ -118,7 +118,12 @@ def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
         known = pl.all_horizontal(value.is_not_null() for value in values)
         return pl.when(known).then(best)
 
-    return formula(kernel_dtype(call.type), over, *(scope.lower(arg) for arg in call.args))
+    values = [scope.lower(arg) for arg in call.args]
+    if not floats:
+        return formula(kernel_dtype(call.type), over, *values)
+    # Over columns alone: among constants the engine takes 0.0 and -0.0 for one.
+    plan = over(*(pl.col(str(number)) for number in range(len(values))))
+    return batchwise(pl.Float64(), lambda frame: frame.select(plan).to_series(), *values)
 
 
 FUNCTIONS: tuple[Function, ...] = (

@@ -8,7 +8,7 @@ Does not know: how an expression is simplified.
 from __future__ import annotations
 
 from eau2.operators.expr import Expr, Literal, ref
-from eau2.planner.simplify import FALSE, TRUE, as_filter, simplified
+from eau2.planner.simplify import FALSE, TRUE, as_filter, as_join_condition, simplified
 from eau2.records import replace
 from eau2.sql.logical import (
     Aggregate,
@@ -94,7 +94,7 @@ def _expressions(node: Logical) -> Logical:
 def _unless_true(condition: Expr | None) -> Expr | None:
     if condition is None:
         return None
-    simpler = as_filter(condition)
+    simpler = as_join_condition(condition)
     return None if simpler == TRUE else simpler
 
 

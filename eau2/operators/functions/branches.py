@@ -1,0 +1,80 @@
+"""CASE step by step: which rows reach a branch is a column, and what fails there looks at it.
+
+Owns: how a CASE is computed whose branches can fail, where writing the conditions before a branch
+as its guard would repeat too much, or let a condition fail for rows that an earlier one has taken.
+Comes in: a CASE. Goes out: a Polars expression. Does not know: other nodes.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
+
+from eau2.operators.expr import Case, Expr, columns_of, size_of
+from eau2.operators.functions.checks import Scope, batchwise
+from eau2.operators.physical import kernel_dtype
+
+_LARGE_NODES = 64
+"""A CASE of so many nodes in which something can fail takes its branches one by one."""
+_GROUP = 32
+"""Polars takes time that grows with the square of a chain's length."""
+
+_OPEN = "open"
+"""True for the rows that no branch has taken yet."""
+
+
+def goes_by_steps(case: Case, scope: Scope) -> bool:
+    """Whether a CASE in which something can fail is computed step by step.
+
+    A condition that can fail is no guard for another one, since guards are written out.
+    """
+    failing = sum(scope.can_fail(condition) for condition, _ in case.branches)
+    return failing > 1 or size_of(case) > _LARGE_NODES
+
+
+def lower_by_steps(case: Case, scope: Scope) -> pl.Expr:
+    """The value beside the first condition that is true, each computed for the rows it is for."""
+    branches, otherwise = _flat(case)
+    dtype = kernel_dtype(case.type)
+    ids = sorted(columns_of(case))
+    labels = [f"c{id_}" for id_ in ids]
+    inputs = [pl.col(label) for label in labels]
+    labels.append(_OPEN)
+    inputs.append(pl.lit(True) if scope.guard is None else scope.guard.fill_null(False))
+    steps: list[list[pl.Expr]] = []
+    for number, (condition, value) in enumerate(branches):
+        test, still = f"test{number}", pl.col(_OPEN)
+        met = scope.recurse(condition, scope.diagnose, still).fill_null(False)
+        steps.append([(met & still).alias(test)])
+        taken = scope.recurse(value, scope.diagnose, pl.col(test)).cast(dtype)
+        steps.append([taken.alias(f"value{number}"), (still & ~pl.col(test)).alias(_OPEN)])
+    rest = scope.recurse(otherwise, scope.diagnose, pl.col(_OPEN)).cast(dtype)
+    steps.append([rest.alias("value")])
+    for first in range(0, len(branches), _GROUP):
+        numbers = range(first, min(first + _GROUP, len(branches)))
+        steps.append([_chosen(numbers).alias("value")])
+
+    def compute(frame: pl.DataFrame) -> pl.Series:
+        frame.columns = labels
+        for step in steps:
+            frame = frame.with_columns(step)
+        return frame.get_column("value")
+
+    return batchwise(dtype, compute, *inputs)
+
+
+def _flat(case: Case) -> tuple[tuple[tuple[Expr, Expr], ...], Expr]:
+    """The branches of a CASE, and of one that is its ELSE."""
+    branches, otherwise = case.branches, case.otherwise
+    while isinstance(otherwise, Case):
+        branches, otherwise = branches + otherwise.branches, otherwise.otherwise
+    return branches, otherwise
+
+
+def _chosen(numbers: range) -> pl.Expr:
+    """The value of the branch that is taken, if it is one of these."""
+    first, *others = numbers
+    chain: Then | ChainedThen = pl.when(f"test{first}").then(pl.col(f"value{first}"))
+    for number in others:
+        chain = chain.when(f"test{number}").then(pl.col(f"value{number}"))
+    return chain.otherwise(pl.col("value"))
