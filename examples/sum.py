@@ -5,7 +5,6 @@ from __future__ import annotations
 import eau2
 from eau2.math import count, sqrt, sum
 
-
 SQL = """
 SELECT digit, sum(n) AS total, sqrt(sum(n::DOUBLE * n) / count(n)) AS mean_square
 FROM numbers

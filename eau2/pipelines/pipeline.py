@@ -191,9 +191,12 @@ class Pipeline:
         ((rows,),) = self.reduce(rows="count(*)").collect().fetchall()
         return int(rows)
 
-    def explain(self) -> str:
-        """How it would run: the stages of its plan, as text."""
-        return self._workplace.explain(self._query)
+    def explain(self, *, analyze: bool = False) -> str:
+        """How it would run: the stages of its plan, as text. analyze: run it, and say how it ran.
+
+        That is how long a stage took, and how many chunks it did not need to read.
+        """
+        return self._workplace.explain(self._query, analyze=analyze)
 
     def to_arrow(self) -> pa.Table:
         """Run it: an Arrow table."""

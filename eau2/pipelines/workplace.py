@@ -37,9 +37,6 @@ class Runs(Protocol):
     def stream(self, text: str) -> Batches:
         """Run a statement while its rows are taken."""
 
-    def explain(self, text: str) -> str:
-        """How a query would run."""
-
     def describe(self, name: str) -> Frame:
         """The frame under a name."""
 
@@ -72,11 +69,10 @@ class Workplace:
         with _named(query):
             return self._connection.stream(query.text)
 
-    def explain(self, query: Query) -> str:
-        """How a query would run."""
-        self._prepare(query)
-        with _named(query):
-            return self._connection.explain(query.text)
+    def explain(self, query: Query, *, analyze: bool) -> str:
+        """How a query would run; or, run by `analyze`, how it did."""
+        before = "EXPLAIN ANALYZE " if analyze else "EXPLAIN "
+        return "\n".join(line for (line,) in self._asked(before, query).fetchall())
 
     def types(self, query: Query) -> dict[str, str]:
         """The columns' types by their names, as SQL writes them."""

@@ -345,9 +345,6 @@ class Recorded:
     def stream(self, text: str) -> Batches:
         raise NotImplementedError
 
-    def explain(self, text: str) -> str:
-        return text
-
     def describe(self, name: str) -> Frame:
         raise NotImplementedError
 
