@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from eau2.catalog import Frame
 from eau2.errors import Error
 from eau2.pipelines.calls import Named, quoted
 from eau2.pipelines.queries import Query, of_name
@@ -36,9 +35,6 @@ class Runs(Protocol):
 
     def stream(self, text: str) -> Batches:
         """Run a statement while its rows are taken."""
-
-    def describe(self, name: str) -> Frame:
-        """The frame under a name."""
 
     def register_function(self, function: Named) -> None:
         """Have statements know a function."""

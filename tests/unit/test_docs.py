@@ -115,7 +115,9 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=name_of)
 def test_example_programs_run(example: Path, tmp_path: Path) -> None:
-    assert check_python([str(example)], tmp_path) != ""
+    is_application = "eau2.Application" in example.read_text(encoding="utf-8")
+    command = ["-m", "eau2", "run"] if is_application else []
+    assert check_python([*command, str(example)], tmp_path) != ""
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.sql")), ids=name_of)

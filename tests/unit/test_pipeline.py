@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 import eau2
-from eau2.catalog import Frame
 from eau2.errors import DataError, NameTakenError, UnknownColumnError, UsageError
 from eau2.operators.expr import AggregateCall, Call, ColumnRef, Expr, Literal
 from eau2.operators.user_functions import Parameter, UserFunction
@@ -343,9 +342,6 @@ class Recorded:
         return Result((), (), 0, pa.table({}))
 
     def stream(self, text: str) -> Batches:
-        raise NotImplementedError
-
-    def describe(self, name: str) -> Frame:
         raise NotImplementedError
 
     def register_function(self, function: Named) -> None:
