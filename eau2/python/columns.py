@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable
 from types import FunctionType, SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 
 class Column(tuple[Any, ...]):
@@ -101,9 +101,9 @@ def _one_by_one(value: Any) -> Any:
     if value is math:
         return SimpleNamespace(**{name: _one_by_one(part) for name, part in vars(math).items()})
     name = getattr(value, "__name__", "")
-    if not callable(value) or not name or vars(math).get(name) is not value:
+    if not callable(value) or vars(math).get(name) is not value:
         return value
-    return _each(value)
+    return _each(cast("Callable[..., Any]", value))
 
 
 def _each(value: Callable[..., Any]) -> Callable[..., Any]:
