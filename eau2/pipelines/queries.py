@@ -46,8 +46,8 @@ def of_name(name: str, columns: tuple[str, ...]) -> Query:
 
 
 def of_text(text: str, columns: tuple[str, ...]) -> Query:
-    """The rows of a query that was written in SQL."""
-    return Query(f"({text}\n)", columns)
+    """The rows of a query that was written in SQL, under the names that FROM gives its columns."""
+    return Query(f"(SELECT *\nFROM ({text}\n) AS {_RELATION})", columns)
 
 
 def mapped(

@@ -201,6 +201,40 @@ def test_a_query_is_a_beginning(connection: eau2.Connection) -> None:
         connection.query("SELECT * FROM nothing")
 
 
+@pytest.mark.parametrize("text", ["FROM people", "VALUES ('Ada', 36, 'x')", "TABLE people"])
+def test_every_form_of_a_query_is_a_beginning(connection: eau2.Connection, text: str) -> None:
+    begun = connection.query(text)
+    assert begun.rows()[0] == begun.put("first").rows()[0] == ("Ada", 36, "x")
+    assert list(begun.types().values()) == ["VARCHAR", "BIGINT", "VARCHAR"] or "VALUES" in text
+
+
+def test_columns_of_a_query_are_called_as_they_are_given(connection: eau2.Connection) -> None:
+    begun = connection.query("SELECT 1 AS a, 2 AS a")
+    assert begun.columns == begun.collect().names == ("a", "a_1")
+
+
+@pytest.mark.parametrize("name", ['a "b"', "t", "e", "o", "select", "ä b"])
+def test_names_may_be_any(connection: eau2.Connection, name: str) -> None:
+    connection.put("odd", pa.table({name: [[1, 2], [3]], "k": [1, 2]}))
+    odd, quoted = connection.frame("odd"), calls.quoted(name)
+    assert odd.flat_map(x=quoted).rows() == [(1,), (2,), (3,)]
+    assert odd.flat_map(**{name: quoted}, keep=True).rows() == [(1, 1), (1, 2), (2, 3)]
+    renamed = odd.rename(**{f"{name}2": name})
+    assert odd.join(renamed, on="k").select(name, f"{name}2").rows()[1] == ([3], [3])
+    assert odd.map(**{name: f"len({quoted})"}).sort(name).rows() == [(1,), (2,)]
+
+
+def test_what_is_computed_reads_columns_and_not_what_is_beside_it(people: Pipeline) -> None:
+    assert people.map(age="age + 1", twice="age * 2").rows()[0] == (37, 72)
+    assert people.reduce(age="sum(age)", oldest="max(age)").rows() == [(43, 36)]
+    grouped = people.group_by("town").reduce(name="max(age)", age="max(name)")
+    assert grouped.rows() == [("x", 36, "Cy"), ("y", None, "Bo")]
+
+
+def test_a_frame_may_take_its_own_place(people: Pipeline) -> None:
+    assert people.filter("age > 8").put("people", replace=True).count() == people.count() == 1
+
+
 def test_a_view_is_a_beginning(connection: eau2.Connection) -> None:
     connection.sql("CREATE VIEW old AS SELECT name FROM people WHERE age > 8")
     assert connection.frame("OLD").rows() == [("Ada",)]
