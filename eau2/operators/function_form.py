@@ -7,20 +7,16 @@ Does not know: where functions are kept, what they compute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgpack
 
 from eau2.catalog import Function
 from eau2.config import LIMITS
-from eau2.errors import NotSupportedError
-from eau2.operators.aggregate_types import RESULT_TYPES
-from eau2.operators.aggregates import is_aggregate
+from eau2.errors import Error, NotSupportedError
+from eau2.operators.aggregates import bind
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
-from eau2.operators.expr import Call, ColumnRef, Expr, walk
-from eau2.operators.functions.table import lookup
+from eau2.operators.expr import AggregateCall
 from eau2.operators.user_functions import UserFunction
-from eau2.types import SqlType
+from eau2.operators.well_formed import check_bound
 
 
 def encode(function: UserFunction) -> bytes:
@@ -51,26 +47,31 @@ def decode(form: bytes) -> UserFunction:
     except (ValueError, RecursionError) as error:
         raise FragmentError("the bytes of a function are no msgpack") from error
     function = function_from_plain(plain)
-    for call in function.aggregates:
-        if not is_aggregate(call.function) and call.function not in RESULT_TYPES:
-            raise FragmentError(f"there is no aggregate {call.function[:80]!r}")
-    types = [parameter.type for parameter in function.parameters]
-    for call in function.aggregates:
-        for expr in call.exprs:
-            _check(expr, types)
-    _check(function.body, [*types, *(call.type for call in function.aggregates)])
+    _check(function)
     return function
 
 
-def _check(expr: Expr, types: Sequence[SqlType]) -> None:
-    """Whether all columns that an expression names are parameters of these types."""
-    for node in walk(expr):
-        if isinstance(node, Call):
-            try:
-                lookup(node.function)
-            except KeyError as error:
-                raise FragmentError(f"there is no function {node.function[:80]!r}") from error
-        if isinstance(node, ColumnRef) and not (
-            0 <= node.id < len(types) and types[node.id] == node.type
-        ):
-            raise FragmentError("an expression of a function names no parameter of it")
+def _check(function: UserFunction) -> None:
+    """Whether its expressions are over its parameters alone, and such as binding makes them."""
+    types = [parameter.type for parameter in function.parameters]
+    try:
+        for call in function.aggregates:
+            for expr in call.exprs:
+                check_bound(expr, types)
+            _check_aggregate(call)
+        check_bound(function.body, [*types, *(call.type for call in function.aggregates)])
+    except ValueError as error:
+        raise FragmentError(f"the function {function.name[:40]} is not well formed: {error}") from (
+            error
+        )
+    if function.body.type != function.type:
+        raise FragmentError("a function gives a value of another type than it says")
+
+
+def _check_aggregate(call: AggregateCall) -> None:
+    try:
+        known = bind(call.function, call.args, call.distinct, call.where, call.order)
+    except Error as error:
+        raise ValueError(f"{call.function[:40]} aggregates no such arguments") from error
+    if known.type != call.type:
+        raise ValueError(f"{call.function[:40]} gives no {call.type}")

@@ -26,6 +26,10 @@ _DAYS_MAX = 95_000_000
 
 
 def _bind_add_interval(name: str, args: tuple[Expr, ...]) -> Expr:
+    """A moment, and months, days and microseconds, which are constants."""
+    whole = [isinstance(arg, Literal) and isinstance(arg.value, int) for arg in args[1:]]
+    if [arg.type for arg in args[1:]] != [INTEGER, INTEGER, BIGINT] or not all(whole):
+        raise mismatch(name, args, "It is written x + INTERVAL n unit.")
     start = coerce(moment_of(name, args[0]), TIMESTAMP)
     return Call(TIMESTAMP, name, (start, *args[1:]))
 
