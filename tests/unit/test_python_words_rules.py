@@ -9,7 +9,7 @@ import pytest
 from eau2.errors import FunctionFailedError, UnknownFunctionError
 from eau2.operators.expr import Call, Case, ColumnRef, Expr, InList, Literal
 from eau2.operators.functions import table
-from eau2.operators.lowering import can_fail
+from eau2.operators.lowering import can_fail, lower_expr
 from eau2.planner.simplify import as_filter, simplified
 from eau2.python import vocabulary
 from eau2.python.calls import REFUSED, WORDS
@@ -215,3 +215,19 @@ def test_the_documentation_names_every_word() -> None:
     assert {f"math.{name}" for name in vocabulary.MATH} <= written
     assert {f".{name}" for names in METHODS.values() for name in names} <= written
     assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("rows", [[[1]], [[1], [2]], [[0], [1]], []], ids=str)
+def test_a_constant_that_fails_is_not_tried_where_a_guard_keeps_it_out(
+    rows: list[list[int]],
+) -> None:
+    never = vocabulary.call("int", [vocabulary.literal("x")], WHERE)
+    product = vocabulary.binary("*", vocabulary.binary("**", never, ZERO, WHERE), A, WHERE)
+    taken = vocabulary.condition(vocabulary.compare(">=", A, ZERO, WHERE))
+    expr = Case(BIGINT, ((taken, A),), product)
+    frame = frame_of([BIGINT], rows)
+    for diagnose in (False, True):
+        for engine in ("in-memory", "streaming"):
+            lazy = frame.lazy().select(x=lower_expr(expr, diagnose))
+            found = lazy.collect(engine=engine).to_series().to_list()  # type: ignore[call-overload]
+            assert found == [a for (a,) in rows]
