@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from eau2.config import LIMITS
 from eau2.errors import FunctionFailedError, UnknownFunctionError
 from eau2.operators.expr import Call, Case, ColumnRef, Expr, InList, Literal
 from eau2.operators.functions import table
@@ -233,3 +234,29 @@ def test_a_constant_that_fails_is_not_tried_behind_a_guard(
             lazy = frame.lazy().select(x=lower_expr(expr, diagnose))
             found = lazy.collect(engine=engine).to_series().to_list()
             assert found == [a for (a,) in rows]
+
+
+def test_a_value_that_is_there_for_none_is_not_tried_behind_a_guard() -> None:
+    """On a row of NULLs str(x) is 'None', of which int() is an error."""
+    number = vocabulary.call("int", [vocabulary.call("str", [S], WHERE)], WHERE)
+    taken = vocabulary.condition(S)
+    expr = Case(BIGINT, ((taken, Literal(BIGINT, 5)),), number)
+    frame = frame_of([BIGINT, BIGINT, DOUBLE, VARCHAR], [[0, 0, 0.0, "Ab"]])
+    assert run(expr, frame) == [5]
+    assert frame.lazy().select(lower_expr(expr)).collect().to_series().to_list() == [5]
+
+
+def test_what_grows_without_bound_is_an_error() -> None:
+    texts = frame_of([VARCHAR], [["x" * (LIMITS.made_text_chars // 2 + 1)]])
+    text = ColumnRef(VARCHAR, 0)
+    field = vocabulary.formatted(text, "", "", WHERE)
+    for expr in (
+        vocabulary.binary("+", text, text, WHERE),
+        vocabulary.joined([field, field], WHERE),
+    ):
+        with pytest.raises(FunctionFailedError, match="MemoryError: a text would have more"):
+            run(expr, texts)
+    type_ = list_of(BIGINT)
+    lists = frame_of([type_], [[[1] * (LIMITS.made_text_chars // 2 + 1)]])
+    with pytest.raises(FunctionFailedError, match="MemoryError: a list"):
+        run(vocabulary.binary("+", ColumnRef(type_, 0), ColumnRef(type_, 0), WHERE), lists)
