@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from eau2.config import LIMITS
 from eau2.errors import FunctionFailedError, UnknownFunctionError
 from eau2.operators.expr import Call, Case, ColumnRef, Expr, InList, Literal
 from eau2.operators.functions import table
-from eau2.operators.lowering import can_fail
+from eau2.operators.lowering import can_fail, lower_expr
 from eau2.planner.simplify import as_filter, simplified
 from eau2.python import vocabulary
 from eau2.python.calls import REFUSED, WORDS
@@ -217,3 +218,45 @@ def test_the_documentation_names_every_word() -> None:
     assert {f"math.{name}" for name in vocabulary.MATH} <= written
     assert {f".{name}" for names in METHODS.values() for name in names} <= written
     assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("rows", [[[1]], [[1], [2]], [[0], [1]], []], ids=str)
+def test_a_constant_that_fails_is_not_tried_behind_a_guard(
+    rows: list[list[int]],
+) -> None:
+    never = vocabulary.call("int", [vocabulary.literal("x")], WHERE)
+    product = vocabulary.binary("*", vocabulary.binary("**", never, ZERO, WHERE), A, WHERE)
+    taken = vocabulary.condition(vocabulary.compare(">=", A, ZERO, WHERE))
+    expr = Case(BIGINT, ((taken, A),), product)
+    frame = frame_of([BIGINT], rows)
+    for diagnose in (False, True):
+        for engine in ("in-memory", "streaming"):
+            lazy = frame.lazy().select(x=lower_expr(expr, diagnose))
+            found = lazy.collect(engine=engine).to_series().to_list()
+            assert found == [a for (a,) in rows]
+
+
+def test_a_value_that_is_there_for_none_is_not_tried_behind_a_guard() -> None:
+    """On a row of NULLs str(x) is 'None', of which int() is an error."""
+    number = vocabulary.call("int", [vocabulary.call("str", [S], WHERE)], WHERE)
+    taken = vocabulary.condition(S)
+    expr = Case(BIGINT, ((taken, Literal(BIGINT, 5)),), number)
+    frame = frame_of([BIGINT, BIGINT, DOUBLE, VARCHAR], [[0, 0, 0.0, "Ab"]])
+    assert run(expr, frame) == [5]
+    assert frame.lazy().select(lower_expr(expr)).collect().to_series().to_list() == [5]
+
+
+def test_what_grows_without_bound_is_an_error() -> None:
+    texts = frame_of([VARCHAR], [["x" * (LIMITS.made_text_chars // 2 + 1)]])
+    text = ColumnRef(VARCHAR, 0)
+    field = vocabulary.formatted(text, "", "", WHERE)
+    for expr in (
+        vocabulary.binary("+", text, text, WHERE),
+        vocabulary.joined([field, field], WHERE),
+    ):
+        with pytest.raises(FunctionFailedError, match="MemoryError: a text would have more"):
+            run(expr, texts)
+    type_ = list_of(BIGINT)
+    lists = frame_of([type_], [[[1] * (LIMITS.made_text_chars // 2 + 1)]])
+    with pytest.raises(FunctionFailedError, match="MemoryError: a list"):
+        run(vocabulary.binary("+", ColumnRef(type_, 0), ColumnRef(type_, 0), WHERE), lists)

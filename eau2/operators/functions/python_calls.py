@@ -13,6 +13,7 @@ fail has a last argument more, a constant text that says where the call stands: 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -102,13 +103,10 @@ def python_function(
             where = f", in {place.value}"
         inputs = [scope.lower(arg) for arg in args]
         plan = _Plan(kernel_dtype(call.type), compute, quick, nulls, elements, where)
-        if fails and scope.guard is not None and scope.can_fail(args[0]):
-            # Below a CASE of the engine's own a constant would fail: it is tried on NULLs there.
-            return over_columns(
-                plan.dtype, lambda columns: _computed(plan, _kept(columns)), *inputs, scope.guard
-            )
-        if fails:
-            inputs[0] = scope.guarded(inputs[0])
+        if fails and call.checked and scope.guard is not None:
+            # A when() around what can fail would be tried on a row of NULLs, where a guard is true.
+            guarded = partial(_where_it_counts, plan)
+            return over_columns(plan.dtype, guarded, *inputs, scope.guard)
         return over_columns(plan.dtype, lambda columns: _computed(plan, columns), *inputs)
 
     summary = f"As {name} in Python."
@@ -138,13 +136,18 @@ def spread(columns: Columns) -> list[pl.Series]:
     return [c if len(c) == height else c.new_from_index(0, height) for c in columns]
 
 
-def _kept(columns: Columns) -> list[pl.Series]:
-    """The columns without the last, by which the first is NULL on the rows that do not count."""
-    *others, guard = columns
-    first, rows = spread((others[0], guard))
-    frame = pl.DataFrame([first.alias("value"), rows.alias("guard")])
-    kept = frame.select(pl.when("guard").then("value").alias("value")).to_series()
-    return [kept, *others[1:]]
+def _where_it_counts(plan: _Plan, columns: Columns) -> pl.Series:
+    """The results where the last column, a guard, is true; elsewhere the first argument is NULL."""
+    *given, guard = columns
+    height = height_of(columns)
+    found = pl.Series(_VALUE, [None], dtype=plan.dtype)
+    if height and guard.any():
+        if not guard.all(ignore_nulls=False):
+            first, guard = spread([given[0], guard])
+            pair = pl.DataFrame([first.alias("x"), guard.alias("g")])
+            given[0] = pair.select(pl.when("g").then(pl.col("x"))).to_series()
+        found = _computed(plan, given)
+    return found if len(found) == height else found.new_from_index(0, height)
 
 
 def _computed(plan: _Plan, columns: Columns) -> pl.Series:

@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.operators.expr import Call
-from eau2.operators.functions.checks import Scope, formula
+from eau2.operators.functions.checks import Scope, formula, marked
 from eau2.operators.functions.function import Function
 from eau2.operators.functions.python_calls import (
     Columns,
@@ -55,6 +56,18 @@ def _steps(
     values: list[Any] | None, start: int | None, stop: int | None, step: int | None
 ) -> list[Any] | None:
     return None if values is None else values[start:stop:step]
+
+
+def _joined(columns: Columns) -> pl.Series | None:
+    """Lists one after the other; a loop that doubles one would else fill the memory."""
+    one, two = spread(columns)
+    longest = (one.list.len() + two.list.len()).max()
+    if isinstance(longest, int) and longest > LIMITS.made_text_chars:
+        raise ValueError(marked("function", "MemoryError: a list would have too many elements"))
+    if isinstance(one.dtype, pl.List) and isinstance(one.dtype.inner, pl.List):
+        return None
+    frame = pl.DataFrame([one.alias("one"), two.alias("two")])
+    return frame.select(pl.concat_list("one", "two")).to_series()
 
 
 def _times(values: list[Any], count: int) -> list[Any]:
@@ -154,7 +167,7 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("list.[]", _get, quick=_item, fails=True),
     python_entry("list.[:]", "A slice of a list.", _lower_slice, nulls=True),
     python_function("list.[::]", _steps, fails=True, nulls=True),
-    python_function("list.+", operator.add),
+    python_function("list.+", operator.add, quick=_joined),
     python_function("list.*", _times, fails=True),
     python_function("list.in", _contains, quick=_quick_contains, nulls=True),
     python_function("list.==", _equal, nulls=True),

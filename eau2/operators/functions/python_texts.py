@@ -14,15 +14,18 @@ from typing import Any
 
 import polars as pl
 
+from eau2.config import LIMITS
 from eau2.operators.expr import Call
-from eau2.operators.functions.checks import Scope, formula
-from eau2.operators.functions.function import Function, strict
+from eau2.operators.functions.checks import Scope, formula, marked
+from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.python_calls import (
     Columns,
     Compute,
     Quick,
+    over_columns,
     python_entry,
     python_function,
+    said,
     spread,
 )
 from eau2.operators.functions.python_values import limited
@@ -176,7 +179,7 @@ def _quick_join(columns: Columns) -> pl.Series | None:
     separator, parts = columns
     if len(separator) != 1 or separator.null_count():
         return None
-    return parts.list.join(separator.item(), ignore_nulls=False)
+    return _bounded(parts.list.join(separator.item(), ignore_nulls=False))
 
 
 def _code(text: str) -> int:
@@ -193,9 +196,34 @@ def _character(code: int) -> str:
     return chr(code)
 
 
-def _lower_parts(call: Call, scope: Scope) -> pl.Expr:
+def _bounded(texts: pl.Series) -> pl.Series:
+    """The texts, none of them too long. A loop that doubles a text would else fill the memory."""
+    longest = texts.str.len_bytes().max()
+    if isinstance(longest, int) and longest > LIMITS.made_text_chars:
+        characters = texts.str.len_chars().max()
+        assert isinstance(characters, int)
+        try:
+            limited(characters)
+        except MemoryError as error:
+            raise ValueError(marked("function", said(error))) from error
+    return texts
+
+
+def _plus(columns: Columns) -> pl.Series:
+    one, two = spread(columns)
+    return _bounded(one + two)
+
+
+def _parts(columns: Columns) -> pl.Series:
     """The parts of an f-string one after the other."""
-    return pl.concat_str([scope.lower(arg) for arg in call.args], ignore_nulls=False)
+    frame = pl.DataFrame([c.alias(str(n)) for n, c in enumerate(spread(columns))])
+    return _bounded(frame.select(pl.concat_str(pl.all(), ignore_nulls=False)).to_series())
+
+
+def _over(compute: Callable[[Columns], pl.Series]) -> LowerCall:
+    return lambda call, scope: over_columns(
+        pl.String(), compute, *(scope.lower(arg) for arg in call.args)
+    )
 
 
 _PLAIN = (
@@ -204,11 +232,6 @@ _PLAIN = (
     "isupper", "splitlines", "removeprefix", "removesuffix",
 )  # fmt: skip
 _SEARCHES = ("count", "find", "rfind", "startswith", "endswith")
-
-
-def _ordered(expr: Call, scope: Scope) -> pl.Expr:
-    over = strict(lambda one, two: one + two)
-    return formula(pl.String(), over, *(scope.lower(arg) for arg in expr.args))
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -245,8 +268,8 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("str.rpartition", lambda t, s: list(t.rpartition(s)), fails=True),
     python_function("str.join", _joined, quick=_quick_join, elements=True),
     python_function("str.*", _times, fails=True),
-    python_entry("str.+", "One text after the other.", _ordered),
-    python_entry("str.parts", "The parts of an f-string.", _lower_parts),
+    python_entry("str.+", "One text after the other.", _over(_plus)),
+    python_entry("str.parts", "The parts of an f-string.", _over(_parts)),
     python_function("str.[]", _get, quick=_item, fails=True),
     python_entry("str.[:]", "A slice of a text.", _lower_slice, nulls=True),
     python_function("str.[::]", _steps, fails=True, nulls=True),
