@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eau2.application import Application, KeyValueStore
     from eau2.connection import Connection, Result, connect
     from eau2.dbapi import (
         BINARY,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Warning,
     )
     from eau2.notebook import load_ipython_extension, unload_ipython_extension
+    from eau2.pipelines.pipeline import Pipeline
     from eau2.python.decorators import aggregate, explain, function, table_function
 
 __version__ = "0.1.0"
@@ -55,6 +57,7 @@ __all__ = [
     "NUMBER",
     "ROWID",
     "STRING",
+    "Application",
     "Binary",
     "Connection",
     "Cursor",
@@ -66,8 +69,10 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "KeyValueStore",
     "NotSupportedError",
     "OperationalError",
+    "Pipeline",
     "ProgrammingError",
     "Result",
     "Time",
@@ -89,6 +94,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "eau2.application": ("Application", "KeyValueStore"),
     "eau2.connection": ("Connection", "Result", "connect"),
     "eau2.dbapi": (
         *("BINARY", "DATETIME", "NUMBER", "ROWID", "STRING", "Binary", "Cursor"),
@@ -99,6 +105,7 @@ _HOMES = {
         *("InternalError", "NotSupportedError", "OperationalError", "ProgrammingError", "Warning"),
     ),
     "eau2.notebook": ("load_ipython_extension", "unload_ipython_extension"),
+    "eau2.pipelines.pipeline": ("Pipeline",),
     "eau2.python.decorators": ("aggregate", "explain", "function", "table_function"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

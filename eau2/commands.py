@@ -51,6 +51,13 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
             "eau2 restore /backups/monday df trips --replace",
         ),
     ),
+    "run": (
+        "run a program in Python over the store",
+        (
+            "eau2 run examples/word_count.py",
+            "eau2 run report.py --connect eau2://127.0.0.1:7700 -- 2026 --all",
+        ),
+    ),
     "shell": (
         "type statements at a prompt",
         ("eau2 shell", "eau2 shell --connect eau2://127.0.0.1:7700", "eau2 shell < report.sql"),

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -33,6 +33,10 @@ from eau2.progress import Watch
 from eau2.result import Batches
 from eau2.result import Result as Result
 from eau2.sql.split import split
+
+if TYPE_CHECKING:
+    from eau2.pipelines.pipeline import Pipeline
+    from eau2.pipelines.workplace import Workplace
 
 
 class Backend(Protocol):
@@ -101,6 +105,7 @@ class Connection:
         """timeout_s: of statements that are given none of their own. See eau2.connect."""
         self._backend: Backend | None = backend
         self._timeout_s = timeout_s
+        self._workplace: Workplace | None = None
 
     def sql(
         self,
@@ -215,6 +220,28 @@ class Connection:
             raise _unknown(backend, name)
         return self.sql(f"SELECT * FROM {_quoted(name)}")
 
+    def frame(self, name: str) -> Pipeline:
+        """A pipeline that begins with all rows of a frame or view. Raises UnknownTableError."""
+        backend = self._open()
+        found = backend.frame(name)
+        if found is not None:
+            return self._pipeline(name, tuple(column.name for column in found.schema.columns))
+        if not _means_view(backend, name):
+            raise _unknown(backend, name)
+        return self.query(f"SELECT * FROM {_quoted(name)}")
+
+    def query(self, text: str) -> Pipeline:
+        """A pipeline that begins with the rows of a query. Raises what is wrong with the query.
+
+        Raises UsageError for several statements.
+        """
+        statements, rest = split(text)
+        if len(statements) + bool(rest.strip()) != 1:
+            raise UsageError("a pipeline begins with one query", hint="Run the others before it.")
+        written = (statements[0] if statements else rest).strip().rstrip(";")
+        described = self.sql(f"DESCRIBE SELECT * FROM ({written}\n)").fetchall()
+        return self._pipeline(written, tuple(str(row[0]) for row in described), text=True)
+
     def drop(self, name: str) -> None:
         """Drop the frame under `name`. Raises UnknownNameError; a view is dropped by DROP VIEW."""
         backend = self._open()
@@ -304,6 +331,15 @@ class Connection:
         if self._backend is None:
             raise InterfaceError("the connection is closed")
         return self._backend
+
+    def _pipeline(self, source: str, columns: tuple[str, ...], *, text: bool = False) -> Pipeline:
+        from eau2.pipelines.pipeline import Pipeline
+        from eau2.pipelines.queries import of_name, of_text
+        from eau2.pipelines.workplace import Workplace
+
+        if self._workplace is None:
+            self._workplace = Workplace(self)
+        return Pipeline(self._workplace, (of_text if text else of_name)(source, columns))
 
     def _seconds(self, timeout: float | None) -> float | None:
         return self._timeout_s if timeout is None else _positive(timeout)

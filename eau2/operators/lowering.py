@@ -63,6 +63,9 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
     call raise; with `diagnose` the exception's text carries the message that `diagnosis` finds.
     Rows for which `guard` is not true never raise, and their values do not matter.
     """
+    if guard is not None and not diagnose and _fails_alone(expr):
+        # What a guard keeps out the engine may try on a row of NULLs, where constants fail.
+        diagnose = True
     scope = Scope(lower_expr, can_fail, diagnose, guard)
     match expr:
         case Given(lowered=lowered):
@@ -172,8 +175,10 @@ def _within(scope: Scope, conditions: list[pl.Expr]) -> Scope:
 
 def _fails_alone(expr: Expr) -> bool:
     """Whether a part that reads no column can raise."""
+    if not can_fail(expr):
+        return False
     if not any(isinstance(node, ColumnRef) for node in walk(expr)):
-        return can_fail(expr)
+        return True
     return any(_fails_alone(child) for child in expr.children)
 
 

@@ -226,6 +226,9 @@ class _Class:
             for number, argument in enumerate(arguments)
         }
         argument = substitute(part.argument, here)
+        if part.function == "count" and len(here) == 1:
+            # Rows are counted of which the one argument is there.
+            (argument,) = here.values()
         present = [Call(BOOLEAN, "is_not_null", (place,)) for place in here.values()]
         if argument not in here.values() or len(here) > 1:
             nothing = Literal(argument.type, None)

@@ -79,12 +79,8 @@ def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
             name = _CONVERTERS[type_]
             return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
         case Foreign(what=what, hint=hint):
-            raise reader.refuse(function, what, _of_word(function) or hint)
+            raise reader.refuse(function, what, hint)
     raise _uncallable(function, meaning, reader)
-
-
-def _of_word(function: ast.expr) -> str | None:
-    return refused.WORDS.get(function.id) if isinstance(function, ast.Name) else None
 
 
 def _uncallable(function: ast.expr, meaning: Meaning | None, reader: Reader) -> Exception:
@@ -110,6 +106,15 @@ def _root_is_local(node: ast.expr, reader: Reader) -> bool:
 
 
 def _method(node: ast.Call, function: ast.Attribute, reader: Reader, read: Read) -> Expr:
+    if not _root_is_local(function.value, reader) and isinstance(
+        named(function.value, reader.names), Type
+    ):
+        raise reader.refuse(
+            function,
+            f"{ast.unparse(function)} is not there",
+            "Types are called to convert and to make values; what depends on the clock or on the "
+            "place is given as an argument.",
+        )
     receiver = read(function.value, reader)
     args = _positional(node, reader, read, read)
     return vocabulary.method(function.attr, receiver, args, reader.where(node))

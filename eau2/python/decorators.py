@@ -15,6 +15,7 @@ from eau2.errors import UsageError
 from eau2.operators.text import aggregate_text, expr_text
 from eau2.operators.user_functions import UserFunction
 from eau2.python import aggregate_classes, aggregates, definitions
+from eau2.python.columns import over_columns
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +43,7 @@ class Function(Generic[P, R]):
 class Aggregate(Function[P, R]):
     """An aggregate function that was compiled. Called, it gathers its arguments in Python.
 
-    Of a function the arguments are what the aggregates of eau2.math take: iterables of values.
+    The arguments are iterables of values, one for each parameter.
     """
 
 
@@ -106,7 +107,7 @@ def _aggregate(name: str | None, written: Callable[..., Any]) -> Aggregate[..., 
         definition, source = aggregate_classes.from_class(written, name)
         return Aggregate(functools.partial(_gathered, written), definition, source)
     definition, source = aggregates.from_function(written, name)
-    return Aggregate(written, definition, source)
+    return Aggregate(over_columns(written), definition, source)
 
 
 def _gathered(kind: type, *columns: Iterable[Any]) -> Any:

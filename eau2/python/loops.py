@@ -152,9 +152,9 @@ class RoundExits(Record, frozen=True):
         if isinstance(value, Missing):
             raise Refusal(value.reason, value.hint)
         if value.type not in (self.parameter.type, NULL):
-            name, before = self.state.name, self.parameter.type
+            name, before = self.state.name, vocabulary.name_of(self.parameter.type)
             raise Refusal(
-                f"{name} is {before} before the loop and {value.type} in it",
+                f"{name} is {before} before the loop and {vocabulary.name_of(value.type)} in it",
                 f"Begin with a value of its type: {name} = 0.0, or convert it.",
             )
         if value.type == NULL:

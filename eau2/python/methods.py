@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
-from eau2.operators.coercion import LIST_VALUE
+from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Cast, Expr, Literal, chain
-from eau2.operators.functions.table import lookup
+from eau2.operators.functions.table import bind, lookup
 from eau2.python.kinds import Refusal, as_float, as_int, exact_float, is_none, name_of, typed
 from eau2.python.operators import DAYS_BETWEEN, TIME_BETWEEN, at, binary
 from eau2.python.texts import must_be_directives
@@ -23,6 +23,7 @@ from eau2.types import (
     DATE,
     DOUBLE,
     INTERVAL,
+    NULL,
     TIMESTAMP,
     VARCHAR,
     SqlType,
@@ -132,7 +133,7 @@ _STR: dict[str, Word] = {
 }
 _DAYS: dict[str, Word] = {
     "weekday": word("date.weekday", (), BIGINT, remark="Monday is 0."),
-    "isoweekday": word("isodow", (), BIGINT, remark="Monday is 1."),
+    "isoweekday": word("date.isoweekday", (), BIGINT, remark="Monday is 1."),
     "toordinal": word("date.toordinal", (), BIGINT, remark="Days from 31 December of year 0."),
     "strftime": word("date.strftime", (VARCHAR,), VARCHAR, remark="The form must be constant."),
     "ctime": word("date.ctime", (), VARCHAR),
@@ -242,7 +243,9 @@ def _starts(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Expr
     """Both startswith and endswith: a tuple means any of its texts; SQL has both without bounds."""
     if args and isinstance(args[0], Call) and args[0].function == LIST_VALUE:
         parts = tuple(_starts(name, receiver, (i, *args[1:]), where) for i in args[0].args)
-        return chain("or", parts) if parts else Literal(BOOLEAN, False)
+        if not parts:
+            raise Refusal(f"{name}() takes a str or some of them, not none at all")
+        return chain("or", parts)
     found = _STR[name]
     call = applied(f"{name}()", found, (receiver,), args, where)
     if len(args) == 1:
@@ -267,6 +270,10 @@ def _of_list(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Exp
     if not 1 <= len(args) <= most:
         raise wrong_count(f"{name}()", 1, most, len(args))
     value = args[0]
+    if element == NULL:
+        # Of [] and [None] nobody has said which list it is.
+        element = value.type
+        receiver = coerce(receiver, list_of(element))
     constant = exact_float(value)
     if element == DOUBLE and constant is not None:
         value = constant
@@ -333,8 +340,9 @@ def attribute(name: str, receiver: Expr, where: str) -> Expr:
         raise Refusal(f"a {type_} has no attribute {name}", hint)
     if kind == "timedelta":
         return _of_difference(name, receiver, where)
-    entry = "datetime.microsecond" if name == "microsecond" else name
-    return Call(BIGINT, entry, (receiver,))
+    if name == "microsecond":
+        return Call(BIGINT, "datetime.microsecond", (receiver,))
+    return bind(name, (receiver,))
 
 
 def _micros(difference: Expr) -> Expr:

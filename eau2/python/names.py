@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import eau2.math
 from eau2.math import AGGREGATES
 from eau2.operators.user_functions import UserFunction
+from eau2.python import refused
 from eau2.python.source import Source
 from eau2.python.vocabulary import BUILTINS, MATH
 from eau2.records import Record
@@ -216,6 +217,8 @@ def meaning_of(value: Any, name: str) -> Meaning:
     word = getattr(value, "__name__", "")
     if word in BUILTINS and getattr(builtins, word, None) is value:
         return Word(word)
+    if word in refused.WORDS and getattr(builtins, word, None) is value:
+        return Foreign(f"{name} is not there", refused.WORDS[word])
     if isinstance(value, FunctionType):
         return Foreign(
             f"{name} is a function that is not compiled",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import os
 import textwrap
 from collections.abc import Callable
@@ -84,9 +85,8 @@ def of_object(written: Callable[..., Any] | type, name: str) -> tuple[Source, as
             hint="Write it as a function: def name(x: int) -> int: return ...",
         )
     try:
-        lines, first = inspect.getsourcelines(written)
-        file = inspect.getsourcefile(written)
-    except (OSError, TypeError) as error:
+        lines, first, file = _lines_of(written)
+    except (OSError, TypeError, SyntaxError, IndentationError) as error:
         raise FunctionDefinitionError(
             f"the source of {name} cannot be read",
             hint="Functions are compiled from their source: define it in a file or a notebook, or "
@@ -96,6 +96,34 @@ def of_object(written: Callable[..., Any] | type, name: str) -> tuple[Source, as
     moved = textwrap.dedent(text)
     source = Source(name, moved, file, max(1, first), _indent(text))
     return source, _only(source, parsed(source))
+
+
+def _lines_of(written: Callable[..., Any] | type) -> tuple[list[str], int, str | None]:
+    """The lines of a definition, the number of the first, and the file.
+
+    A class is found by one of its methods: unlike the class itself, that knows its file. Raises
+    OSError, TypeError.
+    """
+    if not isinstance(written, type):
+        lines, first = inspect.getsourcelines(written)
+        return lines, first, inspect.getsourcefile(written)
+    method = next((m for m in vars(written).values() if isinstance(m, FunctionType)), None)
+    if method is None:
+        raise OSError("a class without methods")
+    file = method.__code__.co_filename
+    every = linecache.getlines(file, method.__globals__)
+    line = method.__code__.co_firstlineno
+    found = [
+        node
+        for node in ast.walk(ast.parse("".join(every)))
+        if isinstance(node, ast.ClassDef)
+        and node.name == written.__name__
+        and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    if not found:
+        raise OSError("the file has no such class")
+    begin = min([found[0].lineno, *(d.lineno for d in found[0].decorator_list)])
+    return every[begin - 1 : found[0].end_lineno], begin, file
 
 
 def parsed(source: Source) -> ast.Module:

@@ -45,6 +45,10 @@ class IntOutsideError(Exception):
     """A whole number that is no int64: an error in eau2."""
 
 
+class ComplexError(Exception):
+    """A complex number: an error in eau2."""
+
+
 class Outcome(Record, frozen=True):
     """What a row gives: a value, or the name of the exception."""
 
@@ -93,6 +97,8 @@ def lifted(call: Callable[..., Any], *operands: Any) -> Any:
 
 
 def _check(value: Any) -> None:
+    if isinstance(value, complex):
+        raise ComplexError(str(value))
     if isinstance(value, list):
         for item in value:
             _check(item)
@@ -193,10 +199,15 @@ class _Lifting(ast.NodeTransformer):
     def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
         return node
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
-        """A format of None is text where there is no format, and None else has none."""
-        node.value = self.visit(node.value)
-        return node
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """None has no format but the empty one: with any other there is no text."""
+        values: list[ast.expr] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                values.append(self.visit(part.value))
+                part.value = _read(f"a{len(values)}")
+        names = [f"a{number}" for number in range(1, len(values) + 1)]
+        return _lifted(ast.Lambda(_arguments(*names), node), *values)
 
 
 def _name(op: ast.AST) -> ast.expr:

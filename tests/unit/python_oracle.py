@@ -11,6 +11,7 @@ import datetime as dt
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -108,8 +109,11 @@ def _too_wide(value: Any) -> bool:
     return type(value) is int and not _LEAST <= value <= _GREATEST
 
 
-def outcome(compute: Callable[..., Any], row: Sequence[Any]) -> Any:
-    """The value that Python gives for a row, or what it raises."""
+def outcome(compute: Callable[..., Any], row: Sequence[Any], none_wins: bool) -> Any:
+    """The value that Python gives for a row, or what it raises.
+
+    none_wins: a None makes NULL even where Python looks at another argument first, and fails.
+    """
     try:
         value = compute(*row)
     except (TypeError, AttributeError) as error:
@@ -117,6 +121,8 @@ def outcome(compute: Callable[..., Any], row: Sequence[Any]) -> Any:
             return None
         return Raised(type(error).__name__)
     except (ArithmeticError, ValueError, LookupError) as error:
+        if none_wins and None in row:
+            return None
         return Raised(type(error).__name__)
     if isinstance(value, tuple):
         value = list(value)
@@ -176,6 +182,7 @@ def check(
     pools: Sequence[Sequence[Any] | None] = (),
     constants: bool = True,
     seed: int = 0,
+    none_wins: bool = False,
 ) -> None:
     """The word that `build` writes gives for all rows what `compute` gives."""
     chosen = [
@@ -185,6 +192,7 @@ def check(
     if len(rows) > _MOST_ROWS:
         rows = random.Random(seed).sample(rows, _MOST_ROWS)
     refs = [ColumnRef(type_, i) for i, type_ in enumerate(types)]
+    compute = partial(outcome, compute, none_wins=none_wins)
     _compare(build(*refs), compute, types, rows)
     if constants:
         for place, type_ in enumerate(types):
@@ -200,7 +208,7 @@ def check(
 def _compare(
     expr: Expr, compute: Callable[..., Any], types: Sequence[SqlType], rows: Sequence[Any]
 ) -> None:
-    expected = [outcome(compute, row) for row in rows]
+    expected = [compute(row) for row in rows]
     fine = [i for i, value in enumerate(expected) if not isinstance(value, Raised)]
     bad = [i for i, value in enumerate(expected) if isinstance(value, Raised)]
     if fine or columns_of(expr):

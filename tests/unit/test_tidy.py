@@ -23,7 +23,7 @@ LAZY_IMPORTS = {
     "eau2/embedded.py": "kernel processes are for shells alone",
     "eau2/repl/opening.py": "the engine loads while the prompt waits already",
     "eau2/shell.py": "piped in there is no prompt, and at a prompt the engine comes later",
-    "eau2/connection.py": "a connection loads the engine or the wire, whichever it is for",
+    "eau2/connection.py": "a connection loads the engine or the wire, and pipelines, when asked",
     "eau2/function_statements.py": "the compiler is loaded when a function in Python is defined",
     "eau2/frames.py": "the readers of files are a fifth of a process's start-up",
     "eau2/node.py": "the codec is for fragments that come from elsewhere",

@@ -61,7 +61,9 @@ def _comb(count: int, chosen: int) -> int:
     return result
 
 
-def _perm(count: int, chosen: int | None = None) -> int:
+def _perm(count: int | None, chosen: int | None = None) -> int | None:
+    if count is None:
+        return None
     if chosen is None:
         return _factorial(count)
     if count < 0 or chosen < 0 or chosen > count:
@@ -129,7 +131,7 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("math.trunc", _as_whole(math.trunc), fails=True),
     python_function("math.factorial", _factorial, fails=True),
     python_function("math.comb", _comb, fails=True),
-    python_function("math.perm", _perm, fails=True),
+    python_function("math.perm", _perm, fails=True, nulls=True),
     python_function("math.isqrt", math.isqrt, fails=True),
     python_function("math.gcd", _gcd, fails=True),
     python_function("math.lcm", _lcm, fails=True),

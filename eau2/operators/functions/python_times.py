@@ -27,6 +27,10 @@ def _weekday(value: pl.Expr) -> pl.Expr:
     return value.dt.weekday().cast(pl.Int64) - 1
 
 
+def _isoweekday(value: pl.Expr) -> pl.Expr:
+    return value.dt.weekday().cast(pl.Int64)
+
+
 def _ordinal(value: pl.Expr) -> pl.Expr:
     return value.cast(pl.Date).cast(pl.Int32).cast(pl.Int64) + _FIRST_DAY
 
@@ -92,6 +96,7 @@ def _at_midnight(value: dt.date) -> dt.datetime:
 
 FUNCTIONS: tuple[Function, ...] = (
     python_entry("date.weekday", "Monday is 0.", by_formula(pl.Int64(), _weekday)),
+    python_entry("date.isoweekday", "Monday is 1.", by_formula(pl.Int64(), _isoweekday)),
     python_entry("date.toordinal", "Days, the first is 1.", by_formula(pl.Int64(), _ordinal)),
     python_entry("date.-", "A difference, of which .days is taken.", _lower_difference, nulls=True),
     python_entry(
@@ -101,13 +106,12 @@ FUNCTIONS: tuple[Function, ...] = (
     python_entry("datetime.microsecond", "Of the second.", by_formula(pl.Int64(), _microsecond)),
     python_function("date.isoformat", dt.date.isoformat, quick=_iso),
     python_function("date.strftime", _strftime, fails=True),
-    python_function("date.ctime", dt.date.ctime),
+    python_function("date.ctime", lambda value: value.ctime()),
     python_function("date.replace", dt.date.replace, fails=True),
     python_function("date.make", dt.date, quick=_quick_date, fails=True),
     python_function("date.fromisoformat", dt.date.fromisoformat, fails=True),
     python_function("date.fromordinal", dt.date.fromordinal, fails=True),
     python_function("datetime.isoformat", dt.datetime.isoformat, fails=True),
-    python_function("datetime.ctime", dt.datetime.ctime),
     python_function("datetime.replace", dt.datetime.replace, fails=True),
     python_function("datetime.make", dt.datetime, fails=True),
     python_function("datetime.fromisoformat", _iso_datetime, fails=True),
