@@ -40,6 +40,8 @@ class Limits(Record, frozen=True):
     """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
     function_parameters: int = 100
     """Of one user's function."""
+    temporary_function_bytes: int = 67_108_864
+    """Of the functions, with their sources, that one connection has in memory."""
     functions_decoded: int = 256
     """Users' functions whose operator form is kept decoded."""
     function_bytes: int = 1_048_576

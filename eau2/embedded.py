@@ -79,7 +79,7 @@ class EmbeddedBackend:
 
     def register_function(self, function: Function) -> None:
         """See Backend."""
-        keep(self.frames.registered, function, True)
+        keep(self.frames, True, function, True)
 
     def functions(self) -> tuple[str, ...]:
         """See Backend."""

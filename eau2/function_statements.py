@@ -19,12 +19,12 @@ from eau2.errors import (
     FunctionDefinitionError,
     NameTakenError,
     NotSupportedError,
+    OperationalError,
     ProgrammingError,
     Span,
     UnknownFunctionError,
     UsageError,
 )
-from eau2.frames import Stored
 from eau2.kv.registry import check_function_name
 from eau2.operators.codec import FragmentError
 from eau2.operators.function_form import as_kept, decode
@@ -58,7 +58,7 @@ def create_function(node: ast.CreateFunction, around: Surroundings) -> Answer:
             span=span,
             hint="Write CREATE OR REPLACE FUNCTION, or IF NOT EXISTS.",
         )
-    place.keep(_defined(node, around), replace=node.replace)
+    _kept(around.frames, node.temporary, _defined(node, around), node.replace)
     return nothing()
 
 
@@ -126,7 +126,7 @@ def _compiled(node: ast.CreateFunction, source: str, around: Surroundings) -> Us
         raise
 
 
-def keep(place: Stored, function: Function, replace: bool) -> None:
+def keep(frames: Frames, temporary: bool, function: Function, replace: bool) -> None:
     """Keep a function that comes as bytes, if they are one and its name is free.
 
     Raises FragmentError for other bytes, UsageError, ProgrammingError, and what a put raises.
@@ -136,6 +136,22 @@ def keep(place: Stored, function: Function, replace: bool) -> None:
         raise FragmentError(f"the function {function.name} calls itself {said[:80]!r}")
     check_function_name(function.name)
     check_free(function.name)
+    _kept(frames, temporary, function, replace)
+
+
+def _kept(frames: Frames, temporary: bool, function: Function, replace: bool) -> None:
+    """Keep a function; of temporary ones no more than a connection may have."""
+    place = frames.place(temporary)
+    if temporary:
+        names = (name for name in place.functions() if name.lower() != function.name.lower())
+        others = [place.function(name) for name in names]
+        size = sum(len(one.form) + len(one.source) for one in (*others, function) if one)
+        if size > LIMITS.temporary_function_bytes:
+            raise OperationalError(
+                f"functions of more than {LIMITS.temporary_function_bytes:,} bytes together are"
+                " not kept for one connection",
+                hint="Drop those that are not needed, or store them: CREATE FUNCTION without TEMP.",
+            )
     place.keep(function, replace=replace)
 
 

@@ -263,10 +263,13 @@ class FrontDoor:
 
     async def _put_function(self, session: Session, put: PutFunction, form: Buffer) -> None:
         self._writers.check()
-        place = session.frames.place(put.session)
         function = Function(put.name, bytes(form), put.source)
+
+        def store() -> None:
+            keep(session.frames, put.session, function, put.replace)
+
         try:
-            await self._run(session, lambda: keep(place, function, put.replace), self._writers)
+            await self._run(session, store, self._writers)
         except FragmentError as error:
             raise ProtocolError(f"a function that cannot be read: {error.message}") from error
 

@@ -21,6 +21,7 @@ from eau2.errors import (
     NameExistsError,
     NameTakenError,
     NotSupportedError,
+    OperationalError,
     PeerLostError,
     ProgrammingError,
     ProtocolError,
@@ -267,6 +268,24 @@ def test_a_function_that_is_too_large() -> None:
     parameters = ", ".join(f"p{n} INTEGER" for n in range(LIMITS.function_parameters + 1))
     with eau2.connect() as connection, pytest.raises(NotSupportedError, match="parameters"):
         connection.sql(f"CREATE FUNCTION wide({parameters}) RETURNS INTEGER AS 1")
+
+
+def test_a_connection_has_room_for_so_many_functions() -> None:
+    room = LIMITS.temporary_function_bytes
+    source = "x" * (room // 2)
+    with eau2.connect() as connection:
+        for name in ("one", "one", "two"):
+            written = Written(replace(PLUS, name=name), source[: -len(KEPT.form) - 10])
+            connection.register_function(written)
+        three = Written(replace(PLUS, name="three"), "x" * 1000)
+        with pytest.raises(OperationalError, match="are not kept for one connection"):
+            connection.register_function(three)
+        with pytest.raises(OperationalError, match="are not kept for one connection"):
+            connection.sql(f"CREATE TEMP FUNCTION f() RETURNS VARCHAR AS ('{'x' * 1000}')")
+        assert connection.functions() == ("one", "two")
+        connection.sql(f"CREATE FUNCTION f() RETURNS VARCHAR AS ('{'x' * 1000}')")
+        connection.sql("DROP FUNCTION one")
+        connection.register_function(three)
 
 
 def test_registered_functions_are_of_their_connection(three_in_process: InProcess) -> None:
