@@ -284,6 +284,24 @@ def test_rounds_keep_two_frames_at_most(connection: eau2.Connection) -> None:
     assert connection.tables() == ("people",)
 
 
+def test_what_pipelines_read_is_kept(connection: eau2.Connection, people: Pipeline) -> None:
+    mapped = people.cached().map(n="name")
+    joined = people.join(people.select("name").cached(), on="name", how="semi")
+    other = people.map(n="name || '!'").cached()
+    united = mapped.union(other)
+    del other
+    assert connection.frame("people").count() == joined.count() == mapped.count() == 3
+    assert united.count() == 6
+    del mapped, joined, united
+    people.count()
+    assert connection.tables() == ("people",)
+
+
+def test_a_round_may_give_columns_in_another_order(connection: eau2.Connection) -> None:
+    swapped = beginning(connection).iterate(lambda p: p.map(s="s + n", n="n + 1"), rounds_max=10)
+    assert (swapped.columns, swapped.rows()) == (("n", "s"), [(11, 55)])
+
+
 def test_whole_numbers_stay_of_their_type(connection: eau2.Connection) -> None:
     summed = beginning(connection).iterate(lambda p: p.reduce(n="sum(n)", s="sum(s)"), rounds_max=2)
     assert summed.types() == {"n": "BIGINT", "s": "BIGINT"}
@@ -391,6 +409,14 @@ def test_a_function_is_registered_once() -> None:
     first.collect()
     second.collect()
     assert [text.startswith("grown_") for text in connection.told] == [True, False, False]
+
+
+def test_functions_of_all_that_is_put_together_are_registered() -> None:
+    connection = Recorded()
+    begun = Pipeline(Workplace(connection), queries.of_name("t", ("age",)))
+    other = begun.filter(function("other", BOOLEAN, "age", body=POSITIVE)).select("age")
+    begun.filter(GROWN).filter("age > 8").union(other).collect()
+    assert [told.partition("_")[0] for told in connection.told[:-1]] == ["grown", "other"]
 
 
 def test_a_table_function_is_called_as_a_list() -> None:
