@@ -98,18 +98,6 @@ class Backend(Protocol):
         """Let go of everything."""
 
 
-class Defined(Protocol):
-    """A function that was defined: what `eau2.function` makes of one in Python."""
-
-    @property
-    def definition(self) -> UserFunction:
-        """What it computes."""
-
-    @property
-    def source(self) -> str:
-        """As it is written."""
-
-
 class Connection:
     """Frames by their names, and statements over them. Not for several threads at once."""
 
@@ -167,15 +155,20 @@ class Connection:
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
 
-    def register_function(self, function: Defined | UserFunction) -> None:
+    def register_function(self, function: object) -> None:
         """Let statements of this connection call `function` by its name; it may be registered anew.
 
-        function: what the decorator `eau2.function` gives, or a definition. CREATE FUNCTION
-        stores one for everybody. Raises ProgrammingError for the name of a function that eau2 has,
-        UsageError, NotSupportedError.
+        function: what `eau2.function`, `eau2.aggregate` or `eau2.table_function` gives, or a
+        definition. CREATE FUNCTION stores one for everybody. Raises ProgrammingError for the name
+        of a function that eau2 has, UsageError, NotSupportedError.
         """
-        definition = function if isinstance(function, UserFunction) else function.definition
-        source = "" if isinstance(function, UserFunction) else function.source
+        definition = getattr(function, "definition", function)
+        if not isinstance(definition, UserFunction):
+            raise UsageError(
+                f"{type(function).__name__} is no compiled function",
+                hint="Decorate it with @eau2.function; a table is for register.",
+            )
+        source = str(getattr(function, "source", ""))
         self._open().register_function(as_kept(definition, source))
 
     def functions(self) -> tuple[str, ...]:

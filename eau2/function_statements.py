@@ -20,6 +20,7 @@ from eau2.errors import (
     NameTakenError,
     NotSupportedError,
     ProgrammingError,
+    Span,
     UnknownFunctionError,
     UsageError,
 )
@@ -77,10 +78,32 @@ def _defined(node: ast.CreateFunction, around: Surroundings) -> Function:
             hint="Write AS $$ def name(a, b): ... $$.",
         )
     source = dedent(node.body.text)
-    return at(node.span, as_kept, _compiled(node, source, around.frames), source)
+    return at(node.span, as_kept, _compiled(node, source, around), source)
 
 
-def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunction:
+def _place(error: FunctionDefinitionError, body: Span, text: str) -> None:
+    """Have an error in the source of a function point into the statement that holds it."""
+    written = text[body.start : body.end]
+    opening = written.find("$", 1) + 1 if written.startswith("$") else 0
+    lines = written[opening : len(written) - opening].split("\n")
+    compiled = (error.text or "").split("\n")
+    if error.span is None or error.text is None:
+        error.span = body
+    elif opening and len(lines) == len(compiled):
+
+        def place(offset: int) -> int:
+            before = compiled_text[:offset]
+            line = before.count("\n")
+            column = offset - before.rfind("\n") - 1
+            start = sum(len(each) + 1 for each in lines[:line])
+            return body.start + opening + start + column + len(lines[line]) - len(compiled[line])
+
+        compiled_text = error.text
+        error.span = Span(place(error.span.start), place(error.span.end))
+        error.text = None
+
+
+def _compiled(node: ast.CreateFunction, source: str, around: Surroundings) -> UserFunction:
     """What a function in Python computes. Raises statement errors with spans."""
     # Most processes never see a function in Python, and its compiler takes its time to load.
     from eau2.python.definitions import from_text
@@ -93,14 +116,13 @@ def _compiled(node: ast.CreateFunction, source: str, frames: Frames) -> UserFunc
     parameters, result = signature(node)
 
     def known(name: str) -> UserFunction | None:
-        function = None if name.lower() in built_in() else frames.function(name)
+        function = None if name.lower() in built_in() else around.frames.function(name)
         return None if function is None else meaning(function)
 
     try:
         return from_text(source, node.name, parameters, result, known)
     except FunctionDefinitionError as error:
-        if error.text is None:
-            error.span = error.span or node.body.span
+        _place(error, node.body.span, around.text)
         raise
 
 

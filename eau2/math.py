@@ -188,6 +188,24 @@ class _OfNumbers(Protocol):
     def __call__(self, values: Numbers) -> float | None: ...
 
 
+class _OfIntsOrFloats(Protocol):
+    """The same of an aggregate that keeps ints."""
+
+    @overload
+    def __call__(self, values: Number) -> Number: ...
+    @overload
+    def __call__(self, values: Iterable[Number | None]) -> Number | None: ...
+
+
+class _OfValues(Protocol):
+    """The same of values of any type."""
+
+    @overload
+    def __call__(self, values: Value) -> Value: ...
+    @overload
+    def __call__(self, values: Iterable[Value | None]) -> Value | None: ...
+
+
 class _OfPairs(Protocol):
     """The same of two columns."""
 
@@ -201,18 +219,31 @@ def _of_numbers(function: Callable[[object], float | None]) -> _OfNumbers:
     return cast("_OfNumbers", function)
 
 
+def _of_ints_or_floats(function: Callable[[object], Any]) -> _OfIntsOrFloats:
+    return cast("_OfIntsOrFloats", function)
+
+
+def _of_values(function: Callable[[object], Any]) -> _OfValues:
+    return cast("_OfValues", function)
+
+
 def _of_pairs(function: Callable[[object, object], float | None]) -> _OfPairs:
     return cast("_OfPairs", function)
 
 
-def _known(name: str, values: object) -> list[Any]:
-    """The values that are there. Raises TypeError for what is no iterable of values."""
+def _every(name: str, values: object) -> list[Any]:
+    """The values, None included. Raises TypeError for what is no iterable of values."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(
             f"{name} takes a column in the body of an @eau2.aggregate, or an iterable of values;"
             f" not one {type(values).__name__}"
         )
-    return [value for value in values if value is not None]
+    return list(values)
+
+
+def _known(name: str, values: object) -> list[Any]:
+    """The values that are there."""
+    return [value for value in _every(name, values) if value is not None]
 
 
 def _pairs(name: str, one: object, other: object) -> list[tuple[float, float]]:
@@ -237,10 +268,7 @@ def count_if(values: bool | Iterable[bool | None]) -> int:
     return builtins.sum(map(bool, _known("count_if", values)))
 
 
-@overload
-def sum(values: Number) -> Number: ...
-@overload
-def sum(values: Iterable[Number | None]) -> Number | None: ...
+@_of_ints_or_floats
 def sum(values: object) -> Any:
     """The sum: of ints an int, of floats their exact sum, rounded once."""
     known = _known("sum", values)
@@ -271,53 +299,35 @@ def _picked(name: str, values: object, pick: Callable[[list[Any]], Any]) -> Any:
     return pick(known) if known else None
 
 
-@overload
-def min(values: Value) -> Value: ...
-@overload
-def min(values: Iterable[Value | None]) -> Value | None: ...
+@_of_values
 def min(values: object) -> Any:
     """The least value."""
     return _picked("min", values, builtins.min)
 
 
-@overload
-def max(values: Value) -> Value: ...
-@overload
-def max(values: Iterable[Value | None]) -> Value | None: ...
+@_of_values
 def max(values: object) -> Any:
     """The greatest value."""
     return _picked("max", values, builtins.max)
 
 
-@overload
-def any_value(values: Value) -> Value: ...
-@overload
-def any_value(values: Iterable[Value | None]) -> Value | None: ...
+@_of_values
 def any_value(values: object) -> Any:
     """A value that is not None: which one is not said."""
     return _picked("any_value", values, lambda known: known[0])
 
 
-@overload
-def first(values: Value) -> Value: ...
-@overload
-def first(values: Iterable[Value | None]) -> Value | None: ...
+@_of_values
 def first(values: object) -> Any:
     """The value of the first row, None included."""
-    _known("first", values)
-    return next(iter(cast("Iterable[Any]", values)), None)
+    return next(iter(_every("first", values)), None)
 
 
-@overload
-def last(values: Value) -> Value: ...
-@overload
-def last(values: Iterable[Value | None]) -> Value | None: ...
+@_of_values
 def last(values: object) -> Any:
     """The value of the last row, None included."""
-    if isinstance(values, Iterable) and not isinstance(values, str):
-        every = list(values)
-        return every[-1] if every else None
-    return _known("last", values)
+    every = _every("last", values)
+    return every[-1] if every else None
 
 
 def bool_and(values: bool | Iterable[bool | None]) -> bool | None:

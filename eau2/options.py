@@ -248,7 +248,9 @@ def _backup(parser: argparse.ArgumentParser) -> None:
 def _restore(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     parser.add_argument("dir", metavar="DIR", help="the backup's folder")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="only these frames and views")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="only these names; of functions, 'f()'"
+    )
     parser.add_argument("--replace", action="store_true", help="put them in place of what there is")
 
 

@@ -48,6 +48,7 @@ ROOMS = (
         "",
         "sql",
         "sql/ast",
+        "python",
         "planner",
         "planner/rules",
         "indexes",

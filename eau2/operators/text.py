@@ -401,6 +401,11 @@ def _in_list(expr: InList, names: Names) -> str:
 
 def _call(call: Call, names: Names) -> tuple[str, int]:
     match call.function, call.args:
+        case "let", (*values, Lambda(parameters=parameters, body=body)):
+            bodies = [value.body for value in values if isinstance(value, Lambda)]
+            given = zip(parameters, bodies, strict=False)
+            parts = [f"{parameter_name(p)} := {_expr(value, names)[0]}" for p, value in given]
+            return f"let({', '.join((*parts, _expr(body, names)[0]))})", _ATOM
         case function, (left, right) if function in _INFIX:
             word, level = _INFIX[function]
             # Comparisons do not chain, so both sides of one are set apart.

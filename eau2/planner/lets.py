@@ -36,6 +36,7 @@ _SMALL_NODES = 3
 """So small a value that cannot raise is written out wherever it is read."""
 _ONCE_NODES = 64
 """What is written out may be written out again with what reads it: chains of values are cut."""
+_NOWHERE = 1 << 30
 _LEAVES = (ColumnRef, Literal, LambdaParameter)
 
 
@@ -82,7 +83,10 @@ def stands_alone(expr: Expr) -> bool:
 
 
 def _depth(let: Call) -> int:
-    """Inside how many lambdas it stands, by the first parameter in it; 0 if there is none."""
+    """Inside how many lambdas it stands, by the first parameter that it brings.
+
+    If it brings none, more than any: then no level in it changes wherever it moves.
+    """
     waiting: list[tuple[Expr, int]] = [(let, 0)]
     while waiting:
         node, inside = waiting.pop()
@@ -91,7 +95,7 @@ def _depth(let: Call) -> int:
                 return node.parameters[0].level - inside
             inside += 1
         waiting += [(child, inside) for child in node.children]
-    return 0
+    return _NOWHERE
 
 
 def _reads(let: Call) -> dict[LambdaParameter, _Reads]:

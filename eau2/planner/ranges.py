@@ -14,9 +14,19 @@ from __future__ import annotations
 import datetime
 import math
 from functools import lru_cache, reduce
+from itertools import zip_longest
 from operator import is_not
 
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
+from eau2.operators.expr import (
+    Call,
+    Case,
+    Cast,
+    ColumnRef,
+    Expr,
+    Lambda,
+    LambdaParameter,
+    Literal,
+)
 from eau2.records import Record, field, replace
 from eau2.types import INTEGER_RANGES, Kind, SqlType
 
@@ -48,12 +58,14 @@ _FINITE_EXPONENTS = {Kind.FLOAT: 127, Kind.DOUBLE: 1023}
 class Known(Record, frozen=True):
     """What is known of columns, by id: intervals of exact ones, exponents of floats.
 
-    finite: floats of which no value is NaN or infinite.
+    finite: floats of which no value is NaN or infinite. locals: intervals of the values of lets
+    around what is looked at.
     """
 
     intervals: dict[int, Interval] = field(default_factory=dict)
     exponents: dict[int, tuple[int, int]] = field(default_factory=dict)
     finite: set[int] = field(default_factory=set)
+    locals: dict[LambdaParameter, Interval] = field(default_factory=dict)
 
 
 def type_interval(type_: SqlType) -> Interval | None:
@@ -103,6 +115,10 @@ def proven(expr: Expr, known: Known) -> tuple[Expr, Interval | None]:
             if value is None:
                 return expr, (0, 0)
             return expr, (int(value), int(value)) if isinstance(value, int) else None
+        case LambdaParameter(type=type_):
+            return expr, known.locals.get(expr, type_interval(type_))
+        case Call(function="let"):
+            return _proven_let(expr, known)
     before = expr.children
     pairs = [proven(child, known) for child in before]
     after = tuple([new for new, _ in pairs])
@@ -125,6 +141,24 @@ def proven(expr: Expr, known: Known) -> tuple[Expr, Interval | None]:
                 expr = replace(expr, checked=False)
             return expr, _clipped(result, type_)
     return expr, type_interval(expr.type)
+
+
+def _proven_let(let: Call, known: Known) -> tuple[Expr, Interval | None]:
+    """The values one after the other: what is proven of one is known to those after it."""
+    *_, last = let.args
+    assert isinstance(last, Lambda)
+    args: list[Expr] = []
+    interval: Interval | None = None
+    for parameter, arg in zip_longest(last.parameters, let.args):
+        body, interval = proven(arg.children[0], known)
+        args.append(arg if body is arg.children[0] else arg.with_children((body,)))
+        if parameter is not None and interval is not None:
+            known.locals[parameter] = interval
+    for parameter in last.parameters:
+        # Other lambdas have parameters of the same level.
+        known.locals.pop(parameter, None)
+    same = not any(map(is_not, args, let.args))
+    return let if same else let.with_children(tuple(args)), interval
 
 
 def _is_exact(type_: SqlType) -> bool:

@@ -131,7 +131,14 @@ def _numbers(op: str, left: Expr, right: Expr, where: str) -> Expr:
         return _floats(op, as_float(left), as_float(right), where)
     if op in _PLAIN:
         return _folded(op, left, right) or Call(BIGINT, op, (left, right))
-    return failing(DOUBLE if op == "/" else BIGINT, f"int.{op}", (left, right), where)
+    type_ = DOUBLE if op == "/" else BIGINT
+    return _divided(type_, f"int.{op}", left, right, where)
+
+
+def _divided(type_: SqlType, name: str, left: Expr, right: Expr, where: str) -> Expr:
+    """A division, which by a constant that is neither 0 nor -1 never fails."""
+    safe = isinstance(right, Literal) and right.value not in (None, 0, -1)
+    return Call(type_, name, (left, right, at(where)), checked=not safe)
 
 
 def _folded(op: str, left: Expr, right: Expr) -> Expr | None:
@@ -148,7 +155,7 @@ def _floats(op: str, left: Expr, right: Expr, where: str) -> Expr:
         return Call(DOUBLE, op, (left, right))
     if op == "/" and isinstance(right, Literal) and right.value:
         return Call(DOUBLE, "/", (left, right))
-    return failing(DOUBLE, f"float.{op}", (left, right), where)
+    return _divided(DOUBLE, f"float.{op}", left, right, where)
 
 
 def _power(base: Expr, exponent: Expr, where: str) -> Expr:

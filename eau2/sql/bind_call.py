@@ -42,7 +42,7 @@ from eau2.types import BIGINT, BOOLEAN
 
 Bind = Callable[[ast.Expression, Environment, int], Expr]
 
-_WITHIN_GROUP = {
+WITHIN_GROUP = {
     "mode": "mode",
     "percentile_cont": "quantile_cont",
     "percentile_disc": "quantile_disc",
@@ -194,11 +194,11 @@ def bound_arguments(
         arguments = ()
     name = node.name
     if node.within_group:
-        if name not in _WITHIN_GROUP:
+        if name not in WITHIN_GROUP:
             raise ProgrammingError(
                 f"{name} has no WITHIN GROUP",
                 span=node.span,
-                hint=f"These have: {', '.join(_WITHIN_GROUP)}. Others order inside the brackets.",
+                hint=f"These have: {', '.join(WITHIN_GROUP)}. Others order inside the brackets.",
             )
         if node.distinct:
             raise ProgrammingError("DISTINCT cannot stand with WITHIN GROUP", span=node.span)
@@ -207,7 +207,7 @@ def bound_arguments(
         if len(arguments) != (name != "mode"):
             wanted = "no argument" if name == "mode" else "one argument"
             raise ProgrammingError(f"{name} takes {wanted} before WITHIN GROUP", span=node.span)
-        name = _WITHIN_GROUP[name]
+        name = WITHIN_GROUP[name]
     return name, tuple(bind(argument, env, depth) for argument in arguments)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from eau2.operators import aggregates, windows
 from eau2.operators.functions import refused, table
 from eau2.sql import lambdas, macros, unnesting
+from eau2.sql.bind_call import WITHIN_GROUP
 from eau2.sql.bind_name import CLOCK_FUNCTIONS
 from eau2.sql.refusals import struct_functions
 
@@ -50,6 +51,7 @@ def built_in() -> frozenset[str]:
             struct_functions(),
             CLOCK_FUNCTIONS,
             _FORMS,
+            WITHIN_GROUP,
             ("approx_count_distinct",),
         )
         for name in names

@@ -45,6 +45,10 @@ class IntOutsideError(Exception):
     """A whole number that is no int64: an error in eau2."""
 
 
+class ComplexError(Exception):
+    """A complex number: an error in eau2."""
+
+
 class Outcome(Record, frozen=True):
     """What a row gives: a value, or the name of the exception."""
 
@@ -93,6 +97,8 @@ def lifted(call: Callable[..., Any], *operands: Any) -> Any:
 
 
 def _check(value: Any) -> None:
+    if isinstance(value, complex):
+        raise ComplexError(str(value))
     if isinstance(value, list):
         for item in value:
             _check(item)

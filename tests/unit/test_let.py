@@ -14,6 +14,7 @@ from eau2.operators.lowering import can_fail, diagnosis, lower_condition, lower_
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.user_functions import over
 from eau2.types import BIGINT, BOOLEAN, HUGEINT, VARCHAR, SqlType, list_of
+from tests.unit.random_lets import fold, let
 
 X, Y = ColumnRef(BIGINT, 1), ColumnRef(BIGINT, 2)
 NUMBERS = ColumnRef(list_of(BIGINT), 3)
@@ -32,25 +33,6 @@ def whole(value: int | None) -> Literal:
 
 def parameter(index: int, type_: SqlType = BIGINT, level: int = 0) -> LambdaParameter:
     return LambdaParameter(type_, level, index)
-
-
-def let(*parts: Expr, level: int = 0) -> Call:
-    """The last part over those before it, each the parameter of its number."""
-    given = tuple(LambdaParameter(part.type, level, i) for i, part in enumerate(parts[:-1]))
-    lambdas = tuple(Lambda(part.type, given[:i], part) for i, part in enumerate(parts))
-    return Call(parts[-1].type, "let", lambdas)
-
-
-def fold(
-    lists: Expr, initial: tuple[Expr, ...], steps: tuple[Expr, ...], which: int = 0, level: int = 0
-) -> Call:
-    element = lists.type.element
-    assert element is not None
-    types = (*(state.type for state in initial), element, BIGINT)
-    given = tuple(LambdaParameter(type_, level, i) for i, type_ in enumerate(types))
-    lambdas = tuple(Lambda(step.type, given, step) for step in steps)
-    args = (lists, *initial, *lambdas, Literal(BIGINT, which))
-    return Call(initial[which].type, "fold", args)
 
 
 def call(name: str, *args: Expr) -> Expr:

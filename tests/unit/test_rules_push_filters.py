@@ -61,7 +61,7 @@ def test_a_condition_on_one_key_holds_for_the_other() -> None:
         ("NOT (m_small = 3)", "inner"),
         ("m_small IS DISTINCT FROM 3", "left"),
         ("m_small + b_key > 3", "inner"),
-        ("CASE WHEN m_small = 3 THEN true ELSE false END", "left"),
+        ("CASE WHEN m_small = 3 THEN true ELSE false END", "inner"),
         ("m_small IN (1, 2)", "inner"),
         ("m_name LIKE 'a%'", "inner"),
     ],

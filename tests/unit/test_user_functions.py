@@ -74,11 +74,13 @@ def test_a_function_and_a_frame_share_a_name(store: Store) -> None:
     store.keep(KEPT)
     store.put("plus", rows.schema, rows.to_batches())
     store.keep(View("seen", (), "SELECT 1"))
+    frame = store.get("plus")
+    assert frame is not None
+    store.keep(KEPT, replace=True)
+    assert store.read(frame.chunks[0], ("a",)).num_rows == 2
     assert store.names() == ("plus", "seen")
     assert store.functions() == ("plus",)
     assert store.function("PLUS") == KEPT
-    frame = store.get("plus")
-    assert frame is not None
     assert (store.get("plus()"), store.view("plus()")) == (None, None)
     assert (store.function("seen"), store.function("plus()")) == (None, None)
     store.drop("plus")
@@ -283,6 +285,9 @@ def test_registered_functions_are_of_their_connection(three_in_process: InProces
             assert shown == [("plus", signature, "scalar", "def plus(a, b): return b")]
             with pytest.raises(ProgrammingError, match="that eau2 has"):
                 connection.register_function(replace(PLUS, name="sum"))
+            for wrong in (len, 1, "SELECT 1", Written):
+                with pytest.raises(UsageError, match="is no compiled function"):
+                    connection.register_function(wrong)
             with pytest.raises(UsageError, match="cannot be the name"):
                 connection.register_function(replace(PLUS, name="a b"))
     with eau2.connect(url) as connection:

@@ -101,9 +101,14 @@ def python_function(
             assert isinstance(place, Literal)
             where = f", in {place.value}"
         inputs = [scope.lower(arg) for arg in args]
+        plan = _Plan(kernel_dtype(call.type), compute, quick, nulls, elements, where)
+        if fails and scope.guard is not None and scope.can_fail(args[0]):
+            # Below a CASE of the engine's own a constant would fail: it is tried on NULLs there.
+            return over_columns(
+                plan.dtype, lambda columns: _computed(plan, _kept(columns)), *inputs, scope.guard
+            )
         if fails:
             inputs[0] = scope.guarded(inputs[0])
-        plan = _Plan(kernel_dtype(call.type), compute, quick, nulls, elements, where)
         return over_columns(plan.dtype, lambda columns: _computed(plan, columns), *inputs)
 
     summary = f"As {name} in Python."
@@ -131,6 +136,15 @@ def spread(columns: Columns) -> list[pl.Series]:
     """The columns all of one height."""
     height = height_of(columns)
     return [c if len(c) == height else c.new_from_index(0, height) for c in columns]
+
+
+def _kept(columns: Columns) -> list[pl.Series]:
+    """The columns without the last, by which the first is NULL on the rows that do not count."""
+    *others, guard = columns
+    first, rows = spread((others[0], guard))
+    frame = pl.DataFrame([first.alias("value"), rows.alias("guard")])
+    kept = frame.select(pl.when("guard").then("value").alias("value")).to_series()
+    return [kept, *others[1:]]
 
 
 def _computed(plan: _Plan, columns: Columns) -> pl.Series:
