@@ -419,6 +419,14 @@ def test_functions_of_all_that_is_put_together_are_registered() -> None:
     assert [told.partition("_")[0] for told in connection.told[:-1]] == ["grown", "other"]
 
 
+@pytest.mark.parametrize("name", ["größer", "long" * 100])
+def test_a_function_may_be_called_as_python_allows(people: Pipeline, name: str) -> None:
+    named = function(name, BOOLEAN, "age", body=POSITIVE)
+    assert people.filter(named).count() == 2
+    with pytest.raises(eau2.ProgrammingError, match=f"argument 1 of {name[:9]}"):
+        people.filter((named, "name")).collect()
+
+
 def test_a_table_function_is_called_as_a_list() -> None:
     split = UserFunction(
         "split", (Parameter("a", list_of(BIGINT)),), list_of(BIGINT), ColumnRef(list_of(BIGINT), 0),
