@@ -8,6 +8,7 @@ import textwrap
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -15,7 +16,7 @@ import pytest
 import eau2
 from eau2 import programs
 from eau2.application import KeyValueStore
-from eau2.errors import NameExistsError, NameTakenError, UnknownTableError
+from eau2.errors import NameExistsError, NameTakenError, UnknownTableError, UsageError
 from tests.conftest import Cli
 
 Write = Callable[[str], Path]
@@ -47,6 +48,9 @@ def test_the_operations_by_keys() -> None:
             kv.compute("u", "SELECT 1")
         assert kv.compute("u", "SELECT sum(a) AS s FROM t", replace=True).rows() == [(3,)]
         assert kv.sql("SELECT a FROM t WHERE a > ?", [1]).fetchall() == [(2,)]
+        table: Any = pa.table({"a": [1]})
+        with pytest.raises(UsageError, match="a pipeline or a query, not Table"):
+            kv.compute("v", table)
         kept = rows.cached()
         assert (kv.keys(), len(connection.tables())) == (("t", "u"), 3)
         assert kept.count() == 2

@@ -178,6 +178,7 @@ def test_what_asks_for_rows(people: Pipeline, capsys: pytest.CaptureFixture[str]
     assert one.stream().read_all().num_rows == 1
     one.show()
     assert "Ada" in capsys.readouterr().out
+    assert "Ada" in one._repr_html_()
     assert ("Ada" in str(one), repr(one)) == (True, "<Pipeline of name>")
     with pytest.raises(UsageError, match="not known before it runs"):
         bool(one)
