@@ -154,7 +154,9 @@ REFUSALS: tuple[tuple[str, str, Callable[[], Expr]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("message", "hint", "build"), REFUSALS, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize(
+    ("message", "hint", "build"), REFUSALS, ids=[message[:30] for message, _, _ in REFUSALS]
+)
 def test_refusals(message: str, hint: str, build: Callable[[], Expr]) -> None:
     with pytest.raises(vocabulary.Refusal) as caught:
         build()
