@@ -156,6 +156,16 @@ def test_union_goes_by_names_and_keeps_every_row(people: Pipeline) -> None:
         people.union(people.select("name"))
 
 
+def test_union_does_not_mix_columns_of_a_frame_that_was_replaced(
+    connection: eau2.Connection, people: Pipeline
+) -> None:
+    both = people.select("name", "town").union(people.select("town", "name"))
+    whole = people.union(people)
+    connection.put("people", PEOPLE.select(["town", "age", "name"]), replace=True)
+    assert both.rows()[0] == ("Ada", "x")
+    assert whole.rows() == [("Ada", 36, "x"), ("Bo", None, "y"), ("Cy", 7, "x")] * 2
+
+
 def test_rows_stay_in_the_order_they_were_sorted_in(people: Pipeline) -> None:
     sorted_ = people.sort("town", "age", descending=["age"])
     assert [row[0] for row in sorted_] == ["Ada", "Cy", "Bo"]
