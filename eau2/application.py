@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eau2.connection import Connection
+from eau2.errors import UsageError
 from eau2.parameters import Parameters
 from eau2.pipelines.pipeline import Pipeline
 from eau2.pipelines.workplace import TEMPORARY
@@ -53,10 +54,16 @@ class KeyValueStore:
         """Run a pipeline, or a query in SQL, and store its rows under a key; all of them.
 
         The rows go from node to node, not by way of the program. Raises NameTakenError (not with
-        `replace`), and what the query raises.
+        `replace`), UsageError for anything else, and what the query raises.
         """
-        pipeline = self.query(computation) if isinstance(computation, str) else computation
-        return pipeline.put(key, replace=replace)
+        if isinstance(computation, str):
+            computation = self.query(computation)
+        if not isinstance(computation, Pipeline):
+            raise UsageError(
+                f"a computation is a pipeline or a query, not {type(computation).__name__}",
+                hint="What is there already is stored by put(key, source).",
+            )
+        return computation.put(key, replace=replace)
 
     def sql(self, text: str, params: Parameters | Sequence[object] | None = None) -> Result:
         """Run statements in SQL; the last one's result. See Connection.sql."""

@@ -164,7 +164,7 @@ def _told(error: Exception) -> str:
     while waiting:
         one = waiting.pop()
         if one is not None:
-            one.stack = traceback.StackSummary.from_list(list(_of_the_program_alone(one.stack)))
+            one.stack = traceback.StackSummary.from_list(list(of_the_program_alone(one.stack)))
             waiting += [one.__cause__, one.__context__]
     if not isinstance(error, Error):
         return "".join(told.format())
@@ -173,7 +173,7 @@ def _told(error: Exception) -> str:
     return f"{header}{stack}{report(error)}\n"
 
 
-def _of_the_program_alone(stack: traceback.StackSummary) -> Iterator[traceback.FrameSummary]:
+def of_the_program_alone(stack: traceback.StackSummary) -> Iterator[traceback.FrameSummary]:
     """The lines but those of eau2, and of what eau2 calls."""
     inside = True
     for frame in stack:

@@ -56,7 +56,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "formats", "charts", "pipelines", "python", "repl", "torture"),
+    *("kv", "kv/ingest", "net", "formats", "charts", "pipelines", "repl", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 

@@ -11,6 +11,7 @@ that two functions of one name may stand in one query, and none of them takes an
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
@@ -21,6 +22,9 @@ from eau2.records import Record, replace
 from eau2.types import BOOLEAN
 
 _DIGEST_BYTES = 5
+_NAME_CHARS = 100
+_UNNAMEABLE = re.compile(r"[^A-Za-z0-9_]")
+"""What Python allows in names of functions, and a store does not."""
 
 
 @runtime_checkable
@@ -42,10 +46,14 @@ Computed = str | Compiled | UserFunction | tuple[Compiled | UserFunction | str, 
 
 
 class Named(Record, frozen=True):
-    """A function as a query calls it: `definition` has the name that stands in the query."""
+    """A function as a query calls it: `definition` has the name that stands in the query.
+
+    name: what the program calls it.
+    """
 
     definition: UserFunction
     source: str
+    name: str
 
 
 class Call(Record, frozen=True):
@@ -117,7 +125,7 @@ def _written(
     read = _read(definition, tuple(given), columns)
     called = replace(definition, name=_unique_name(definition), table=False)
     arguments = ", ".join(map(quoted, read))
-    return Call(f"{quoted(called.name)}({arguments})", Named(called, source))
+    return Call(f"{quoted(called.name)}({arguments})", Named(called, source, definition.name))
 
 
 def _definition(function: object) -> tuple[UserFunction, str]:
@@ -165,7 +173,7 @@ def _read(
 
 def _unique_name(definition: UserFunction) -> str:
     digest = hashlib.blake2b(encode(definition), digest_size=_DIGEST_BYTES).hexdigest()
-    return f"{definition.name}_{digest}"
+    return f"{_UNNAMEABLE.sub('_', definition.name)[:_NAME_CHARS]}_{digest}"
 
 
 def _check_scalar(function: UserFunction) -> None:

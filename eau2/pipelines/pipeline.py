@@ -223,6 +223,10 @@ class Pipeline:
     def __str__(self) -> str:
         return str(self.collect())
 
+    def _repr_html_(self) -> str:
+        """For notebooks: run it, as Result shows it."""
+        return self.collect()._repr_html_()
+
     def __repr__(self) -> str:
         return f"<Pipeline of {', '.join(self.columns)}>"
 

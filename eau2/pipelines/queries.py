@@ -163,7 +163,9 @@ def united(query: Query, other: Query) -> Query:
         )
     names = ", ".join(quoted(column(name, other.columns)) for name in query.columns)
     tail = f" UNION ALL SELECT {names} FROM {other.source} AS {_OTHER}"
-    return _with(_made(query, "SELECT *", tail, query.columns, ()), other)
+    # By name on both sides: a frame may have been replaced by one of other columns meanwhile.
+    head = f"SELECT {', '.join(map(quoted, query.columns))}"
+    return _with(_made(query, head, tail, query.columns, ()), other)
 
 
 def sorted_(query: Query, by: Sequence[str], descending: bool | Sequence[str]) -> Query:

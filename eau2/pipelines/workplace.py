@@ -113,7 +113,6 @@ def _named(query: Query) -> Iterator[None]:
     except Error as error:
         for function in query.functions:
             unique = function.definition.name
-            plain = unique.rpartition("_")[0]
-            error.message = error.message.replace(unique, plain)
-            error.hint = error.hint and error.hint.replace(unique, plain)
+            error.message = error.message.replace(unique, function.name)
+            error.hint = error.hint and error.hint.replace(unique, function.name)
         raise

@@ -7,6 +7,7 @@ k-means has none: it is held against NumPy.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,6 +103,23 @@ def test_a_small_set_prunes_chunks(there: eau2.Connection) -> None:
     run(module, there)
     found = there.frame("commits").filter(module.is_wanted).explain(analyze=True)
     assert "at 2 of 20 chunks of commits (18 pruned" in found
+
+
+@eau2.function
+def fails_at_the_end(id: int) -> int:
+    """Divides by zero in the last chunk alone."""
+    return 1 // (99_999 - id)
+
+
+def test_a_row_that_raises_is_told_by_function_and_line(there: eau2.Connection) -> None:
+    run(loaded("search"), there)
+    commits = there.frame("commits")
+    line = inspect.unwrap(fails_at_the_end).__code__.co_firstlineno + 3
+    told = rf"ZeroDivisionError.*in fails_at_the_end \(test_examples.py, line {line}\)"
+    with pytest.raises(eau2.DataError, match=told):
+        commits.map(fails_at_the_end).collect()
+    others = commits.filter("id < 99999").map(n=fails_at_the_end)
+    assert others.reduce(n="sum(n)").rows() == [(1,)]
 
 
 def test_k_means_is_what_numpy_computes(here: eau2.Connection, there: eau2.Connection) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 import eau2
+from eau2 import programs
 from eau2.application import KeyValueStore
-from eau2.errors import NameExistsError, NameTakenError, UnknownTableError
+from eau2.errors import NameExistsError, NameTakenError, UnknownTableError, UsageError
 from tests.conftest import Cli
 
 Write = Callable[[str], Path]
+
+ONE = "class One(eau2.Application):\n    def run(self, kv): print(type(self).__name__)\n"
 
 
 @pytest.fixture
@@ -41,6 +48,9 @@ def test_the_operations_by_keys() -> None:
             kv.compute("u", "SELECT 1")
         assert kv.compute("u", "SELECT sum(a) AS s FROM t", replace=True).rows() == [(3,)]
         assert kv.sql("SELECT a FROM t WHERE a > ?", [1]).fetchall() == [(2,)]
+        table: Any = pa.table({"a": [1]})
+        with pytest.raises(UsageError, match="a pipeline or a query, not Table"):
+            kv.compute("v", table)
         kept = rows.cached()
         assert (kv.keys(), len(connection.tables())) == (("t", "u"), 3)
         assert kept.count() == 2
@@ -84,7 +94,13 @@ def test_modules_beside_a_program_are_found(main: Cli, write: Write, tmp_path: P
     assert main("run", str(path)).stdout == "found\n"
 
 
-ONE = "class One(eau2.Application):\n    def run(self, kv): print(type(self).__name__)\n"
+def test_nothing_is_left_beside_a_program(
+    main: Cli, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    assert main("run", str(write(ONE))).stdout == "One\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".eau2", "program.py"]
 
 
 def test_one_of_several_applications_is_named(main: Cli, write: Write) -> None:
@@ -152,6 +168,14 @@ def test_an_error_of_eau2_is_told_without_its_lines(main: Cli, write: Write) -> 
     # The line twice: the call of iterate, and in it the step.
     assert done.stderr.count("File ") == done.stderr.count(str(path)) == 2
     assert done.stderr.endswith('Error E1004: there is no column "b"\nThere are a.\n')
+
+
+def test_what_eau2_calls_is_no_line_of_the_program() -> None:
+    names = ["<frozen x>", programs.__file__, "/p/a.py", programs.__file__, json.__file__]
+    names += ["/p/b.py", json.__file__, "/p/c.py"]
+    stack = traceback.StackSummary.from_list([(name, 1, "f", "x") for name in names])
+    left = [frame.filename for frame in programs.of_the_program_alone(stack)]
+    assert left == ["/p/a.py", "/p/b.py", json.__file__, "/p/c.py"]
 
 
 def test_an_error_in_a_query_shows_the_place_in_it(main: Cli, write: Write) -> None:

@@ -156,6 +156,16 @@ def test_union_goes_by_names_and_keeps_every_row(people: Pipeline) -> None:
         people.union(people.select("name"))
 
 
+def test_union_does_not_mix_columns_of_a_frame_that_was_replaced(
+    connection: eau2.Connection, people: Pipeline
+) -> None:
+    both = people.select("name", "town").union(people.select("town", "name"))
+    whole = people.union(people)
+    connection.put("people", PEOPLE.select(["town", "age", "name"]), replace=True)
+    assert both.rows()[0] == ("Ada", "x")
+    assert whole.rows() == [("Ada", 36, "x"), ("Bo", None, "y"), ("Cy", 7, "x")] * 2
+
+
 def test_rows_stay_in_the_order_they_were_sorted_in(people: Pipeline) -> None:
     sorted_ = people.sort("town", "age", descending=["age"])
     assert [row[0] for row in sorted_] == ["Ada", "Cy", "Bo"]
@@ -178,6 +188,7 @@ def test_what_asks_for_rows(people: Pipeline, capsys: pytest.CaptureFixture[str]
     assert one.stream().read_all().num_rows == 1
     one.show()
     assert "Ada" in capsys.readouterr().out
+    assert "Ada" in one._repr_html_()
     assert ("Ada" in str(one), repr(one)) == (True, "<Pipeline of name>")
     with pytest.raises(UsageError, match="not known before it runs"):
         bool(one)
@@ -282,6 +293,24 @@ def test_rounds_keep_two_frames_at_most(connection: eau2.Connection) -> None:
     del last
     assert connection.frame("people").count() == 3
     assert connection.tables() == ("people",)
+
+
+def test_what_pipelines_read_is_kept(connection: eau2.Connection, people: Pipeline) -> None:
+    mapped = people.cached().map(n="name")
+    joined = people.join(people.select("name").cached(), on="name", how="semi")
+    other = people.map(n="name || '!'").cached()
+    united = mapped.union(other)
+    del other
+    assert connection.frame("people").count() == joined.count() == mapped.count() == 3
+    assert united.count() == 6
+    del mapped, joined, united
+    people.count()
+    assert connection.tables() == ("people",)
+
+
+def test_a_round_may_give_columns_in_another_order(connection: eau2.Connection) -> None:
+    swapped = beginning(connection).iterate(lambda p: p.map(s="s + n", n="n + 1"), rounds_max=10)
+    assert (swapped.columns, swapped.rows()) == (("n", "s"), [(11, 55)])
 
 
 def test_whole_numbers_stay_of_their_type(connection: eau2.Connection) -> None:
@@ -391,6 +420,22 @@ def test_a_function_is_registered_once() -> None:
     first.collect()
     second.collect()
     assert [text.startswith("grown_") for text in connection.told] == [True, False, False]
+
+
+def test_functions_of_all_that_is_put_together_are_registered() -> None:
+    connection = Recorded()
+    begun = Pipeline(Workplace(connection), queries.of_name("t", ("age",)))
+    other = begun.filter(function("other", BOOLEAN, "age", body=POSITIVE)).select("age")
+    begun.filter(GROWN).filter("age > 8").union(other).collect()
+    assert [told.partition("_")[0] for told in connection.told[:-1]] == ["grown", "other"]
+
+
+@pytest.mark.parametrize("name", ["größer", "long" * 100])
+def test_a_function_may_be_called_as_python_allows(people: Pipeline, name: str) -> None:
+    named = function(name, BOOLEAN, "age", body=POSITIVE)
+    assert people.filter(named).count() == 2
+    with pytest.raises(eau2.ProgrammingError, match=f"argument 1 of {name[:9]}"):
+        people.filter((named, "name")).collect()
 
 
 def test_a_table_function_is_called_as_a_list() -> None:
