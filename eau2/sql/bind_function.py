@@ -26,7 +26,7 @@ from eau2.sql.scope import Scope, VisibleColumn, VisibleTable
 from eau2.sql.shapes import Shapes
 from eau2.sql.spans import at
 from eau2.sql.type_names import resolve
-from eau2.types import NULL, SqlType
+from eau2.types import SqlType
 
 
 def signature(node: ast.CreateFunction) -> tuple[tuple[Parameter, ...], SqlType]:
@@ -82,6 +82,5 @@ def _returned(expr: Expr, type_: SqlType, node: ast.Expression) -> Expr:
     bare = literals.unpinned(expr)
     if isinstance(bare, Literal):
         return literals.folded(at(node.span, coercion.cast, bare, type_), node.span)
-    if expr.type == NULL:
-        return Literal(type_, None)
+    # What is of no type but NULL is cast as well: it may be there for the error that it raises.
     return at(node.span, coercion.cast, expr, type_)
