@@ -72,9 +72,7 @@ def kind(n: int | None) -> str:
             return "few"
         case None:
             return "unknown"
-        case _ if n is not None and n < 0:
-            return "debt"
-    return f"{n} of them"
+    return "debt" if n < 0 else f"{n} of them"
 
 
 @eau2.function
