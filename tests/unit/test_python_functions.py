@@ -67,12 +67,14 @@ def turned(a: int, b: int) -> int:
 def kind(n: int | None) -> str:
     match n:
         case 0:
-            return "none"
+            name = "none"
         case 1 | 2:
-            return "few"
-        case None:
-            return "unknown"
-    return "debt" if n < 0 else f"{n} of them"
+            name = "few"
+        case _:
+            name = f"{n} of them"
+    if n is None:
+        return "unknown"
+    return "debt" if n < 0 else name
 
 
 @eau2.function
