@@ -65,6 +65,8 @@ def turned(a: int, b: int) -> int:
 
 @eau2.function
 def kind(n: int | None) -> str:
+    if n is None:
+        return "unknown"
     match n:
         case 0:
             name = "none"
@@ -72,13 +74,11 @@ def kind(n: int | None) -> str:
             name = "few"
         case _:
             name = f"{n} of them"
-    if n is None:
-        return "unknown"
     return "debt" if n < 0 else name
 
 
 @eau2.function
-def total(xs: list[int], most: int) -> int:
+def total(xs: list[int | None], most: int) -> int:
     result = 0
     for x in xs:
         if x is None:
