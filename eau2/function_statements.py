@@ -106,7 +106,7 @@ def _place(error: FunctionDefinitionError, body: Span, text: str) -> None:
 def _compiled(node: ast.CreateFunction, source: str, around: Surroundings) -> UserFunction:
     """What a function in Python computes. Raises statement errors with spans."""
     # Most processes never see a function in Python, and its compiler takes its time to load.
-    from eau2.python.definitions import from_text
+    from eau2.python.written import from_text
 
     if len(source) > LIMITS.function_chars:
         raise NotSupportedError(

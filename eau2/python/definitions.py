@@ -21,13 +21,12 @@ from eau2.python.expressions import expression
 from eau2.python.names import Names
 from eau2.python.program import Program, Scopes, levelled
 from eau2.python.reader import Reader
-from eau2.python.source import Source, of_object, parsed
+from eau2.python.source import Source, of_object
 from eau2.python.statements import Block
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record, replace
 from eau2.types import SqlType
 
-Known = Callable[[str], UserFunction | None]
 _PARAMETERS_HINT = "Write def f(x: int, y: str) -> float: parameters by position, with types."
 
 
@@ -71,41 +70,12 @@ def from_function(
     return replace(definition, table=table), source.text
 
 
-def from_text(
-    text: str,
-    name: str,
-    parameters: tuple[Parameter, ...],
-    result: SqlType,
-    known: Known = lambda name: None,
-) -> UserFunction:
-    """The definition of a function out of a statement, whose types the statement says.
-
-    known: other functions by their names. Raises FunctionDefinitionError.
-    """
-    source = Source(name, text)
-    module = parsed(source)
-    found = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    if len(found) != 1:
-        place = found[1] if found else module
-        raise source.refusal(place, "there is not one function in it", "Write one def.")
-    (node,) = found
-    given = arguments(node, source)
-    if [argument.arg.lower() for argument in given] != [p.name.lower() for p in parameters]:
-        listed = ", ".join(parameter.name for parameter in parameters)
-        raise source.refusal(node, f"its parameters are not those of {name}({listed})")
-    own = tuple(
-        Parameter(argument.arg, parameter.type)
-        for argument, parameter in zip(given, parameters, strict=True)
-    )
-    return _compiled(node, own, result, names.of_text(module, source, known), source)
-
-
 def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction:
     """The definition of a function whose annotations say its types."""
     parameters = parameters_of(node, known, source)
     if node.returns is None:
         raise source.refusal(node, "it does not say what it returns", _PARAMETERS_HINT)
-    return _compiled(node, parameters, type_of(node.returns, known, source), known, source)
+    return compiled(node, parameters, type_of(node.returns, known, source), known, source)
 
 
 def parameters_of(node: ast.FunctionDef, known: Names, source: Source) -> tuple[Parameter, ...]:
@@ -143,13 +113,14 @@ def reader_of(
     return Reader(source, known, scopes, dict(env))
 
 
-def _compiled(
+def compiled(
     node: ast.FunctionDef,
     parameters: tuple[Parameter, ...],
     result: SqlType,
     known: Names,
     source: Source,
 ) -> UserFunction:
+    """The definition, its types being known. Raises FunctionDefinitionError."""
     scopes = Scopes()
     body = body_of(node, reader_of(parameters, known, source, scopes), result)
     return UserFunction(source.name, parameters, result, levelled(body))

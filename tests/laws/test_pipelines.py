@@ -187,7 +187,7 @@ TREES = st.recursive(LEAVES, longer, max_leaves=4)
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[eau2.Connection]:
-    with eau2.connect(threads=1) as opened:
+    with eau2.connect() as opened:
         opened.sql("SET chunk_rows = 2")
         yield opened
 
