@@ -27,6 +27,8 @@ class Function(Generic[P, R]):
     definition: its operators. source: its text, kept as a comment.
     """
 
+    __name__: str
+
     def __init__(self, function: Callable[P, R], definition: UserFunction, source: str) -> None:
         functools.update_wrapper(self, function)
         self._function = function
