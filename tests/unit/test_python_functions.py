@@ -234,7 +234,7 @@ def test_an_int_outside_of_64_bits_is_an_error(con: eau2.Connection) -> None:
 
 def test_explain_takes_what_was_compiled() -> None:
     with pytest.raises(UsageError, match="is no compiled function"):
-        eau2.explain(len)  # type: ignore[arg-type]
+        eau2.explain(len)
 
 
 def test_an_argument_is_cast_as_sql_casts(con: eau2.Connection) -> None:
