@@ -67,7 +67,7 @@ def expression(node: ast.expr, reader: Reader) -> Expr:
             raise reader.refuse(node, "an expression is nested too deep", "Use locals.")
         return _read(node, reader)
     except Refusal as refusal:
-        raise reader.refuse(node, refusal.message, refusal.hint) from None
+        raise reader.refuse(node, refusal.message, refusal.hint or None) from None
     except FunctionDefinitionError:
         raise
     except StatementError as error:
