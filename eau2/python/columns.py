@@ -69,16 +69,16 @@ class Column(tuple[Any, ...]):
     def __rpow__(self, other: Any) -> Column:
         return self._each(operator.pow, other, turned=True)
 
-    def __lt__(self, other: Any) -> Column:
+    def __lt__(self, other: Any) -> Column:  # type: ignore[override]
         return self._each(operator.lt, other)
 
-    def __le__(self, other: Any) -> Column:
+    def __le__(self, other: Any) -> Column:  # type: ignore[override]
         return self._each(operator.le, other)
 
-    def __gt__(self, other: Any) -> Column:
+    def __gt__(self, other: Any) -> Column:  # type: ignore[override]
         return self._each(operator.gt, other)
 
-    def __ge__(self, other: Any) -> Column:
+    def __ge__(self, other: Any) -> Column:  # type: ignore[override]
         return self._each(operator.ge, other)
 
     # Equality is never None, not even of None.
