@@ -69,6 +69,12 @@ def _replaced(columns: Columns) -> pl.Series | None:
 
 
 def _split(columns: Columns) -> pl.Series | None:
+    """By a constant; without one, between runs of blanks."""
+    if len(columns) == 2 and len(columns[1]) == 1 and columns[1].null_count():
+        words = columns[0].str.replace_all(f"[{_BLANKS}]+", " ").str.strip_chars(" ")
+        parts = pl.when(pl.col("words") == "").then([]).otherwise(pl.col("words").str.split(" "))
+        frame = words.alias("words").to_frame()
+        return frame.select(pl.when(pl.col("words").is_not_null()).then(parts)).to_series()
     if len(columns) != 2 or len(columns[1]) != 1 or not columns[1].item():
         return None
     return columns[0].str.split(columns[1].item())
