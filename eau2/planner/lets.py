@@ -78,6 +78,9 @@ def stands_alone(expr: Expr) -> bool:
             return False
         if isinstance(node, Lambda):
             known = known.union(node.parameters)
+        elif isinstance(node, Call) and node.function == LET:
+            # Its values read those before them.
+            known = known.union(parameter for parameter, _ in values_of(node))
         waiting += [(child, known) for child in node.children]
     return True
 
@@ -183,9 +186,7 @@ def _rebuilt(
         return names.get(node) if isinstance(node, LambdaParameter) else None
 
     bodies = [*(value for _, value in values), result]
-    lambdas = [
-        Lambda(body.type, given[:index], placed(body, place, depth + 1))
-        for index, body in enumerate(bodies)
-    ]
-    made = replace(let, args=tuple(lambdas))
+    lambdas = [Lambda(body.type, (), placed(body, place, depth + 1)) for body in bodies]
+    last = replace(lambdas[-1], parameters=given)
+    made = replace(let, args=(*lambdas[:-1], last))
     return let if made == let else made

@@ -10,7 +10,8 @@ computed once, and for every row that the let is computed for. `fold` has a list
 with, k lambdas that give the next states from the present ones, the element and its position from
 0, and the number of the state that is the result.
 
-Parameters are read from the last lambda of a let, whatever the others list.
+The lambda of a let's result lists all parameters. Those of its values may list the ones that come
+before them, and need not: with hundreds of values the lists would be longer than all else.
 """
 
 from __future__ import annotations
