@@ -23,6 +23,7 @@ from eau2.operators.expr import (
     Literal,
     moved,
     placed,
+    reads_parameters,
     size_of,
     walk,
 )
@@ -71,18 +72,9 @@ def written_out(let: Call, simplify: Simplify) -> Expr:
 
 def stands_alone(expr: Expr) -> bool:
     """Whether it reads no column, and no parameter of a lambda around it."""
-    waiting: list[tuple[Expr, frozenset[LambdaParameter]]] = [(expr, frozenset())]
-    while waiting:
-        node, known = waiting.pop()
-        if isinstance(node, ColumnRef) or (isinstance(node, LambdaParameter) and node not in known):
-            return False
-        if isinstance(node, Lambda):
-            known = known.union(node.parameters)
-        elif isinstance(node, Call) and node.function == LET:
-            # Its values read those before them.
-            known = known.union(parameter for parameter, _ in values_of(node))
-        waiting += [(child, known) for child in node.children]
-    return True
+    return not any(isinstance(node, ColumnRef) for node in walk(expr)) and not reads_parameters(
+        expr
+    )
 
 
 def _depth(let: Call) -> int:

@@ -31,7 +31,7 @@ from eau2.operators.expr import (
     columns_of,
     placed,
 )
-from eau2.operators.functions.checks import Scope, batchwise, marked
+from eau2.operators.functions.checks import Scope, batchwise, columns_around, marked
 from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
@@ -78,10 +78,18 @@ class Fold:
 
 
 class _Plans:
-    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them."""
+    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them.
+
+    guard: of the rows that count. plans: called by the labels of `names`.
+    """
 
     def __init__(
-        self, parameters: Sequence[LambdaParameter], bodies: Sequence[Expr], scope: Scope
+        self,
+        parameters: Sequence[LambdaParameter],
+        bodies: Sequence[Expr],
+        names: Sequence[str],
+        scope: Scope,
+        guard: pl.Expr | None,
     ) -> None:
         own = {parameter: own_column(parameter) for parameter in parameters}
 
@@ -90,24 +98,20 @@ class _Plans:
 
         self.labels = [column.label for column in own.values()]
         self.bodies = [placed(body, place, 0) for body in bodies]
-        ids = {id_ for body in self.bodies for id_ in columns_of(body)}
-        self.around = tuple(f"c{id_}" for id_ in sorted(ids - {c.id for c in own.values()}))
-        self._scope = scope
-
-    def plan(self, number: int, guard: pl.Expr | None, label: str) -> pl.Expr:
-        """The plan of a body for the rows for which `guard` is true."""
-        body = self.bodies[number]
-        lowered = self._scope.recurse(body, self._scope.diagnose, guard)
-        return lowered.cast(kernel_dtype(body.type)).alias(label)
+        self.plans = [
+            scope.recurse(body, scope.diagnose, guard).cast(kernel_dtype(body.type)).alias(name)
+            for body, name in zip(self.bodies, names, strict=True)
+        ]
+        self.around = columns_around(self.plans, (*self.labels, _GUARD))
 
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     parameters = [parameter for parameter, _ in values_of(call)]
     bodies = [value for _, value in values_of(call)]
-    plans = _Plans(parameters, [*bodies, result_of(call)], scope)
     guard = None if scope.guard is None else pl.col(_GUARD)
-    layers = _layers(plans, guard)
-    result = plans.plan(len(bodies), guard, "value")
+    names = [own_column(parameter).label for parameter in parameters]
+    plans = _Plans(parameters, [*bodies, result_of(call)], [*names, "value"], scope, guard)
+    layers, result = _layers(plans), plans.plans[-1]
     labels, inputs = _inputs(plans, scope)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
@@ -119,7 +123,7 @@ def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     return batchwise(kernel_dtype(call.type), compute, *inputs)
 
 
-def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
+def _layers(plans: _Plans) -> list[list[pl.Expr]]:
     """The values by how many others they stand upon: those of one layer are computed at once."""
     layers: list[list[pl.Expr]] = []
     heights: dict[int, int] = {}
@@ -129,7 +133,7 @@ def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
         heights[int(label[1:])] = height
         if height == len(layers):
             layers.append([])
-        layers[height].append(plans.plan(number, guard, label))
+        layers[height].append(plans.plans[number])
     return layers
 
 
@@ -146,9 +150,9 @@ def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
 
 def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
     parts = Fold(call)
-    plans = _Plans(parts.parameters, parts.steps, scope)
     count = len(parts.initial)
-    steps = [plans.plan(number, None, str(number)) for number in range(count)]
+    names = [str(number) for number in range(count)]
+    plans = _Plans(parts.parameters, parts.steps, names, scope, None)
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
     lists = scope.guarded(scope.lower(parts.lists))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
@@ -157,17 +161,13 @@ def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
         gathered, *columns = frame.get_columns()
         around = dict(zip(plans.around, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
-        return _folded(plans, steps, gathered, states, around).get_column(str(parts.which))
+        return _folded(plans, gathered, states, around).get_column(str(parts.which))
 
     return batchwise(kernel_dtype(call.type), compute, lists, *initial, *map(pl.col, plans.around))
 
 
 def _folded(
-    plans: _Plans,
-    steps: list[pl.Expr],
-    lists: pl.Series,
-    states: list[pl.Series],
-    around: Columns,
+    plans: _Plans, lists: pl.Series, states: list[pl.Series], around: Columns
 ) -> pl.DataFrame:
     """The states after the last element of every list; NULL where there is no list.
 
@@ -197,7 +197,7 @@ def _folded(
         given = [*(known.get_column(name) for name in names), element, place]
         labelled = zip(plans.labels, given, strict=True)
         rows = pl.DataFrame([column.alias(label) for label, column in labelled])
-        rows = rows.with_columns(known.drop(names)).with_columns(steps)
+        rows = rows.with_columns(known.drop(names)).with_columns(plans.plans)
         known = known.with_columns(rows.select(names))
     every = pl.concat([known.select(names), *reversed(finished)])
     back = order.arg_sort()
