@@ -138,8 +138,11 @@ def _check_call(call: Call, depth: int, known: _Known, waiting: _Waiting) -> Non
     special = _WITH_LAMBDAS.get(call.function)
     if special is not None:
         special(call, depth)
-        for arg in call.args:
-            if isinstance(arg, Lambda):
+        for number, arg in enumerate(call.args):
+            if call.function == LET and isinstance(call.args[-1], Lambda):
+                own = call.args[-1].parameters[:number]
+                waiting.append((arg.children[0], depth + 1, known.union(own)))
+            elif isinstance(arg, Lambda):
                 waiting.append((arg.body, depth + 1, known.union(arg.parameters)))
             else:
                 waiting.append((arg, depth, known))

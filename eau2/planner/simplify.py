@@ -46,6 +46,9 @@ UNKNOWN = Literal(BOOLEAN, None)
 _LEAVES = (ColumnRef, Literal)
 _VARIABLE = (ColumnRef, Lambda, LambdaParameter)
 
+_INNER_NODES = 64
+"""A condition of a CASE is opened if it is so small: it is looked at with every CASE around it."""
+
 _OPPOSITES = NEGATED | {
     "is_null": "is_not_null",
     "is_not_null": "is_null",
@@ -252,7 +255,7 @@ def _case(case: Case) -> Expr:
                 break
             continue
         if is_closed(condition):
-            condition = opened(condition)
+            condition = opened(condition, _INNER_NODES)
         branches.append((condition, value))
     if not branches:
         return otherwise

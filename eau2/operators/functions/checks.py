@@ -15,7 +15,7 @@ says it all, the cast alone is quicker; its failure is explained by a second run
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import polars as pl
@@ -118,6 +118,15 @@ def batchwise(
         return result if len(result) == height else result.new_from_index(0, height)
 
     return pl.map_batches(list(inputs), run, return_dtype=dtype, is_elementwise=True)
+
+
+def columns_around(plans: Iterable[pl.Expr], own: Iterable[str]) -> tuple[str, ...]:
+    """The columns that plans over a frame of their own read, but for those that are its own.
+
+    As they are lowered: what stands for one column of a fragment may read another one as well.
+    """
+    read = {name for plan in plans for name in plan.meta.root_names()}
+    return tuple(sorted(read.difference(own)))
 
 
 def _column(index: int) -> pl.Expr:
