@@ -65,18 +65,20 @@ def turned(a: int, b: int) -> int:
 
 @eau2.function
 def kind(n: int | None) -> str:
+    if n is None:
+        return "unknown"
     match n:
         case 0:
-            return "none"
+            name = "none"
         case 1 | 2:
-            return "few"
-        case None:
-            return "unknown"
-    return "debt" if n < 0 else f"{n} of them"
+            name = "few"
+        case _:
+            name = f"{n} of them"
+    return "debt" if n < 0 else name
 
 
 @eau2.function
-def total(xs: list[int], most: int) -> int:
+def total(xs: list[int | None], most: int) -> int:
     result = 0
     for x in xs:
         if x is None:
