@@ -171,6 +171,11 @@ def _check_by_binding(call: Call) -> None:
 def _is_written_otherwise(call: Call) -> bool:
     """Whether it is one of the calls that binding makes of other arguments than these."""
     args = call.args
+    if call.function in ("+", "-") and call.type.is_decimal:
+        # Binding has brought both sides into the type of the result, of which a sum is wider.
+        return len(args) == 2 and all(arg.type == call.type for arg in args)
+    if call.function in ("and", "or"):
+        return call.type == BOOLEAN and len(args) > 1 and all(a.type == BOOLEAN for a in args)
     if call.function == LIST_VALUE and call.type.element is not None:
         return all(arg.type == call.type.element for arg in args)
     if call.function == "python.raise":
