@@ -39,6 +39,7 @@ def node(parser: argparse.ArgumentParser) -> None:
         help="where other nodes reach it (default: where it listens), as through a forwarded port",
     )
     _files(parser)
+    _natives(parser)
     engine(parser)
 
 
@@ -51,6 +52,7 @@ def cluster(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="DIR", help="their folder (default: one that is deleted at the end)"
     )
     _files(parser)
+    _natives(parser)
     engine(parser)
 
 
@@ -100,6 +102,16 @@ def _listen(parser: argparse.ArgumentParser, what: str) -> None:
         metavar="HOST:PORT",
         default=DEFAULT_LISTEN,
         help=f"{what} (default: {DEFAULT_LISTEN}); port 0 takes any that is free",
+    )
+
+
+def _natives(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-native-functions",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a Python module whose native functions statements may call; may be repeated",
     )
 
 

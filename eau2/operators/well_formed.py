@@ -29,6 +29,7 @@ from eau2.operators.expr import (
     Value,
 )
 from eau2.operators.functions.let import FOLD, LET
+from eau2.operators.functions.native import NATIVE, is_formed
 from eau2.operators.functions.table import lookup
 from eau2.types import BIGINT, BOOLEAN, INTEGER_RANGES, VARCHAR, Kind, SqlType, list_of
 
@@ -168,6 +169,8 @@ def _check_by_binding(call: Call) -> None:
 def _is_written_otherwise(call: Call) -> bool:
     """Whether it is one of the calls that binding makes of other arguments than these."""
     args = call.args
+    if call.function == NATIVE:
+        return is_formed(call)
     if call.function == "error":
         return len(args) == 1 and args[0].type == VARCHAR
     if call.function == "date_part" and args[:1] == (_NANOSECOND,):

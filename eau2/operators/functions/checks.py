@@ -190,7 +190,9 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 def marked(code: str, message: str) -> str:
     """The message as `diagnosis` finds it in the text of a kernel exception."""
-    return f"{MARK}eau2:{code}:{message}{MARK}"
+    # What ends a message there ends it here, since a user may have written it.
+    plain = message.split(_EXPRESSION, 1)[0].replace(MARK, "")
+    return f"{MARK}eau2:{code}:{plain}{MARK}"
 
 
 def narrowed(
