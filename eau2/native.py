@@ -19,7 +19,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TypeVar
 
-from eau2.errors import UsageError
+from eau2.errors import Error, UsageError
 from eau2.operators import aggregates, windows
 from eau2.operators.functions import native, table
 from eau2.operators.functions.native import NativeFunction
@@ -56,8 +56,12 @@ def native_function(*parameters: str, returns: str = "", name: str = "") -> Call
         )
 
     def declare(function: F) -> F:
+        if not inspect.isfunction(function):
+            raise UsageError(
+                f"a {type(function).__name__} cannot be declared as a native function",
+                hint="Write a def that calls it.",
+            )
         called = name or function.__name__
-        where = f"of the native function {called[:80]}"
         if not _NAME.fullmatch(called):
             raise UsageError(
                 f"a native function cannot be called {called[:80]!r}",
@@ -69,8 +73,8 @@ def native_function(*parameters: str, returns: str = "", name: str = "") -> Call
                 hint="It takes one at least, whose length says how many values it gives.",
             )
         named = zip(_names(function, called, len(parameters)), parameters, strict=True)
-        listed = tuple(Parameter(own, _type(text, f"{where}: {own}")) for own, text in named)
-        result = _type(returns, f"{where}: returns")
+        listed = tuple(Parameter(own, _type(text, called, own)) for own, text in named)
+        result = _type(returns, called, "its result")
         source = f"{function.__module__}.{function.__qualname__}"
         made = NativeFunction(called.lower(), listed, result, function, source)
         setattr(function, _DECLARED, made)
@@ -94,18 +98,18 @@ def _names(function: Callable[..., object], called: str, count: int) -> list[str
     return own + [f"x{number}" for number in range(len(own) + 1, count + 1)]
 
 
-def _type(text: str, where: str) -> SqlType:
+def _type(text: str, called: str, of: str) -> SqlType:
     try:
         found = parse_type(text.strip().upper())
     except ValueError:
         raise UsageError(
-            f"a type {where} is {text[:80]!r}, which is none",
+            f"the native function {called}: the type of {of} is {text[:80]!r}, which is none",
             hint="Types are written as DESCRIBE shows them: BIGINT, DOUBLE, VARCHAR, DATE[].",
         ) from None
     inner = found.innermost
     if inner == HUGEINT or not (inner.kind in _KINDS or inner.is_integer):
         raise UsageError(
-            f"a type {where} is {found}, which native functions do not take or give",
+            f"the native function {called}: the type of {of} is {found}, which is not supported",
             hint="Take DOUBLE, BIGINT or VARCHAR, and cast in SQL.",
         )
     return found
@@ -146,6 +150,11 @@ def modules_of(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _imported(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")) or name.endswith(".py"):
+        raise UsageError(
+            f"{name[:80]!r} is not the name of a module",
+            hint="It is written as after import: rates, or tools.rates, without .py.",
+        )
     try:
         # The first line that a node prints is for whoever started it.
         with redirect_stdout(sys.stderr):
@@ -157,8 +166,9 @@ def _imported(name: str) -> ModuleType:
                 f"there is no module {name}",
                 hint="It has to be installed, or to lie in a folder that PYTHONPATH names.",
             ) from None
+        why = error.message if isinstance(error, Error) else said(error)
         raise UsageError(
-            f"the module {name} cannot be imported: {said(error)}",
+            f"the module {name} cannot be imported: {why}",
             hint=f"Look at it by itself: {sys.executable} -c 'import {name}'",
         ) from error
 

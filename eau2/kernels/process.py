@@ -42,6 +42,7 @@ class KernelProcess:
         natives: what it loads.
         """
         self._memory_bytes = memory_bytes
+        self._has_natives = bool(natives.modules)
         self._started = time.monotonic()
         self._ready = False
         self._known: dict[bytes, int] = {}
@@ -192,9 +193,11 @@ class KernelProcess:
             code = self._child.wait(KERNELS.stop_s)
         except subprocess.TimeoutExpired:
             code = 0
+        native = ", or calls a native function that ends it" if self._has_natives else ""
         raise KernelLostError(
             f"the process that ran the query's kernels ended ({_ending(code)})",
-            hint="Run the statement again; if that does not help, it needs too much memory.",
+            hint="Run the statement again; if that does not help, it needs too much memory"
+            f"{native}.",
         ) from cause
 
     def _check_memory(self) -> None:

@@ -190,8 +190,8 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 def marked(code: str, message: str) -> str:
     """The message as `diagnosis` finds it in the text of a kernel exception."""
-    # What ends a message there ends it here, since a user may have written it.
-    plain = message.split(_EXPRESSION, 1)[0].replace(MARK, "")
+    # A user may have written what would end a message there.
+    plain = message.replace(MARK, "").replace(_EXPRESSION, "This error occurred in the expression")
     return f"{MARK}eau2:{code}:{plain}{MARK}"
 
 
