@@ -217,7 +217,7 @@ class _Class:
         try:
             return Block(program, exits, nothing, exits.type).run(method.body, reader, ())
         except Refusal as refusal:
-            raise self._source.refusal(method, refusal.message, refusal.hint) from None
+            raise self._source.refusal(method, refusal.message, refusal.hint or None) from None
 
     def _call(self, part: Part, arguments: Sequence[Expr], width: int) -> AggregateCall:
         """The aggregate of a part, over the rows of which no argument is NULL."""

@@ -129,7 +129,7 @@ def _abs(args: Args, where: str) -> Expr:
     if value.type not in NUMBERS:
         raise Refusal(f"abs() takes a number, not a {name_of(value.type)}")
     value = as_int(value)
-    return Call(value.type, "abs", (value,), checked=value.type != DOUBLE)
+    return Call(value.type, "float.abs" if value.type == DOUBLE else "abs", (value,))
 
 
 def _extreme(name: str) -> Callable[[Args, str], Expr]:

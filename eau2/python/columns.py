@@ -69,6 +69,30 @@ class Column(tuple[Any, ...]):
     def __rpow__(self, other: Any) -> Column:
         return self._each(operator.pow, other, turned=True)
 
+    def __lt__(self, other: Any) -> Column:  # type: ignore[override]
+        return self._each(operator.lt, other)
+
+    def __le__(self, other: Any) -> Column:  # type: ignore[override]
+        return self._each(operator.le, other)
+
+    def __gt__(self, other: Any) -> Column:  # type: ignore[override]
+        return self._each(operator.gt, other)
+
+    def __ge__(self, other: Any) -> Column:  # type: ignore[override]
+        return self._each(operator.ge, other)
+
+    # Equality is never None, not even of None.
+    def __eq__(self, other: Any) -> Column:  # type: ignore[override]
+        pairs = zip(self, _as_column(other, len(self)), strict=True)
+        return Column(one == two for one, two in pairs)
+
+    def __ne__(self, other: Any) -> Column:  # type: ignore[override]
+        pairs = zip(self, _as_column(other, len(self)), strict=True)
+        return Column(one != two for one, two in pairs)
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
+
     def __neg__(self) -> Column:
         return self._each(operator.neg)
 

@@ -27,6 +27,8 @@ class Function(Generic[P, R]):
     definition: its operators. source: its text, kept as a comment.
     """
 
+    __name__: str
+
     def __init__(self, function: Callable[P, R], definition: UserFunction, source: str) -> None:
         functools.update_wrapper(self, function)
         self._function = function
@@ -40,11 +42,27 @@ class Function(Generic[P, R]):
         return f"<{self.definition.signature}>"
 
 
-class Aggregate(Function[P, R]):
+class Aggregate:
     """An aggregate function that was compiled. Called, it gathers its arguments in Python.
 
-    The arguments are iterables of values, one for each parameter.
+    The arguments are iterables of values, one for each parameter. definition, source: as above.
     """
+
+    __name__: str
+
+    def __init__(
+        self, gather: Callable[..., Any], definition: UserFunction, source: str, written: Any
+    ) -> None:
+        functools.update_wrapper(self, written, updated=())
+        self._gather = gather
+        self.definition = definition
+        self.source = source
+
+    def __call__(self, *columns: Iterable[Any]) -> Any:
+        return self._gather(*columns)
+
+    def __repr__(self) -> str:
+        return f"<{self.definition.signature}>"
 
 
 class TableFunction(Function[P, R]):
@@ -88,9 +106,9 @@ def _table_function(name: str | None, written: Callable[..., Any]) -> TableFunct
 
 
 @overload
-def aggregate(written: Callable[P, R], /) -> Aggregate[P, R]: ...
+def aggregate(written: Callable[..., Any], /) -> Aggregate: ...
 @overload
-def aggregate(*, name: str) -> Callable[[Callable[P, R]], Aggregate[P, R]]: ...
+def aggregate(*, name: str) -> Callable[[Callable[..., Any]], Aggregate]: ...
 def aggregate(written: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
     """Compile an aggregate function: an expression over aggregates of eau2.math, or a class.
 
@@ -102,12 +120,12 @@ def aggregate(written: Callable[..., Any] | None = None, /, *, name: str | None 
     return _aggregate(name, written)
 
 
-def _aggregate(name: str | None, written: Callable[..., Any]) -> Aggregate[..., Any]:
+def _aggregate(name: str | None, written: Callable[..., Any]) -> Aggregate:
     if isinstance(written, type):
         definition, source = aggregate_classes.from_class(written, name)
-        return Aggregate(functools.partial(_gathered, written), definition, source)
+        return Aggregate(functools.partial(_gathered, written), definition, source, written)
     definition, source = aggregates.from_function(written, name)
-    return Aggregate(over_columns(written), definition, source)
+    return Aggregate(over_columns(written), definition, source, written)
 
 
 def _gathered(kind: type, *columns: Iterable[Any]) -> Any:
@@ -120,7 +138,7 @@ def _gathered(kind: type, *columns: Iterable[Any]) -> Any:
     return state.finish()
 
 
-def explain(compiled: Function[..., Any] | UserFunction) -> str:
+def explain(compiled: object) -> str:
     """What a function was compiled into, as text. Raises UsageError for anything else."""
     definition = getattr(compiled, "definition", compiled)
     if not isinstance(definition, UserFunction):

@@ -145,7 +145,7 @@ def body_of(
                 expression(value, inner), result, inner.where(place), "the result"
             )
         except Refusal as refusal:
-            raise inner.refuse(value, refusal.message, refusal.hint) from None
+            raise inner.refuse(value, refusal.message, refusal.hint or None) from None
 
     program = program or Program(reader.scopes, reader.scopes.fresh())
     block = Block(program, FunctionExits(result), value_of, result)

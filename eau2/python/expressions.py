@@ -67,7 +67,7 @@ def expression(node: ast.expr, reader: Reader) -> Expr:
             raise reader.refuse(node, "an expression is nested too deep", "Use locals.")
         return _read(node, reader)
     except Refusal as refusal:
-        raise reader.refuse(node, refusal.message, refusal.hint) from None
+        raise reader.refuse(node, refusal.message, refusal.hint or None) from None
     except FunctionDefinitionError:
         raise
     except StatementError as error:
@@ -104,7 +104,10 @@ def _chain(operator: str, parts: Sequence[Expr]) -> Expr:
             both = operator == "and"
             result = chosen(part, result, FALSE) if both else chosen(part, TRUE, result)
         else:
-            result = Call(BOOLEAN, operator, (part, result))
+            # NULL AND x looks at x; None and x does not.
+            decided = operator == "and" and can_raise(result)
+            left = vocabulary.truth(part) if decided else part
+            result = Call(BOOLEAN, operator, (left, result))
     return result
 
 

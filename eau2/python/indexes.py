@@ -12,6 +12,7 @@ from eau2.python.operators import failing
 from eau2.types import BIGINT, NULL, VARCHAR, SqlType
 
 _FARTHEST = 2**62
+_LEFT_OUT = Literal(BIGINT, None)
 
 
 def _kind(receiver: Expr, what: str) -> str:
@@ -49,11 +50,9 @@ def slice_(
     first, last, stride = bounds
     if isinstance(stride, Literal) and stride.value in (None, 1):
         return _window(kind, receiver, first, last)
-    call = failing(receiver.type, f"{kind}.[::]", (receiver, *bounds), where)
-    if isinstance(stride, Literal) and stride.value != 0:
-        # Nothing but a step of zero fails.
-        return Call(call.type, call.function, call.args, checked=False)
-    return call
+    if bounds == [_LEFT_OUT, _LEFT_OUT, Literal(BIGINT, -1)]:
+        return Call(receiver.type, f"{kind}.[::-1]", (receiver,))
+    return failing(receiver.type, f"{kind}.[::]", (receiver, *bounds), where)
 
 
 def _bound(part: Expr | None) -> Expr:

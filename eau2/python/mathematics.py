@@ -32,7 +32,7 @@ WORDS: Mapping[str, Word] = {
     **{name: word(f"math.{name}", _ONE, DOUBLE) for name in _OF_ONE},
     **{name: word(f"math.{name}", _TWO, DOUBLE) for name in _OF_TWO},
     **{name: word(name, _ONE, BOOLEAN) for name in _TESTS},
-    "fabs": word("abs", _ONE, DOUBLE),
+    "fabs": word("float.abs", _ONE, DOUBLE),
     "log": word("math.log", _TWO, DOUBLE, 1, "the natural logarithm, or to a base"),
     "hypot": word("math.hypot", (DOUBLE,) * _MOST_COORDINATES, DOUBLE, _MOST_COORDINATES - 1),
     "isclose": word("math.isclose", _TWO, BOOLEAN),
@@ -85,7 +85,7 @@ def call(name: str, args: Sequence[Expr], where: str) -> Expr:
     if name in ("prod", "fsum"):
         return _of_list(name, args, where)
     if name == "fabs" and len(args) == 1:
-        return Call(DOUBLE, "abs", (argument(shown, args[0], DOUBLE),), checked=False)
+        return Call(DOUBLE, "float.abs", (argument(shown, args[0], DOUBLE),))
     return applied(shown, found, (), args, where)
 
 

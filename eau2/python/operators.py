@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eau2.operators.expr import Call, ColumnRef, Expr, LambdaParameter, Literal
+from eau2.operators.functions.python_numbers import BY_CONSTANT
 from eau2.python.comparisons import truth
 from eau2.python.kinds import (
     GREATEST,
@@ -137,8 +138,9 @@ def _numbers(op: str, left: Expr, right: Expr, where: str) -> Expr:
 
 def _divided(type_: SqlType, name: str, left: Expr, right: Expr, where: str) -> Expr:
     """A division, which by a constant that is neither 0 nor -1 never fails."""
-    safe = isinstance(right, Literal) and right.value not in (None, 0, -1)
-    return Call(type_, name, (left, right, at(where)), checked=not safe)
+    if isinstance(right, Literal) and right.value not in (None, 0, -1):
+        return Call(type_, name + BY_CONSTANT, (left, right))
+    return failing(type_, name, (left, right), where)
 
 
 def _folded(op: str, left: Expr, right: Expr) -> Expr | None:
@@ -196,6 +198,11 @@ def unary(op: str, arg: Expr, where: str) -> Expr:
     if isinstance(value, Literal) and value.value not in (None, LEAST):
         assert isinstance(value.value, int | float)
         return Literal(value.type, -value.value)
+    if isinstance(value, Literal) and value.value is None:
+        return value
+    if isinstance(value, Literal):
+        # SQL would make the sign a part of the constant.
+        return Call(BIGINT, "-", (Literal(BIGINT, 0), value))
     return Call(value.type, "negate", (value,))
 
 

@@ -264,7 +264,7 @@ class Block(Struct):
         try:
             values = folds(loop, lists, states, reader, run)
         except Refusal as refusal:
-            raise reader.refuse(statement, refusal.message, refusal.hint) from None
+            raise reader.refuse(statement, refusal.message, refusal.hint or None) from None
         for name in loop.stored:
             reader.env[name] = Missing(
                 f"{name} has no value where the loop has no round",
@@ -390,7 +390,7 @@ class Block(Struct):
         try:
             return vocabulary.converted(value, type_, reader.where(node), node.id)
         except Refusal as refusal:
-            raise reader.refuse(node, refusal.message, refusal.hint) from None
+            raise reader.refuse(node, refusal.message, refusal.hint or None) from None
 
 
 def _followed(body: Sequence[Step], rest: Sequence[Step]) -> Sequence[Step]:

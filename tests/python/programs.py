@@ -79,7 +79,7 @@ class _Writer(Struct):
         result = chance.choice(TYPES[:5])
         listed = ", ".join(f"{name}: {type_}" for name, type_ in parameters)
         self.lines = [f"def f({listed}) -> {result}:"]
-        self.block(1, result, chance.randrange(1, 5), True)
+        self.block(1, result, chance.randrange(1, 4), True)
         rows = tuple(
             tuple(self.value(type_) for _, type_ in parameters)
             for _ in range(chance.choice((1, 4, 9)))
@@ -133,7 +133,7 @@ class _Writer(Struct):
         ]
         if indent < 4:
             kinds += [self.branch, self.early, self.match]
-            if self.loops < 2:
+            if not self.loops or (self.loops == 1 and self.chance.random() < 0.2):
                 kinds += [self.over_range, self.over_list]
         if self.loops and indent > 2:
             kinds += [self.jump]
@@ -216,7 +216,8 @@ class _Writer(Struct):
 
     def over_range(self, indent: int, result: str) -> None:
         """A loop over a range, of which the rounds are written out or not."""
-        bound = self.chance.choice(("3", "5", "1, 4", "6, 0, -2", "70"))
+        long = () if self.loops else ("70",)
+        bound = self.chance.choice(("3", "5", "1, 4", "6, 0, -2", *long))
         self.loop(indent, result, "int", f"range({bound})")
 
     def over_list(self, indent: int, result: str) -> None:

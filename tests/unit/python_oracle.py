@@ -21,6 +21,7 @@ from eau2.errors import Error
 from eau2.operators.expr import Case, ColumnRef, Expr, Literal, columns_of
 from eau2.operators.lowering import can_fail, diagnosis, lower_expr
 from eau2.operators.physical import kernel_dtype
+from eau2.operators.well_formed import check_bound
 from eau2.planner.simplify import simplified
 from eau2.python import vocabulary
 from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType, list_of
@@ -202,12 +203,19 @@ def check(
                 args[place] = literal(value, type_)
                 expr = build(*args)
                 _compare(expr, compute, types, given)
-                _compare(simplified(expr), compute, types, given)
+                _compare(simplified(expr), compute, types, given, bound=False)
 
 
 def _compare(
-    expr: Expr, compute: Callable[..., Any], types: Sequence[SqlType], rows: Sequence[Any]
+    expr: Expr,
+    compute: Callable[..., Any],
+    types: Sequence[SqlType],
+    rows: Sequence[Any],
+    bound: bool = True,
 ) -> None:
+    """bound: the expression is as it was written, and so as binding makes it."""
+    if bound:
+        check_bound(expr, types)
     expected = [compute(row) for row in rows]
     fine = [i for i, value in enumerate(expected) if not isinstance(value, Raised)]
     bad = [i for i, value in enumerate(expected) if isinstance(value, Raised)]

@@ -19,9 +19,10 @@ from typing import Any
 
 import polars as pl
 
-from eau2.operators.expr import Call, Expr, Literal
+from eau2.operators.expr import Call, Literal
 from eau2.operators.functions.checks import Scope, batchwise, marked
-from eau2.operators.functions.function import Function, mismatch
+from eau2.operators.functions.function import Function
+from eau2.operators.functions.python_signatures import bound_to
 from eau2.operators.physical import kernel_dtype
 from eau2.records import Record
 
@@ -51,42 +52,46 @@ class _Plan(Record, frozen=True):
     where: str
 
 
-def unbound(name: str, args: tuple[Expr, ...]) -> Expr:
-    """The `bind` of an entry: only the binder of Python functions writes such calls."""
-    raise mismatch(name, args, "It is there for functions written in Python.")
-
-
 def python_entry(
     name: str,
+    takes: str,
     summary: str,
     lower: Callable[[Call, Scope], pl.Expr],
     *,
     fails: bool = False,
     nulls: bool = False,
+    raises: bool = False,
+    constants: tuple[int, ...] = (),
 ) -> Function:
-    """An entry with a lowering of its own. nulls: NULL arguments do not always make NULL."""
+    """An entry with a lowering of its own.
+
+    raises: it can fail, but no argument says where it stands.
+    takes, constants: see python_signatures.py. nulls: NULL arguments do not always make NULL.
+    """
     return Function(
         name,
         FAMILY,
         name,
         summary,
         "",
-        unbound,
+        bound_to(takes, fails=fails, constants=constants),
         lower,
         operator=True,
         null_rule="own" if nulls else "strict",
-        fails=fails,
+        fails=fails or raises,
     )
 
 
 def python_function(
     name: str,
+    takes: str,
     compute: Compute,
     *,
     quick: Quick | None = None,
     fails: bool = False,
     nulls: bool = False,
     elements: bool = False,
+    constants: tuple[int, ...] = (),
 ) -> Function:
     """An entry that is computed by `compute`, once for each distinct combination of arguments.
 
@@ -103,14 +108,15 @@ def python_function(
             where = f", in {place.value}"
         inputs = [scope.lower(arg) for arg in args]
         plan = _Plan(kernel_dtype(call.type), compute, quick, nulls, elements, where)
-        if fails and call.checked and scope.guard is not None:
+        if fails and scope.guard is not None:
             # A when() around what can fail would be tried on a row of NULLs, where a guard is true.
             guarded = partial(_where_it_counts, plan)
             return over_columns(plan.dtype, guarded, *inputs, scope.guard)
         return over_columns(plan.dtype, lambda columns: _computed(plan, columns), *inputs)
 
     summary = f"As {name} in Python."
-    return python_entry(name, summary, lower, fails=fails, nulls=nulls or elements)
+    own = nulls or elements
+    return python_entry(name, takes, summary, lower, fails=fails, nulls=own, constants=constants)
 
 
 def over_columns(

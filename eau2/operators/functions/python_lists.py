@@ -163,23 +163,37 @@ def _prod(values: list[int]) -> int:
 
 _ORDER = (("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge))
 
+_TWO = "list[T], list[T] -> bool"
+_NUMBERS = "list[int] -> int; list[bool] -> int; list[None] -> int"
+
 FUNCTIONS: tuple[Function, ...] = (
-    python_function("list.[]", _get, quick=_item, fails=True),
-    python_entry("list.[:]", "A slice of a list.", _lower_slice, nulls=True),
-    python_function("list.[::]", _steps, fails=True, nulls=True),
-    python_function("list.+", operator.add, quick=_joined),
-    python_function("list.*", _times, fails=True),
-    python_function("list.in", _contains, quick=_quick_contains, nulls=True),
-    python_function("list.==", _equal, nulls=True),
-    *(python_function(f"list.{op}", _ordered(compare), elements=True) for op, compare in _ORDER),
-    python_function("list.index", _index, fails=True, nulls=True),
-    python_function("list.count", _count, nulls=True),
-    python_function("list.sum", _sum, quick=_quick_sum, fails=True, elements=True),
-    python_function("list.prod", _prod, fails=True, elements=True),
-    python_function("list.min", min, fails=True, elements=True),
-    python_function("list.max", max, fails=True, elements=True),
-    python_function("list.sorted", sorted, quick=_quick_sorted, elements=True),
-    python_function("list.any", any),
-    python_function("list.all", all),
-    python_function("list.__str__", str, nulls=True),
+    python_function("list.[]", "list[T], int -> T", _get, quick=_item, fails=True),
+    python_entry(
+        "list.[:]", "list[T], int, int -> list[T]", "A slice of a list.", _lower_slice, nulls=True
+    ),
+    python_function(
+        "list.[::]", "list[T], int, int, int -> list[T]", _steps, fails=True, nulls=True
+    ),
+    python_function("list.[::-1]", "list[T] -> list[T]", lambda values: values[::-1]),
+    python_function("list.+", "list[T], list[T] -> list[T]", operator.add, quick=_joined),
+    python_function("list.*", "list[T], int -> list[T]", _times, fails=True),
+    python_function("list.in", "T, list[T] -> bool", _contains, quick=_quick_contains, nulls=True),
+    python_function("list.==", _TWO, _equal, nulls=True),
+    *(
+        python_function(f"list.{op}", _TWO, _ordered(compare), elements=True)
+        for op, compare in _ORDER
+    ),
+    python_function("list.index", "list[T], T, int?, int? -> int", _index, fails=True, nulls=True),
+    python_function("list.count", "list[T], T -> int", _count, nulls=True),
+    python_function("list.sum", _NUMBERS, _sum, quick=_quick_sum, fails=True, elements=True),
+    python_function("list.prod", _NUMBERS, _prod, fails=True, elements=True),
+    *(
+        python_function(f"list.{name}", "list[T] -> T", compute, fails=True, elements=True)
+        for name, compute in (("min", min), ("max", max))
+    ),
+    python_function(
+        "list.sorted", "list[T] -> list[T]", sorted, quick=_quick_sorted, elements=True
+    ),
+    python_function("list.any", "list[T] -> bool", any),
+    python_function("list.all", "list[T] -> bool", all),
 )

@@ -107,35 +107,42 @@ _BY_PYTHON = (
 )  # fmt: skip
 _OF_TWO = ("atan2", "copysign", "fmod", "nextafter", "remainder")
 
+_ONE, _TWO, _INTS = "float -> float", "float, float -> float", "int, int -> int"
+
 FUNCTIONS: tuple[Function, ...] = (
     *(
         python_function(
-            f"math.{name}",
-            getattr(math, name),
-            quick=_same_bits(compute),
-            fails=True,
+            f"math.{name}", _ONE, getattr(math, name), quick=_same_bits(compute), fails=True
         )
         for name, compute in _SAME_BITS.items()
     ),
-    python_function("math.log_base", math.log, fails=True),
-    *(python_function(f"math.{name}", getattr(math, name), fails=True) for name in _BY_PYTHON),
-    *(python_function(f"math.{name}", getattr(math, name), fails=True) for name in _OF_TWO),
-    python_function("math.pow", math.pow, quick=quick_power, fails=True),
-    python_function("math.hypot", math.hypot, fails=True),
-    python_function("math.isclose", math.isclose),
-    python_function("math.ldexp", math.ldexp, fails=True),
-    python_function(
-        "math.floor", _as_whole(math.floor), quick=_whole_by(pl.Series.floor), fails=True
+    *(
+        python_function(f"math.{name}", takes, getattr(math, name), fails=True)
+        for takes, names in ((_ONE, _BY_PYTHON), (_TWO, _OF_TWO))
+        for name in names
     ),
-    python_function("math.ceil", _as_whole(math.ceil), quick=_whole_by(pl.Series.ceil), fails=True),
-    python_function("math.trunc", _as_whole(math.trunc), fails=True),
-    python_function("math.factorial", _factorial, fails=True),
-    python_function("math.comb", _comb, fails=True),
-    python_function("math.perm", _perm, fails=True, nulls=True),
-    python_function("math.isqrt", math.isqrt, fails=True),
-    python_function("math.gcd", _gcd, fails=True),
-    python_function("math.lcm", _lcm, fails=True),
-    python_function("math.fsum", _fsum, fails=True, elements=True),
-    python_function("math.prod", math.prod, elements=True),
-    python_function("math.dist", math.dist, fails=True, elements=True),
+    python_function("math.log_base", _TWO, math.log, fails=True),
+    python_function("math.pow", _TWO, math.pow, quick=quick_power, fails=True),
+    python_function("math.hypot", "float... -> float", math.hypot, fails=True),
+    python_function("math.isclose", "float, float -> bool", math.isclose),
+    python_function("math.ldexp", "float, int -> float", math.ldexp, fails=True),
+    *(
+        python_function(f"math.{name}", "float -> int", _as_whole(compute), quick=quick, fails=True)
+        for name, compute, quick in (
+            ("floor", math.floor, _whole_by(pl.Series.floor)),
+            ("ceil", math.ceil, _whole_by(pl.Series.ceil)),
+            ("trunc", math.trunc, None),
+        )
+    ),
+    python_function("math.factorial", "int -> int", _factorial, fails=True),
+    python_function("math.comb", _INTS, _comb, fails=True),
+    python_function("math.perm", "int, int? -> int", _perm, fails=True, nulls=True),
+    python_function("math.isqrt", "int -> int", math.isqrt, fails=True),
+    python_function("math.gcd", _INTS, _gcd, fails=True),
+    python_function("math.lcm", _INTS, _lcm, fails=True),
+    python_function("math.fsum", "list[float] -> float", _fsum, fails=True, elements=True),
+    python_function("math.prod", "list[float] -> float", math.prod, elements=True),
+    python_function(
+        "math.dist", "list[float], list[float] -> float", math.dist, fails=True, elements=True
+    ),
 )

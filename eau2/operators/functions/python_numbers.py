@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eau2.operators.expr import Call, Literal
+from eau2.operators.expr import Call
 from eau2.operators.functions.checks import Scope, formula
-from eau2.operators.functions.function import Function, strict
+from eau2.operators.functions.function import Function, strict, values
 from eau2.operators.functions.python_calls import (
     Columns,
+    Compute,
+    Quick,
     over_columns,
     python_entry,
     python_function,
@@ -214,54 +216,84 @@ def _lower_int_bits(compute: Compare) -> Callable[[Call, Scope], pl.Expr]:
     )
 
 
-def _lower_floor_divide(call: Call, scope: Scope) -> pl.Expr:
+def _lower_by_constant(compute: Compare) -> Callable[[Call, Scope], pl.Expr]:
     """By a constant that is neither 0 nor -1 nothing fails; the engine rounds down as Python."""
-    divisor = call.args[1]
-    if isinstance(divisor, Literal) and divisor.value not in (None, 0, -1):
-        left, right = (scope.lower(arg) for arg in call.args[:2])
-        simple = (lambda a, b: a // b) if call.function == "int.//" else (lambda a, b: a % b)
-        return formula(pl.Int64(), simple, left, right)
-    return _DIVISIONS[call.function].lower(call, scope)
+    return lambda call, scope: formula(
+        pl.Int64(), compute, *(scope.lower(arg) for arg in call.args)
+    )
 
 
 def _whole_floor_divide(left: int, right: int) -> int:
     return whole(left // right)
 
 
-_DIVISIONS: dict[str, Function] = {
-    "int.//": python_function("int.//", _whole_floor_divide, quick=_floor_divide, fails=True),
-    "int.%": python_function("int.%", operator.mod, quick=_remainder, fails=True),
-}
+_INTS, _FLOATS = "int, int -> int", "float, float -> float"
+_BITS_OF = (("&", operator.and_), ("|", operator.or_), ("^", operator.xor))
+BY_CONSTANT = " constant"
+"""Ends the names of divisions by a constant that is neither 0 nor -1: they cannot fail."""
+
+_DIVISIONS: tuple[tuple[str, str, Compute, Quick], ...] = (
+    ("int./", "int, int -> float", operator.truediv, _int_divide),
+    ("float./", _FLOATS, operator.truediv, _float_divide),
+    ("float.//", _FLOATS, operator.floordiv, _by_numpy(np.floor_divide)),
+    ("float.%", _FLOATS, operator.mod, _by_numpy(np.remainder)),
+)
 
 FUNCTIONS: tuple[Function, ...] = (
+    python_function("int.//", _INTS, _whole_floor_divide, quick=_floor_divide, fails=True),
+    python_function("int.%", _INTS, operator.mod, quick=_remainder, fails=True),
     *(
-        python_entry(name, "As in Python: rounded down.", _lower_floor_divide, fails=True)
-        for name in _DIVISIONS
-    ),
-    python_function("int./", operator.truediv, quick=_int_divide, fails=True),
-    python_function("float./", operator.truediv, quick=_float_divide, fails=True),
-    python_function("float.//", operator.floordiv, quick=_by_numpy(np.floor_divide), fails=True),
-    python_function("float.%", operator.mod, quick=_by_numpy(np.remainder), fails=True),
-    python_function("int.**", _int_power, quick=_quick_int_power, fails=True),
-    python_function("float.**", _float_power, quick=quick_power, fails=True),
-    python_function("int.<<", _left_shift, fails=True),
-    python_function("int.>>", _right_shift, fails=True),
-    *(
-        python_entry(f"int.{op}", "As in Python.", _lower_int_bits(compute))
-        for op, compute in (("&", operator.and_), ("|", operator.or_), ("^", operator.xor))
+        python_entry(
+            f"int.{op}{BY_CONSTANT}",
+            _INTS,
+            "As in Python: rounded down.",
+            _lower_by_constant(compute),
+            constants=(1,),
+        )
+        for op, compute in (("//", operator.floordiv), ("%", operator.mod))
     ),
     *(
-        python_entry(f"bool.{op}", "As in Python.", _lower_between_booleans(compute))
-        for op, compute in (("&", operator.and_), ("|", operator.or_), ("^", operator.xor))
+        python_function(name, takes, compute, quick=quick, fails=True)
+        for name, takes, compute, quick in _DIVISIONS
     ),
     *(
-        python_entry(f"float.{op}", "As in Python: NaN is unordered.", _lower_float_order(compare))
+        python_function(name + BY_CONSTANT, takes, compute, quick=quick, constants=(1,))
+        for name, takes, compute, quick in _DIVISIONS
+    ),
+    python_function("int.**", _INTS, _int_power, quick=_quick_int_power, fails=True),
+    python_function("float.**", _FLOATS, _float_power, quick=quick_power, fails=True),
+    python_function("int.<<", _INTS, _left_shift, fails=True),
+    python_function("int.>>", _INTS, _right_shift, fails=True),
+    *(
+        python_entry(f"int.{op}", _INTS, "As in Python.", _lower_int_bits(compute))
+        for op, compute in _BITS_OF
+    ),
+    *(
+        python_entry(
+            f"bool.{op}", "bool, bool -> bool", "As in Python.", _lower_between_booleans(compute)
+        )
+        for op, compute in _BITS_OF
+    ),
+    *(
+        python_entry(
+            f"float.{op}",
+            "float, float -> bool",
+            "As in Python: NaN is unordered.",
+            _lower_float_order(compare),
+        )
         for op, compare in _ORDER.items()
     ),
-    python_entry("float.==", "As in Python: NaN is unlike itself.", _lower_float_equal, nulls=True),
+    python_entry(
+        "float.==",
+        "float, float -> bool",
+        "As in Python: NaN is unlike itself.",
+        _lower_float_equal,
+        nulls=True,
+    ),
+    python_entry("float.abs", "float -> float", "The magnitude.", values(lambda x: x.abs())),
     *(
-        python_function(f"int_float.{op}", compare, quick=_mixed(compare))
+        python_function(f"int_float.{op}", "int, float -> bool", compare, quick=_mixed(compare))
         for op, compare in _ORDER.items()
     ),
-    python_function("int_float.==", _mixed_equal, nulls=True),
+    python_function("int_float.==", "int, float -> bool", _mixed_equal, nulls=True),
 )

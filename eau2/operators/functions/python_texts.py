@@ -171,6 +171,11 @@ def _split_by(name: str) -> Compute:
     return over
 
 
+def _parted(name: str) -> Compute:
+    method = getattr(str, name)
+    return lambda text, separator: list(method(text, separator))
+
+
 def _joined(separator: str, parts: list[str]) -> str:
     return separator.join(parts)
 
@@ -226,61 +231,92 @@ def _over(compute: Callable[[Columns], pl.Series]) -> LowerCall:
     )
 
 
-_PLAIN = (
-    "capitalize", "casefold", "swapcase", "title", "isalnum", "isalpha", "isascii", "isdecimal",
-    "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle",
-    "isupper", "splitlines", "removeprefix", "removesuffix",
+_TESTS = (
+    "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
+    "isnumeric", "isprintable", "isspace", "istitle", "isupper",
 )  # fmt: skip
-_SEARCHES = ("count", "find", "rfind", "startswith", "endswith")
-
+_ONE, _TWO, _TEST = "str -> str", "str, str -> str", "str -> bool"
+_PLACES = "str, str, int?, int? -> int"
 
 FUNCTIONS: tuple[Function, ...] = (
-    *(python_function(f"str.{name}", getattr(str, name)) for name in _PLAIN),
-    python_function("str.upper", str.upper, quick=_cased(lambda x: x.str.to_uppercase())),
-    python_function("str.lower", str.lower, quick=_cased(lambda x: x.str.to_lowercase())),
     *(
-        python_function(f"str.{name}", _optional(name), quick=_stripped(strip), nulls=True)
+        python_function(f"str.{name}", _ONE, getattr(str, name))
+        for name in ("capitalize", "casefold", "swapcase", "title")
+    ),
+    *(python_function(f"str.{name}", _TEST, getattr(str, name)) for name in _TESTS),
+    *(
+        python_function(f"str.{name}", _TWO, getattr(str, name))
+        for name in ("removeprefix", "removesuffix")
+    ),
+    python_function("str.splitlines", "str, bool? -> list[str]", str.splitlines),
+    python_function("str.upper", _ONE, str.upper, quick=_cased(lambda x: x.str.to_uppercase())),
+    python_function("str.lower", _ONE, str.lower, quick=_cased(lambda x: x.str.to_lowercase())),
+    *(
+        python_function(
+            f"str.{name}", "str, str? -> str", _optional(name), quick=_stripped(strip), nulls=True
+        )
         for name, strip in (
             ("strip", lambda x, chars: x.str.strip_chars(chars)),
             ("lstrip", lambda x, chars: x.str.strip_chars_start(chars)),
             ("rstrip", lambda x, chars: x.str.strip_chars_end(chars)),
         )
     ),
+    python_function("str.find", _PLACES, _optional("find", 2), quick=_found, nulls=True),
     *(
-        python_function(
-            f"str.{name}", _optional(name, 2), quick=_found if name == "find" else None, nulls=True
-        )
-        for name in _SEARCHES
+        python_function(f"str.{name}", _PLACES, _optional(name, 2), nulls=True)
+        for name in ("count", "rfind")
     ),
     *(
-        python_function(f"str.{name}", _optional(name, 2), fails=True, nulls=True)
+        python_function(
+            f"str.{name}", "str, str, int?, int? -> bool", _optional(name, 2), nulls=True
+        )
+        for name in ("startswith", "endswith")
+    ),
+    *(
+        python_function(f"str.{name}", _PLACES, _optional(name, 2), fails=True, nulls=True)
         for name in ("index", "rindex")
     ),
     *(
-        python_function(f"str.{name}", _padded(name), fails=True)
-        for name in ("center", "ljust", "rjust", "zfill")
+        python_function(f"str.{name}", "str, int, str? -> str", _padded(name), fails=True)
+        for name in ("center", "ljust", "rjust")
     ),
-    python_function("str.expandtabs", _expanded, fails=True),
-    python_function("str.replace", _replace, quick=_replaced, fails=True),
-    python_function("str.split", _split_by("split"), quick=_split, fails=True, nulls=True),
-    python_function("str.rsplit", _split_by("rsplit"), fails=True, nulls=True),
-    python_function("str.partition", lambda t, s: list(t.partition(s)), fails=True),
-    python_function("str.rpartition", lambda t, s: list(t.rpartition(s)), fails=True),
-    python_function("str.join", _joined, quick=_quick_join, elements=True),
-    python_function("str.*", _times, fails=True),
-    python_entry("str.+", "One text after the other.", _over(_plus)),
-    python_entry("str.parts", "The parts of an f-string.", _over(_parts)),
-    python_function("str.[]", _get, quick=_item, fails=True),
-    python_entry("str.[:]", "A slice of a text.", _lower_slice, nulls=True),
-    python_function("str.[::]", _steps, fails=True, nulls=True),
-    python_function("str.ord", _code, fails=True),
-    python_function("int.chr", _character, fails=True),
-    python_function("int.hex", hex),
-    python_function("int.oct", oct),
-    python_function("int.bin", bin),
-    python_function("int.bit_length", int.bit_length),
-    python_function("int.bit_count", int.bit_count),
-    python_function("float.is_integer", float.is_integer),
-    python_function("float.hex", float.hex),
-    python_function("str.list", list),
+    python_function("str.zfill", "str, int -> str", _padded("zfill"), fails=True),
+    python_function("str.expandtabs", "str, int? -> str", _expanded, fails=True),
+    python_function(
+        "str.replace", "str, str, str, int? -> str", _replace, quick=_replaced, fails=True
+    ),
+    *(
+        python_function(
+            f"str.{name}",
+            "str, str, int? -> list[str]",
+            _split_by(name),
+            quick=_split if name == "split" else None,
+            fails=True,
+            nulls=True,
+        )
+        for name in ("split", "rsplit")
+    ),
+    *(
+        python_function(f"str.{name}", "str, str -> list[str]", _parted(name), fails=True)
+        for name in ("partition", "rpartition")
+    ),
+    python_function("str.join", "str, list[str] -> str", _joined, quick=_quick_join, elements=True),
+    python_function("str.*", "str, int -> str", _times, fails=True),
+    python_entry("str.+", _TWO, "One text after the other.", _over(_plus)),
+    python_entry("str.parts", "str... -> str", "The parts of an f-string.", _over(_parts)),
+    python_function("str.[]", "str, int -> str", _get, quick=_item, fails=True),
+    python_entry("str.[:]", "str, int, int -> str", "A slice of a text.", _lower_slice, nulls=True),
+    python_function("str.[::]", "str, int, int, int -> str", _steps, fails=True, nulls=True),
+    python_function("str.[::-1]", _ONE, lambda text: text[::-1]),
+    python_function("str.ord", "str -> int", _code, fails=True),
+    python_function("int.chr", "int -> str", _character, fails=True),
+    *(
+        python_function(f"int.{name}", "int -> str", compute)
+        for name, compute in (("hex", hex), ("oct", oct), ("bin", bin))
+    ),
+    python_function("int.bit_length", "int -> int", int.bit_length),
+    python_function("int.bit_count", "int -> int", int.bit_count),
+    python_function("float.is_integer", "float -> bool", float.is_integer),
+    python_function("float.hex", "float -> str", float.hex),
+    python_function("str.list", "str -> list[str]", list),
 )

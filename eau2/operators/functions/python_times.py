@@ -94,27 +94,60 @@ def _at_midnight(value: dt.date) -> dt.datetime:
     return dt.datetime(value.year, value.month, value.day)
 
 
+_DAY_NUMBER = "date -> int; datetime -> int"
+_DAY_TEXT = "date -> str; datetime -> str"
+_DIFFERENCE = "A difference, of which parts are taken."
+
 FUNCTIONS: tuple[Function, ...] = (
-    python_entry("date.weekday", "Monday is 0.", by_formula(pl.Int64(), _weekday)),
-    python_entry("date.isoweekday", "Monday is 1.", by_formula(pl.Int64(), _isoweekday)),
-    python_entry("date.toordinal", "Days, the first is 1.", by_formula(pl.Int64(), _ordinal)),
-    python_entry("date.-", "A difference, of which .days is taken.", _lower_difference, nulls=True),
+    python_entry("date.weekday", _DAY_NUMBER, "Monday is 0.", by_formula(pl.Int64(), _weekday)),
     python_entry(
-        "datetime.-", "A difference, of which parts are taken.", _lower_difference, nulls=True
+        "date.isoweekday", _DAY_NUMBER, "Monday is 1.", by_formula(pl.Int64(), _isoweekday)
     ),
-    python_entry("datetime.micros", "A difference in microseconds.", _lower_micros, fails=True),
-    python_entry("datetime.microsecond", "Of the second.", by_formula(pl.Int64(), _microsecond)),
-    python_function("date.isoformat", dt.date.isoformat, quick=_iso),
-    python_function("date.strftime", _strftime, fails=True),
-    python_function("date.ctime", lambda value: value.ctime()),
-    python_function("date.replace", dt.date.replace, fails=True),
-    python_function("date.make", dt.date, quick=_quick_date, fails=True),
-    python_function("date.fromisoformat", dt.date.fromisoformat, fails=True),
-    python_function("date.fromordinal", dt.date.fromordinal, fails=True),
-    python_function("datetime.isoformat", dt.datetime.isoformat, fails=True),
-    python_function("datetime.replace", dt.datetime.replace, fails=True),
-    python_function("datetime.make", dt.datetime, fails=True),
-    python_function("datetime.fromisoformat", _iso_datetime, fails=True),
-    python_function("datetime.fromordinal", dt.datetime.fromordinal, fails=True),
-    python_function("datetime.strptime", _parsed, fails=True),
+    python_entry(
+        "date.toordinal", _DAY_NUMBER, "Days, the first is 1.", by_formula(pl.Int64(), _ordinal)
+    ),
+    python_entry("date.-", "date, date -> timedelta", _DIFFERENCE, _lower_difference, nulls=True),
+    python_entry(
+        "datetime.-", "datetime, datetime -> timedelta", _DIFFERENCE, _lower_difference, nulls=True
+    ),
+    python_entry(
+        "datetime.micros",
+        "datetime, datetime -> int",
+        "A difference in microseconds.",
+        _lower_micros,
+        raises=True,
+    ),
+    python_entry(
+        "datetime.microsecond",
+        "datetime -> int",
+        "Of the second.",
+        by_formula(pl.Int64(), _microsecond),
+    ),
+    python_function("date.isoformat", "date -> str", dt.date.isoformat, quick=_iso),
+    python_function(
+        "date.strftime", "date, str -> str; datetime, str -> str", _strftime, fails=True
+    ),
+    python_function("date.ctime", _DAY_TEXT, lambda value: value.ctime()),
+    python_function("date.replace", "date, int, int?, int? -> date", dt.date.replace, fails=True),
+    python_function("date.make", "int, int, int -> date", dt.date, quick=_quick_date, fails=True),
+    python_function("date.fromisoformat", "str -> date", dt.date.fromisoformat, fails=True),
+    python_function("date.fromordinal", "int -> date", dt.date.fromordinal, fails=True),
+    python_function(
+        "datetime.isoformat", "datetime, str? -> str", dt.datetime.isoformat, fails=True
+    ),
+    python_function(
+        "datetime.replace",
+        "datetime, int, int?, int?, int?, int?, int?, int? -> datetime",
+        dt.datetime.replace,
+        fails=True,
+    ),
+    python_function(
+        "datetime.make",
+        "int, int, int, int?, int?, int?, int? -> datetime",
+        dt.datetime,
+        fails=True,
+    ),
+    python_function("datetime.fromisoformat", "str -> datetime", _iso_datetime, fails=True),
+    python_function("datetime.fromordinal", "int -> datetime", dt.datetime.fromordinal, fails=True),
+    python_function("datetime.strptime", "str, str -> datetime", _parsed, fails=True),
 )

@@ -6,6 +6,7 @@ Owns: these conversions with Python's errors and forms. Does not know: arithmeti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from eau2.operators.functions.python_calls import Columns, python_entry, python_
 from eau2.operators.functions.python_numbers import whole
 from eau2.operators.physical import kernel_dtype
 
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _TWO_TO_63 = float(2**63)
 _LEAST_TENS = -19
 """Rounding an int of 64 bits to more tens gives 0."""
@@ -93,6 +95,11 @@ def limited(length: int) -> None:
         raise MemoryError(f"a text would have more than {LIMITS.made_text_chars:,} characters")
 
 
+def _format(value: Any, spec: str) -> str:
+    limited(max(map(int, _DIGITS.findall(spec)), default=0))
+    return format(value, spec)
+
+
 def _lower_raise(call: Call, scope: Scope) -> pl.Expr:
     message = call.args[0]
     assert isinstance(message, Literal)
@@ -128,21 +135,34 @@ def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
 
 FUNCTIONS: tuple[Function, ...] = (
     python_entry(
-        "python.raise", "An error of a user's function.", _lower_raise, fails=True, nulls=True
+        "python.raise",
+        "str -> None",
+        "An error of a user's function; its type is that of the place.",
+        _lower_raise,
+        nulls=True,
+        raises=True,
     ),
-    python_entry("python.min", "The least of several values, as in Python.", _lower_extreme),
-    python_entry("python.max", "The greatest of several values, as in Python.", _lower_extreme),
-    python_function("float.__int__", _int_of_float, quick=_truncated, fails=True),
-    python_function("str.__int__", _int_of_text, quick=_read(_WHOLE_TEXT, pl.Int64()), fails=True),
-    python_function("str.__float__", float, quick=_read(_PLAIN_TEXT, pl.Float64()), fails=True),
-    python_function("float.__round__", _round_whole, quick=_rounded, fails=True),
-    python_function("float.round", _round_float, fails=True),
-    python_function("int.round", _round_int, fails=True),
-    python_function("float.__str__", _text_of, quick=_float_text, nulls=True),
-    python_function("int.__str__", _text_of, quick=_int_text, nulls=True),
-    python_function("bool.__str__", _text_of, quick=_bool_text, nulls=True),
-    python_function("__str__", _text_of, nulls=True),
-    python_function("__repr__", repr, nulls=True),
-    python_function("__ascii__", ascii, nulls=True),
-    python_function("__format__", format, fails=True),
+    python_entry("python.min", "T, T... -> T", "The least, as in Python.", _lower_extreme),
+    python_entry("python.max", "T, T... -> T", "The greatest, as in Python.", _lower_extreme),
+    python_function("float.__int__", "float -> int", _int_of_float, quick=_truncated, fails=True),
+    python_function(
+        "str.__int__",
+        "str, int? -> int",
+        _int_of_text,
+        quick=_read(_WHOLE_TEXT, pl.Int64()),
+        fails=True,
+    ),
+    python_function(
+        "str.__float__", "str -> float", float, quick=_read(_PLAIN_TEXT, pl.Float64()), fails=True
+    ),
+    python_function("float.__round__", "float -> int", _round_whole, quick=_rounded, fails=True),
+    python_function("float.round", "float, int -> float", _round_float, fails=True),
+    python_function("int.round", "int, int -> int", _round_int, fails=True),
+    python_function("float.__str__", "float -> str", _text_of, quick=_float_text, nulls=True),
+    python_function("int.__str__", "int -> str", _text_of, quick=_int_text, nulls=True),
+    python_function("bool.__str__", "bool -> str", _text_of, quick=_bool_text, nulls=True),
+    python_function("__str__", "any -> str", _text_of, nulls=True),
+    python_function("__repr__", "any -> str", repr, nulls=True),
+    python_function("__ascii__", "any -> str", ascii, nulls=True),
+    python_function("__format__", "any, str -> str", _format, fails=True),
 )
