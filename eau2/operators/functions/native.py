@@ -29,7 +29,7 @@ from eau2.types import VARCHAR, SqlType, logical_arrow
 
 NATIVE = "native"
 _HINT = "Start it with --allow-native-functions MODULE, the module that declares the function."
-_MESSAGE_CHARS = 1000
+_MESSAGE_CHARS = 500
 
 Columns = Sequence[pl.Series]
 
