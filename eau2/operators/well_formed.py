@@ -29,6 +29,7 @@ from eau2.operators.expr import (
     Value,
 )
 from eau2.operators.functions.let import FOLD, LET
+from eau2.operators.functions.native import NATIVE, is_formed
 from eau2.operators.functions.table import lookup
 from eau2.types import BIGINT, BOOLEAN, INTEGER_RANGES, VARCHAR, Kind, SqlType, list_of
 
@@ -176,6 +177,8 @@ def _is_written_otherwise(call: Call) -> bool:
         return len(args) == 2 and all(arg.type == call.type for arg in args)
     if call.function in ("and", "or"):
         return call.type == BOOLEAN and len(args) > 1 and all(a.type == BOOLEAN for a in args)
+    if call.function == NATIVE:
+        return is_formed(call)
     if call.function == LIST_VALUE and call.type.element is not None:
         return all(arg.type == call.type.element for arg in args)
     if call.function == "python.raise":

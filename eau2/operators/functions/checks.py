@@ -199,7 +199,9 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 def marked(code: str, message: str) -> str:
     """The message as `diagnosis` finds it in the text of a kernel exception."""
-    return f"{MARK}eau2:{code}:{message}{MARK}"
+    # A user may have written what would end a message there.
+    plain = message.replace(MARK, "").replace(_EXPRESSION, "This error occurred in the expression")
+    return f"{MARK}eau2:{code}:{plain}{MARK}"
 
 
 def narrowed(
