@@ -40,6 +40,7 @@ Mode = Callable[[Expr], Expr]
 _TRUE, _FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 _REPEATED_NODES = 16
 """A condition of at most so many nodes may be written twice."""
+_LARGEST_NODES, _DEEPEST = 400, 64
 _OPENED = frozenset({"coalesce", "is_distinct", "is_not_distinct", LET})
 _NO_COLUMNS: frozenset[int] = frozenset()
 
@@ -52,17 +53,31 @@ def is_closed(expr: Expr) -> bool:
     )
 
 
-def opened(expr: Expr) -> Expr:
-    """A condition that is true for the same rows; where it was NULL it may be false."""
-    return _true(expr) if is_closed(expr) else expr
+def opened(expr: Expr, most_nodes: int = _LARGEST_NODES) -> Expr:
+    """A condition that is true for the same rows; where it was NULL it may be false.
+
+    One of more nodes than that is left as it is: what is looked at grows with its square.
+    """
+    return _true(expr) if is_closed(expr) and _is_small(expr, most_nodes) else expr
 
 
 def opened_filter(expr: Expr) -> Expr:
     """The same of a filter, whose parts guard each other where they are NULL as well."""
-    if not is_closed(expr):
-        return expr
-    parts = [part for given in conjuncts(expr) for part in conjuncts(_true(given))]
+    parts = [part for given in conjuncts(expr) for part in conjuncts(opened(given))]
     return conjunction(tuple(dict.fromkeys(parts)))
+
+
+def _is_small(expr: Expr, most_nodes: int) -> bool:
+    """Whether it has so many nodes at most, and is not nested so deep that calls run out."""
+    waiting = [(expr, 1)]
+    nodes = 0
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if nodes > most_nodes or depth > _DEEPEST:
+            return False
+        waiting += [(child, depth + 1) for child in node.children]
+    return True
 
 
 def _true(expr: Expr) -> Expr:

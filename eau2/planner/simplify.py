@@ -29,6 +29,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.operators.functions.let import FOLD, LET
+from eau2.operators.functions.native import calls_native
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.conditions import is_closed, opened, opened_filter
@@ -45,6 +46,9 @@ UNKNOWN = Literal(BOOLEAN, None)
 
 _LEAVES = (ColumnRef, Literal)
 _VARIABLE = (ColumnRef, Lambda, LambdaParameter)
+
+_INNER_NODES = 64
+"""A condition of a CASE is opened if it is so small: it is looked at with every CASE around it."""
 
 _OPPOSITES = NEGATED | {
     "is_null": "is_not_null",
@@ -113,9 +117,10 @@ def is_constant(expr: Expr) -> bool:
 
 def computed(expr: Expr) -> Expr:
     """The value of a constant expression; the expression itself when computing it fails, so that
-    the error happens at run time, if the row that needs it is ever reached. Or when it is long.
+    the error happens at run time, if the row that needs it is ever reached. Or when it is long, or
+    calls a native function, which runs nowhere but in kernels.
     """
-    if isinstance(expr, Literal) or expr.type.is_list:
+    if isinstance(expr, Literal) or expr.type.is_list or calls_native(expr):
         return expr
     exact = exact_value(expr)
     if exact is not None:
@@ -252,7 +257,7 @@ def _case(case: Case) -> Expr:
                 break
             continue
         if is_closed(condition):
-            condition = opened(condition)
+            condition = opened(condition, _INNER_NODES)
         branches.append((condition, value))
     if not branches:
         return otherwise

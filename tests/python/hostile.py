@@ -292,6 +292,7 @@ def main() -> None:
     parser.add_argument("--processes", action="store_true")
     options = parser.parse_args()
     host = SubprocessHost(threads=1) if options.processes else InlineHost()
+    attack(3, options.seed, host)
     before = host.process_ids() if isinstance(host, SubprocessHost) else ()
     print(dict(attack(options.functions, options.seed, host)))
     if isinstance(host, SubprocessHost):

@@ -15,7 +15,7 @@ says it all, the cast alone is quicker; its failure is explained by a second run
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import polars as pl
@@ -120,6 +120,15 @@ def batchwise(
     return pl.map_batches(list(inputs), run, return_dtype=dtype, is_elementwise=True)
 
 
+def columns_around(plans: Iterable[pl.Expr], own: Iterable[str]) -> tuple[str, ...]:
+    """The columns that plans over a frame of their own read, but for those that are its own.
+
+    As they are lowered: what stands for one column of a fragment may read another one as well.
+    """
+    read = {name for plan in plans for name in plan.meta.root_names()}
+    return tuple(sorted(read.difference(own)))
+
+
 def _column(index: int) -> pl.Expr:
     return pl.col(str(index))
 
@@ -190,7 +199,9 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 def marked(code: str, message: str) -> str:
     """The message as `diagnosis` finds it in the text of a kernel exception."""
-    return f"{MARK}eau2:{code}:{message}{MARK}"
+    # A user may have written what would end a message there.
+    plain = message.replace(MARK, "").replace(_EXPRESSION, "This error occurred in the expression")
+    return f"{MARK}eau2:{code}:{plain}{MARK}"
 
 
 def narrowed(

@@ -10,7 +10,8 @@ computed once, and for every row that the let is computed for. `fold` has a list
 with, k lambdas that give the next states from the present ones, the element and its position from
 0, and the number of the state that is the result.
 
-Parameters are read from the last lambda of a let, whatever the others list.
+The lambda of a let's result lists all parameters. Those of its values may list the ones that come
+before them, and need not: with hundreds of values the lists would be longer than all else.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from eau2.operators.expr import (
     columns_of,
     placed,
 )
-from eau2.operators.functions.checks import Scope, batchwise, marked
+from eau2.operators.functions.checks import Scope, batchwise, columns_around, marked
 from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
@@ -79,10 +80,18 @@ class Fold:
 
 
 class _Plans:
-    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them."""
+    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them.
+
+    guard: of the rows that count. plans: called by the labels of `names`.
+    """
 
     def __init__(
-        self, parameters: Sequence[LambdaParameter], bodies: Sequence[Expr], scope: Scope
+        self,
+        parameters: Sequence[LambdaParameter],
+        bodies: Sequence[Expr],
+        names: Sequence[str],
+        scope: Scope,
+        guard: pl.Expr | None,
     ) -> None:
         own = {parameter: own_column(parameter) for parameter in parameters}
 
@@ -91,28 +100,25 @@ class _Plans:
 
         self.labels = [column.label for column in own.values()]
         self.bodies = [placed(body, place, 0) for body in bodies]
-        ids = {id_ for body in self.bodies for id_ in columns_of(body)}
-        self.around = tuple(f"c{id_}" for id_ in sorted(ids - {c.id for c in own.values()}))
-        self._scope = scope
+        self.plans = [
+            scope.recurse(body, scope.diagnose, guard).cast(kernel_dtype(body.type)).alias(name)
+            for body, name in zip(self.bodies, names, strict=True)
+        ]
+        self.around = columns_around(self.plans, (*self.labels, _GUARD))
+        self._scope = replace(scope, guard=guard)
 
-    def plan(self, number: int, guard: pl.Expr | None, label: str) -> pl.Expr:
-        """The plan of a body for the rows for which `guard` is true."""
-        body = self.bodies[number]
-        lowered = self._scope.recurse(body, self._scope.diagnose, guard)
-        return lowered.cast(kernel_dtype(body.type)).alias(label)
-
-    def states(self, fold: Call, guard: pl.Expr | None) -> pl.Expr:
+    def states(self, fold: Call) -> pl.Expr:
         """All states of a loop as a struct, its fields their numbers."""
-        return _lower_states(fold, replace(self._scope, guard=guard))
+        return _lower_states(fold, self._scope)
 
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     parameters = [parameter for parameter, _ in values_of(call)]
     bodies = [value for _, value in values_of(call)]
-    plans = _Plans(parameters, [*bodies, result_of(call)], scope)
     guard = None if scope.guard is None else pl.col(_GUARD)
-    layers = _layers(plans, guard)
-    result = plans.plan(len(bodies), guard, "value")
+    names = [own_column(parameter).label for parameter in parameters]
+    plans = _Plans(parameters, [*bodies, result_of(call)], [*names, "value"], scope, guard)
+    layers, result = _layers(plans), plans.plans[-1]
     labels, inputs = _inputs(plans, scope)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
@@ -124,7 +130,7 @@ def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     return batchwise(kernel_dtype(call.type), compute, *inputs)
 
 
-def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
+def _layers(plans: _Plans) -> list[list[pl.Expr]]:
     """The values by how many others they stand upon: those of one layer are computed at once.
 
     The states of one loop are several folds that differ in which state they give: it runs once.
@@ -139,12 +145,12 @@ def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
         height = max((heights[id_] + 1 for id_ in read if id_ in heights), default=0)
         loop = _loop_of(body)
         if loop not in alike:
-            _add(layers, height, plans.plan(number, guard, label))
+            _add(layers, height, plans.plans[number])
         else:
             assert isinstance(body, Call)
             if loop not in loops:
                 loops[loop] = (height, f"loop{number}")
-                _add(layers, height, plans.states(body, guard).alias(f"loop{number}"))
+                _add(layers, height, plans.states(body).alias(f"loop{number}"))
             state, struct = Fold(body).which, pl.col(loops[loop][1]).struct
             height = loops[loop][0] + 1
             _add(layers, height, struct.field(str(state)).alias(label))
@@ -187,9 +193,9 @@ def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
 def _lower_states(call: Call, scope: Scope) -> pl.Expr:
     """What all states of a loop are behind it, as a struct."""
     parts = Fold(call)
-    plans = _Plans(parts.parameters, parts.steps, scope)
     count = len(parts.initial)
-    steps = [plans.plan(number, None, str(number)) for number in range(count)]
+    names = [str(number) for number in range(count)]
+    plans = _Plans(parts.parameters, parts.steps, names, scope, None)
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
     lists = scope.guarded(scope.lower(parts.lists))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
@@ -198,18 +204,14 @@ def _lower_states(call: Call, scope: Scope) -> pl.Expr:
         gathered, *columns = frame.get_columns()
         around = dict(zip(plans.around, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
-        return _folded(plans, steps, gathered, states, around).to_struct("states")
+        return _folded(plans, gathered, states, around).to_struct("states")
 
     fields = pl.Struct({str(number): dtype for number, dtype in enumerate(dtypes)})
     return batchwise(fields, compute, lists, *initial, *map(pl.col, plans.around))
 
 
 def _folded(
-    plans: _Plans,
-    steps: list[pl.Expr],
-    lists: pl.Series,
-    states: list[pl.Series],
-    around: Columns,
+    plans: _Plans, lists: pl.Series, states: list[pl.Series], around: Columns
 ) -> pl.DataFrame:
     """The states after the last element of every list; NULL where there is no list.
 
@@ -239,7 +241,7 @@ def _folded(
         given = [*(known.get_column(name) for name in names), element, place]
         labelled = zip(plans.labels, given, strict=True)
         rows = pl.DataFrame([column.alias(label) for label, column in labelled])
-        rows = rows.with_columns(known.drop(names)).with_columns(steps)
+        rows = rows.with_columns(known.drop(names)).with_columns(plans.plans)
         known = known.with_columns(rows.select(names))
     every = pl.concat([known.select(names), *reversed(finished)])
     back = order.arg_sort()

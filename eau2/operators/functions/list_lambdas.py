@@ -23,10 +23,9 @@ from eau2.operators.expr import (
     Lambda,
     LambdaParameter,
     Literal,
-    columns_of,
     transform,
 )
-from eau2.operators.functions.checks import Scope, batchwise
+from eau2.operators.functions.checks import Scope, batchwise, columns_around
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.list_calls import list_function
 from eau2.operators.functions.list_rows import Elements, elements, nested
@@ -62,10 +61,9 @@ class _Body:
             lambda node: own.get(node, node) if isinstance(node, LambdaParameter) else node,
         )
         self.labels = [ref.label for ref in own.values()]
-        ids = columns_of(body) - {ref.id for ref in own.values()}
-        self.around = tuple(f"c{id_}" for id_ in sorted(ids))
         self.plan = scope.recurse(body, scope.diagnose, None).alias("value")
         self.dtype = kernel_dtype(body.type)
+        self.around = columns_around([self.plan], self.labels)
 
     def over(self, given: Mapping[str, pl.Series]) -> pl.Series:
         """The values of the body over columns of one height."""
