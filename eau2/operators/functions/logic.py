@@ -56,16 +56,18 @@ def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
             undecided = value.fill_null(True) if conjunction else ~value.fill_null(False)
             inner = inner.within(undecided)
         parts.append(value)
-    return joined(parts, conjunction)
+    decided = any(isinstance(part, Literal) for part in _chain(call, call.function))
+    return joined(parts, conjunction, whole=decided and inner.can_fail(call))
 
 
-def joined(values: Sequence[pl.Expr], conjunction: bool) -> pl.Expr:
+def joined(values: Sequence[pl.Expr], conjunction: bool, whole: bool = False) -> pl.Expr:
     """The values, one or more, joined by AND or by OR, in three values.
 
     Polars takes a chain of & apart and walks one of | link by link, both in time that grows with
-    the square of its length; so many values become the arguments of one call.
+    the square of its length; so many values become the arguments of one call. whole: all of them
+    are computed, also beside a constant that decides, for which Polars would leave them out.
     """
-    if len(values) > LEANING_PARTS:
+    if whole or len(values) > LEANING_PARTS:
         return pl.all_horizontal(values) if conjunction else pl.any_horizontal(values)
     if conjunction:
         return reduce(lambda a, b: a & b, values)
