@@ -14,7 +14,7 @@ from functools import reduce
 import polars as pl
 
 from eau2.operators.coercion import cast, is_null
-from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal
+from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal, columns_of
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch, values
 from eau2.types import BOOLEAN, INTEGER
@@ -56,8 +56,8 @@ def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
             undecided = value.fill_null(True) if conjunction else ~value.fill_null(False)
             inner = inner.within(undecided)
         parts.append(value)
-    decided = any(isinstance(part, Literal) for part in _chain(call, call.function))
-    return joined(parts, conjunction, whole=decided and inner.can_fail(call))
+    fails = scope.can_fail(call)
+    return joined(parts, conjunction, fails and not all(map(columns_of, call.args)))
 
 
 def joined(values: Sequence[pl.Expr], conjunction: bool, whole: bool = False) -> pl.Expr:
