@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eau2.application import Application, KeyValueStore
     from eau2.connection import Connection, Result, connect
     from eau2.dbapi import (
         BINARY,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         Warning,
     )
     from eau2.notebook import load_ipython_extension, unload_ipython_extension
+    from eau2.pipelines.pipeline import Pipeline
+    from eau2.python.decorators import aggregate, explain, function, table_function
 
 __version__ = "0.1.0"
 
@@ -54,6 +57,7 @@ __all__ = [
     "NUMBER",
     "ROWID",
     "STRING",
+    "Application",
     "Binary",
     "Connection",
     "Cursor",
@@ -65,8 +69,10 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "KeyValueStore",
     "NotSupportedError",
     "OperationalError",
+    "Pipeline",
     "ProgrammingError",
     "Result",
     "Time",
@@ -75,15 +81,20 @@ __all__ = [
     "TimestampFromTicks",
     "Warning",
     "__version__",
+    "aggregate",
     "apilevel",
     "connect",
+    "explain",
+    "function",
     "load_ipython_extension",
     "paramstyle",
+    "table_function",
     "threadsafety",
     "unload_ipython_extension",
 ]
 
 _HOMES = {
+    "eau2.application": ("Application", "KeyValueStore"),
     "eau2.connection": ("Connection", "Result", "connect"),
     "eau2.dbapi": (
         *("BINARY", "DATETIME", "NUMBER", "ROWID", "STRING", "Binary", "Cursor"),
@@ -94,6 +105,8 @@ _HOMES = {
         *("InternalError", "NotSupportedError", "OperationalError", "ProgrammingError", "Warning"),
     ),
     "eau2.notebook": ("load_ipython_extension", "unload_ipython_extension"),
+    "eau2.pipelines.pipeline": ("Pipeline",),
+    "eau2.python.decorators": ("aggregate", "explain", "function", "table_function"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,11 +1,11 @@
-"""Backups: frames and views as a folder of files, every one of them with a checksum.
+"""Backups: frames, views and functions as a folder of files, each of them with a checksum.
 
 Owns: the layout of the folder, its writing, its checks, and the order of a restore. Comes in: an
 end (backup_ends.py) that frames are taken from or put to; goes out: the folder, or what was
 restored. Does not know: what a store or a node is.
 
     DIR/BACKUP                 what is in it, as JSON, and the xxh3-128 of that on the last line
-    DIR/<id>/manifest          the manifest of a frame or view, as in a store
+    DIR/<id>/manifest          the manifest of a frame, view or function, as in a store
     DIR/<id>/<n>.arrow         chunk n of the frame: an Arrow file in stored form, as in a store
 
 The folder is written as DIR.part and comes to its name when all of it is durable, so DIR is a whole
@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from eau2 import __version__
 from eau2.backup_ends import End
-from eau2.catalog import Frame, Named, View
+from eau2.catalog import Frame, Function, Named, View, register_of
 from eau2.errors import (
     BackupError,
     NameExistsError,
@@ -42,7 +42,8 @@ from eau2.errors import (
 from eau2.kv import chunk, manifest
 from eau2.records import Record, names, replace
 
-FORMAT = "eau2 backup 1"
+FORMAT, WITH_FUNCTIONS = "eau2 backup 1", "eau2 backup 2"
+"""Of backups that have functions only the second can be said: earlier versions read the first."""
 INDEX, MANIFEST, PART = "BACKUP", "manifest", ".part"
 _TRIES = 3
 """How often a frame that is replaced while it is copied is begun anew."""
@@ -52,7 +53,10 @@ Said = Callable[[str], None]
 
 
 class Entry(Record, frozen=True):
-    """What the index says of a frame or view: its name, its folder, its manifest's checksum."""
+    """What the index says of a frame, view or function.
+
+    name: of its register. folder: of its files. checksum: of its manifest.
+    """
 
     name: str
     kind: str
@@ -62,7 +66,7 @@ class Entry(Record, frozen=True):
 
 
 class Checked(Record, frozen=True):
-    """A frame or view of a backup, all of whose files are what was written."""
+    """A frame, view or function of a backup, all of whose files are what was written."""
 
     entry: Entry
     place: Path
@@ -81,7 +85,7 @@ def check(folder: str, store: str | None) -> None:
 
 
 def backup(end: End, folder: str, said: Said) -> int:
-    """Copy all frames and views of `end` to a new folder; how many there are.
+    """Copy all frames, views and functions of `end` to a new folder; how many there are.
 
     said: is told of each. Raises UsageError when the folder is there already, StoreBusyError when
     another process writes the same backup, CorruptChunkError, DiskFullError, OperationalError.
@@ -118,7 +122,7 @@ def checked(folder: str, names: Sequence[str]) -> tuple[Checked, ...]:
 
 
 def restore(end: End, found: Sequence[Checked], *, replace: bool, said: Said) -> None:
-    """Put frames, then views, of a backup to `end`; `said` is told of each.
+    """Put functions, frames, then views of a backup to `end`; `said` is told of each.
 
     Without `replace`, names that mean what they mean in the backup are taken for restored, so that
     a restore that was interrupted goes on; for others NameExistsError is raised before anything is
@@ -129,8 +133,14 @@ def restore(end: End, found: Sequence[Checked], *, replace: bool, said: Said) ->
     for one in there:
         said(f"{_line(one.entry)}, there already")
     known = {one.entry.name for one in there}
-    for one in found:
-        if one.entry.name in known:
+    left = [one for one in found if one.entry.name not in known]
+    for one in left:
+        if isinstance(one.named, Function):
+            # Views may call them.
+            end.put_function(one.named, replace)
+            said(_line(one.entry))
+    for one in left:
+        if isinstance(one.named, Function):
             continue
         if isinstance(one.named, View):
             views.append(one.named)
@@ -156,7 +166,7 @@ def _there(end: End, found: Sequence[Checked]) -> list[Checked]:
 
 
 def _same(end: End, now: Named | None, one: Checked) -> bool:
-    """Whether a name means the same: a view by its text, a frame by its columns and rows."""
+    """Whether a name means the same: a frame by its columns and rows, all else by what it says."""
     saved = one.named
     if not isinstance(now, Frame) or not isinstance(saved, Frame):
         return now == saved
@@ -184,7 +194,7 @@ def _entries(root: Path) -> tuple[Entry, ...]:
         raise _damaged(root / INDEX, "its checksum differs from the one written")
     try:
         plain: dict[str, Any] = json.loads(body)
-        if plain["format"] != FORMAT:
+        if plain["format"] not in (FORMAT, WITH_FUNCTIONS):
             raise BackupError(
                 f"the backup {root} has the format {str(plain['format'])[:40]!r}",
                 hint="Use the version of eau2 that made it.",
@@ -205,8 +215,8 @@ def _copied(end: End, part: Path, name: str, said: Said) -> Entry | None:
         if named is None:
             return None
         entry: Entry | None
-        if isinstance(named, View):
-            entry = _complete(part, _view_id(named), named)
+        if not isinstance(named, Frame):
+            entry = _complete(part, manifest.checksum(manifest.encode(named)), named)
         else:
             entry = _known(part, named) or _copy_frame(end, part, named)
         if entry is not None:
@@ -262,13 +272,16 @@ def _known(part: Path, frame: Frame) -> Entry | None:
 
 
 def _entry(folder: str, named: Named, data: bytes) -> Entry:
-    kind, rows = ("view", 0) if isinstance(named, View) else ("frame", named.rows)
-    return Entry(named.name, kind, folder, rows, manifest.checksum(data))
+    kinds = {Frame: "frame", View: "view", Function: "function"}
+    rows = named.rows if isinstance(named, Frame) else 0
+    return Entry(register_of(named), kinds[type(named)], folder, rows, manifest.checksum(data))
 
 
 def _index(entries: Sequence[Entry]) -> bytes:
     listed = [{slot: getattr(entry, slot) for slot in names(Entry)} for entry in entries]
-    plain = {"format": FORMAT, "software": f"eau2 {__version__}", "entries": listed}
+    functions = any(entry.kind == "function" for entry in entries)
+    spoken = WITH_FUNCTIONS if functions else FORMAT
+    plain = {"format": spoken, "software": f"eau2 {__version__}", "entries": listed}
     body = json.dumps(plain, indent=1)
     return f"{body}\n{manifest.checksum(body.encode())}\n".encode()
 
@@ -288,7 +301,7 @@ def _selected(entries: Sequence[Entry], names: Sequence[str], folder: str) -> li
 
 
 def _whole(root: Path, entry: Entry) -> Named:
-    """The frame or view of an entry, all of whose files are what was written."""
+    """The frame, view or function of an entry, all of whose files are what was written."""
     path = root / entry.folder / MANIFEST
     try:
         data = path.read_bytes()
@@ -332,13 +345,9 @@ def _damaged(path: Path, why: str) -> BackupError:
     )
 
 
-def _view_id(view: View) -> str:
-    return manifest.checksum(manifest.encode(view))
-
-
 def _line(entry: Entry) -> str:
-    if entry.kind == "view":
-        return f"{entry.name}: view"
+    if entry.kind != "frame":
+        return f"{entry.name}: {entry.kind}"
     return f"{entry.name}: {'1 row' if entry.rows == 1 else f'{entry.rows:,} rows'}"
 
 

@@ -1,7 +1,7 @@
 """What a backup is taken of and restored to: a store on this disk, or the nodes of one.
 
-Owns: the `End` protocol and both of its kinds. Comes in: frames, chunks and views; goes out: the
-same. Does not know: how a backup lies on the disk (backup.py).
+Owns: the `End` protocol and both of its kinds. Comes in: frames, chunks, views and functions;
+goes out: the same. Does not know: how a backup lies on the disk (backup.py).
 
 A store gives and takes chunk files as they are. Of a node the rows are asked, and cut where the
 manifest says that its chunks end; what it is given it cuts into chunks of the same size itself.
@@ -18,7 +18,15 @@ import polars as pl
 import pyarrow as pa
 import xxhash
 
-from eau2.catalog import ChunkRef, Frame, FrameSchema, Named, View
+from eau2.catalog import (
+    ChunkRef,
+    Frame,
+    FrameSchema,
+    Function,
+    Named,
+    View,
+    register_of_function,
+)
 from eau2.errors import CorruptChunkError, ProgrammingError, UnknownNameError
 from eau2.kv import chunk
 from eau2.kv.compact import expanded
@@ -36,13 +44,13 @@ _PART_ROWS = 100_000
 
 
 class End(Protocol):
-    """Frames and views under names."""
+    """Frames, views and functions under names."""
 
     def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
+        """The names of all registers: of frames and views, and of functions with their brackets."""
 
     def named(self, name: str) -> Named | None:
-        """What a name means now, or None."""
+        """What the register of that name means now, or None."""
 
     def copy(self, frame: Frame, number: int, path: Path) -> tuple[int, str] | None:
         """Write a chunk of a frame durably to `path`; its bytes and checksum.
@@ -62,6 +70,9 @@ class End(Protocol):
 
     def put_frame(self, frame: Frame, chunks: Iterable[pa.RecordBatch], replace: bool) -> None:
         """Store a frame of these chunks, in stored form, under its name: all of it or nothing."""
+
+    def put_function(self, function: Function, replace: bool) -> None:
+        """Store a function under its name."""
 
     def put_views(self, views: Sequence[View], replace: bool) -> Iterator[View]:
         """Store views under their names; each as it is stored."""
@@ -88,11 +99,11 @@ class StoreEnd:
 
     def names(self) -> tuple[str, ...]:
         """See End."""
-        return self._store.names()
+        return self._store.registers()
 
     def named(self, name: str) -> Named | None:
         """See End."""
-        return self._store.get(name) or self._store.view(name)
+        return self._store.means(name)
 
     def copy(self, frame: Frame, number: int, path: Path) -> tuple[int, str] | None:
         """See End. The file is compared with what its manifest says while it is copied."""
@@ -120,10 +131,14 @@ class StoreEnd:
         """See End."""
         self._store.put_chunks(frame, chunks, replace=replace)
 
+    def put_function(self, function: Function, replace: bool) -> None:
+        """See End."""
+        self._store.keep(function, replace=replace)
+
     def put_views(self, views: Sequence[View], replace: bool) -> Iterator[View]:
         """See End."""
         for view in views:
-            self._store.put_view(view, replace=replace)
+            self._store.keep(view, replace=replace)
             yield view
 
     def close(self) -> None:
@@ -142,7 +157,8 @@ class NodeEnd:
     def names(self) -> tuple[str, ...]:
         """See End."""
         self._done()
-        return self._backend.names()
+        functions = map(register_of_function, self._backend.functions())
+        return (*self._backend.names(), *functions)
 
     def named(self, name: str) -> Named | None:
         """See End."""
@@ -197,6 +213,10 @@ class NodeEnd:
         for index in frame.indexes:
             on = f"{_quoted(index.name)} ON {_quoted(frame.name)} ({_quoted(index.column)})"
             self._backend.run(f"CREATE INDEX IF NOT EXISTS {on}", None, None)
+
+    def put_function(self, function: Function, replace: bool) -> None:
+        """See End."""
+        self._backend.put_function(function, replace)
 
     def put_views(self, views: Sequence[View], replace: bool) -> Iterator[View]:
         """See End. A view may read another one, which then has to be there before."""

@@ -1,4 +1,4 @@
-"""The shared nouns of stored data: schemas, chunks, statistics, frames, views, and the Catalog.
+"""The shared nouns of stored data: schemas, chunks, frames, views, functions, and the Catalog.
 
 Owns: what a frame *is* for the binder, the planner and the store alike. Plain data.
 Does not know: SQL, Polars, files, the network.
@@ -170,8 +170,31 @@ class Function(Record, frozen=True):
     source: str = ""
 
 
-Named = Frame | View
-"""What a name can mean."""
+Named = Frame | View | Function
+"""What a name can mean. Functions have names of their own: a frame may be called the same."""
+
+_BRACKETS = "()"
+
+
+def register_of_function(name: str) -> str:
+    """The name of the register that says what the function `name` is. No frame can be called so."""
+    return name + _BRACKETS
+
+
+def function_of_register(register: str) -> str | None:
+    """The name of the function that a register is about; None where it is no function's."""
+    return register.removesuffix(_BRACKETS) if register.endswith(_BRACKETS) else None
+
+
+def register_of(named: Named) -> str:
+    """The name of the register that says what it is."""
+    return register_of_function(named.name) if isinstance(named, Function) else named.name
+
+
+def named_as(named: Named, register: str) -> Named:
+    """The same, under the name that its register has, whose letter case may be another."""
+    name = function_of_register(register) if isinstance(named, Function) else register
+    return named if name is None else replace(named, name=name)
 
 
 class Catalog(Protocol):
@@ -188,6 +211,12 @@ class Catalog(Protocol):
 
     def names(self) -> tuple[str, ...]:
         """The names of all frames and views, sorted: for SHOW TABLES and for suggestions."""
+
+    def function(self, name: str) -> Function | None:
+        """The function of a user's under `name`, or None."""
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions of users, sorted."""
 
     def epoch(self) -> Hashable:
         """A value that changes whenever a name means something else: keys the plan cache."""

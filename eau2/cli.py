@@ -1,4 +1,4 @@
-"""The command line: `eau2 query`, `load`, `export`, `backup`, `shell`, `node` and the others.
+"""The command line: `eau2 query`, `load`, `run`, `export`, `shell`, `node` and the others.
 
 Owns: exit codes, errors as one message on stderr, and the way from options to what they ask for.
 Comes in: arguments, stdin. Goes out: data on stdout. Does not know: how anything is computed or
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from eau2.connection import Connection
     from eau2.net.address import Address
     from eau2.net.thin import ThinClient
-    from eau2.show import Overview
 
 T = TypeVar("T")
 
@@ -55,6 +54,9 @@ def run() -> NoReturn:
     code = main()
     with suppress(OSError):
         sys.stderr.flush()
+    if sys.argv[1:2] == ["run"]:
+        # What the program has registered to run at the end does, and its threads are waited for.
+        sys.exit(code)
     os._exit(code)
 
 
@@ -218,32 +220,12 @@ def _tables(options: argparse.Namespace) -> int:
 
 def _describe(options: argparse.Namespace) -> int:
     _check_sink(options.format)
-    from eau2.errors import UnknownTableError
     from eau2.show import columns, terminal_width, write
 
     with _open(options, make=False) as connection:
-        try:
-            found = columns(connection, options.name)
-        except UnknownTableError:
-            if options.name.casefold() not in map(str.casefold, connection.tables()):
-                raise
-            found = _view_columns(connection, options.name)
+        found = columns(connection, options.name)
         write(found, options.format, sys.stdout.buffer, terminal_width())
     return 0
-
-
-def _view_columns(connection: Connection, name: str) -> Overview:
-    """The columns of a view, as those of a frame are listed: of its rows nothing is known."""
-    import pyarrow as pa
-
-    from eau2.show import Overview
-    from eau2.types import BIGINT, VARCHAR
-
-    quoted = name.replace('"', '""')
-    table = connection.sql(f'DESCRIBE "{quoted}"').to_arrow().select([0, 1])
-    for unknown in ("nulls", "about_distinct"):
-        table = table.append_column(unknown, pa.nulls(table.num_rows, pa.int64()))
-    return Overview((VARCHAR, VARCHAR, BIGINT, BIGINT), table)
 
 
 def _drop(options: argparse.Namespace) -> int:
@@ -301,6 +283,13 @@ def _end(options: argparse.Namespace, *, make: bool) -> End:
         raise place.missing()
     _collect_garbage()
     return _reached(lambda: opened(path, addresses))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from eau2.programs import run
+
+    _collect_garbage()
+    return run(options.file, options.app, options.arguments, lambda: _open(options, make=True))
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -435,6 +424,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "drop": _drop,
     "backup": _backup,
     "restore": _restore,
+    "run": _run,
     "shell": _shell,
     "node": _node,
     "node drain": _drain,

@@ -38,17 +38,24 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "drop": ("drop a frame", ("eau2 drop df", "eau2 drop df --store ~/data")),
     "backup": (
-        "copy all frames and views to a folder, each file verified",
+        "copy all frames, views and functions to a folder, each file verified",
         (
             "eau2 backup /backups/monday",
             "eau2 backup /backups/monday --connect eau2://127.0.0.1:7700",
         ),
     ),
     "restore": (
-        "bring frames and views back from a backup",
+        "bring frames, views and functions back from a backup",
         (
             "eau2 restore /backups/monday --store fresh",
             "eau2 restore /backups/monday df trips --replace",
+        ),
+    ),
+    "run": (
+        "run a program in Python over the store",
+        (
+            "eau2 run examples/word_count.py",
+            "eau2 run report.py --connect eau2://127.0.0.1:7700 -- 2026 --all",
         ),
     ),
     "shell": (

@@ -38,10 +38,24 @@ class Limits(Record, frozen=True):
     """Up to this many input rows the in-memory engine is quicker than the streaming one."""
     window_frame_rows: int = 50_000_000
     """Rows of all distinct frames together that a window aggregate without a quicker way reads."""
+    function_parameters: int = 100
+    """Of one user's function."""
+    temporary_function_bytes: int = 67_108_864
+    """Of the functions, with their sources, that one connection has in memory."""
+    functions_decoded: int = 256
+    """Users' functions whose operator form is kept decoded."""
     function_bytes: int = 1_048_576
     """Of one user's function in its operator form."""
     function_chars: int = 65_536
     """Of the source of one function in Python."""
+    function_depth: int = 150
+    """Of an expression in Python as it is written."""
+    function_rounds: int = 64
+    """A loop over a constant range of more rounds is not written out, but goes over a list."""
+    function_written_nodes: int = 4_000
+    """Of a loop that is written out, as nodes of syntax."""
+    function_steps: int = 5_000
+    """Statements of one function, its loops and branches written out."""
     function_nodes: int = 20_000
     """Of the expressions of one function in Python, its loops written out."""
     list_levels: int = 8

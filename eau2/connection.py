@@ -11,11 +11,11 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import Frame
+from eau2.catalog import Frame, Function
 from eau2.config import byte_count
 from eau2.dbapi import Cursor
 from eau2.errors import (
@@ -26,11 +26,17 @@ from eau2.errors import (
 )
 from eau2.frames import source_of
 from eau2.net.address import SCHEME, parse_addresses
+from eau2.operators.function_form import as_kept
+from eau2.operators.user_functions import UserFunction
 from eau2.parameters import Parameters, numbered
 from eau2.progress import Watch
 from eau2.result import Batches
 from eau2.result import Result as Result
 from eau2.sql.split import split
+
+if TYPE_CHECKING:
+    from eau2.pipelines.pipeline import Pipeline
+    from eau2.pipelines.workplace import Workplace
 
 
 class Backend(Protocol):
@@ -57,6 +63,12 @@ class Backend(Protocol):
         operation: str,
     ) -> None:
         """Store a frame: all of it or, after any failure, none."""
+
+    def register_function(self, function: Function) -> None:
+        """Keep a function for this connection, in place of what has that name."""
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions of users, sorted."""
 
     def drop(self, name: str) -> bool:
         """Drop a frame; False when there is none of that name."""
@@ -93,6 +105,7 @@ class Connection:
         """timeout_s: of statements that are given none of their own. See eau2.connect."""
         self._backend: Backend | None = backend
         self._timeout_s = timeout_s
+        self._workplace: Workplace | None = None
 
     def sql(
         self,
@@ -142,6 +155,26 @@ class Connection:
         schema, batches = source_of(table)
         backend.register(name, schema, batches)
 
+    def register_function(self, function: object) -> None:
+        """Let statements of this connection call `function` by its name; it may be registered anew.
+
+        function: what `eau2.function`, `eau2.aggregate` or `eau2.table_function` gives, or a
+        definition. CREATE FUNCTION stores one for everybody. Raises ProgrammingError for the name
+        of a function that eau2 has, UsageError, NotSupportedError.
+        """
+        definition = getattr(function, "definition", function)
+        if not isinstance(definition, UserFunction):
+            raise UsageError(
+                f"{type(function).__name__} is no compiled function",
+                hint="Decorate it with @eau2.function; a table is for register.",
+            )
+        source = str(getattr(function, "source", ""))
+        self._open().register_function(as_kept(definition, source))
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions that users have defined, sorted."""
+        return self._open().functions()
+
     def lend(self, name: str, table: object) -> None:
         """As `register`, but for the next statement only: later ones do not depend on it.
 
@@ -186,6 +219,28 @@ class Connection:
         if backend.frame(name) is None and not _means_view(backend, name):
             raise _unknown(backend, name)
         return self.sql(f"SELECT * FROM {_quoted(name)}")
+
+    def frame(self, name: str) -> Pipeline:
+        """A pipeline that begins with all rows of a frame or view. Raises UnknownTableError."""
+        backend = self._open()
+        found = backend.frame(name)
+        if found is not None:
+            return self._pipeline(name, tuple(column.name for column in found.schema.columns))
+        if not _means_view(backend, name):
+            raise _unknown(backend, name)
+        return self.query(f"SELECT * FROM {_quoted(name)}")
+
+    def query(self, text: str) -> Pipeline:
+        """A pipeline that begins with the rows of a query. Raises what is wrong with the query.
+
+        Raises UsageError for several statements.
+        """
+        statements, rest = split(text)
+        if len(statements) + bool(rest.strip()) != 1:
+            raise UsageError("a pipeline begins with one query", hint="Run the others before it.")
+        written = (statements[0] if statements else rest).strip().rstrip(";")
+        described = self.sql(f"DESCRIBE SELECT * FROM ({written}\n)").fetchall()
+        return self._pipeline(written, tuple(str(row[0]) for row in described), text=True)
 
     def drop(self, name: str) -> None:
         """Drop the frame under `name`. Raises UnknownNameError; a view is dropped by DROP VIEW."""
@@ -276,6 +331,15 @@ class Connection:
         if self._backend is None:
             raise InterfaceError("the connection is closed")
         return self._backend
+
+    def _pipeline(self, source: str, columns: tuple[str, ...], *, text: bool = False) -> Pipeline:
+        from eau2.pipelines.pipeline import Pipeline
+        from eau2.pipelines.queries import of_name, of_text
+        from eau2.pipelines.workplace import Workplace
+
+        if self._workplace is None:
+            self._workplace = Workplace(self)
+        return Pipeline(self._workplace, (of_text if text else of_name)(source, columns))
 
     def _seconds(self, timeout: float | None) -> float | None:
         return self._timeout_s if timeout is None else _positive(timeout)

@@ -11,11 +11,12 @@ from collections.abc import Generator, Iterator
 import pyarrow as pa
 
 from eau2.answer import Answer
-from eau2.catalog import Frame
+from eau2.catalog import Frame, Function
 from eau2.cluster import Cluster
 from eau2.engine import Engine
 from eau2.errors import UnknownNameError
 from eau2.frames import LocalFrames
+from eau2.function_statements import keep
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
@@ -75,6 +76,14 @@ class EmbeddedBackend:
         """See Backend."""
         rows = self.engine.settings.chunk_rows
         self.frames.stored.put(name, schema, batches, chunk_rows=rows, replace=replace)
+
+    def register_function(self, function: Function) -> None:
+        """See Backend."""
+        keep(self.frames, True, function, True)
+
+    def functions(self) -> tuple[str, ...]:
+        """See Backend."""
+        return self.frames.functions()
 
     def drop(self, name: str) -> bool:
         """See Backend."""

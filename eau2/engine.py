@@ -35,6 +35,7 @@ from eau2.errors import (
     UnknownSettingError,
 )
 from eau2.execution import Prepared
+from eau2.function_statements import create_function, drop_function, show_functions
 from eau2.index_statements import Report, Work, create_index, drop_index, show_indexes
 from eau2.kernels.host import Cancel
 from eau2.operators.indexing import IndexAction
@@ -280,6 +281,10 @@ class Engine:
                 return create_index(statement, self._surroundings(asked), self._index_work(asked))
             case ast.DropIndex():
                 return drop_index(statement, self._surroundings(asked), self._index_work(asked))
+            case ast.CreateFunction():
+                return create_function(statement, self._surroundings(asked))
+            case ast.DropFunction():
+                return drop_function(statement, self._surroundings(asked))
             case ast.Drop():
                 dropped = drop(statement, self._surroundings(asked))
                 self._cluster.home.indexes.sweep()
@@ -334,6 +339,8 @@ class Engine:
                 return nothing()
             case ast.ShowTables():
                 return table({"name": list(self._frames.names())})
+            case ast.ShowFunctions():
+                return show_functions(self._frames)
             case ast.ShowNodes():
                 return nodes(self._frames)
             case ast.ShowChunks():
@@ -389,6 +396,8 @@ class _Watched:
         self.file = frames.file
         self.names = frames.names
         self.epoch = frames.epoch
+        self.function = frames.function
+        self.functions = frames.functions
         self.tells_time = False
         self._frames = frames
 

@@ -17,7 +17,16 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from eau2.catalog import FILE_PREFIX, NOT_STORED, ChunkKey, ChunkRef, Frame, FrameSchema, View
+from eau2.catalog import (
+    FILE_PREFIX,
+    NOT_STORED,
+    ChunkKey,
+    ChunkRef,
+    Frame,
+    FrameSchema,
+    Function,
+    View,
+)
 from eau2.config import LIMITS
 from eau2.errors import InputFileError, OperationalError, UsageError
 from eau2.kv.chunk import LOCAL
@@ -35,17 +44,23 @@ class Stored(Protocol):
     def view(self, name: str) -> View | None:
         """The view under `name`, or None."""
 
+    def function(self, name: str) -> Function | None:
+        """The function under `name`, or None."""
+
     def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
+        """All names of frames and views, sorted."""
+
+    def functions(self) -> tuple[str, ...]:
+        """All names of functions, sorted."""
 
     def epoch(self) -> Hashable:
         """Changes whenever a name means something else."""
 
     def drop(self, name: str) -> bool:
-        """Remove `name` and what it means; False when it means nothing."""
+        """Remove the register `name` and what it means; False when it means nothing."""
 
-    def put_view(self, view: View, *, replace: bool = False) -> None:
-        """Keep a view under its name."""
+    def keep(self, named: View | Function, *, replace: bool = False) -> None:
+        """Keep a view or a function under its name."""
 
     def append(
         self,
@@ -132,6 +147,18 @@ class LocalFrames:
     def view(self, name: str) -> View | None:
         """The view under `name`: temporary or stored."""
         return self.home(name).view(name)
+
+    def function(self, name: str) -> Function | None:
+        """The function of a user's under `name`: temporary or stored."""
+        return self.registered.function(name) or self.stored.function(name)
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions of users, sorted."""
+        return _merged(self.registered.functions(), self.stored.functions())
+
+    def function_home(self, name: str) -> Stored:
+        """Where the function `name` is looked up."""
+        return self.stored if self.registered.function(name) is None else self.registered
 
     def home(self, name: str) -> Stored:
         """Where `name` is looked up: what belongs to the connection hides what is stored."""
@@ -290,6 +317,12 @@ def _fixed_part(pattern: str) -> str:
     parts = pattern.split("/")
     magic = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     return "/".join(parts[:magic]) or ("/" if os.path.isabs(pattern) else "")
+
+
+def _merged(first: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which the first hide others, whatever their letter case."""
+    hidden = {name.lower() for name in first}
+    return tuple(sorted((*first, *(name for name in others if name.lower() not in hidden))))
 
 
 def source_of(data: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

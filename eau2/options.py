@@ -57,6 +57,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         first = f"{first} {rest.pop(0)}"
         if first not in below:
             raise _unknown(first, below)
+    behind: list[str] = []
+    if first == "run" and "--" in rest:
+        place = rest.index("--")
+        rest, behind = rest[:place], rest[place + 1 :]
     options, others = _parser([first]).parse_known_args([first, *rest])
     several = next((name for name in ("files", "names", "stories") if name in options), None)
     if several is not None and not any(word.startswith("-") for word in others):
@@ -64,6 +68,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         vars(options)[several] += others
     elif others:
         raise _not_taken(first, others[0])
+    if first == "run":
+        options.arguments = behind
     return options
 
 
@@ -242,7 +248,9 @@ def _backup(parser: argparse.ArgumentParser) -> None:
 def _restore(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     parser.add_argument("dir", metavar="DIR", help="the backup's folder")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="only these frames and views")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="only these names; of functions, 'f()'"
+    )
     parser.add_argument("--replace", action="store_true", help="put them in place of what there is")
 
 
@@ -272,6 +280,14 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 def _drop(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     parser.add_argument("name", metavar="NAME", help="the frame's name")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _place(parser)
+    parser.epilog = "What follows -- is the program's: self.arguments, and sys.argv."
+    parser.add_argument("file", metavar="FILE", help="the program")
+    parser.add_argument("--app", metavar="CLASS", help="which application, if it has several")
+    _engine(parser)
 
 
 def _shell(parser: argparse.ArgumentParser) -> None:
@@ -419,6 +435,7 @@ _ADD_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "drop": _drop,
     "backup": _backup,
     "restore": _restore,
+    "run": _run,
     "shell": _shell,
     "node": _node,
     "node drain": _drain,

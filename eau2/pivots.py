@@ -63,6 +63,9 @@ class Pinned:
         self.home = frames.home
         self.drop = frames.drop
         self.bounded = frames.bounded
+        self.function = frames.function
+        self.functions = frames.functions
+        self.function_home = frames.function_home
         self._frames = frames
         self._by_name: dict[str, Frame | None] = {}
         self._by_path: dict[str, Frame] = {}

@@ -54,6 +54,7 @@ from eau2.net.message import (
     Number,
     PutChunk,
     PutFrame,
+    PutFunction,
     RunTask,
     Statement,
 )
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FRONT_DOOR = (Statement, PutFrame, DescribeFrame)
+_FRONT_DOOR = (Statement, PutFrame, PutFunction, DescribeFrame)
 _RING = (Join, GetRing, RingChanged, LeaveRing)
 _WORK = (*_FRONT_DOOR, RunTask, PutChunk)
 """What takes memory to answer."""

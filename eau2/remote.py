@@ -15,11 +15,10 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import Frame, Named
+from eau2.catalog import Frame, Function, Named
 from eau2.config import WIRE
 from eau2.errors import (
     BusyError,
-    DataError,
     Error,
     InterfaceError,
     NotSupportedError,
@@ -31,11 +30,9 @@ from eau2.errors import (
 from eau2.kv import manifest
 from eau2.kv.encoding import frame_schema
 from eau2.net.address import SCHEME, Address
-from eau2.net.arrow import PART_BYTES, decode_table, encode_table, parts
+from eau2.net.arrow import decode_table, encode_table, parts
 from eau2.net.blocking import BlockingConnection, BlockingStream
 from eau2.net.codec import MessageError
-from eau2.net.frame import Buffer
-from eau2.net.header import PAYLOAD_BYTES
 from eau2.net.message import (
     ChunkResult,
     DescribeFrame,
@@ -43,21 +40,20 @@ from eau2.net.message import (
     Piece,
     Progress,
     PutFrame,
+    PutFunction,
     Rows,
     Statement,
     StatementResult,
 )
 from eau2.net.stream import Received
 from eau2.parameters import Parameters, to_wire
+from eau2.payloads import joined, payloads, travelling
 from eau2.progress import StageTally, Watch
 from eau2.repeating import changes_nothing, leaves_state, unanswered, unknown
 from eau2.result import Batches, Result
 from eau2.types import SqlType, logical_arrow, parse_type
 
 T = TypeVar("T")
-
-_BATCHES_JOINED = 1000
-"""Batches that are sent together at most."""
 
 
 class RemoteBackend:
@@ -135,6 +131,28 @@ class RemoteBackend:
         types = tuple((str(c.type), c.not_null) for c in frame.schema.columns)
         put = PutFrame(frame.name, replace, chunk_rows, types=types)
         self._send(put, schema, batches)
+
+    def register_function(self, function: Function) -> None:
+        """See Backend."""
+        self._send_function(PutFunction(function.name, function.source, True, True), function)
+        self._state = True
+
+    def put_function(self, function: Function, replace: bool) -> None:
+        """Store a function. Raises as `put`."""
+        self._send_function(PutFunction(function.name, function.source, replace), function)
+
+    def _send_function(self, put: PutFunction, function: Function) -> None:
+        try:
+            with self._asking():
+                self._node.collect(put, (function.form,), deadline_s=WIRE.deadline_s)
+        except PeerLostError as error:
+            if self._node.closed and not put.session:
+                raise unknown(error) from error
+            raise
+
+    def functions(self) -> tuple[str, ...]:
+        """See Backend."""
+        return tuple(name for name, *_ in self.run("SHOW FUNCTIONS", None, None).fetchall())
 
     def drop(self, name: str) -> bool:
         """See Backend."""
@@ -304,7 +322,7 @@ class RemoteBackend:
 
     def _send(self, put: PutFrame, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         frame_schema(schema)
-        plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
+        plain = pa.schema([(field.name, travelling(field.type)) for field in schema])
         complete = False
         try:
             with (
@@ -313,9 +331,9 @@ class RemoteBackend:
                     put, encode_table(plain.empty_table()), deadline_s=WIRE.deadline_max_s
                 ) as stream,
             ):
-                for table in _joined(batches, plain):
+                for table in joined(batches, plain):
                     for part in parts(table):
-                        for rows, payload in _payloads(part):
+                        for rows, payload in payloads(part):
                             stream.send(Rows(rows), payload)
                 complete = True
                 stream.finish()
@@ -399,52 +417,3 @@ def _file(answer: list[Received]) -> bytes:
     if not isinstance(head, ChunkResult) or not pieces or head.bytes != len(data):
         raise ProtocolError("a description that is not all there")
     return data
-
-
-def _plain(type_: pa.DataType) -> pa.DataType:
-    """The type in which a column travels: no dictionaries, and strings that can be cut apart."""
-    while pa.types.is_dictionary(type_):
-        type_ = type_.value_type
-    return pa.large_string() if pa.types.is_string_view(type_) else type_
-
-
-def _joined(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The batches in `schema`, small ones several at once."""
-    held: list[pa.Table] = []
-    size = 0
-    for batch in batches:
-        if batch.num_columns != len(schema):
-            raise DataError(f"a batch has {batch.num_columns} columns instead of {len(schema)}")
-        columns = [_cast(*pair) for pair in zip(batch.columns, schema, strict=True)]
-        table = pa.Table.from_arrays(columns, schema=schema)
-        held.append(table)
-        size += table.nbytes
-        if size >= PART_BYTES or len(held) == _BATCHES_JOINED:
-            yield _together(held)
-            held, size = [], 0
-    if held:
-        yield _together(held)
-
-
-def _together(tables: list[pa.Table]) -> pa.Table:
-    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
-
-
-def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
-    try:
-        return column if column.type == field.type else column.cast(field.type)
-    except pa.ArrowException as error:
-        raise DataError(f'column "{field.name}": {error}') from error
-
-
-def _payloads(table: pa.Table) -> Iterator[tuple[int, list[Buffer]]]:
-    """Payloads that fit a frame: where values differ much in size, a part may be too large."""
-    payload = encode_table(table)
-    if sum(map(len, payload)) <= PAYLOAD_BYTES:
-        yield table.num_rows, payload
-        return
-    if table.num_rows == 1:
-        raise DataError(f"a row takes more than {PAYLOAD_BYTES:,} bytes: it cannot be sent")
-    half = table.num_rows // 2
-    yield from _payloads(table.slice(0, half))
-    yield from _payloads(table.slice(half))

@@ -21,6 +21,7 @@ _HARMLESS = (
     ast.ShowNodes,
     ast.ShowChunks,
     ast.ShowIndexes,
+    ast.ShowFunctions,
     ast.ShowSetting,
     ast.SetStatement,
     ast.Prepare,
@@ -47,7 +48,10 @@ def leaves_state(text: str) -> bool:
         return True
     return any(
         isinstance(statement, ast.SetStatement | ast.Prepare)
-        or (isinstance(statement, ast.CreateTable | ast.CreateView) and statement.temporary)
+        or (
+            isinstance(statement, ast.CreateTable | ast.CreateView | ast.CreateFunction)
+            and statement.temporary
+        )
         for statement in statements
     )
 

@@ -22,28 +22,32 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import ColumnSchema, FrameSchema
+from eau2.catalog import ColumnSchema, FrameSchema, Function, Named, function_of_register
 from eau2.cluster import Cluster
 from eau2.config import CONTROL, DOOR, DoorLimits
 from eau2.engine import Engine
 from eau2.errors import BusyError, ProtocolError, UnknownTableError
 from eau2.frames import LocalFrames, Stored, gate
+from eau2.function_statements import keep
 from eau2.indexes.kept import Indexes
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kv import manifest
 from eau2.kv.encoding import frame_schema
 from eau2.kv.exchange import answer_file
 from eau2.net.connection import Answer
+from eau2.net.frame import Buffer
 from eau2.net.message import (
     DescribeFrame,
     Progress,
     PutFrame,
+    PutFunction,
     Rows,
     Statement,
     StatementResult,
 )
 from eau2.net.stream import Received, Stream
 from eau2.node import Node
+from eau2.operators.codec import FragmentError
 from eau2.peers import Peers
 from eau2.progress import TOLD_S, Tally
 from eau2.replies import Part, Reply
@@ -156,6 +160,10 @@ class FrontDoor:
                 async with session.turn():
                     await self._put(session, put, received, stream)
                 return None
+            case PutFunction() as put:
+                async with session.turn():
+                    await self._put_function(session, put, received.payload)
+                return None
             case DescribeFrame(name=name):
                 async with session.turn():
                     await self._describe(session, name, stream)
@@ -253,11 +261,23 @@ class FrontDoor:
             await self._abandon(session, upload.stop)
             raise
 
+    async def _put_function(self, session: Session, put: PutFunction, form: Buffer) -> None:
+        self._writers.check()
+        function = Function(put.name, bytes(form), put.source)
+
+        def store() -> None:
+            keep(session.frames, put.session, function, put.replace)
+
+        try:
+            await self._run(session, store, self._writers)
+        except FragmentError as error:
+            raise ProtocolError(f"a function that cannot be read: {error.message}") from error
+
     async def _describe(self, session: Session, name: str, stream: Stream) -> None:
         self._runners.check()
 
         def described() -> bytes:
-            named = session.frames.frame(name) or session.frames.view(name)
+            named = _meaning(session.frames, name)
             if named is None:
                 known = ", ".join(session.frames.names()) or "none"
                 raise UnknownTableError(f'there is no table "{name}"', hint=f"Tables: {known}.")
@@ -301,6 +321,13 @@ def _typed(types: tuple[tuple[str, bool], ...], schema: pa.Schema) -> FrameSchem
         raise ProtocolError(f"a type that eau2 has not: {error}") from error
     frame_schema(schema)
     return FrameSchema(tuple(columns))
+
+
+def _meaning(frames: LocalFrames, name: str) -> Named | None:
+    function = function_of_register(name)
+    if function is not None:
+        return frames.function(function)
+    return frames.frame(name) or frames.view(name)
 
 
 async def _closed(running: asyncio.Future[Any] | None, close: Callable[[], None] | None) -> None:

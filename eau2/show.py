@@ -90,17 +90,35 @@ def _frame(connection: Connection, name: str) -> Frame | None:
 
 
 def columns(connection: Connection, name: str) -> Overview:
-    """One row for each column of a frame: its name, type, NULLs and distinct values, about.
+    """One row for each column: its name, type, NULLs and distinct values, about; of a view no more.
 
     Raises UnknownNameError.
     """
-    frame = connection.describe(name)
+    try:
+        frame = connection.describe(name)
+    except UnknownNameError:
+        if name.casefold() not in map(str.casefold, connection.tables()):
+            raise
+        return _view_columns(connection, name)
     sketches = [statistics.distinct for statistics in frame.statistics]
     return _overview(
         ("column_name", VARCHAR, [column.name for column in frame.schema.columns]),
         ("column_type", VARCHAR, [str(column.type) for column in frame.schema.columns]),
         ("nulls", BIGINT, [statistics.null_count for statistics in frame.statistics]),
         ("about_distinct", BIGINT, [sketch and sketch.estimate() for sketch in sketches]),
+    )
+
+
+def _view_columns(connection: Connection, name: str) -> Overview:
+    """The columns of a view, as those of a frame are listed: of its rows nothing is known."""
+    quoted = name.replace('"', '""')
+    rows = connection.sql(f'DESCRIBE "{quoted}"').fetchall()
+    unknown = [None] * len(rows)
+    return _overview(
+        ("column_name", VARCHAR, [row[0] for row in rows]),
+        ("column_type", VARCHAR, [row[1] for row in rows]),
+        ("nulls", BIGINT, unknown),
+        ("about_distinct", BIGINT, unknown),
     )
 
 

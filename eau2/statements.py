@@ -53,6 +53,9 @@ class Frames(Catalog, Protocol):
     def home(self, name: str) -> Stored:
         """Where `name` is looked up."""
 
+    def function_home(self, name: str) -> Stored:
+        """Where the function `name` is looked up."""
+
     def drop(self, name: str) -> bool:
         """Drop what `name` means; False when it means nothing."""
 
@@ -116,7 +119,7 @@ def create_view(node: ast.CreateView, around: Surroundings) -> Answer:
             f"{len(bound.names)}",
             span=around.span(node, node.name),
         )
-    place.put_view(view, replace=node.replace)
+    place.keep(view, replace=node.replace)
     return nothing()
 
 
@@ -164,6 +167,8 @@ class _With:
         self.file = frames.file
         self.names = frames.names
         self.epoch = frames.epoch
+        self.function = frames.function
+        self.functions = frames.functions
         self._view = view
         self._frames = frames
 

@@ -14,6 +14,7 @@ from eau2.catalog import (
     ColumnStatistics,
     Frame,
     FrameSchema,
+    Function,
     View,
 )
 from eau2.errors import InputFileError
@@ -45,6 +46,14 @@ class Imagined:
     def view(self, name: str) -> View | None:
         """There are no views."""
         return None
+
+    def function(self, name: str) -> Function | None:
+        """There are no functions."""
+        return None
+
+    def functions(self) -> tuple[str, ...]:
+        """There are no functions."""
+        return ()
 
     def file(self, path: str) -> Frame:
         """There are no files."""

@@ -1,9 +1,10 @@
 """What the documents take from elsewhere: the output of console blocks, the map of the rooms.
 
-A console block shows a command after `$` and its output below; all blocks of a document run in one
-folder, which has a copy of `examples/`. The map in ARCHITECTURE.md is the first paragraph of each
-module's docstring; docs/functions.md has the table of functions, docs/errors.md the catalogue of
-errors, with the messages of its examples. `python -m tests.documents` writes them anew; read the
+A console block shows a command after `$` and its output below; a block of Python what it says
+(pages.py). All blocks of a document run in one folder, which has a copy of `examples/`. The map in
+ARCHITECTURE.md is the first paragraph of each module's docstring; docs/functions.md has the table
+of functions, docs/functions-in-python.md the words of those in Python, docs/errors.md the catalogue
+of errors, with the messages of its examples. `python -m tests.documents` writes them anew; read the
 difference before you keep it.
 """
 
@@ -25,24 +26,29 @@ from eau2.errors import Error, report
 from eau2.operators import aggregates, windows
 from eau2.operators.functions import refused, table
 from eau2.operators.functions.function import Function
+from eau2.python import vocabulary
+from tests import pages
 from tests.processes import ROOT, environment
 
 DOCUMENTS = tuple(
     ROOT / name
     for name in (
         *("README.md", "docs/cli.md", "docs/shell.md", "docs/formats.md"),
-        *("docs/python.md", "docs/files.md"),
+        *("docs/python.md", "docs/files.md", "docs/applications.md"),
+        "docs/functions-in-python.md",
     )
 )
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 FUNCTIONS = ROOT / "docs" / "functions.md"
 ERRORS = ROOT / "docs" / "errors.md"
+WORDS = ROOT / "docs" / "functions-in-python.md"
 ROOMS = (
     *(
         "",
         "sql",
         "sql/ast",
+        "python",
         "planner",
         "planner/rules",
         "indexes",
@@ -50,7 +56,7 @@ ROOMS = (
         "operators",
         "operators/functions",
     ),
-    *("kv", "kv/ingest", "net", "formats", "charts", "repl", "torture"),
+    *("kv", "kv/ingest", "net", "formats", "charts", "pipelines", "repl", "torture"),
 )
 """The folders of the package, in the order in which the map shows them."""
 
@@ -68,6 +74,14 @@ FAMILIES = {
     "list": "Lists",
 }
 """The families of scalar functions, in the order and under the titles of docs/functions.md."""
+
+_KINDS = {
+    "operator": "Operators",
+    "function": "Functions",
+    "math": "`math`",
+    "datetime": "`datetime`",
+}
+"""The kinds of words that are no methods, by their titles in docs/functions-in-python.md."""
 
 _TABLES = re.compile(r"(?<=^<!-- generated -->\n).*", re.MULTILINE | re.DOTALL)
 _MAP = re.compile(r"(?<=^## The rooms\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
@@ -114,7 +128,7 @@ def run(command: str, folder: Path) -> str:
 
 
 def rewritten(text: str, folder: Path) -> str:
-    """The document with the output that its commands give now."""
+    """The document with what its commands and its Python say now."""
 
     def replace(found: re.Match[str]) -> str:
         steps = _steps(found[1])
@@ -124,7 +138,7 @@ def rewritten(text: str, folder: Path) -> str:
             + "```"
         )
 
-    return _BLOCK.sub(replace, text)
+    return pages.shown(_BLOCK.sub(replace, text), folder)
 
 
 def rooms() -> str:
@@ -183,6 +197,33 @@ def referenced(text: str) -> str:
     return _TABLES.sub(lambda _: function_tables(), text)
 
 
+def word_tables() -> str:
+    """The words of functions in Python: a table for each kind."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for kind, syntax, remark in vocabulary.documentation():
+        kinds.setdefault(kind, []).append((syntax, remark))
+    parts: list[str] = []
+    for kind, words in kinds.items():
+        title = _KINDS.get(kind, f"Of `{kind}`")
+        parts.append(f"\n### {title}\n\n")
+        plain = [_code(syntax) for syntax, remark in words if not remark]
+        told = [
+            f"| {_code(syntax)} | {remark.replace('|', '&#124;')} |\n"
+            for syntax, remark in words
+            if remark
+        ]
+        if plain:
+            parts.append(f"{', '.join(plain)}\n" + "\n" * bool(told))
+        if told:
+            parts += ["| written | what it is |\n|---|---|\n", *told]
+    return "".join(parts)
+
+
+def worded(text: str) -> str:
+    """docs/functions-in-python.md with the tables as they are now."""
+    return _TABLES.sub(lambda _: word_tables(), text)
+
+
 def error_entries() -> str:
     """The catalogue of errors: a part for each code, with the message that its example gives."""
     with eau2.connect() as connection:
@@ -221,6 +262,7 @@ def main() -> None:
     """Rewrite all documents."""
     FUNCTIONS.write_text(referenced(FUNCTIONS.read_text(encoding="utf-8")), "utf-8")
     ERRORS.write_text(catalogued(ERRORS.read_text(encoding="utf-8")), "utf-8")
+    WORDS.write_text(worded(WORDS.read_text(encoding="utf-8")), "utf-8")
     ARCHITECTURE.write_text(mapped(ARCHITECTURE.read_text(encoding="utf-8")), "utf-8")
     for path in DOCUMENTS:
         with tempfile.TemporaryDirectory() as folder:

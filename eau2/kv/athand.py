@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef, Named
+from eau2.catalog import ChunkKey, ChunkRef, Named, function_of_register, register_of
 from eau2.errors import CorruptChunkError, OperationalError
 from eau2.kv.chunk import DamagedError
 from eau2.kv.replaced import Replaced, chunks_of, replaced, writes_of
@@ -75,8 +75,8 @@ class AtHand:
         with self._guard:
             for write in writes_of(df_id, named):
                 self._shelf.pin(write)
-            folded = named.name.lower()
-            before = [pair for pair in self._named.items() if pair[1].name.lower() == folded]
+            folded = register_of(named).lower()
+            before = [one for one in self._named.items() if register_of(one[1]).lower() == folded]
             self._named[df_id] = named
             for key in chunks_of(named):
                 self._names[key] = named.name
@@ -143,6 +143,12 @@ class AtHand:
 
 def damaged(name: str, what: str, where: str, why: str) -> CorruptChunkError:
     """The error for a file that is not what was written."""
+    function = function_of_register(name)
+    if function is not None:
+        return CorruptChunkError(
+            f'the {what} of function "{function}" is damaged: {why} ({where})',
+            hint=f"DROP FUNCTION {function} and define it again; others are not affected.",
+        )
     return CorruptChunkError(
         f'the {what} of frame "{name}" is damaged: {why} ({where})',
         hint=f'Drop "{name}" and load it again; other frames are not affected.',

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, View
+from eau2.catalog import ChunkKey, ChunkRef, Frame, FrameSchema, Function, Named, View
 from eau2.config import CONTROL, DEFAULT_CHUNK_ROWS
 from eau2.errors import (
     CancelledError,
@@ -45,9 +45,10 @@ from eau2.kv.coordinator import Coordinator
 from eau2.kv.copies import SealedChunk
 from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
+from eau2.kv.meanings import Meanings
 from eau2.kv.nodechunks import NodeChunks
 from eau2.kv.registers import QuorumRegistry
-from eau2.kv.registry import check_name
+from eau2.kv.registry import check_kept, check_name
 from eau2.kv.status import NodeStatus, Place
 from eau2.kv.survey import Survey, places
 
@@ -59,7 +60,7 @@ _LOOK_S = 1.0
 """How often a thread that waits for the loop looks whether there still is one."""
 
 
-class ClusterStore:
+class ClusterStore(Meanings):
     """Frames under names, spread over a ring. For any number of threads, but not the loop's own."""
 
     def __init__(
@@ -132,10 +133,10 @@ class ClusterStore:
         """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
         self._do(self._coordinator.amend(name, change))
 
-    def put_view(self, view: View, *, replace: bool = False) -> None:
-        """Keep a view under its name. Raises as `put` does."""
-        check_name(view.name)
-        self._do(self._coordinator.put_view(view, replace=replace))
+    def keep(self, named: View | Function, *, replace: bool = False) -> None:
+        """Keep a view or a function under its name. Raises as `put` does."""
+        check_kept(named)
+        self._do(self._coordinator.keep(named, replace=replace))
 
     def _fed(
         self,
@@ -161,16 +162,12 @@ class ClusterStore:
                 sealed.close()
         return self._result(future)
 
-    def get(self, name: str) -> Frame | None:
-        """The current frame of `name`, or None. Raises as Coordinator.get does."""
-        return self._do(self._coordinator.get(name))
+    def means(self, register: str) -> Named | None:
+        """See Meanings. Raises as Coordinator.means does."""
+        return self._do(self._coordinator.means(register))
 
-    def view(self, name: str) -> View | None:
-        """The view under `name`, or None. Raises as Coordinator.get does."""
-        return self._do(self._coordinator.view(name))
-
-    def names(self) -> tuple[str, ...]:
-        """The names of all frames and views, sorted, in the letter case they were put with."""
+    def registers(self) -> tuple[str, ...]:
+        """See Meanings."""
         return self._do(self._coordinator.names())
 
     def drop(self, name: str) -> bool:

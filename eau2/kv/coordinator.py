@@ -24,9 +24,11 @@ from eau2.catalog import (
     ChunkRef,
     Frame,
     FrameSchema,
+    Function,
     Named,
     View,
     merge_chunk_statistics,
+    register_of,
 )
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import (
@@ -50,7 +52,7 @@ from eau2.records import Record
 from eau2.records import replace as changed
 from eau2.world import World
 
-T = TypeVar("T", Frame, View)
+T = TypeVar("T", Frame, View | Function)
 
 
 class _Reservation(Record, frozen=True):
@@ -169,15 +171,16 @@ class Coordinator:
         held = await self._reserve(name, df_id, step, self._limits.append_s)
         return await self._make(held, make, appends=True)
 
-    async def put_view(self, view: View, *, replace: bool = False) -> None:
-        """Keep a view under its name. Raises as `put` does."""
+    async def keep(self, named: View | Function, *, replace: bool = False) -> None:
+        """Keep a view or a function under its name. Raises as `put` does."""
 
-        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> View:
-            return view
+        async def make(held: _Reservation, renewing: asyncio.Task[None]) -> View | Function:
+            return named
 
+        register = register_of(named)
         df_id = self._world.ids.new()
-        step = transitions.reserve(view.name, df_id, replace)
-        await self._make(await self._reserve(view.name, df_id, step), make)
+        step = transitions.reserve(register, df_id, replace)
+        await self._make(await self._reserve(register, df_id, step), make)
 
     async def _make(
         self,
@@ -190,7 +193,7 @@ class Coordinator:
         try:
             named = await make(held, renewing)
             checksum = await self.copies.keep_manifest(held.df_id, named)
-            await self._publish(changed(held, name=named.name), checksum)
+            await self._publish(changed(held, name=register_of(named)), checksum)
         except OutcomeUnknownError:
             raise
         except BaseException:
@@ -210,16 +213,11 @@ class Coordinator:
         Raises MissingError or CorruptChunkError when no node has its manifest; OperationalError
         when nodes cannot be asked.
         """
-        named = await self._current(name)
+        named = await self.means(name)
         return named if isinstance(named, Frame) else None
 
-    async def view(self, name: str) -> View | None:
-        """The view under `name`, or None. Raises as `get` does."""
-        named = await self._current(name)
-        return named if isinstance(named, View) else None
-
     async def named(self, entry: Entry) -> Named:
-        """The frame or view that is LIVE in `entry`. Raises as `get` does."""
+        """The frame, view or function that is LIVE in `entry`. Raises as `get` does."""
         known = self._known.get(entry.df_id)
         if known is not None:
             self._known.move_to_end(entry.df_id)
@@ -228,7 +226,8 @@ class Coordinator:
         self._remember(entry.df_id, fetched)
         return fetched
 
-    async def _current(self, name: str) -> Named | None:
+    async def means(self, name: str) -> Named | None:
+        """What the register `name` means, or None. Raises as `get` does."""
         missing: str | None = None
         while True:
             entry = await self._read(name)
@@ -273,7 +272,7 @@ class Coordinator:
                 )
 
     async def names(self) -> tuple[str, ...]:
-        """The names of all frames and views, sorted, in the letter case they were put with."""
+        """The names of all registers that mean something, sorted, in their letter case."""
         every = entries(self._world, self.registers, self._limits)
         return tuple([entry.name async for entry in every if entry.state is State.LIVE])
 

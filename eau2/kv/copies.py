@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import xxhash
 
-from eau2.catalog import ChunkKey, ChunkRef, ColumnStatistics, Named
+from eau2.catalog import ChunkKey, ChunkRef, ColumnStatistics, Named, named_as
 from eau2.config import CONTROL, ControlLimits
 from eau2.errors import (
     CorruptChunkError,
@@ -33,7 +33,6 @@ from eau2.net.frame import Buffer
 from eau2.net.message import ChunkId, GetChunk, GetManifest, PutChunk, PutManifest
 from eau2.net.ring_message import SuspectChunk
 from eau2.records import Record
-from eau2.records import replace as changed
 from eau2.world import World
 
 
@@ -181,7 +180,7 @@ class Copies:
         """What is LIVE in an entry. Raises as `chunk` does."""
         encoded = await self.encoded_manifest(entry)
         try:
-            return changed(manifest.decode(encoded), name=entry.name)
+            return named_as(manifest.decode(encoded), entry.name)
         except manifest.ManifestError as error:
             what = f'the manifest of "{entry.name}"'
             raise CorruptChunkError(f"{what} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""The manifest of what a name means: of one version of a frame, or of a view, as bytes.
+"""The manifest of what a name means: of one version of a frame, a view or a function, as bytes.
 
 Owns: the encoding of schema, chunks and statistics, or of a query's text (msgpack behind a magic
 and a checksum), and its checks. Chunks are garbage when no manifest that a name points to lists
@@ -22,6 +22,7 @@ from eau2.catalog import (
     DistinctSketch,
     Frame,
     FrameSchema,
+    Function,
     IndexDefinition,
     Named,
     Order,
@@ -47,15 +48,19 @@ def checksum(data: bytes) -> str:
 
 
 def encode(named: Named) -> bytes:
-    """The manifest of a frame or view as bytes; `decode` gives the same one back."""
-    plain = _view_to_plain(named) if isinstance(named, View) else _frame_to_plain(named)
-    body: bytes = msgpack.packb(plain)
+    """The manifest of a frame, view or function as bytes; `decode` gives the same one back."""
+    body: bytes = msgpack.packb(_to_plain(named))
     digest: bytes = xxhash.xxh3_128_digest(body)
     return _MAGIC + digest + body
 
 
-def _view_to_plain(view: View) -> dict[str, Any]:
-    return {"view": view.name, "columns": list(view.column_names), "text": view.text}
+def _to_plain(named: Named) -> dict[str, Any]:
+    match named:
+        case View(name=name, column_names=columns, text=text):
+            return {"view": name, "columns": list(columns), "text": text}
+        case Function(name=name, form=form, source=source):
+            return {"function": name, "form": form, "source": source}
+    return _frame_to_plain(named)
 
 
 def _frame_to_plain(frame: Frame) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _frame_to_plain(frame: Frame) -> dict[str, Any]:
 
 
 def decode(data: bytes) -> Named:
-    """The frame or view that an encoded manifest describes. Raises ManifestError."""
+    """The frame, view or function that an encoded manifest describes. Raises ManifestError."""
     start = len(_MAGIC) + _DIGEST_BYTES
     if data[: len(_MAGIC)] not in (_MAGIC, _EARLIER) or len(data) < start:
         raise ManifestError("it does not begin like a manifest of this version")
@@ -101,9 +106,18 @@ def decode(data: bytes) -> Named:
         raise ManifestError("its checksum differs from the one written")
     try:
         plain = msgpack.unpackb(data[start:])
+        if "function" in plain:
+            return _function(plain)
         return _view(plain) if "view" in plain else _frame(plain)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ManifestError(f"its content is not a manifest ({error})") from error
+
+
+def _function(plain: dict[str, Any]) -> Function:
+    name, form, source = plain["function"], plain["form"], plain["source"]
+    if not (isinstance(name, str) and isinstance(form, bytes) and isinstance(source, str)):
+        raise ValueError("a function's parts are of other types")
+    return Function(name, form, source)
 
 
 def _view(plain: dict[str, Any]) -> View:

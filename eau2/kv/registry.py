@@ -20,9 +20,11 @@ from typing import Protocol
 
 import xxhash
 
+from eau2.catalog import Function, View, function_of_register
 from eau2.errors import (
     DiskFailedError,
     DiskFullError,
+    NameExistsError,
     OperationalError,
     StoreBusyError,
     StoreError,
@@ -36,6 +38,7 @@ OPEN_AGAIN = (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
+_FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def check_name(name: str) -> None:
@@ -45,6 +48,43 @@ def check_name(name: str) -> None:
             f"{name[:80]!r} cannot be the name of a frame",
             hint="A name has 1 to 200 of the characters A-Z a-z 0-9 _ . / -",
         )
+
+
+def check_kept(named: View | Function) -> None:
+    """Refuse a name that a view or a function cannot have. Raises UsageError."""
+    if isinstance(named, View):
+        check_name(named.name)
+    else:
+        check_function_name(named.name)
+
+
+def check_function_name(name: str) -> None:
+    """Refuse what cannot be the name of a function. Raises UsageError."""
+    if not _FUNCTION_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} cannot be the name of a function",
+            hint="A name has 1 to 128 of the characters A-Z a-z 0-9 _ and begins with no digit.",
+        )
+
+
+def described(register: str) -> str:
+    """What a register is about, as messages say it."""
+    function = function_of_register(register)
+    return f'frame "{register}"' if function is None else f'function "{function}"'
+
+
+def taken(register: str) -> NameExistsError:
+    """The error for a name that means something already."""
+    function = function_of_register(register)
+    if function is not None:
+        return NameExistsError(
+            f'a function called "{function}" exists already',
+            hint="Choose another name, drop it first, or replace it (CREATE OR REPLACE).",
+        )
+    return NameExistsError(
+        f'a frame called "{register}" exists already',
+        hint="Choose another name, drop it first, or replace it (--replace).",
+    )
 
 
 class State(StrEnum):

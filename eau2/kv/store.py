@@ -1,4 +1,4 @@
-"""The store: frames of immutable chunks, and views, under names, on disk or in memory.
+"""The store: frames of immutable chunks, views and functions under names, on disk or in memory.
 
 Owns: the story of a put, an append, a get and a drop, and of opening a store after a crash. What is
 written is visible entirely or not at all: its chunks and its manifest are durable before the name's
@@ -26,9 +26,11 @@ from eau2.catalog import (
     ChunkRef,
     Frame,
     FrameSchema,
+    Function,
     Named,
     View,
     merge_chunk_statistics,
+    register_of,
 )
 from eau2.config import DEFAULT_CHUNK_ROWS, LIMITS
 from eau2.errors import (
@@ -36,7 +38,6 @@ from eau2.errors import (
     DiskFullError,
     Error,
     InterfaceError,
-    NameExistsError,
     OperationalError,
     StoreBusyError,
     StoreError,
@@ -48,15 +49,19 @@ from eau2.kv.chunk import LOCAL
 from eau2.kv.cutting import check_chunk_rows, measured_chunks
 from eau2.kv.encoding import schema_of
 from eau2.kv.lock import WriterLock
+from eau2.kv.meanings import Meanings
 from eau2.kv.registry import (
     OPEN_AGAIN,
     Entry,
     MemoryRegistry,
     Registry,
     State,
+    check_kept,
     check_name,
+    described,
     next_version,
     reserved_for,
+    taken,
 )
 from eau2.kv.replaced import kept, replaced, writes_of
 from eau2.kv.shelf import MANIFEST, DiskShelf, MemoryShelf, Shelf
@@ -64,10 +69,10 @@ from eau2.kv.status import AT_HOME, NodeStatus, Place, local_node
 from eau2.kv.storedir import CHUNKS, LOCK_FILE, prepare
 from eau2.records import replace as changed
 
-T = TypeVar("T", Frame, View)
+T = TypeVar("T", Frame, View | Function)
 
 
-class Store:
+class Store(Meanings):
     """Frames and views under names. Names ignore letter case, and keep that of their first put."""
 
     def __init__(self, registry: Registry, shelf: Shelf, lock: WriterLock) -> None:
@@ -121,6 +126,7 @@ class Store:
         (the data), and whatever `batches` raises. After any of them the name is as it was before.
         """
         self._check_open()
+        check_name(name)
         check_chunk_rows(chunk_rows)
         columns = schema_of(schema)
 
@@ -140,6 +146,7 @@ class Store:
         Raises as `put` does.
         """
         self._check_open()
+        check_name(frame.name)
 
         def make(df_id: str, version: int) -> Frame:
             known = (ref.statistics for ref in frame.chunks)
@@ -148,10 +155,11 @@ class Store:
 
         return self._published(frame.name, replace, make)
 
-    def put_view(self, view: View, *, replace: bool = False) -> None:
-        """Keep a view under its name. Raises as `put` does."""
+    def keep(self, named: View | Function, *, replace: bool = False) -> None:
+        """Keep a view or a function under its name. Raises as `put` does."""
         self._check_open()
-        self._published(view.name, replace, lambda df_id, version: view)
+        check_kept(named)
+        self._published(register_of(named), replace, lambda df_id, version: named)
 
     def append(
         self,
@@ -167,6 +175,7 @@ class Store:
         raises; after any of them the name is as it was before.
         """
         self._check_open()
+        check_name(name)
         check_chunk_rows(chunk_rows)
         measured = measured_chunks(batches, schema, chunk_rows)
         first = next(measured)
@@ -174,7 +183,7 @@ class Store:
             return
 
         def make(df_id: str, version: int) -> Frame:
-            base = next_base(name, self._current(name), schema)
+            base = next_base(name, self.means(name), schema)
             place = joint(base, first[0].num_rows, chunk_rows)
             new = chunks_after(place, first, measured, chunk_rows, self._at_hand.batch)
             return appended(place, df_id, tuple(self._written(name, df_id, new)))
@@ -184,28 +193,16 @@ class Store:
     def amend(self, name: str, change: Callable[[Frame], Frame]) -> None:
         """Make a new version of the frame `name`, of the same chunks. Raises as `append` does."""
         self._check_open()
+        check_name(name)
 
         def make(df_id: str, version: int) -> Frame:
-            frame = next_base(name, self._current(name))
+            frame = next_base(name, self.means(name))
             return changed(change(frame), df_id=df_id, version=version)
 
         self._published(name, True, make)
 
-    def get(self, name: str) -> Frame | None:
-        """The current frame of `name`, or None. Raises CorruptChunkError for a bad manifest.
-
-        From then on its chunks stay readable here, whatever other processes drop or replace.
-        """
-        named = self._current(name)
-        return named if isinstance(named, Frame) else None
-
-    def view(self, name: str) -> View | None:
-        """The view under `name`, or None. Raises CorruptChunkError for a bad manifest."""
-        named = self._current(name)
-        return named if isinstance(named, View) else None
-
-    def names(self) -> tuple[str, ...]:
-        """The names of all frames and views, sorted, in the letter case they were put with."""
+    def registers(self) -> tuple[str, ...]:
+        """See Meanings."""
         self._check_open()
         return tuple(entry.name for entry in self._registry.list() if entry.state is State.LIVE)
 
@@ -285,7 +282,6 @@ class Store:
 
     def _published(self, name: str, replace: bool, make: Callable[[str, int], T]) -> T:
         """Have `make` write what `name` shall mean, given its df_id and version; publish that."""
-        check_name(name)
         self._check_writable()
         self._check_absent(name, replace)
         with self._writer.held(LIMITS.writer_wait_s):
@@ -302,7 +298,7 @@ class Store:
                 with self._translating(name):
                     checksum = self._shelf.complete(df_id, named)
                 old = None if before is None else self._known(before)
-                live = Entry(named.name, State.LIVE, df_id, version, checksum)
+                live = Entry(register_of(named), State.LIVE, df_id, version, checksum)
                 self._swap(name, reserved, live)
             except BaseException:
                 self._undo(name, reserved, before, df_id)
@@ -366,7 +362,7 @@ class Store:
                 return
         self._shelf.sweep({**dict.fromkeys(live), **kept(listing)})
 
-    def _current(self, name: str) -> Named | None:
+    def means(self, name: str) -> Named | None:
         """What a name means now; its chunks are pinned from then on."""
         self._check_open()
         while True:
@@ -432,17 +428,14 @@ class Store:
     def _check_absent(self, name: str, replace: bool) -> None:
         entry = self._registry.read(name)
         if not replace and entry is not None and entry.state is State.LIVE:
-            raise NameExistsError(
-                f'a frame called "{entry.name}" exists already',
-                hint="Choose another name, drop it first, or replace it (--replace).",
-            )
+            raise taken(entry.name)
 
     @contextmanager
     def _translating(self, name: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            doing = f'storing the frame "{name}"'
+            doing = f"storing the {described(name)}"
             if error.errno != errno.EIO:
                 raise chunk.disk_error(error, doing) from error
             message = f"the disk failed while {doing} ({error.strerror}); nothing was changed"

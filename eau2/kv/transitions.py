@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eau2.errors import (
-    NameExistsError,
     OperationalError,
     OutcomeUnknownError,
     StoreBusyError,
     WithdrawnError,
 )
-from eau2.kv.registry import Entry, State
+from eau2.kv.registry import Entry, State, taken
 from eau2.records import replace as changed
 
 Step = Callable[[Entry | None, bool], Entry | None]
@@ -56,10 +55,7 @@ def reserve(name: str, df_id: str, replace: bool, append: bool = False, op: str 
                 return changed(entry, df_id=df_id, revision=revision)
             return changed(entry, pending=df_id, revision=revision)
         if entry.state is State.LIVE and not replace:
-            raise NameExistsError(
-                f'a frame called "{entry.name}" exists already',
-                hint="Choose another name, drop it first, or replace it (--replace).",
-            )
+            raise taken(entry.name)
         if entry.state is State.PENDING or entry.pending is not None:
             raise StoreBusyError(
                 f'another put of the name "{entry.name}" is under way',

@@ -75,6 +75,7 @@ class Kind(IntEnum):
     PUT_FRAME = 20
     DESCRIBE_FRAME = 21
     PROGRESS = 22
+    PUT_FUNCTION = 23
     RUN_TASK = 32
     TASK_RESULT = 33
     PUT_CHUNK = 48

@@ -169,8 +169,23 @@ class PutFrame(Message, frozen=True):
     types: tuple[tuple[Name, bool], ...] = ()
 
 
+class PutFunction(Message, frozen=True):
+    """Keep a function of a user's, whose operator form is the payload. Answered with Done.
+
+    source: as it was written, for people. session: keep it in memory, for this connection.
+    """
+
+    name: Name
+    source: str
+    replace: bool
+    session: bool = False
+
+
 class DescribeFrame(Message, frozen=True):
-    """What does this name mean? Answered with a ChunkResult, the manifest of that as Pieces."""
+    """What does this name mean? With brackets behind it, it is a function's.
+
+    Answered with a ChunkResult, the manifest of that as Pieces.
+    """
 
     name: str
 

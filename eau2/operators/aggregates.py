@@ -27,7 +27,7 @@ from eau2.operators import (
     whole_aggregates,
 )
 from eau2.operators.aggregate_types import RESULT_TYPES
-from eau2.operators.expr import AggregateCall, Case, Column, Expr, Literal, SortKey, walk
+from eau2.operators.expr import AggregateCall, Call, Case, Column, Expr, Literal, SortKey, walk
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.sum_spellings import SPELLINGS, spelled_plainly
 from eau2.operators.sum_states import Reduction
@@ -58,6 +58,11 @@ _NAMES = frozenset({*names(), "approx_count_distinct"})
 def is_aggregate(name: str) -> bool:
     """Whether `name` (letter case ignored) is an aggregate function."""
     return name.lower() in _NAMES
+
+
+def minds_duplicates(name: str) -> bool:
+    """Whether DISTINCT makes a difference to aggregate `name`."""
+    return _function(name) not in _WITHOUT_DISTINCT
 
 
 def is_ordered(name: str) -> bool:
@@ -127,6 +132,26 @@ def bind(
     if where is not None:
         args = (_where(where, arg),)
     return AggregateCall(function, args, type_, distinct and function not in _WITHOUT_DISTINCT)
+
+
+def narrowed(
+    call: AggregateCall, distinct: bool, where: Expr | None, order: tuple[SortKey, ...]
+) -> AggregateCall:
+    """The same aggregate with DISTINCT, FILTER and ORDER BY as well. Raises TypeMismatchError."""
+    if order:
+        call = replace(call, order=order)
+    if distinct and not call.args:
+        raise TypeMismatchError("DISTINCT is not applicable to count(*)")
+    if distinct and call.function not in _WITHOUT_DISTINCT:
+        call = replace(call, distinct=True)
+    if where is None:
+        return call
+    if call.function in ("first", "last", "list"):
+        both = where if call.where is None else Call(types.BOOLEAN, "and", (call.where, where))
+        return replace(call, where=both)
+    if not call.args:
+        return AggregateCall("count", (_where(where, Literal(types.INTEGER, 1)),), types.BIGINT)
+    return replace(call, args=(_where(where, call.args[0]), *call.args[1:]))
 
 
 def _where(condition: Expr, arg: Expr) -> Expr:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import msgpack
 
+from eau2.catalog import Function
 from eau2.config import LIMITS
-from eau2.errors import Error
+from eau2.errors import Error, NotSupportedError
 from eau2.operators.aggregates import bind
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
 from eau2.operators.expr import AggregateCall
@@ -27,6 +28,14 @@ def encode(function: UserFunction) -> bytes:
             f"than {LIMITS.function_bytes:,}"
         )
     return form
+
+
+def as_kept(function: UserFunction, source: str = "") -> Function:
+    """The function as it is kept. Raises NotSupportedError when it is too large for that."""
+    try:
+        return Function(function.name, encode(function), source.strip())
+    except FragmentError as error:
+        raise NotSupportedError(error.message) from error
 
 
 def decode(form: bytes) -> UserFunction:
@@ -60,9 +69,11 @@ def _check(function: UserFunction) -> None:
 
 
 def _check_aggregate(call: AggregateCall) -> None:
+    # Its fraction is written by binding, which takes the values alone.
+    args = call.args[:1] if call.function == "mad" else call.args
     try:
-        known = bind(call.function, call.args, call.distinct, call.where, call.order)
+        known = bind(call.function, args, call.distinct, call.where, call.order)
     except Error as error:
         raise ValueError(f"{call.function[:40]} aggregates no such arguments") from error
-    if known.type != call.type:
+    if known.type != call.type or (args != call.args and known.args != call.args):
         raise ValueError(f"{call.function[:40]} gives no {call.type}")

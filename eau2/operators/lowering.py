@@ -25,7 +25,6 @@ from eau2.operators.expr import (
     Value,
     columns_of,
     conjuncts,
-    walk,
 )
 from eau2.operators.functions import checks
 from eau2.operators.functions.branches import goes_by_steps, lower_by_steps
@@ -63,6 +62,9 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
     call raise; with `diagnose` the exception's text carries the message that `diagnosis` finds.
     Rows for which `guard` is not true never raise, and their values do not matter.
     """
+    if guard is not None and not diagnose and _fails_on_nulls(expr):
+        # What a guard keeps out the engine may try on a row of NULLs, where this fails.
+        diagnose = True
     scope = Scope(lower_expr, can_fail, diagnose, guard)
     match expr:
         case Given(lowered=lowered):
@@ -158,8 +160,8 @@ def _lower_case(case: Case, scope: Scope) -> pl.Expr:
             if not can_fail(condition):
                 reaching.append(untaken[-1])
     otherwise = _within(scope, untaken).lower(case.otherwise)
-    if guarded and _fails_alone(case):
-        # The engine tries a branch that no row takes on a row of NULLs, where constants fail.
+    if guarded and _fails_on_nulls(case):
+        # The engine tries a branch that no row takes on a row of NULLs, where this fails.
         parts = [part for pair in taken for part in pair]
         return formula(dtype, _chosen_of, *parts, otherwise)
     return _chosen(taken, otherwise).cast(dtype)
@@ -170,11 +172,27 @@ def _within(scope: Scope, conditions: list[pl.Expr]) -> Scope:
     return scope.within(joined(conditions, True)) if conditions else scope
 
 
-def _fails_alone(expr: Expr) -> bool:
-    """Whether a part that reads no column can raise."""
-    if not any(isinstance(node, ColumnRef) for node in walk(expr)):
-        return can_fail(expr)
-    return any(_fails_alone(child) for child in expr.children)
+def _fails_on_nulls(expr: Expr) -> bool:
+    """Whether a part can raise on a row whose columns are all NULL: 1 / 0, or int(str(NULL))."""
+    if not can_fail(expr):
+        return False
+    if _fails_itself(expr) and not _is_null_on_nulls(expr):
+        return True
+    return any(_fails_on_nulls(child) for child in expr.children)
+
+
+def _is_null_on_nulls(expr: Expr) -> bool:
+    """Whether the expression is sure to be NULL on such a row."""
+    match expr:
+        case ColumnRef():
+            return True
+        case Literal(value=value):
+            return value is None
+        case Cast(arg=arg):
+            return _is_null_on_nulls(arg)
+        case Call(function=name, args=args) if lookup(name).null_rule == "strict":
+            return any(map(_is_null_on_nulls, args))
+    return False
 
 
 def _chosen_of(*parts: pl.Expr) -> pl.Expr:

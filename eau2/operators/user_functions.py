@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eau2.errors import TypeMismatchError
-from eau2.operators.coercion import coerce
+from eau2.operators.coercion import coerce, coercion_cost
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -85,13 +85,14 @@ def coerced(function: UserFunction, args: Sequence[Expr]) -> tuple[Expr, ...]:
         )
     result: list[Expr] = []
     for number, (arg, parameter) in enumerate(zip(args, wanted, strict=True), start=1):
-        try:
-            result.append(coerce(arg, parameter.type))
-        except TypeMismatchError as error:
+        # Between integers of any width what does not fit is an error, so that nothing is lost.
+        integers = arg.type.is_integer and parameter.type.is_integer
+        if coercion_cost(arg, parameter.type) is None and not integers:
             raise TypeMismatchError(
                 f"argument {number} of {function.name} is {arg.type}, not {parameter.type}",
                 hint=f"It is {function.signature}; write an explicit cast.",
-            ) from error
+            )
+        result.append(coerce(arg, parameter.type))
     return tuple(result)
 
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from eau2.errors import Error
-from eau2.operators.coercion import cast
+from eau2.operators.coercion import LIST_VALUE, cast
 from eau2.operators.expr import (
     Call,
     Case,
@@ -171,6 +171,10 @@ def _check_by_binding(call: Call) -> None:
 def _is_written_otherwise(call: Call) -> bool:
     """Whether it is one of the calls that binding makes of other arguments than these."""
     args = call.args
+    if call.function == LIST_VALUE and call.type.element is not None:
+        return all(arg.type == call.type.element for arg in args)
+    if call.function == "python.raise":
+        return _constants(args, (VARCHAR,))
     if call.function == "error":
         return len(args) == 1 and args[0].type == VARCHAR
     if call.function == "date_part" and args[:1] == (_NANOSECOND,):

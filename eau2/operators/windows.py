@@ -16,6 +16,7 @@ from eau2.errors import NotSupportedError, ProgrammingError, SqlSyntaxError, Typ
 from eau2.operators import aggregates
 from eau2.operators.coercion import cast, coerce, coercion_cost, is_null
 from eau2.operators.expr import (
+    AggregateCall,
     Expr,
     FrameBound,
     Literal,
@@ -238,6 +239,21 @@ def _aggregate(
             hint="Write FILTER (WHERE ... IS NOT NULL).",
         )
     call = aggregates.bind(name, args, distinct, None, order)
+    return of_aggregate(call, name, frame, where, ordered, order)
+
+
+def of_aggregate(
+    call: AggregateCall,
+    name: str,
+    frame: WindowFrame | None,
+    where: Expr | None,
+    ordered: bool,
+    order: tuple[SortKey, ...],
+) -> WindowCall:
+    """An aggregate over the rows of a frame. name: as it was written, for messages.
+
+    The others are as of `bind`. Raises NotSupportedError without a span.
+    """
     if order and aggregates.takes_order(name) and call.function not in ("list", "string_agg"):
         raise NotSupportedError(f"ORDER BY among the arguments of {name} OVER is not supported")
     return WindowCall(

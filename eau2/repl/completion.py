@@ -109,7 +109,7 @@ class StatementCompleter(Completer):
 _ARGUMENTS: Final[dict[Argument, Callable[[Words], Iterable[str]]]] = {
     Argument.NOTHING: lambda _: (),
     Argument.TABLE: lambda words: words.tables,
-    Argument.FUNCTION: lambda words: words.functions,
+    Argument.FUNCTION: lambda words: (*words.own_functions, *words.functions),
     Argument.FORMAT: lambda _: FORMATS,
     Argument.SWITCH: lambda _: ("on", "off"),
     Argument.SETTING: lambda _: Preferences().values(),
@@ -150,11 +150,14 @@ def _candidates(place: Place, words: Words) -> Iterator[Candidate]:
         for word in STATEMENTS:
             yield Candidate(word, "keyword", False)
     if Want.TABLE_FUNCTION in wants:
-        for name in words.table_functions:
+        for name in (*words.own_functions, *words.table_functions):
             yield Candidate(name, "table function", False)
     if Want.FUNCTION in wants:
-        for name in words.functions:
+        for name in (*words.own_functions, *words.functions):
             yield Candidate(name, "function", False)
+    if Want.OWN_FUNCTION in wants:
+        for name in words.own_functions:
+            yield Candidate(name, "own function", False)
     if Want.TYPE in wants:
         for name in words.types:
             yield Candidate(name, "type", False)

@@ -26,6 +26,7 @@ class Want(Enum):
     COLUMN = auto()
     SOURCE = auto()
     FUNCTION = auto()
+    OWN_FUNCTION = auto()
     TYPE = auto()
     SETTING = auto()
     PATH = auto()
@@ -64,13 +65,14 @@ _CLAUSE_TEXT: Final = "select where on by having limit offset values set using q
 _CLAUSES: Final = _READS | frozenset(_CLAUSE_TEXT.split())
 _NEW_NAME: Final = frozenset({"with", "recursive", "window"})
 _FOLLOWED: Final[dict[str, tuple[str, ...]]] = {
-    "create": ("TABLE", "VIEW", "INDEX", "TEMPORARY", "OR"),
-    "drop": ("TABLE", "VIEW", "INDEX"),
+    "create": ("TABLE", "VIEW", "INDEX", "FUNCTION", "TEMPORARY", "OR"),
+    "drop": ("TABLE", "VIEW", "INDEX", "FUNCTION"),
     "insert": ("INTO",),
     "group": ("BY",),
     "order": ("BY",),
     "partition": ("BY",),
-    "show": ("TABLES", "NODES", "CHUNKS", "INDEXES", "ALL"),
+    "show": ("TABLES", "FUNCTIONS", "NODES", "CHUNKS", "INDEXES", "ALL"),
+    "language": ("SQL", "PYTHON"),
     "nulls": ("FIRST", "LAST"),
 }
 
@@ -146,6 +148,8 @@ def _wanted(before: Sequence[Piece]) -> _Wanted:
 
 def _after_word(before: Sequence[Piece], word: str) -> _Wanted:
     first = before[0].word
+    if _about_function(before) and word in ("function", "exists", "returns", "as"):
+        return _of_function(first, word), None, None
     if word in ("from", "join"):
         return RELATION, None, None
     if word in ("into", "summarize") or (word == "describe" and len(before) == 1):
@@ -180,6 +184,20 @@ def _after_word(before: Sequence[Piece], word: str) -> _Wanted:
     return EXPRESSION, None, None
 
 
+def _about_function(before: Sequence[Piece]) -> bool:
+    """Whether the statement begins with CREATE FUNCTION or DROP FUNCTION."""
+    opening = [piece.word for piece in before[:5]]
+    return bool(opening) and opening[0] in ("create", "drop") and "function" in opening
+
+
+def _of_function(first: str, word: str) -> frozenset[Want]:
+    if word == "returns":
+        return frozenset({Want.TYPE})
+    if word == "as":
+        return EXPRESSION
+    return frozenset({Want.OWN_FUNCTION}) if first == "drop" else NOTHING
+
+
 def _after_as(before: Sequence[Piece]) -> _Wanted:
     opened = _opened(before)
     if opened and before[opened - 1].word in ("cast", "try_cast"):
@@ -200,7 +218,7 @@ def _after_bracket(before: Sequence[Piece]) -> _Wanted:
         return RELATION | {Want.STATEMENT}, None, None
     if earlier == "into":
         return frozenset({Want.COLUMN}), None, owner.name
-    if earlier in ("table", "exists") and before[0].word == "create":
+    if earlier in ("table", "exists", "function") and before[0].word == "create":
         return NOTHING, None, None
     if owner.word == "as":
         return frozenset({Want.STATEMENT}), None, None

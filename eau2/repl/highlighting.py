@@ -76,7 +76,7 @@ def _parts(text: str, words: Words) -> Iterator[tuple[str, str]]:
         yield "class:sql.command", command
         yield "", space + rest
         return
-    functions = frozenset(words.functions) | frozenset(words.table_functions)
+    functions = frozenset((*words.functions, *words.table_functions, *words.own_functions))
     types = frozenset(words.types)
     position = 0
     for piece in cut(text):

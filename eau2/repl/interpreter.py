@@ -244,7 +244,9 @@ class Interpreter:
         return Overview(result.types, result.to_arrow())
 
     def _functions(self, pattern: str) -> None:
-        self._show(Overview(overviews.FUNCTION_TYPES, overviews.functions(pattern)), most=True)
+        with self._held():
+            found = overviews.functions(pattern, self._connection)
+        self._show(Overview(overviews.FUNCTION_TYPES, found), most=True)
 
     def _nodes(self, _: str) -> None:
         with self._held():

@@ -19,11 +19,11 @@ from eau2.sql.table_functions import names as table_functions
 from eau2.types import VARCHAR
 
 
-def functions(pattern: str) -> pa.Table:
+def functions(pattern: str, connection: Connection) -> pa.Table:
     """A row for each function that fits: its name, how it is written, what it is.
 
-    pattern: with * and ?, or letters that the name begins with; all functions when empty. Raises
-    UsageError when none fits.
+    pattern: with * and ?, or letters that the name begins with; all functions when empty, also
+    those that users have defined. Raises UsageError when none fits, and what SHOW FUNCTIONS does.
     """
     rows = [
         (name, entry.syntax, entry.summary)
@@ -34,6 +34,8 @@ def functions(pattern: str) -> pa.Table:
     rows += [(name, f"{name}(...)", "an aggregate") for name in aggregates.names()]
     rows += [(name, f"{name}(...) OVER (...)", "a window function") for name in windows.names()]
     rows += [(name, f"FROM {name}(...)", "a table function") for name in table_functions()]
+    own = connection.sql("SHOW FUNCTIONS").fetchall()
+    rows += [(name, written, f"{kind}, defined here") for name, written, kind, _ in own]
     wanted = pattern.lower()
     wild = wanted if any(sign in wanted for sign in "*?") else f"{wanted}*"
     found = sorted({row for row in rows if fnmatchcase(row[0].lower(), wild)})

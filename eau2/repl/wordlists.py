@@ -49,7 +49,7 @@ def of_language() -> Words:
 
 
 def of_connection(words: Words, connection: Connection, go_on: Callable[[], bool]) -> Words | None:
-    """The same words with the tables that there are now; None when it was told to stop.
+    """The same words with the tables and functions of now; None when it was told to stop.
 
     go_on: is asked before each table. Raises what the connection raises.
     """
@@ -58,7 +58,7 @@ def of_connection(words: Words, connection: Connection, go_on: Callable[[], bool
         if not go_on():
             return None
         found[name] = _columns(connection, name) if number < TABLES_READ else ()
-    return replace(words, tables=found)
+    return replace(words, tables=found, own_functions=connection.functions())
 
 
 def _columns(connection: Connection, name: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ EXISTS EXPLAIN EXTRACT FALSE FILTER FIRST FOLLOWING FULL GLOB GROUPING GROUPS IF
 INNER INSERT INTERSECT INTERVAL INTO LAST LATERAL NATURAL NULLS OFFSET ONLY OUTER PERCENT PIVOT
 POSITIONAL PRECEDING PREPARE QUALIFY RANGE RECURSIVE RENAME REPLACE RESET RESPECT RIGHT ROW ROWS
 SAMPLE SEMI SET SETS SHOW SIMILAR SOME SUMMARIZE TABLE TABLESAMPLE TEMPORARY TO TRUE TRY_CAST
-UNPIVOT VALUES VIEW WINDOW
+UNPIVOT VALUES VIEW WINDOW FUNCTION LANGUAGE RETURNS
 """
 KEYWORDS: Final = tuple(_KEYWORD_TEXT.split())
 """What completion offers, the frequent ones first.
@@ -38,14 +38,15 @@ STATEMENTS: Final = tuple(_STATEMENT_TEXT.split())
 class Words(Record, frozen=True):
     """All of them at one moment. The language's are in lower case.
 
-    tables: of each table and view its columns; none while they are not known. reserved: the words
-    that are no names without quotes.
+    own_functions: those that users have defined. tables: of each table and view its columns; none
+    while they are not known. reserved: the words that are no names without quotes.
     """
 
     keywords: frozenset[str] = frozenset()
     reserved: frozenset[str] = frozenset()
     functions: tuple[str, ...] = ()
     table_functions: tuple[str, ...] = ()
+    own_functions: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()

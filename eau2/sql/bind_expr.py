@@ -23,10 +23,12 @@ from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
 from eau2.operators.functions import refused, table
 from eau2.sql import ast, intervals, lambdas, literals, macros, type_names, unnesting
-from eau2.sql.bind_call import bind_aggregate, bind_grouping, bind_window
+from eau2.sql.bind_call import bind_aggregate, bind_grouping
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
+from eau2.sql.bind_window import bind_window
 from eau2.sql.depth import check_bound, check_written, too_deep
 from eau2.sql.environment import Environment
+from eau2.sql.function_names import SCALAR, built_in
 from eau2.sql.naming import chain, expression_name, folded_minus
 from eau2.sql.quantified import over_list
 from eau2.sql.refusals import needs_structs, unsupported
@@ -35,9 +37,8 @@ from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
 from eau2.sql.spelled_forms import collated, overlay, refused_collation
 from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
+from eau2.sql.user_calls import bind_user_call, known
 from eau2.types import BOOLEAN
-
-_FUNCTIONS = frozenset(table.names())
 
 _COMPARISONS = {
     **{sign: sign for sign in ("=", "<>", "<", "<=", ">", ">=")},
@@ -206,6 +207,8 @@ def compare(operator: str, left: Expr, right: Expr, span: Span) -> Expr:
 
 def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     name, span = node.name, node.span
+    if name not in built_in() and (user := known(name, env.context)) is not None:
+        return bind_user_call(user, node, env, depth, bind_expr)
     if node.over is not None:
         return bind_window(node, env, depth, bind_expr)
     if name in CLOCK_FUNCTIONS and not node.arguments:
@@ -249,12 +252,13 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     if name == "age" and len(node.arguments) == 1:
         moment = bind_expr(node.arguments[0], env, depth)
         return _call(span, name, clock("current_date", node, env), moment)
-    if name not in _FUNCTIONS and needs_structs(name):
+    if name not in SCALAR and needs_structs(name):
         raise NotSupportedError(
             f"{name} needs a struct or a map, which are not supported", span=span
         )
-    if name not in _FUNCTIONS:
-        near = nearest(name, [*_FUNCTIONS, *aggregates.names(), *windows.names()])
+    if name not in SCALAR:
+        users = env.context.catalog.functions()
+        near = nearest(name, [*SCALAR, *aggregates.names(), *windows.names(), *users])
         hint = None if near is None else f'Did you mean "{near}"?'
         raise UnknownFunctionError(f'there is no function "{name}"', span=span, hint=hint)
     args = tuple(bind_expr(argument, env, depth) for argument in node.arguments)

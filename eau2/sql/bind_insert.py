@@ -25,7 +25,6 @@ from eau2.sql.logical import Logical, OneRow, Project, Rows, Sort, Union
 from eau2.sql.ordering import total_order
 from eau2.sql.scope import Scope, suggestion
 from eau2.sql.spans import at, of_name
-from eau2.types import NULL
 
 _COMPUTED_ROWS = 16
 """In as few rows constant expressions are computed one by one, since a plan costs more."""
@@ -134,8 +133,6 @@ def _cast(expr: Expr, target: ColumnSchema, span: Span) -> Expr:
             bare = literals.folded(bare, span)
         if isinstance(bare, Literal):
             return bare
-    elif expr.type == NULL:
-        return Literal(target.type, None)
     return at(span, coercion.cast, expr, target.type)
 
 

@@ -56,7 +56,11 @@ def clock(name: str, node: ast.Expression, env: Environment) -> Expr:
     """The time at which the statement was bound, the same everywhere in it."""
     now = env.context.now
     if now is None:
-        raise NotSupportedError(f"{name} is not known here", span=node.span)
+        raise NotSupportedError(
+            f"{name} is not known here",
+            span=node.span,
+            hint="A function can take it as a parameter.",
+        )
     if name in _CLOCK_DATES:
         return literals.date_literal(now.date())
     return literals.timestamp_literal(now.replace(tzinfo=None))

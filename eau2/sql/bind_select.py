@@ -10,9 +10,9 @@ from eau2.errors import ProgrammingError
 from eau2.operators.expr import Expr
 from eau2.records import replace
 from eau2.sql import ast
-from eau2.sql.bind_call import named_windows, with_windows
 from eau2.sql.bind_expr import bind_condition
 from eau2.sql.bind_from import bind_from
+from eau2.sql.bind_window import named_windows, with_windows
 from eau2.sql.clauses import BoundPart, Clauses, Selecting, bind_part
 from eau2.sql.environment import (
     Aggregates,

@@ -40,6 +40,16 @@ REFUSED = {
 }
 """Actions that refuse a whole statement, and what its message speaks of."""
 
+REFUSED_FUNCTIONS = {
+    "refuse_default_parameter": "A parameter with a default",
+    "refuse_table_function": "A function that RETURNS TABLE",
+    "refuse_untyped_function": "CREATE FUNCTION without RETURNS",
+    "refuse_untyped_parameter": "A parameter without a type",
+}
+"""The same, of functions."""
+_TYPED = "Write CREATE FUNCTION name(a BIGINT, b DOUBLE) RETURNS DOUBLE AS (expression)."
+_LISTED = "A function that RETURNS a list, such as VARCHAR[], can be called in FROM."
+
 UNBUILT = ast.Select(Span(0, 0), ())
 """What stands in a refused statement for a part that was not built."""
 
@@ -64,12 +74,14 @@ class StatementReader:
             "written": self.written,
             "refuse_array_type": self.refuse_array_type,
             "show_from": self.show_from,
+            "create_function": self.create_function,
             "refuse_schema": self.refuse_schema,
             "refuse_type": self.refuse_type,
             "refuse_statement": self.refuse_statement,
             "refuse_create": self.refuse_create,
             "refuse_drop": self.refuse_drop,
             **{name: self.refused(what) for name, what in REFUSED.items()},
+            **{name: self.refused(what, _hint(name)) for name, what in REFUSED_FUNCTIONS.items()},
         }
 
     def refuse(self, span: Span, what: str, hint: str | None = None) -> None:
@@ -77,11 +89,11 @@ class StatementReader:
         if self.refusal is None:
             self.refusal = ast.UnsupportedStatement(span, what, hint)
 
-    def refused(self, what: str) -> Callable[..., object]:
+    def refused(self, what: str, hint: str | None = None) -> Callable[..., object]:
         """The action that notes a clause as refused."""
 
         def note(span: Span, *parts: Any) -> object:
-            self.refuse(span, what)
+            self.refuse(span, what, hint)
             return UNBUILT
 
         return note
@@ -111,6 +123,31 @@ class StatementReader:
         """A statement within a statement, and its text."""
         return statement, self.text[span.start : span.end]
 
+    def create_function(
+        self,
+        span: Span,
+        replaced: bool | None,
+        temporary: bool | None,
+        if_not_exists: bool | None,
+        name: str,
+        parameters: tuple[ast.FunctionParameter, ...] | None,
+        result: ast.TypeName,
+        language: str | None,
+        body: Expression,
+    ) -> ast.Statement:
+        return ast.CreateFunction(
+            span,
+            name,
+            parameters or (),
+            result,
+            (language or "sql").lower(),
+            body,
+            self.text[body.span.start : body.span.end],
+            replace=bool(replaced),
+            if_not_exists=bool(if_not_exists),
+            temporary=bool(temporary),
+        )
+
     def show_from(self, span: Span, what: str, name: str) -> ast.Statement:
         if what.lower() == "indexes":
             return ast.ShowIndexes(span, name)
@@ -127,11 +164,18 @@ class StatementReader:
 
     def refuse_create(self, span: Span, *parts: Any) -> None:
         what = parts[-1].upper()
-        hint = "CREATE INDEX makes one that finds rows and checks nothing."
-        self.refuse(span, f"CREATE {what}", hint if what == "UNIQUE" else None)
+        hints = {
+            "MACRO": _TYPED,
+            "UNIQUE": "CREATE INDEX makes one that finds rows and checks nothing.",
+        }
+        self.refuse(span, f"CREATE {what}", hints.get(what))
 
     def refuse_drop(self, span: Span, word: str) -> None:
         self.refuse(span, f"DROP {word.upper()}")
+
+
+def _hint(refused: str) -> str:
+    return _LISTED if refused == "refuse_table_function" else _TYPED
 
 
 def deepens(action: str, given: Sequence[Any]) -> int:
@@ -195,6 +239,8 @@ def _show(span: Span, name: str) -> ast.Statement:
             return ast.ShowChunks(span, None)
         case "indexes":
             return ast.ShowIndexes(span, None)
+        case "functions":
+            return ast.ShowFunctions(span)
     return ast.ShowSetting(span, name)
 
 
@@ -222,6 +268,23 @@ def _drop_table(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
 @action
 def _drop_index(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
     return ast.DropIndex(span, name, bool(if_exists))
+
+
+@action
+def _drop_function(span: Span, if_exists: bool | None, name: str) -> ast.Statement:
+    return ast.DropFunction(span, name, bool(if_exists))
+
+
+@action
+def _function_parameters(
+    span: Span, *parameters: ast.FunctionParameter
+) -> tuple[ast.FunctionParameter, ...]:
+    return parameters
+
+
+@action
+def _function_parameter(span: Span, name: str, type_: ast.TypeName) -> ast.FunctionParameter:
+    return ast.FunctionParameter(span, name, type_)
 
 
 @action
@@ -359,7 +422,8 @@ def _prepare(span: Span, name: str, written: tuple[ast.Statement, str]) -> ast.S
 _FLAT_TEXT = """
 alias any all arguments array_of asof asof_left anti bounds column_names columns current_row
 distinct_on except exclude exclude_current_row expressions false fetch first following
-from_alone from_clause from_first full group group_by_clause groupings groups having_clause
+from_alone from_clause from_first full function_parameters group group_by_clause groupings groups
+having_clause
 in_list in_query in_tailed inner inside insert_defaults inserted intersect joined_in_brackets
 left limit limit_percent longer_path names no_limit no_others none offset
 order_item order_items path pivot_columns pivoted preceding qualify_clause quoted_name range

@@ -14,6 +14,7 @@ from datetime import datetime
 from eau2.catalog import Catalog
 from eau2.errors import Span
 from eau2.operators.expr import AggregateCall, Column, Expr, JoinKind, Literal, SortKey, WindowCall
+from eau2.operators.user_functions import UserFunction
 from eau2.records import Record, Struct, field, replace
 from eau2.sql import ast
 from eau2.sql.logical import DependentJoin, Logical
@@ -26,7 +27,8 @@ class Context(Struct):
     """What holds for a whole statement.
 
     spent counts the nodes bound for the sake of aliases. depth: how many queries are being bound,
-    one inside the other; views: the views among them, views_read: all that were.
+    one inside the other; views: the views among them, views_read: all that were. functions: those
+    of users that were looked up, by name in lower case; a name keeps its meaning in a statement.
     """
 
     catalog: Catalog
@@ -37,6 +39,7 @@ class Context(Struct):
     depth: int = 0
     views: list[str] = field(default_factory=list)
     views_read: int = 0
+    functions: dict[str, UserFunction | None] = field(default_factory=dict)
 
     def column(self, name: str, type_: SqlType) -> Column:
         """A new column of the plan."""
@@ -129,12 +132,14 @@ class Use(Record, frozen=True):
 class Aggregates(Struct):
     """The aggregate calls met so far and the columns they will be; equal calls share one.
 
-    subqueries: those in the arguments of the calls, and in the keys of the grouping.
+    subqueries: those in the arguments of the calls, and in the keys of the grouping. complete:
+    whether the order in which a call takes rows is made total.
     """
 
     context: Context
     shapes: Shapes
     subqueries: Subqueries | None = None
+    complete: bool = True
     calls: list[tuple[Column, AggregateCall]] = field(default_factory=list)
     known: dict[tuple[object, ...], Column] = field(default_factory=dict)
 

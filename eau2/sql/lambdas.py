@@ -39,6 +39,11 @@ def takes_lambda(name: str) -> bool:
     return name in _NAMES
 
 
+def names() -> tuple[str, ...]:
+    """The names of all functions with a lambda among their arguments."""
+    return tuple(_NAMES)
+
+
 def bind_lambda_call(node: ast.FunctionCall, env: Environment, depth: int, bind: Bind) -> Expr:
     """The call of such a function. Raises statement errors with spans."""
     function = _NAMES.get(node.name)

@@ -12,6 +12,7 @@ are many of them, rows are grouped by the values first, and what is picked is pi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from math import prod
@@ -25,6 +26,7 @@ from eau2.records import Record, replace
 from eau2.sql import ast, literals
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.environment import Context, Environment
+from eau2.sql.function_names import built_in
 from eau2.sql.naming import expression_text
 from eau2.sql.scope import Scope
 from eau2.sql.shapes import Shapes
@@ -32,11 +34,14 @@ from eau2.sql.sources import UNNAMED_PIVOT, BoundTable, Place, Source, derived
 from eau2.sql.spans import at
 from eau2.sql.stars import Chosen
 from eau2.sql.syntax_walk import parts, rewritten
+from eau2.sql.user_calls import known
 from eau2.types import VARCHAR, SqlType
 
 _CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,17}")
 """The texts that CAST gives of integers which are not very long."""
 
+
+IsAggregate = Callable[[ast.Node], bool]
 
 _ONE_OF_EACH = frozenset({"any_value", "arbitrary", "avg", "count", "max", "mean", "min", "sum"})
 """Aggregates whose value for one group can be picked; count is 0 of no rows, the others NULL."""
@@ -78,8 +83,9 @@ class _Axis(Record, frozen=True):
 def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
     """The rows of PIVOT: one for each group."""
     calls = node.aggregates or (_count(node.span),)
+    is_aggregate = partial(_is_aggregate, place.context)
     for item in calls:
-        _check_aggregate(item.expression)
+        _check_aggregate(item.expression, is_aggregate)
     axes = [_axis(on, source.scope, place) for on in node.on]
     columns = len(calls) * prod(len(axis.values) for axis in axes)
     _check_number(columns, node.span)
@@ -87,8 +93,10 @@ def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
     keys = _keys(node, source.scope)
     names = [key.parts[-1] for key in keys]
     written = tuple(item.expression for item in calls)
-    if columns > LIMITS.pivot_columns_at_once and all(map(_can_be_picked, written)):
-        table, keys, axes, picked = _grouped(node, table, keys, axes, written)
+    if columns > LIMITS.pivot_columns_at_once and all(
+        _can_be_picked(expression, is_aggregate) for expression in written
+    ):
+        table, keys, axes, picked = _grouped(node, table, keys, axes, written, is_aggregate)
     else:
         picked = written
     items = [ast.SelectItem(key.span, key, name) for key, name in zip(keys, names, strict=True)]
@@ -100,7 +108,9 @@ def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
             called = "_".join([first or "''", *others])
             if item.alias is not None or len(calls) > 1:
                 called = f"{called}_{item.alias or expression_text(item.expression)}"
-            items.append(ast.SelectItem(item.span, _filtered(expression, conditions), called))
+            items.append(
+                ast.SelectItem(item.span, _filtered(expression, conditions, is_aggregate), called)
+            )
     if not items:
         raise ProgrammingError(
             "this PIVOT gives no column: there is no value and nothing to group by",
@@ -111,8 +121,8 @@ def pivoted(node: ast.PivotTable, source: Source, place: Place) -> Source:
     return derived(bound, node.alias, node.column_aliases, node.span, UNNAMED_PIVOT)
 
 
-def _can_be_picked(node: ast.Expression) -> bool:
-    (call,) = (part for part in parts(node) if _is_aggregate(part))
+def _can_be_picked(node: ast.Expression, is_aggregate: IsAggregate) -> bool:
+    (call,) = (part for part in parts(node) if is_aggregate(part))
     return isinstance(call, ast.FunctionCall) and call.name in _ONE_OF_EACH
 
 
@@ -122,6 +132,7 @@ def _grouped(
     keys: tuple[ast.Name, ...],
     axes: list[_Axis],
     written: tuple[ast.Expression, ...],
+    is_aggregate: IsAggregate,
 ) -> tuple[ast.TableExpression, tuple[ast.Name, ...], list[_Axis], tuple[ast.Expression, ...]]:
     """The table grouped by keys and values; these, and the expressions, over its columns."""
     span = node.span
@@ -139,22 +150,22 @@ def _grouped(
         (call,) = (
             part
             for part in parts(expression)
-            if isinstance(part, ast.FunctionCall) and _is_aggregate(part)
+            if isinstance(part, ast.FunctionCall) and is_aggregate(part)
         )
         name = f"aggregate{number}"
         simple = all(isinstance(a, ast.Name | ast.Star) for a in call.arguments)
         # What cannot be computed for a row is no error where no column needs the row.
-        own = call if simple and call.where is None else _filtered(call, wanted)
+        own = call if simple and call.where is None else _filtered(call, wanted, is_aggregate)
         items.append(ast.SelectItem(call.span, own, name))
-        picked.append(rewritten(expression, partial(_pick, name)))
+        picked.append(rewritten(expression, partial(_pick, name, is_aggregate)))
     inner = ast.Select(span, tuple(items), table, group_by=group_by)
     names = tuple(ast.Name(span, (f"key{n}",)) for n in range(len(keys)))
     return ast.DerivedTable(span, inner, "pivoted"), names, above, tuple(picked)
 
 
-def _pick(name: str, part: ast.Node) -> tuple[ast.Node, ...] | None:
+def _pick(name: str, is_aggregate: IsAggregate, part: ast.Node) -> tuple[ast.Node, ...] | None:
     """The value of the one group, in the place of the aggregate itself."""
-    if not isinstance(part, ast.FunctionCall) or not _is_aggregate(part):
+    if not isinstance(part, ast.FunctionCall) or not is_aggregate(part):
         return None
     span = part.span
     call = ast.FunctionCall(span, "any_value", (ast.Name(span, (name,)),))
@@ -196,13 +207,16 @@ def _check_number(columns: int, span: Span) -> None:
         )
 
 
-def _is_aggregate(node: ast.Node) -> bool:
-    return isinstance(node, ast.FunctionCall) and (
-        aggregates.is_aggregate(node.name) or node.within_group
-    )
+def _is_aggregate(context: Context, node: ast.Node) -> bool:
+    if not isinstance(node, ast.FunctionCall):
+        return False
+    if node.name in built_in():
+        return aggregates.is_aggregate(node.name) or node.within_group
+    user = known(node.name, context)
+    return user is not None and user.is_aggregate
 
 
-def _check_aggregate(node: ast.Expression) -> None:
+def _check_aggregate(node: ast.Expression, is_aggregate: IsAggregate) -> None:
     """Refuse what is not one aggregate, or an expression around one."""
     found = list(parts(node))
     for part in found:
@@ -214,14 +228,14 @@ def _check_aggregate(node: ast.Expression) -> None:
             raise ProgrammingError("PIVOT cannot hold a subquery", span=part.span)
         if isinstance(part, ast.FunctionCall) and part.over is not None:
             raise ProgrammingError("PIVOT cannot hold a window function", span=part.span)
-    count = sum(map(_is_aggregate, found))
+    count = sum(map(is_aggregate, found))
     if count != 1:
         raise ProgrammingError(
             f"an entry of PIVOT holds one aggregate function, and this one has {count or 'none'}",
             span=node.span,
         )
     blank = ast.Constant(node.span, "null", "")
-    outside = rewritten(node, lambda part: (blank,) if _is_aggregate(part) else None)
+    outside = rewritten(node, lambda part: (blank,) if is_aggregate(part) else None)
     for part in parts(outside):
         if isinstance(part, ast.Name):
             raise ProgrammingError(
@@ -345,11 +359,13 @@ def _all(conditions: list[ast.Expression]) -> ast.Expression:
     return result
 
 
-def _filtered(node: ast.Expression, conditions: list[ast.Expression]) -> ast.Expression:
+def _filtered(
+    node: ast.Expression, conditions: list[ast.Expression], is_aggregate: IsAggregate
+) -> ast.Expression:
     """The expression with the aggregate in it over the rows of the conditions alone."""
 
     def visit(part: ast.Node) -> tuple[ast.Node, ...] | None:
-        if not isinstance(part, ast.FunctionCall) or not _is_aggregate(part):
+        if not isinstance(part, ast.FunctionCall) or not is_aggregate(part):
             return None
         own = [] if part.where is None else [part.where]
         return (replace(part, where=_all([*conditions, *own])),)

@@ -47,6 +47,11 @@ def needs_structs(name: str) -> bool:
     return name in _OF_STRUCTS
 
 
+def struct_functions() -> frozenset[str]:
+    """The names of those functions."""
+    return frozenset(_OF_STRUCTS)
+
+
 def unsupported(node: ast.Node) -> NotSupportedError:
     """The error that names the form of `node`."""
     form = _FORMS.get(type(node))

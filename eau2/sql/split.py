@@ -14,6 +14,7 @@ _PIECE = re.compile(
     r"""
     (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?:'|(?P<open_escaped>\Z|\\\Z))
   | '(?:[^']|'')*(?:'|(?P<open_string>\Z))
+  | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|(?P<open_dollar>\Z))
   | "(?:[^"]|"")*(?:"|(?P<open_name>\Z))
   | --[^\n]*
   | /\*.*?(?:\*/|(?P<open_comment>\Z))

@@ -28,6 +28,7 @@ from eau2.sql import ast, intervals, literals
 from eau2.sql.bind_expr import bind_root
 from eau2.sql.constant_arguments import constant_value
 from eau2.sql.environment import Context, Environment, Query, Subqueries
+from eau2.sql.function_names import FILES, SERIES, TABLE_FUNCTIONS, built_in
 from eau2.sql.logical import (
     Logical,
     Nothing,
@@ -44,44 +45,35 @@ from eau2.sql.scope import Scope, nearest
 from eau2.sql.shapes import Shapes
 from eau2.sql.sources import Place, Source, derived
 from eau2.sql.spans import at
+from eau2.sql.user_calls import known
 from eau2.types import BIGINT, TIMESTAMP
-
-_SERIES = ("range", "generate_series")
-_FILES = {
-    "read_parquet": "parquet",
-    "parquet_scan": "parquet",
-    "read_csv": "csv",
-    "read_csv_auto": "csv",
-    "read_json": "json",
-    "read_json_auto": "json",
-    "read_ndjson": "json",
-    "read_ndjson_auto": "json",
-}
-_NAMES = (*_SERIES, "unnest", *_FILES)
 
 
 def names() -> tuple[str, ...]:
     """The names of all table functions."""
-    return _NAMES
+    return TABLE_FUNCTIONS
 
 
 def bind_table_function(node: ast.TableFunction, place: Place) -> Source:
     """The rows of a table function. Raises statement errors, and InputFileError for files."""
-    if node.name in _SERIES:
+    if node.name in SERIES:
         bound = _series(node, place)
     elif node.name == "unnest":
         bound = _unnested(node, place)
-    elif node.name in _FILES:
+    elif node.name in FILES:
         bound = _files(node, place)
+    elif node.name not in built_in() and known(node.name, place.context) is not None:
+        bound = _of_user(node, place)
     else:
-        near = nearest(node.name, list(_NAMES))
-        hint = f"Did you mean {near}?" if near else f"There are: {', '.join(_NAMES)}."
+        users = place.context.catalog.functions()
+        near = nearest(node.name, [*TABLE_FUNCTIONS, *users])
+        hint = f"Did you mean {near}?" if near else f"There are: {', '.join(TABLE_FUNCTIONS)}."
         raise UnknownFunctionError(
             f'there is no table function "{node.name}"', span=node.span, hint=hint
         )
     if node.ordinality and "ordinality" not in bound.names[1:]:
         bound = _with_ordinality(bound, place.context)
-    if node.alias is not None and len(bound.names) == 1 and node.name not in _FILES:
+    if node.alias is not None and len(bound.names) == 1 and node.name not in FILES:
         bound = replace(bound, names=(node.alias,))
     return derived(bound, node.alias, node.column_aliases, node.span, node.name)
 
@@ -198,14 +190,33 @@ def _unnested(node: ast.TableFunction, place: Place) -> Query:
     if len(node.arguments) != 1 or isinstance(node.arguments[0], ast.NamedArgument):
         raise ProgrammingError("unnest in FROM takes one list", span=node.span)
     (argument,) = node.arguments
-    collected = Subqueries(place.bind_query)
-    env = Environment(place.context, Scope(), subqueries=collected, outer=place.outer)
-    lists = bind_root(argument, env.inside("a function in FROM"))
+    lists, below = _list(argument, place)
     if lists.type == types.NULL:
         lists = Literal(types.list_of(types.NULL), None)
     if lists.type.element is None:
         raise TypeMismatchError(f"unnest takes a list, not {lists.type}", span=argument.span)
-    return _elements(node, lists, collected.over(OneRow()), place)
+    return _elements(node, lists, below, place)
+
+
+def _of_user(node: ast.TableFunction, place: Place) -> Query:
+    """The elements of the list that a user's function gives as rows."""
+    call = ast.FunctionCall(node.span, node.name, node.arguments)
+    lists, below = _list(call, place)
+    if lists.type.element is None:
+        raise TypeMismatchError(
+            f"{node.name} gives {lists.type}, not a list: it cannot stand in FROM",
+            span=node.span,
+            hint=f"SELECT {node.name}(...) calls it.",
+        )
+    return _elements(node, lists, below, place)
+
+
+def _list(node: ast.Expression, place: Place) -> tuple[Expr, Logical]:
+    """An expression in FROM, and a row for it with the subqueries that it reads."""
+    collected = Subqueries(place.bind_query)
+    env = Environment(place.context, Scope(), subqueries=collected, outer=place.outer)
+    lists = bind_root(node, env.inside("a function in FROM"))
+    return lists, collected.over(OneRow())
 
 
 def _elements(node: ast.TableFunction, lists: Expr, below: Logical, place: Place) -> Query:
@@ -280,7 +291,7 @@ _ENDINGS = {
 
 def _check_format(node: ast.TableFunction, path: str, written: ast.Expression) -> None:
     """Files are read by what they end in, so a function reads those of its own format alone."""
-    endings = _ENDINGS[_FILES[node.name]]
+    endings = _ENDINGS[FILES[node.name]]
     if not path.lower().endswith(endings):
         raise NotSupportedError(
             f"{node.name} reads files that end in {', '.join(endings)}", span=written.span

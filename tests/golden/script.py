@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import eau2
-from eau2.catalog import Catalog, Frame, View
+from eau2.catalog import Catalog, Frame, Function, View
 from eau2.errors import InputFileError, Span
 from eau2.planner.optimizer import optimize
 from eau2.records import Record, names
@@ -108,6 +108,12 @@ class FrozenCatalog:
 
     def view(self, name: str) -> View | None:
         return None
+
+    def function(self, name: str) -> Function | None:
+        return None
+
+    def functions(self) -> tuple[str, ...]:
+        return ()
 
     def file(self, path: str) -> Frame:
         raise InputFileError(f"golden scripts read no files: {path}")

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 import eau2
-from eau2.catalog import Frame, View
+from eau2.catalog import Frame, Function, View
 from eau2.errors import InputFileError, StatementError
 from eau2.net.codec import decode_fragment, encode_fragment
 from eau2.net.packing import MessageError
@@ -66,6 +66,14 @@ class AnyTable:
     def view(self, name: str) -> View | None:
         """See Catalog.view."""
         return None
+
+    def function(self, name: str) -> Function | None:
+        """See Catalog.function."""
+        return None
+
+    def functions(self) -> tuple[str, ...]:
+        """See Catalog.functions."""
+        return ()
 
     def file(self, path: str) -> Frame:
         """See Catalog.file."""

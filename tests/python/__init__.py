@@ -1,1 +1,1 @@
-"""Functions that users write in Python: what they compute, and what they must not do."""
+"""Functions in Python: random programs, against CPython running them row by row."""

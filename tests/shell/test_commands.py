@@ -80,6 +80,9 @@ def test_functions(shell: Interpreter, capfd: Captured) -> None:
     # All of them are shown, though a result would be cut.
     assert "…" not in [line[2] for line in said(shell, capfd, "\\df").splitlines()[4:-1]]
     assert "no function fits zzz" in refused(shell, "\\df zzz")
+    said(shell, capfd, "CREATE FUNCTION zzz_own(x BIGINT) RETURNS BIGINT AS (x + 1);")
+    assert "zzz_own(x BIGINT) -> BIGINT" in said(shell, capfd, "\\df zzz")
+    assert "scalar, defined here" in said(shell, capfd, "\\df zzz")
 
 
 def test_nodes_and_chunks(shell: Interpreter, capfd: Captured) -> None:

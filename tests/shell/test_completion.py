@@ -18,6 +18,7 @@ from eau2.sql.parser import parse
 
 WORDS = replace(
     wordlists.of_language(),
+    own_functions=("doubled", "words_of"),
     tables={
         "orders": ("id", "customer", "total"),
         "order_items": ("order_id", "product", "amount", "unit price"),
@@ -65,6 +66,18 @@ def offered(marked: str) -> list[str]:
         ('SELECT * FROM "ord|', {'"orders"', '"order_items"'}),
         ('DROP TABLE "we|', {'"Weather"'}),
         ('SELECT 1 "ord|', set()),
+        ("SELECT doub|", {"doubled("}),
+        ("SELECT * FROM words|", {"words_of("}),
+        ("DROP FUNCTION |", {"doubled", "words_of"}),
+        ("DROP FUNCTION IF EXISTS dou|", {"doubled"}),
+        ("CREATE FUNCTION |", set()),
+        ("CREATE FUNCTION IF NOT EXISTS |", set()),
+        ("CREATE OR REPLACE FUNCTION f(|", set()),
+        ("CREATE FUNCTION f(x INTEGER) RETURNS bigi|", {"bigint"}),
+        ("CREATE FUNCTION f(x INTEGER) RETURNS INTEGER LANGUAGE |", {"SQL", "PYTHON"}),
+        ("CREATE FUNCTION f(x INTEGER) RETURNS INTEGER AS uppe|", {"upper("}),
+        ("CREATE TEMP FUNC|", {"FUNCTION"}),
+        ("show func|", {"functions"}),
         ("DROP TABLE IF EXISTS |", {"Weather", "orders"}),
         ("DROP VIEW IF EXISTS we|", {"Weather"}),
         ("CREATE TABLE IF NOT EXISTS |", set()),

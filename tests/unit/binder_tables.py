@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from eau2.catalog import ColumnSchema, Frame, FrameSchema, View
+from eau2.catalog import ColumnSchema, Frame, FrameSchema, Function, View
 from eau2.errors import InputFileError, StatementError
 from eau2.sql import ast
 from eau2.sql.binder import Bound, bind
@@ -72,6 +72,12 @@ class Tables:
 
     def view(self, name: str) -> View | None:
         return None
+
+    def function(self, name: str) -> Function | None:
+        return None
+
+    def functions(self) -> tuple[str, ...]:
+        return ()
 
     def file(self, path: str) -> Frame:
         if path != "dir/file.parquet":

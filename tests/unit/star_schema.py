@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from eau2.catalog import DistinctSketch, Frame, View
+from eau2.catalog import DistinctSketch, Frame, Function, View
 from eau2.errors import InputFileError
 from eau2.planner.optimizer import RULES, optimize
 from eau2.records import replace
@@ -91,6 +91,12 @@ class Star:
 
     def view(self, name: str) -> View | None:
         return None
+
+    def function(self, name: str) -> Function | None:
+        return None
+
+    def functions(self) -> tuple[str, ...]:
+        return ()
 
     def file(self, path: str) -> Frame:
         raise InputFileError(f"there is no file {path}")

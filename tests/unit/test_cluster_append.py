@@ -134,14 +134,14 @@ def test_rows_that_fail_append_nothing(ring: Ring) -> None:
 
 def test_views_are_seen_everywhere(ring: Ring) -> None:
     view = View("v", ("x",), "SELECT 1")
-    ring.stores[1].put_view(view)
+    ring.stores[1].keep(view)
     for store in ring.stores:
         assert store.view("V") == view
         assert store.get("v") is None
         assert store.names() == ("v",)
     with pytest.raises(NameExistsError):
-        ring.stores[2].put_view(view)
-    ring.stores[2].put_view(View("v", (), "SELECT 2"), replace=True)
+        ring.stores[2].keep(view)
+    ring.stores[2].keep(View("v", (), "SELECT 2"), replace=True)
     assert ring.stores[0].view("v") == View("v", (), "SELECT 2")
     sweep(ring)
     assert ring.stores[1].view("v") == View("v", (), "SELECT 2")

@@ -13,17 +13,20 @@ import pytest
 import eau2
 from eau2.operators.functions import table
 from eau2.options import parse
+from tests import pages
 from tests.documents import (
     ARCHITECTURE,
     DOCUMENTS,
     ERRORS,
     FUNCTIONS,
+    WORDS,
     blocks,
     catalogued,
     mapped,
     prepare,
     referenced,
     run,
+    worded,
 )
 from tests.processes import ROOT, environment
 
@@ -48,6 +51,12 @@ def test_the_reference_lists_every_function_as_it_is() -> None:
     assert text == referenced(text), "write the tables anew: python -m tests.documents"
     for entry in table.documentation():
         assert entry.syntax.replace("|", "\\|") in text
+
+
+def test_the_words_of_functions_in_python_are_listed() -> None:
+    text = WORDS.read_text(encoding="utf-8")
+    assert text == worded(text), "write the tables anew: python -m tests.documents"
+    assert "`math.sqrt(float)`" in text
 
 
 def test_the_page_of_errors_is_the_catalogue() -> None:
@@ -108,14 +117,15 @@ def test_the_readme_shows_commands() -> None:
 def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     prepare(tmp_path)
     text = page.read_text(encoding="utf-8")
-    found = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    if found:
-        check_python(["-c", "\n".join(found)], tmp_path)
+    if pages.has_python(text):
+        assert pages.shown(text, tmp_path) == text
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=name_of)
 def test_example_programs_run(example: Path, tmp_path: Path) -> None:
-    assert check_python([str(example)], tmp_path) != ""
+    is_application = "eau2.Application" in example.read_text(encoding="utf-8")
+    command = ["-m", "eau2", "run"] if is_application else []
+    assert check_python([*command, str(example)], tmp_path) != ""
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.sql")), ids=name_of)

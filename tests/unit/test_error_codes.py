@@ -37,6 +37,8 @@ NAMED: dict[str, tuple[str, ...]] = {
     "E1012": ("UPDATE", "not supported"),
     "E1013": ("$least", "--param least=VALUE"),
     "E1014": ('"chunk_row"', "chunk_rows"),
+    "E1015": ("fetched", "open", "line 3"),
+    "E2007": ("ZeroDivisionError", "ratio", "line 3"),
     "E2001": ("row",),
     "E2002": ("9223372036854775807", "BIGINT", "overflow"),
     "E2003": ("INTEGER",),

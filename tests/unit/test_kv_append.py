@@ -296,7 +296,7 @@ def test_only_a_frame_of_the_same_columns_is_appended_to(store: Store) -> None:
     batches = pa.table({"b": [1]}).to_batches()
     for name in ("t", "view"):
         store.put("t", SCHEMA, table(0, 1).to_batches(), replace=True)
-        store.put_view(View("view", (), "SELECT 1"), replace=True)
+        store.keep(View("view", (), "SELECT 1"), replace=True)
         with pytest.raises(OperationalError, match="dropped or replaced"):
             store.append(name, other, batches)
     with pytest.raises(OperationalError, match="dropped or replaced"):
@@ -326,14 +326,14 @@ def test_threads_append_side_by_side(store: Store) -> None:
 def test_a_view_is_a_name_like_any_other(store: Store, tmp_path: Path) -> None:
     view = View("V", ("a", "b"), "SELECT 1, 2")
     epoch = store.epoch()
-    store.put_view(view)
+    store.keep(view)
     assert store.epoch() != epoch
     assert store.view("v") == view
     assert store.get("v") is None
     assert store.names() == ("V",)
     with pytest.raises(Exception, match="exists already"):
-        store.put_view(view)
-    store.put_view(replace(view, text="SELECT 3"), replace=True)
+        store.keep(view)
+    store.keep(replace(view, text="SELECT 3"), replace=True)
     if (tmp_path / "store").exists():
         again = Store.open(tmp_path / "store")
         assert again.view("v") == replace(view, text="SELECT 3")

@@ -338,7 +338,7 @@ def test_after_a_failed_disk_a_store_takes_no_writes_until_it_is_opened_again(
     for write in (
         lambda: put(store, "t", TABLE),
         lambda: store.drop("kept"),
-        lambda: store.put_view(View("v", ("a",), "SELECT 1")),
+        lambda: store.keep(View("v", ("a",), "SELECT 1")),
     ):
         with pytest.raises(DiskFailedError, match="takes no more writes: the disk") as raised:
             write()

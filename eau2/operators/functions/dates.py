@@ -27,11 +27,12 @@ _DAYS_MAX = 95_000_000
 
 def _bind_add_interval(name: str, args: tuple[Expr, ...]) -> Expr:
     """A moment, and months, days and microseconds, which are constants."""
-    whole = [isinstance(arg, Literal) and isinstance(arg.value, int) for arg in args[1:]]
-    if [arg.type for arg in args[1:]] != [INTEGER, INTEGER, BIGINT] or not all(whole):
+    amounts = args[1:]
+    whole = all(isinstance(a, Literal) and type(a.value) is int for a in amounts)
+    if len(amounts) != 3 or not whole or not all(a.type.is_integer for a in amounts):
         raise mismatch(name, args, "It is written x + INTERVAL n unit.")
     start = coerce(moment_of(name, args[0]), TIMESTAMP)
-    return Call(TIMESTAMP, name, (start, *args[1:]))
+    return Call(TIMESTAMP, name, (start, *amounts))
 
 
 def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:

@@ -16,6 +16,7 @@ before them, and need not: with hundreds of values the lists would be longer tha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -36,6 +37,7 @@ from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
 from eau2.operators.physical import kernel_dtype
+from eau2.records import replace
 
 LET = "let"
 FOLD = "fold"
@@ -78,18 +80,10 @@ class Fold:
 
 
 class _Plans:
-    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them.
-
-    guard: of the rows that count. plans: called by the labels of `names`.
-    """
+    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them."""
 
     def __init__(
-        self,
-        parameters: Sequence[LambdaParameter],
-        bodies: Sequence[Expr],
-        names: Sequence[str],
-        scope: Scope,
-        guard: pl.Expr | None,
+        self, parameters: Sequence[LambdaParameter], bodies: Sequence[Expr], scope: Scope
     ) -> None:
         own = {parameter: own_column(parameter) for parameter in parameters}
 
@@ -98,48 +92,98 @@ class _Plans:
 
         self.labels = [column.label for column in own.values()]
         self.bodies = [placed(body, place, 0) for body in bodies]
-        self.plans = [
-            scope.recurse(body, scope.diagnose, guard).cast(kernel_dtype(body.type)).alias(name)
-            for body, name in zip(self.bodies, names, strict=True)
-        ]
-        self.around = columns_around(self.plans, (*self.labels, _GUARD))
+        self._scope = scope
+        self._made: list[pl.Expr] = []
+
+    @property
+    def around(self) -> tuple[str, ...]:
+        """The columns that the plans made so far read around the lambdas."""
+        return columns_around(self._made, (*self.labels, _GUARD))
+
+    def plan(self, number: int, guard: pl.Expr | None, label: str) -> pl.Expr:
+        """The plan of a body for the rows for which `guard` is true."""
+        body = self.bodies[number]
+        lowered = self._scope.recurse(body, self._scope.diagnose, guard)
+        self._made.append(lowered.cast(kernel_dtype(body.type)).alias(label))
+        return self._made[-1]
+
+    def states(self, fold: Call, guard: pl.Expr | None) -> pl.Expr:
+        """All states of a loop as a struct, its fields their numbers."""
+        self._made.append(_lower_states(fold, replace(self._scope, guard=guard)))
+        return self._made[-1]
 
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     parameters = [parameter for parameter, _ in values_of(call)]
     bodies = [value for _, value in values_of(call)]
+    plans = _Plans(parameters, [*bodies, result_of(call)], scope)
     guard = None if scope.guard is None else pl.col(_GUARD)
-    names = [own_column(parameter).label for parameter in parameters]
-    plans = _Plans(parameters, [*bodies, result_of(call)], [*names, "value"], scope, guard)
-    layers, result = _layers(plans), plans.plans[-1]
+    layers = _layers(plans, guard)
+    result = plans.plan(len(bodies), guard, "value")
     labels, inputs = _inputs(plans, scope)
+    dtype = kernel_dtype(call.type)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
+        if not frame.height:
+            # What reads no column would be computed, and might fail, for no row at all.
+            return pl.Series("value", [], dtype)
         frame.columns = labels
         for layer in layers:
             frame = frame.with_columns(layer)
         return frame.with_columns(result).get_column("value")
 
-    return batchwise(kernel_dtype(call.type), compute, *inputs)
+    return batchwise(dtype, compute, *inputs)
 
 
-def _layers(plans: _Plans) -> list[list[pl.Expr]]:
-    """The values by how many others they stand upon: those of one layer are computed at once."""
+def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
+    """The values by how many others they stand upon: those of one layer are computed at once.
+
+    The states of one loop are several folds that differ in which state they give: it runs once.
+    """
     layers: list[list[pl.Expr]] = []
     heights: dict[int, int] = {}
+    loops: dict[tuple[Expr, ...], tuple[int, str]] = {}
+    alike = _loops_of_several(plans.bodies)
     for number, label in enumerate(plans.labels):
-        read = columns_of(plans.bodies[number])
+        body = plans.bodies[number]
+        read = columns_of(body)
         height = max((heights[id_] + 1 for id_ in read if id_ in heights), default=0)
+        loop = _loop_of(body)
+        if loop not in alike:
+            _add(layers, height, plans.plan(number, guard, label))
+        else:
+            assert isinstance(body, Call)
+            if loop not in loops:
+                loops[loop] = (height, f"loop{number}")
+                _add(layers, height, plans.states(body, guard).alias(f"loop{number}"))
+            state, struct = Fold(body).which, pl.col(loops[loop][1]).struct
+            height = loops[loop][0] + 1
+            _add(layers, height, struct.field(str(state)).alias(label))
         heights[int(label[1:])] = height
-        if height == len(layers):
-            layers.append([])
-        layers[height].append(plans.plans[number])
     return layers
+
+
+def _add(layers: list[list[pl.Expr]], height: int, plan: pl.Expr) -> None:
+    while height >= len(layers):
+        layers.append([])
+    layers[height].append(plan)
+
+
+def _loop_of(body: Expr) -> tuple[Expr, ...]:
+    """What folds of one loop have in common; empty for anything else."""
+    return body.args[:-1] if isinstance(body, Call) and body.function == FOLD else ()
+
+
+def _loops_of_several(bodies: Sequence[Expr]) -> set[tuple[Expr, ...]]:
+    """The loops of which several states are values."""
+    loops = Counter(_loop_of(body) for body in bodies)
+    return {loop for loop, count in loops.items() if loop and count > 1}
 
 
 def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
     """What a batch holds: the columns around, and the guard."""
-    labels, inputs = list(plans.around), [pl.col(label) for label in plans.around]
+    labels = list(plans.around)
+    inputs = [pl.col(label) for label in labels]
     if scope.guard is not None:
         labels.append(_GUARD)
         inputs.append(scope.guard)
@@ -149,25 +193,36 @@ def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
 
 
 def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
+    return _lower_states(call, scope).struct.field(str(Fold(call).which))
+
+
+def _lower_states(call: Call, scope: Scope) -> pl.Expr:
+    """What all states of a loop are behind it, as a struct."""
     parts = Fold(call)
+    plans = _Plans(parts.parameters, parts.steps, scope)
     count = len(parts.initial)
-    names = [str(number) for number in range(count)]
-    plans = _Plans(parts.parameters, parts.steps, names, scope, None)
+    steps = [plans.plan(number, None, str(number)) for number in range(count)]
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
+    read = plans.around
     lists = scope.guarded(scope.lower(parts.lists))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
 
     def compute(frame: pl.DataFrame) -> pl.Series:
         gathered, *columns = frame.get_columns()
-        around = dict(zip(plans.around, columns[count:], strict=True))
+        around = dict(zip(read, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
-        return _folded(plans, gathered, states, around).get_column(str(parts.which))
+        return _folded(plans, steps, gathered, states, around).to_struct("states")
 
-    return batchwise(kernel_dtype(call.type), compute, lists, *initial, *map(pl.col, plans.around))
+    fields = pl.Struct({str(number): dtype for number, dtype in enumerate(dtypes)})
+    return batchwise(fields, compute, lists, *initial, *map(pl.col, read))
 
 
 def _folded(
-    plans: _Plans, lists: pl.Series, states: list[pl.Series], around: Columns
+    plans: _Plans,
+    steps: list[pl.Expr],
+    lists: pl.Series,
+    states: list[pl.Series],
+    around: Columns,
 ) -> pl.DataFrame:
     """The states after the last element of every list; NULL where there is no list.
 
@@ -197,7 +252,7 @@ def _folded(
         given = [*(known.get_column(name) for name in names), element, place]
         labelled = zip(plans.labels, given, strict=True)
         rows = pl.DataFrame([column.alias(label) for label, column in labelled])
-        rows = rows.with_columns(known.drop(names)).with_columns(plans.plans)
+        rows = rows.with_columns(known.drop(names)).with_columns(steps)
         known = known.with_columns(rows.select(names))
     every = pl.concat([known.select(names), *reversed(finished)])
     back = order.arg_sort()

@@ -63,9 +63,13 @@ class _Body:
         self.labels = [ref.label for ref in own.values()]
         self.plan = scope.recurse(body, scope.diagnose, None).alias("value")
         self.around = columns_around([self.plan], self.labels)
+        self.dtype = kernel_dtype(body.type)
 
     def over(self, given: Mapping[str, pl.Series]) -> pl.Series:
         """The values of the body over columns of one height."""
+        if all(not len(column) for column in given.values()):
+            # What reads no column would be computed, and might fail, for no row at all.
+            return pl.Series("value", [], self.dtype)
         frame = pl.DataFrame([column.alias(label) for label, column in given.items()])
         return frame.with_columns(self.plan).get_column("value")
 

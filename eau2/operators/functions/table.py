@@ -35,6 +35,12 @@ from eau2.operators.functions import (
     mathematics,
     paths,
     patterns,
+    python_lists,
+    python_mathematics,
+    python_numbers,
+    python_texts,
+    python_times,
+    python_values,
     readable,
     similarity,
     spans,
@@ -86,7 +92,18 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_lambdas.FUNCTIONS,
     *let.FUNCTIONS,
 )
-_BY_NAME: dict[str, Function] = {function.name: function for function in FUNCTIONS}
+PYTHON: tuple[Function, ...] = (
+    *python_numbers.FUNCTIONS,
+    *python_values.FUNCTIONS,
+    *python_texts.FUNCTIONS,
+    *python_lists.FUNCTIONS,
+    *python_mathematics.FUNCTIONS,
+    *python_times.FUNCTIONS,
+)
+"""What only functions written in Python call; no text of SQL can name them."""
+
+_OF_SQL: dict[str, Function] = {function.name: function for function in FUNCTIONS}
+_BY_NAME: dict[str, Function] = _OF_SQL | {function.name: function for function in PYTHON}
 _BY_ALIAS: dict[str, Function] = {
     alias: function for function in FUNCTIONS for alias in function.aliases
 }
@@ -112,7 +129,7 @@ def lookup(name: str) -> Function:
 def find(name: str) -> Function | None:
     """The entry of a function or operator by its name or one of its other names."""
     lowered = name.lower()
-    return _BY_NAME.get(lowered) or _BY_ALIAS.get(lowered)
+    return _OF_SQL.get(lowered) or _BY_ALIAS.get(lowered)
 
 
 def bind(name: str, args: tuple[Expr, ...]) -> Expr:

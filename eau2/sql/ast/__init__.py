@@ -166,6 +166,9 @@ from eau2.sql.ast.statements import (
     ColumnDefinition as ColumnDefinition,
 )
 from eau2.sql.ast.statements import (
+    CreateFunction as CreateFunction,
+)
+from eau2.sql.ast.statements import (
     CreateIndex as CreateIndex,
 )
 from eau2.sql.ast.statements import (
@@ -184,6 +187,9 @@ from eau2.sql.ast.statements import (
     Drop as Drop,
 )
 from eau2.sql.ast.statements import (
+    DropFunction as DropFunction,
+)
+from eau2.sql.ast.statements import (
     DropIndex as DropIndex,
 )
 from eau2.sql.ast.statements import (
@@ -191,6 +197,9 @@ from eau2.sql.ast.statements import (
 )
 from eau2.sql.ast.statements import (
     Explain as Explain,
+)
+from eau2.sql.ast.statements import (
+    FunctionParameter as FunctionParameter,
 )
 from eau2.sql.ast.statements import (
     Insert as Insert,
@@ -203,6 +212,9 @@ from eau2.sql.ast.statements import (
 )
 from eau2.sql.ast.statements import (
     ShowChunks as ShowChunks,
+)
+from eau2.sql.ast.statements import (
+    ShowFunctions as ShowFunctions,
 )
 from eau2.sql.ast.statements import (
     ShowIndexes as ShowIndexes,

@@ -148,6 +148,41 @@ class ShowIndexes(Statement, frozen=True):
     name: str | None
 
 
+class FunctionParameter(Node, frozen=True):
+    """name type, of a function."""
+
+    name: str
+    type: TypeName
+
+
+class CreateFunction(Statement, frozen=True):
+    """CREATE [OR REPLACE] [TEMP] FUNCTION [IF NOT EXISTS] name(a type) RETURNS type AS body.
+
+    language: "sql", or another one, in which the body is a string. text: the body as written.
+    """
+
+    name: str
+    parameters: tuple[FunctionParameter, ...]
+    result: TypeName
+    language: str
+    body: Expression
+    text: str
+    replace: bool = False
+    if_not_exists: bool = False
+    temporary: bool = False
+
+
+class DropFunction(Statement, frozen=True):
+    """DROP FUNCTION [IF EXISTS] name (also DROP MACRO)."""
+
+    name: str
+    if_exists: bool
+
+
+class ShowFunctions(Statement, frozen=True):
+    """SHOW FUNCTIONS: those that users have defined."""
+
+
 class UnsupportedStatement(Statement, frozen=True):
     """A statement that the grammar knows and eau2 refuses: UPDATE, DELETE, ALTER, ..."""
 

@@ -1,0 +1,153 @@
+"""Python's dates and datetimes: made, taken apart, written.
+
+Owns: how each is computed. A date outside of the years that Python has is an error.
+Does not know: time zones; differences have no type here but int and float.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from eau2.operators.expr import Call
+from eau2.operators.functions.checks import Scope, formula, narrowed
+from eau2.operators.functions.function import Function, by_formula
+from eau2.operators.functions.python_calls import (
+    Columns,
+    python_entry,
+    python_function,
+    spread,
+)
+
+_FIRST_DAY = dt.date(1970, 1, 1).toordinal()
+
+
+def _weekday(value: pl.Expr) -> pl.Expr:
+    return value.dt.weekday().cast(pl.Int64) - 1
+
+
+def _isoweekday(value: pl.Expr) -> pl.Expr:
+    return value.dt.weekday().cast(pl.Int64)
+
+
+def _ordinal(value: pl.Expr) -> pl.Expr:
+    return value.cast(pl.Date).cast(pl.Int32).cast(pl.Int64) + _FIRST_DAY
+
+
+def _microsecond(value: pl.Expr) -> pl.Expr:
+    return value.dt.microsecond().cast(pl.Int64)
+
+
+def _lower_micros(call: Call, scope: Scope) -> pl.Expr:
+    def wide(one: pl.Expr, two: pl.Expr) -> pl.Expr:
+        return one.cast(pl.Int64).cast(pl.Int128) - two.cast(pl.Int64).cast(pl.Int128)
+
+    def shown(one: pl.Expr, two: pl.Expr) -> tuple[str | pl.Expr, ...]:
+        return (one, " - ", two, " does not fit 64 bits")
+
+    return narrowed(pl.Int64(), wide, shown, scope, *(scope.lower(arg) for arg in call.args))
+
+
+def _lower_difference(call: Call, scope: Scope) -> pl.Expr:
+    """A difference of which nothing was taken has no value that anybody reads."""
+    one, two = (scope.lower(arg) for arg in call.args)
+    return formula(pl.Int128(), lambda a, b: pl.when(a == b).then(None), one, two)
+
+
+def _iso(columns: Columns) -> pl.Series | None:
+    years = columns[0].dt.year()
+    return columns[0].dt.to_string("%Y-%m-%d") if years.is_between(1000, 9999).all() else None
+
+
+def _strftime(value: dt.date, form: str) -> str:
+    return value.strftime(form)
+
+
+def _quick_date(columns: Columns) -> pl.Series | None:
+    year, month, day = spread(columns)
+    if not (
+        year.is_between(1, 9999).all()
+        and month.is_between(1, 12).all()
+        and day.is_between(1, 28).all()
+    ):
+        return None
+    frame = pl.DataFrame([year.alias("year"), month.alias("month"), day.alias("day")])
+    return frame.select(pl.date("year", "month", "day")).to_series()
+
+
+def _naive(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is not None:
+        raise ValueError("a datetime with a time zone has no type here")
+    return value
+
+
+def _iso_datetime(text: str) -> dt.datetime:
+    return _naive(dt.datetime.fromisoformat(text))
+
+
+def _parsed(text: str, form: str) -> dt.datetime:
+    return dt.datetime.strptime(text, form)
+
+
+def _at_midnight(value: dt.date) -> dt.datetime:
+    return dt.datetime(value.year, value.month, value.day)
+
+
+_DAY_NUMBER = "date -> int; datetime -> int"
+_DAY_TEXT = "date -> str; datetime -> str"
+_DIFFERENCE = "A difference, of which parts are taken."
+
+FUNCTIONS: tuple[Function, ...] = (
+    python_entry("date.weekday", _DAY_NUMBER, "Monday is 0.", by_formula(pl.Int64(), _weekday)),
+    python_entry(
+        "date.isoweekday", _DAY_NUMBER, "Monday is 1.", by_formula(pl.Int64(), _isoweekday)
+    ),
+    python_entry(
+        "date.toordinal", _DAY_NUMBER, "Days, the first is 1.", by_formula(pl.Int64(), _ordinal)
+    ),
+    python_entry("date.-", "date, date -> timedelta", _DIFFERENCE, _lower_difference, nulls=True),
+    python_entry(
+        "datetime.-", "datetime, datetime -> timedelta", _DIFFERENCE, _lower_difference, nulls=True
+    ),
+    python_entry(
+        "datetime.micros",
+        "datetime, datetime -> int",
+        "A difference in microseconds.",
+        _lower_micros,
+        raises=True,
+    ),
+    python_entry(
+        "datetime.microsecond",
+        "datetime -> int",
+        "Of the second.",
+        by_formula(pl.Int64(), _microsecond),
+    ),
+    python_function("date.isoformat", "date -> str", dt.date.isoformat, quick=_iso),
+    python_function(
+        "date.strftime", "date, str -> str; datetime, str -> str", _strftime, fails=True
+    ),
+    python_function("date.ctime", _DAY_TEXT, lambda value: value.ctime()),
+    python_function("date.replace", "date, int, int?, int? -> date", dt.date.replace, fails=True),
+    python_function("date.make", "int, int, int -> date", dt.date, quick=_quick_date, fails=True),
+    python_function("date.fromisoformat", "str -> date", dt.date.fromisoformat, fails=True),
+    python_function("date.fromordinal", "int -> date", dt.date.fromordinal, fails=True),
+    python_function(
+        "datetime.isoformat", "datetime, str? -> str", dt.datetime.isoformat, fails=True
+    ),
+    python_function(
+        "datetime.replace",
+        "datetime, int, int?, int?, int?, int?, int?, int? -> datetime",
+        dt.datetime.replace,
+        fails=True,
+    ),
+    python_function(
+        "datetime.make",
+        "int, int, int, int?, int?, int?, int? -> datetime",
+        dt.datetime,
+        fails=True,
+    ),
+    python_function("datetime.fromisoformat", "str -> datetime", _iso_datetime, fails=True),
+    python_function("datetime.fromordinal", "int -> datetime", dt.datetime.fromordinal, fails=True),
+    python_function("datetime.strptime", "str, str -> datetime", _parsed, fails=True),
+)

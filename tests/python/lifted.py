@@ -1,0 +1,226 @@
+"""CPython running a function row by row, with the one rule by which None differs.
+
+Owns: `run`. Where Python raises TypeError or AttributeError because a value is None, the operation
+gives None. Nothing else is changed: each operation is done by CPython itself, inside a call that
+looks at its operands when it raises. Comes in: source text and a row. Goes out: `Outcome`s.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eau2.records import Record
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+
+
+class IntOutsideError(Exception):
+    """A whole number that is no int64: an error in eau2."""
+
+
+class ComplexError(Exception):
+    """A complex number: an error in eau2."""
+
+
+class Outcome(Record, frozen=True):
+    """What a row gives: a value, or the name of the exception."""
+
+    value: Any = None
+    raised: str | None = None
+
+
+def compiled(text: str) -> Callable[..., Any]:
+    """The function `f` of a text, as CPython runs it with the rule about None."""
+    tree = ast.fix_missing_locations(_Lifting().visit(ast.parse(text)))
+    space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted}
+    space |= {f"op_{kind.__name__}": call for kind, call in _OPERATORS.items()}
+    exec(compile(tree, "program", "exec"), space)
+    function: Callable[..., Any] = space["f"]
+    return function
+
+
+def plain(text: str) -> Callable[..., Any]:
+    """The function `f` of a text, as CPython runs it."""
+    space: dict[str, Any] = {"math": math, "datetime": datetime}
+    exec(compile(text, "program", "exec"), space)
+    function: Callable[..., Any] = space["f"]
+    return function
+
+
+def run(function: Callable[..., Any], row: Sequence[Any]) -> Outcome:
+    """What the function gives for a row."""
+    try:
+        value = function(*row)
+        _check(value)
+    except Exception as error:
+        return Outcome(None, type(error).__name__)
+    return Outcome(value)
+
+
+def lifted(call: Callable[..., Any], *operands: Any) -> Any:
+    """What an operation gives, or None where it raises because of a None among its operands."""
+    try:
+        value = call(*operands)
+    except (TypeError, AttributeError):
+        if _has_none(operands):
+            return None
+        raise
+    _check(value)
+    return value
+
+
+def _check(value: Any) -> None:
+    if isinstance(value, complex):
+        raise ComplexError(str(value))
+    if isinstance(value, list):
+        for item in value:
+            _check(item)
+    elif type(value) is int and not -(2**63) <= value < 2**63:
+        raise IntOutsideError(str(value))
+
+
+def _has_none(values: Any) -> bool:
+    return any(v is None or (isinstance(v, list | tuple) and _has_none(v)) for v in values)
+
+
+class _Lifting(ast.NodeTransformer):
+    """Every operation inside a call of `lifted`."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.body = [self.visit(part) for part in node.body]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        return _lifted(_name(node.op), node.left, node.right)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not):
+            return node
+        return _lifted(_name(node.op), node.operand)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        assert isinstance(node.target, ast.Name)
+        read = ast.Name(node.target.id, ast.Load())
+        value = self.visit(ast.BinOp(read, node.op, node.value))
+        return ast.Assign([node.target], value)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        if all(isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot) for op in node.ops):
+            return node
+        operands = [node.left, *node.comparators]
+        links: list[ast.expr] = []
+        for number, op in enumerate(node.ops):
+            left: ast.expr = operands[number]
+            if number:
+                left = ast.Name(f"held_{number}", ast.Load())
+            right = operands[number + 1]
+            if number < len(node.ops) - 1:
+                right = ast.NamedExpr(ast.Name(f"held_{number + 1}", ast.Store()), right)
+            if isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
+                links.append(ast.Compare(left, [op], [right]))
+            else:
+                links.append(_lifted(_name(op), left, right))
+        return links[0] if len(links) == 1 else ast.BoolOp(ast.And(), links)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        place: ast.expr = node.slice
+        if isinstance(place, ast.Slice):
+            ends = [end or ast.Constant(None) for end in (place.lower, place.upper, place.step)]
+            place = ast.Call(ast.Name("slice", ast.Load()), ends, [])
+        item = ast.Lambda(_arguments("a", "b"), ast.Subscript(_read("a"), _read("b"), ast.Load()))
+        return _lifted(item, node.value, place)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in ("math", "datetime"):
+            return node
+        got = ast.Lambda(_arguments("a"), ast.Attribute(_read("a"), node.attr, ast.Load()))
+        return _lifted(got, node.value)
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self._over_list(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        return self._over_list(ast.ListComp(node.elt, node.generators))
+
+    def _over_list(self, node: ast.ListComp) -> ast.AST:
+        """A comprehension over None is None."""
+        self.generic_visit(node)
+        over = node.generators[0].iter
+        node.generators[0].iter = _read("a")
+        return _lifted(ast.Lambda(_arguments("a"), node), over)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Attribute) and not (
+            isinstance(node.func.value, ast.Name) and node.func.value.id in ("math", "datetime")
+        ):
+            receiver = self.visit(node.func.value)
+            args = [self.visit(arg) for arg in node.args]
+            names = [f"a{number}" for number in range(len(args))]
+            method = ast.Attribute(_read("a"), node.func.attr, ast.Load())
+            call = ast.Call(method, [_read(name) for name in names], [])
+            return _lifted(ast.Lambda(_arguments("a", *names), call), receiver, *args)
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in ("range", "ValueError", "slice"):
+            return node
+        return _lifted(node.func, *node.args)
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """None has no format but the empty one: with any other there is no text."""
+        values: list[ast.expr] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                values.append(self.visit(part.value))
+                part.value = _read(f"a{len(values)}")
+        names = [f"a{number}" for number in range(1, len(values) + 1)]
+        return _lifted(ast.Lambda(_arguments(*names), node), *values)
+
+
+def _name(op: ast.AST) -> ast.expr:
+    return ast.Name(f"op_{type(op).__name__}", ast.Load())
+
+
+def _read(name: str) -> ast.expr:
+    return ast.Name(name, ast.Load())
+
+
+def _arguments(*names: str) -> ast.arguments:
+    return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+
+
+def _lifted(call: ast.expr, *operands: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("lifted", ast.Load()), [call, *operands], [])
