@@ -251,6 +251,23 @@ def test_a_compiled_filter_prunes_as_the_plain_one_does() -> None:
         assert not may_match(found, columns, (replace(read[0], null_count=0), read[1]), 3)
 
 
+def test_what_a_result_says_without_its_values_is_outside() -> None:
+    local = LambdaParameter(BOOLEAN, 0, 0)
+    value = bind("=", (bind("coalesce", (X, Y, ZERO)), bind("coalesce", (Y, X, ONE))))
+    either = bind("or", (bind("and", (SAME, local)), bind("and", (TRUTH, bind("not", (local,))))))
+    found = as_filter(let(value, bind("and", (bind("and", (POSITIVE, local)), either))))
+    parts = conjuncts(found)
+    assert parts[:2] == (POSITIVE, bind("or", (SAME, TRUTH)))
+    assert parts[2:] == (let(value, bind("and", (local, either))),)
+    assert as_filter(found) == found
+    twice = bind("or", (local, bind("and", (bind("not", (local,)), RAISING))))
+    failing = let(value, bind("and", (POSITIVE, twice)))
+    assert conjuncts(as_filter(failing)) == (POSITIVE, failing)
+    raising = bind("=", (bind("//", (ONE, X)), bind("coalesce", (Y, X))))
+    strict = let(raising, bind("and", (POSITIVE, bind("or", (local, SAME)))))
+    assert as_filter(strict) == strict
+
+
 def test_locals_carry_their_ranges() -> None:
     small = Known(intervals={1: (0, 10), 2: (0, 10)})
     square = let(bind("*", (X, Y)), bind("*", (FIRST, FIRST)))
