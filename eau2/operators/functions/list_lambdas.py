@@ -62,8 +62,8 @@ class _Body:
         )
         self.labels = [ref.label for ref in own.values()]
         self.plan = scope.recurse(body, scope.diagnose, None).alias("value")
-        self.dtype = kernel_dtype(body.type)
         self.around = columns_around([self.plan], self.labels)
+        self.dtype = kernel_dtype(body.type)
 
     def over(self, given: Mapping[str, pl.Series]) -> pl.Series:
         """The values of the body over columns of one height."""
