@@ -177,11 +177,6 @@ def _split_by(name: str) -> Compute:
     return over
 
 
-def _parted(name: str) -> Compute:
-    method = getattr(str, name)
-    return lambda text, separator: list(method(text, separator))
-
-
 def _joined(separator: str, parts: list[str]) -> str:
     return separator.join(parts)
 
@@ -301,10 +296,6 @@ FUNCTIONS: tuple[Function, ...] = (
             nulls=True,
         )
         for name in ("split", "rsplit")
-    ),
-    *(
-        python_function(f"str.{name}", "str, str -> list[str]", _parted(name), fails=True)
-        for name in ("partition", "rpartition")
     ),
     python_function("str.join", "str, list[str] -> str", _joined, quick=_quick_join, elements=True),
     python_function("str.*", "str, int -> str", _times, fails=True),
