@@ -394,7 +394,7 @@ def moved(expr: Expr, depth: int, to: int) -> Expr:
         match node:
             case LambdaParameter(level=level) if level >= depth:
                 return replace(node, level=level + by)
-            case Lambda(parameters=parameters) if parameters:
+            case Lambda(parameters=parameters) if parameters and parameters[0].level >= depth:
                 raised = tuple([replace(p, level=p.level + by) for p in parameters])
                 return replace(node, parameters=raised)
         return node

@@ -20,16 +20,18 @@ from eau2.operators.expr import (
     Expr,
     InList,
     Lambda,
+    LambdaParameter,
     Literal,
     conjunction,
     conjuncts,
+    moved,
     size_of,
     walk,
 )
 from eau2.operators.facts import COMPARISONS, NEGATED, can_raise
 from eau2.operators.functions.let import LET
 from eau2.operators.lowering import can_fail
-from eau2.planner.disjunction import disjuncts
+from eau2.planner.disjunction import disjunction, disjuncts
 from eau2.planner.nulls import is_never_null
 from eau2.records import replace
 from eau2.types import BOOLEAN
@@ -64,7 +66,43 @@ def opened(expr: Expr, most_nodes: int = _LARGEST_NODES) -> Expr:
 def opened_filter(expr: Expr) -> Expr:
     """The same of a filter, whose parts guard each other where they are NULL as well."""
     parts = [part for given in conjuncts(expr) for part in conjuncts(opened(given))]
-    return conjunction(tuple(dict.fromkeys(parts)))
+    return conjunction(tuple(dict.fromkeys(piece for part in parts for piece in _taken_out(part))))
+
+
+def _taken_out(part: Expr) -> list[Expr]:
+    """A let that is part of a filter, after what its result says without its values.
+
+    Where a value can raise nothing is taken out: fewer rows would compute it.
+    """
+    match part:
+        case Call(function="let", args=(*values, Lambda(parameters=own, body=body) as last)):
+            if own and not any(map(can_raise, values)):
+                pieces = conjuncts(body)
+                kept = [piece for piece in pieces if _without(piece, own) is not piece]
+                found = [_without(piece, own) for piece in pieces]
+                outside = [moved(f, 1, 0) for f in found if f is not None and not can_raise(f)]
+                if any(map(can_fail, kept)):
+                    # They are guarded by the others.
+                    kept = list(pieces)
+                result = replace(last, body=conjunction(tuple(kept)))
+                return [*outside, replace(part, args=(*values, result))]
+    return [part]
+
+
+def _without(expr: Expr, own: tuple[Expr, ...]) -> Expr | None:
+    """What the condition says without these parameters; itself if it reads none of them."""
+    if not any(node in own for node in walk(expr) if isinstance(node, LambdaParameter)):
+        return expr
+    match expr:
+        case Call(function="and"):
+            found = [_without(part, own) for part in conjuncts(expr)]
+            said = tuple(part for part in found if part is not None)
+            return conjunction(said) if said else None
+        case Call(function="or"):
+            found = [_without(part, own) for part in disjuncts(expr)]
+            every = tuple(part for part in found if part is not None)
+            return disjunction(every) if len(every) == len(found) else None
+    return None
 
 
 def _is_small(expr: Expr, most_nodes: int) -> bool:

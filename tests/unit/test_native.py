@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.planner.simplify import simplified
 from eau2.records import replace
 from eau2.types import BIGINT, DOUBLE, VARCHAR
-from tests.processes import environment
+from tests.processes import ROOT, environment
 
 MODULE = '''
 import os
@@ -320,6 +321,23 @@ def test_a_process_without_it_says_so(folder: Path, loads: bool) -> None:
         assert "--allow-native-functions MODULE" in str(caught.value.hint)
     finally:
         host.close()
+
+
+def test_where_kernels_can_be_interrupted_it_runs_in_a_process(folder: Path) -> None:
+    with eau2.connect(native_functions=NAME) as connection:
+        here = connection.sql("SELECT process(1)").fetchall()
+        connection.interruptible()
+        elsewhere = connection.sql("SELECT process(1)").fetchall()
+    assert here == [(os.getpid(),)] != elsewhere
+
+
+def test_the_module_of_the_documents(folder: Path) -> None:
+    page = (ROOT / "docs" / "functions-native.md").read_text(encoding="utf-8")
+    (module,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (folder / "geometry.py").write_text(module)
+    with eau2.connect(native_functions=["geometry"]) as connection:
+        rows = connection.sql("SELECT distance(3, y := 4), vowels('fjord and fjell')").fetchall()
+    assert rows == [(5.0, 3)]
 
 
 # What cannot be declared or loaded.

@@ -54,6 +54,8 @@ def lower_by_steps(case: Case, scope: Scope) -> pl.Expr:
     guard = pl.lit(True) if scope.guard is None else scope.guard.fill_null(False)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
+        if not frame.height:
+            return pl.Series("value", [], dtype)
         frame.columns = labels
         for step in steps:
             frame = frame.with_columns(step)

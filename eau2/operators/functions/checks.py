@@ -73,6 +73,15 @@ class Scope(Record, frozen=True):
         """`value` on the rows that count, NULL elsewhere."""
         return value if self.guard is None else pl.when(self.guard).then(value)
 
+    def counted(self, expr: Expr, dtype: pl.DataType) -> pl.Expr:
+        """A sub-expression on the rows that count, NULL elsewhere. dtype: of its values."""
+        value = self.lower(expr)
+        if self.guard is None or not self.can_fail(expr):
+            return self.guarded(value)
+        # The engine tries a branch on a row of NULLs, where a guard may be true.
+        chosen = pl.when(_column(1)).then(_column(0)).alias("value")
+        return batchwise(dtype, lambda frame: frame.select(chosen).to_series(), value, self.guard)
+
 
 class Outcome(Record, frozen=True):
     """What a formula gives: a value, and where it must not be (NULL counts as false).

@@ -80,18 +80,10 @@ class Fold:
 
 
 class _Plans:
-    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them.
-
-    guard: of the rows that count. plans: called by the labels of `names`.
-    """
+    """Bodies of lambdas of one level as plans over columns: parameters, and what is around them."""
 
     def __init__(
-        self,
-        parameters: Sequence[LambdaParameter],
-        bodies: Sequence[Expr],
-        names: Sequence[str],
-        scope: Scope,
-        guard: pl.Expr | None,
+        self, parameters: Sequence[LambdaParameter], bodies: Sequence[Expr], scope: Scope
     ) -> None:
         own = {parameter: own_column(parameter) for parameter in parameters}
 
@@ -100,37 +92,50 @@ class _Plans:
 
         self.labels = [column.label for column in own.values()]
         self.bodies = [placed(body, place, 0) for body in bodies]
-        self.plans = [
-            scope.recurse(body, scope.diagnose, guard).cast(kernel_dtype(body.type)).alias(name)
-            for body, name in zip(self.bodies, names, strict=True)
-        ]
-        self.around = columns_around(self.plans, (*self.labels, _GUARD))
-        self._scope = replace(scope, guard=guard)
+        self._scope = scope
+        self._made: list[pl.Expr] = []
 
-    def states(self, fold: Call) -> pl.Expr:
+    @property
+    def around(self) -> tuple[str, ...]:
+        """The columns that the plans made so far read around the lambdas."""
+        return columns_around(self._made, (*self.labels, _GUARD))
+
+    def plan(self, number: int, guard: pl.Expr | None, label: str) -> pl.Expr:
+        """The plan of a body for the rows for which `guard` is true."""
+        body = self.bodies[number]
+        lowered = self._scope.recurse(body, self._scope.diagnose, guard)
+        self._made.append(lowered.cast(kernel_dtype(body.type)).alias(label))
+        return self._made[-1]
+
+    def states(self, fold: Call, guard: pl.Expr | None) -> pl.Expr:
         """All states of a loop as a struct, its fields their numbers."""
-        return _lower_states(fold, self._scope)
+        self._made.append(_lower_states(fold, replace(self._scope, guard=guard)))
+        return self._made[-1]
 
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     parameters = [parameter for parameter, _ in values_of(call)]
     bodies = [value for _, value in values_of(call)]
+    plans = _Plans(parameters, [*bodies, result_of(call)], scope)
     guard = None if scope.guard is None else pl.col(_GUARD)
-    names = [own_column(parameter).label for parameter in parameters]
-    plans = _Plans(parameters, [*bodies, result_of(call)], [*names, "value"], scope, guard)
-    layers, result = _layers(plans), plans.plans[-1]
+    layers = _layers(plans, guard)
+    result = plans.plan(len(bodies), guard, "value")
     labels, inputs = _inputs(plans, scope)
+    dtype = kernel_dtype(call.type)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
+        if not frame.height:
+            # What reads no column would be computed, and might fail, for no row at all.
+            return pl.Series("value", [], dtype)
         frame.columns = labels
         for layer in layers:
             frame = frame.with_columns(layer)
         return frame.with_columns(result).get_column("value")
 
-    return batchwise(kernel_dtype(call.type), compute, *inputs)
+    return batchwise(dtype, compute, *inputs)
 
 
-def _layers(plans: _Plans) -> list[list[pl.Expr]]:
+def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
     """The values by how many others they stand upon: those of one layer are computed at once.
 
     The states of one loop are several folds that differ in which state they give: it runs once.
@@ -145,12 +150,12 @@ def _layers(plans: _Plans) -> list[list[pl.Expr]]:
         height = max((heights[id_] + 1 for id_ in read if id_ in heights), default=0)
         loop = _loop_of(body)
         if loop not in alike:
-            _add(layers, height, plans.plans[number])
+            _add(layers, height, plans.plan(number, guard, label))
         else:
             assert isinstance(body, Call)
             if loop not in loops:
                 loops[loop] = (height, f"loop{number}")
-                _add(layers, height, plans.states(body).alias(f"loop{number}"))
+                _add(layers, height, plans.states(body, guard).alias(f"loop{number}"))
             state, struct = Fold(body).which, pl.col(loops[loop][1]).struct
             height = loops[loop][0] + 1
             _add(layers, height, struct.field(str(state)).alias(label))
@@ -177,7 +182,8 @@ def _loops_of_several(bodies: Sequence[Expr]) -> set[tuple[Expr, ...]]:
 
 def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
     """What a batch holds: the columns around, and the guard."""
-    labels, inputs = list(plans.around), [pl.col(label) for label in plans.around]
+    labels = list(plans.around)
+    inputs = [pl.col(label) for label in labels]
     if scope.guard is not None:
         labels.append(_GUARD)
         inputs.append(scope.guard)
@@ -193,25 +199,30 @@ def _lower_fold(call: Call, scope: Scope) -> pl.Expr:
 def _lower_states(call: Call, scope: Scope) -> pl.Expr:
     """What all states of a loop are behind it, as a struct."""
     parts = Fold(call)
+    plans = _Plans(parts.parameters, parts.steps, scope)
     count = len(parts.initial)
-    names = [str(number) for number in range(count)]
-    plans = _Plans(parts.parameters, parts.steps, names, scope, None)
+    steps = [plans.plan(number, None, str(number)) for number in range(count)]
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
-    lists = scope.guarded(scope.lower(parts.lists))
+    read = plans.around
+    lists = scope.counted(parts.lists, kernel_dtype(parts.lists.type))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
 
     def compute(frame: pl.DataFrame) -> pl.Series:
         gathered, *columns = frame.get_columns()
-        around = dict(zip(plans.around, columns[count:], strict=True))
+        around = dict(zip(read, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
-        return _folded(plans, gathered, states, around).to_struct("states")
+        return _folded(plans, steps, gathered, states, around).to_struct("states")
 
     fields = pl.Struct({str(number): dtype for number, dtype in enumerate(dtypes)})
-    return batchwise(fields, compute, lists, *initial, *map(pl.col, plans.around))
+    return batchwise(fields, compute, lists, *initial, *map(pl.col, read))
 
 
 def _folded(
-    plans: _Plans, lists: pl.Series, states: list[pl.Series], around: Columns
+    plans: _Plans,
+    steps: list[pl.Expr],
+    lists: pl.Series,
+    states: list[pl.Series],
+    around: Columns,
 ) -> pl.DataFrame:
     """The states after the last element of every list; NULL where there is no list.
 
@@ -241,7 +252,7 @@ def _folded(
         given = [*(known.get_column(name) for name in names), element, place]
         labelled = zip(plans.labels, given, strict=True)
         rows = pl.DataFrame([column.alias(label) for label, column in labelled])
-        rows = rows.with_columns(known.drop(names)).with_columns(plans.plans)
+        rows = rows.with_columns(known.drop(names)).with_columns(steps)
         known = known.with_columns(rows.select(names))
     every = pl.concat([known.select(names), *reversed(finished)])
     back = order.arg_sort()

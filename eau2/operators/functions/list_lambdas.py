@@ -62,8 +62,8 @@ class _Body:
         )
         self.labels = [ref.label for ref in own.values()]
         self.plan = scope.recurse(body, scope.diagnose, None).alias("value")
-        self.dtype = kernel_dtype(body.type)
         self.around = columns_around([self.plan], self.labels)
+        self.dtype = kernel_dtype(body.type)
 
     def over(self, given: Mapping[str, pl.Series]) -> pl.Series:
         """The values of the body over columns of one height."""
@@ -93,7 +93,7 @@ def _over(call: Call, scope: Scope, bodies: tuple[_Body, ...], run: Run) -> pl.E
         known = dict(zip(around, columns, strict=False))
         return run(lists, known, columns[len(around) :]).cast(dtype)
 
-    lists = scope.guarded(scope.lower(call.args[0]))
+    lists = scope.counted(call.args[0], kernel_dtype(call.args[0].type))
     return batchwise(dtype, compute, lists, *map(pl.col, around), *extra)
 
 
