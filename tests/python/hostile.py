@@ -39,7 +39,6 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.operators.functions import table
-from eau2.operators.functions.python_signatures import Constant, PythonSignature, Slot
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
@@ -111,6 +110,8 @@ CONSTANTS: dict[SqlType, list[Value]] = {
     VARCHAR: ["", "d", ">9", ".3f", "%Y-%m-%d", "%", "999999999", "%-9999999d", "ValueError: x"],
 }
 PLACE = Literal(VARCHAR, "f, line 1")
+_TRIES = 12
+"""Of arguments, until some are such as the word takes."""
 
 
 class Writer:
@@ -182,24 +183,21 @@ class Writer:
         name = self.rng.choice(WORDS)
         if name == "python.raise":
             return Call(type_, name, (PLACE,))
-        signature = table.lookup(name).bind
-        assert isinstance(signature, PythonSignature)
-        own = self.rng.choice(TYPES)
-        args: list[Expr] = []
-        for wanted in signature.parameters:
-            match wanted:
-                case Constant(type=constant):
-                    args.append(Literal(constant, self.rng.choice(CONSTANTS[constant])))
-                case Slot(listed=True):
-                    args.append(part(own if own.is_list else list_of(own)))
-                case Slot():
-                    args.append(part(own.element or own))
-                case _:
-                    args.append(part(wanted))
-        if signature.optional:
-            args = args[: len(args) - self.rng.randrange(signature.optional + 1)]
-        place = (PLACE,) if signature.located else ()
-        return _caught(lambda: signature(name, (*args, *place)))
+        bind, rng = table.lookup(name).bind, self.rng
+        for _ in range(_TRIES):
+            own = rng.choice(TYPES)
+            near = (own, own, BIGINT, VARCHAR, own if own.is_list else list_of(own))
+            args: list[Expr] = []
+            for wanted in rng.choices(near, k=rng.choice((1, 1, 2, 2, 3))):
+                constant = wanted in CONSTANTS and rng.random() < 0.3
+                args.append(
+                    Literal(wanted, rng.choice(CONSTANTS[wanted])) if constant else part(wanted)
+                )
+            for place in ((), (PLACE,)):
+                made = _caught(lambda given=(*args, *place): bind(name, given))  # type: ignore[misc]
+                if made is not None:
+                    return made
+        return None
 
     def _let(
         self, type_: SqlType, depth: int, scope: tuple[LambdaParameter, ...], level: int
