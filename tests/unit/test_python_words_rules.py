@@ -316,3 +316,15 @@ def test_a_call_has_the_type_of_its_signature() -> None:
         check_bound(Call(type_, name, args), [args[0].type])
         with pytest.raises(ValueError, match="as it is bound"):
             check_bound(Call(DOUBLE, name, args), [args[0].type])
+
+
+def test_a_form_of_a_giant_text_is_an_error() -> None:
+    """Such a form comes from elsewhere alone: the vocabulary refuses it."""
+    form = Literal(VARCHAR, "%999999999d")
+    days = frame_of([BIGINT] * 5 + [DATE], [[0] * 5 + [POOLS[DATE][0]]])
+    for name in ("date.strftime", "__format__"):
+        with pytest.raises(FunctionFailedError, match="MemoryError"):
+            run(Call(VARCHAR, name, (DAY, form, PLACE)), days)
+    lists = ColumnRef(list_of(BIGINT), 0)
+    with pytest.raises(TypeMismatchError):
+        table.lookup("python.max").bind("python.max", (lists, lists))

@@ -6,8 +6,8 @@ Does not know: the functions.
 
 The binder of Python functions writes calls that fit already; a form that comes from elsewhere is
 held to the same signatures. `?` stands behind what may be left out, `...` behind what may repeat,
-T is any type but the same wherever it stands, and `any` is any type. Alternatives are separated
-by `;`.
+T is any type but the same wherever it stands, V is one that is no list, and `any` is any type.
+Alternatives are separated by `;`.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
         return False
     if name == "any":
         return True
-    if name == "T":
+    if name == "V" and type_.is_list:
+        return False
+    if name in ("T", "V"):
         return known.setdefault("T", type_) == type_
     if name.startswith(_LIST):
         element = type_.element
@@ -125,4 +127,4 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
 def _named(name: str, known: dict[str, SqlType]) -> SqlType:
     if name.startswith(_LIST):
         return list_of(_named(name[len(_LIST) : -1], known))
-    return known["T"] if name == "T" else _TYPES[name]
+    return known["T"] if name in ("T", "V") else _TYPES[name]

@@ -19,6 +19,7 @@ from eau2.operators.functions.python_calls import (
     python_function,
     spread,
 )
+from eau2.operators.functions.python_values import limited_format
 
 _FIRST_DAY = dt.date(1970, 1, 1).toordinal()
 
@@ -61,6 +62,7 @@ def _iso(columns: Columns) -> pl.Series | None:
 
 
 def _strftime(value: dt.date, form: str) -> str:
+    limited_format(form)
     return value.strftime(form)
 
 

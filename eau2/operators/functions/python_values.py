@@ -22,6 +22,7 @@ from eau2.operators.functions.python_numbers import whole
 from eau2.operators.physical import kernel_dtype
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
+"""The numbers in a format: how wide a text may become."""
 _TWO_TO_63 = float(2**63)
 _LEAST_TENS = -19
 """Rounding an int of 64 bits to more tens gives 0."""
@@ -95,8 +96,13 @@ def limited(length: int) -> None:
         raise MemoryError(f"a text would have more than {LIMITS.made_text_chars:,} characters")
 
 
-def _format(value: Any, spec: str) -> str:
+def limited_format(spec: str) -> None:
+    """Raise MemoryError for a format that would make too long a text."""
     limited(max(map(int, _DIGITS.findall(spec)), default=0))
+
+
+def _format(value: Any, spec: str) -> str:
+    limited_format(spec)
     return format(value, spec)
 
 
@@ -142,8 +148,8 @@ FUNCTIONS: tuple[Function, ...] = (
         nulls=True,
         raises=True,
     ),
-    python_entry("python.min", "T, T... -> T", "The least, as in Python.", _lower_extreme),
-    python_entry("python.max", "T, T... -> T", "The greatest, as in Python.", _lower_extreme),
+    python_entry("python.min", "V, V... -> V", "The least, as in Python.", _lower_extreme),
+    python_entry("python.max", "V, V... -> V", "The greatest, as in Python.", _lower_extreme),
     python_function("float.__int__", "float -> int", _int_of_float, quick=_truncated, fails=True),
     python_function(
         "str.__int__",
