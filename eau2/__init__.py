@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         ProgrammingError,
         Warning,
     )
+    from eau2.native import native_function
     from eau2.notebook import load_ipython_extension, unload_ipython_extension
     from eau2.pipelines.pipeline import Pipeline
     from eau2.python.decorators import aggregate, explain, function, table_function
@@ -87,6 +88,7 @@ __all__ = [
     "explain",
     "function",
     "load_ipython_extension",
+    "native_function",
     "paramstyle",
     "table_function",
     "threadsafety",
@@ -104,6 +106,7 @@ _HOMES = {
         *("DataError", "DatabaseError", "Error", "IntegrityError", "InterfaceError"),
         *("InternalError", "NotSupportedError", "OperationalError", "ProgrammingError", "Warning"),
     ),
+    "eau2.native": ("native_function",),
     "eau2.notebook": ("load_ipython_extension", "unload_ipython_extension"),
     "eau2.pipelines.pipeline": ("Pipeline",),
     "eau2.python.decorators": ("aggregate", "explain", "function", "table_function"),

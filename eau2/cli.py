@@ -347,6 +347,7 @@ def _node(options: argparse.Namespace) -> int:
         memory_bytes=options.memory,
         voters=options.voters,
         advertise=None if options.advertise is None else parse_address(options.advertise),
+        native_functions=tuple(options.allow_native_functions),
     )
     return _reached(lambda: run_node(node))
 
@@ -402,6 +403,7 @@ def _cluster(options: argparse.Namespace) -> int:
             data_root=options.data_root,
             threads=options.threads,
             memory_bytes=options.memory,
+            native_functions=tuple(options.allow_native_functions),
         ),
         after_end,
     )

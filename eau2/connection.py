@@ -351,6 +351,7 @@ def connect(
     threads: int | None = None,
     memory: int | str | None = None,
     timeout: float | None = None,
+    native_functions: str | Sequence[str] = (),
 ) -> Connection:
     """Open a store and an engine over it in this process, or connect to a node.
 
@@ -361,8 +362,10 @@ def connect(
     no row is asked again at the next.
     threads: of the kernels, fixed by their first use in the process; None takes all cores. memory:
     bytes (or "512MB") beyond which the kernels spill to disk. Both are not for nodes, which have
-    their own. timeout: seconds after which a statement is given up, if it says nothing else. Raises
-    StoreError, InterfaceError; UnreachableError, HandshakeError.
+    their own. timeout: seconds after which a statement is given up, if it says nothing else.
+    native_functions: modules of native functions, which statements of this process may call from
+    then on; they run in it, with all its rights. Raises UsageError, StoreError,
+    InterfaceError; UnreachableError, HandshakeError.
     """
     timeout_s = None if timeout is None else _positive(timeout)
     memory_bytes = byte_count(memory) if isinstance(memory, str) else memory
@@ -375,13 +378,20 @@ def connect(
                 "threads and memory are the node's own",
                 hint="Give them to the node: eau2 node --threads N --memory SIZE.",
             )
+        if native_functions:
+            raise UsageError(
+                "native functions are the node's own",
+                hint="Give it the module: eau2 node --allow-native-functions MODULE.",
+            )
         from eau2.remote import RemoteBackend
 
         return Connection(RemoteBackend(parse_addresses(path)), timeout_s)
     from eau2.embedded import EmbeddedBackend
+    from eau2.native import modules_of
 
     folder = None if path is None else os.fspath(path)
-    return Connection(EmbeddedBackend(folder, threads, memory_bytes), timeout_s)
+    modules = modules_of(native_functions)
+    return Connection(EmbeddedBackend(folder, threads, memory_bytes, modules), timeout_s)
 
 
 def _positive(timeout: float) -> float:

@@ -20,19 +20,29 @@ from eau2.function_statements import keep
 from eau2.kernels.host import Cancel, KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kv.store import Store
+from eau2.native import NativeModules, load
 from eau2.node import Node
 from eau2.operators.physical import to_logical
 from eau2.parameters import Parameters, check_texts
 from eau2.progress import Watch
 from eau2.result import Batches, Result
 from eau2.settings import Settings
+from eau2.sql.function_names import built_in
 
 
 class EmbeddedBackend:
     """See connection.Backend."""
 
-    def __init__(self, path: str | None, threads: int | None, memory_bytes: int | None) -> None:
-        """Open the store in folder `path` (None: in memory)."""
+    def __init__(
+        self,
+        path: str | None,
+        threads: int | None,
+        memory_bytes: int | None,
+        modules: tuple[str, ...] = (),
+    ) -> None:
+        """Open the store in folder `path` (None: in memory). modules: of native functions."""
+        self._natives = NativeModules(modules)
+        load(self._natives, taken=built_in())
         self.frames = LocalFrames(Store.open(path))
         self._wish = Cancel()
         self._threads = threads
@@ -117,7 +127,7 @@ class EmbeddedBackend:
 
         if isinstance(self._host, InlineHost):
             memory_bytes = self._memory_bytes or most_of_memory()
-            processes = SubprocessHost(self._threads, memory_bytes)
+            processes = SubprocessHost(self._threads, memory_bytes, natives=self._natives)
             self._host = MixedHost(self._host, processes)
             indexes = self.cluster.home.indexes
             self.cluster = Cluster(Node("local", self.frames, self._host, indexes))

@@ -28,6 +28,7 @@ from eau2.errors import (
 from eau2.kv.registry import check_function_name
 from eau2.operators.codec import FragmentError
 from eau2.operators.function_form import as_kept, decode
+from eau2.operators.functions import native
 from eau2.operators.user_functions import UserFunction
 from eau2.sql import ast
 from eau2.sql.bind_function import bind_function, check_free, signature
@@ -164,21 +165,23 @@ def drop_function(node: ast.DropFunction, around: Surroundings) -> Answer:
     hint = suggestion(node.name, list(frames.functions()), "Functions")
     if node.name.lower() in built_in():
         hint = f"{node.name} is one that eau2 has."
+    elif native.known(node.name) is not None:
+        hint = f"{node.name} is a native function: it is there while its module is loaded."
     raise UnknownFunctionError(f'there is no function "{node.name}" to drop', span=span, hint=hint)
 
 
 def show_functions(frames: Frames) -> Answer:
-    """SHOW FUNCTIONS: a row for each function of users."""
+    """SHOW FUNCTIONS: a row for each function of users, and for each native one of this process."""
     found = [frames.function(name) for name in frames.functions()]
     kept = [function for function in found if function is not None]
-    known = [meaning(function) for function in kept]
+    rows = [(f.name, m.signature, _kind(m), f.source) for f in kept for m in (meaning(f),)]
+    hidden = {function.name.lower() for function in kept}
+    for one in native.functions():
+        if one.name not in hidden:
+            rows.append((one.name, one.signature, "native", one.source))
+    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
     return table(
-        {
-            "name": [function.name for function in kept],
-            "signature": [function.signature for function in known],
-            "kind": [_kind(function) for function in known],
-            "source": [function.source for function in kept],
-        }
+        dict(zip(("name", "signature", "kind", "source"), map(list, columns), strict=True))
     )
 
 

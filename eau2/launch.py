@@ -50,7 +50,8 @@ class NodeOptions(Record, frozen=True):
     machine's memory.
     inline_kernels: run them in the node's own process, for tests. voters: how many nodes keep the
     registers of a store that this node begins; it takes no data before so many have joined.
-    advertise: where other nodes reach this one, None for where it listens.
+    advertise: where other nodes reach this one, None for where it listens. native_functions: the
+    modules of native functions that it loads.
     """
 
     listen: Address
@@ -62,6 +63,7 @@ class NodeOptions(Record, frozen=True):
     inline_kernels: bool = False
     voters: int = 1
     advertise: Address | None = None
+    native_functions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_loopback(self.listen)
@@ -92,6 +94,7 @@ class ClusterOptions(Record, frozen=True):
     data_root: str | None = None
     threads: int | None = None
     memory_bytes: int | None = None
+    native_functions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_loopback(self.listen)
@@ -111,6 +114,7 @@ class ClusterOptions(Record, frozen=True):
             self.threads,
             self.memory_bytes or most_of_memory() // self.nodes,
             voters=voters(self.nodes) if join is None else 1,
+            native_functions=self.native_functions,
         )
 
 
@@ -347,4 +351,5 @@ def _arguments(options: NodeOptions) -> list[str]:
         "--voters": options.voters,
         "--advertise": options.advertise,
     }
-    return [f"{name}={value}" for name, value in given.items() if value is not None]
+    modules = [f"--allow-native-functions={module}" for module in options.native_functions]
+    return [f"{name}={value}" for name, value in given.items() if value is not None] + modules

@@ -2,9 +2,9 @@
 
 Owns: the options of each command, defaults, help. Comes in: arguments; goes out: the command's name
 and its options.
-Does not know: what a command does, what a value means (option_values.py). Each command's parser is
-made when the command is named, or all of them for the overview: making them takes longer than a
-node takes for a small query.
+Does not know: what a command does, what a value means (option_values.py), which options commands
+about nodes have (node_options.py). Each command's parser is made when the command is named, or all
+of them for the overview: making them takes longer than a node takes for a small query.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from eau2 import __version__
+from eau2 import __version__, node_options
 from eau2.commands import COMMANDS
 from eau2.errors import UsageError
-from eau2.option_values import chunk_rows, count, parameter, seconds, size, threads, whole
+from eau2.option_values import chunk_rows, count, parameter, seconds, whole
 
-DEFAULT_LISTEN = "127.0.0.1:7700"
-DEFAULT_NODE = ".eau2-node"
-DRAIN_S = 3600.0
 FORMATS = ("box", "markdown", "csv", "tsv", "json", "ndjson", "line", "html", "parquet", "arrow")
 
 EXAMPLES = """\
@@ -200,7 +197,7 @@ def _query(parser: argparse.ArgumentParser) -> None:
         help="what $NAME stands for: a number, true, false, null, or a text, quoted or not",
     )
     _output(parser)
-    _engine(parser)
+    node_options.engine(parser)
     parser.add_argument(
         "--keep-going",
         action="store_true",
@@ -227,7 +224,7 @@ def _load(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="put the rows in order first; again for a further column",
     )
-    _engine(parser)
+    node_options.engine(parser)
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +234,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", help="ends in .parquet, .csv, .ndjson, .arrow or .arrows"
     )
     parser.add_argument("--force", action="store_true", help="put it in place of a FILE")
-    _engine(parser)
+    node_options.engine(parser)
 
 
 def _backup(parser: argparse.ArgumentParser) -> None:
@@ -287,87 +284,14 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "What follows -- is the program's: self.arguments, and sys.argv."
     parser.add_argument("file", metavar="FILE", help="the program")
     parser.add_argument("--app", metavar="CLASS", help="which application, if it has several")
-    _engine(parser)
+    node_options.engine(parser)
 
 
 def _shell(parser: argparse.ArgumentParser) -> None:
     _place(parser)
-    _engine(parser)
+    node_options.engine(parser)
     parser.add_argument(
         "--no-init", action="store_true", help="do not run what is to run when a shell starts"
-    )
-
-
-def _node(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Of nodes that run: eau2 node drain, eau2 node undrain, eau2 node remove."
-    _listen(parser, "its address")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        default=DEFAULT_NODE,
-        help=f"its folder (default: ./{DEFAULT_NODE})",
-    )
-    parser.add_argument("--join", metavar="HOST:PORT", help="any node of the store to be part of")
-    parser.add_argument(
-        "--voters",
-        metavar="N",
-        type=count,
-        default=1,
-        help="of a new store: how many nodes keep its names, 1, 3 or 5 (default: 1)",
-    )
-    parser.add_argument(
-        "--advertise",
-        metavar="HOST:PORT",
-        help="where other nodes reach it (default: where it listens), as through a forwarded port",
-    )
-    _files(parser)
-    _engine(parser)
-
-
-def _cluster(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Of a store that runs: eau2 cluster status."
-    parser.add_argument("--nodes", metavar="N", type=count, default=3, help="how many (default: 3)")
-    _listen(parser, "the first one's address, the others take the next ports")
-    parser.add_argument(
-        "--data", metavar="DIR", help="their folder (default: one that is deleted at the end)"
-    )
-    _files(parser)
-    _engine(parser)
-
-
-def _status(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "The exit code is 0 when all is in order, 1 when something is wrong."
-    _one_node(parser)
-
-
-def _drain(parser: argparse.ArgumentParser) -> None:
-    _node_name(parser)
-    parser.add_argument(
-        "--timeout",
-        metavar="S",
-        type=seconds,
-        default=DRAIN_S,
-        help=f"how long it is waited for (default: {DRAIN_S:g}); it goes on after that",
-    )
-    parser.add_argument("--undo", action="store_true", help="take it back, as undrain does")
-
-
-def _remove(parser: argparse.ArgumentParser) -> None:
-    _node_name(parser)
-    parser.add_argument("--yes", action="store_true", help="also if it is up")
-
-
-def _node_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the node, like n2")
-    _one_node(parser)
-
-
-def _one_node(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--connect",
-        metavar="URL",
-        default=DEFAULT_LISTEN,
-        help=f"any node that runs, or several, with commas (default: eau2://{DEFAULT_LISTEN})",
     )
 
 
@@ -406,26 +330,6 @@ def _output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--memory", metavar="SIZE", type=size, help="the budget, like 512MB")
-    parser.add_argument("--threads", metavar="N", type=threads, help="threads of the kernels")
-
-
-def _listen(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        default=DEFAULT_LISTEN,
-        help=f"{what} (default: {DEFAULT_LISTEN}); port 0 takes any that is free",
-    )
-
-
-def _files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-root", metavar="DIR", help="where statements may read files (default: nowhere)"
-    )
-
-
 _ADD_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "query": _query,
     "load": _load,
@@ -437,12 +341,12 @@ _ADD_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "restore": _restore,
     "run": _run,
     "shell": _shell,
-    "node": _node,
-    "node drain": _drain,
-    "node undrain": _node_name,
-    "node remove": _remove,
-    "cluster": _cluster,
-    "cluster status": _status,
+    "node": node_options.node,
+    "node drain": node_options.drain,
+    "node undrain": node_options.node_name,
+    "node remove": node_options.remove,
+    "cluster": node_options.cluster,
+    "cluster status": node_options.status,
     "torture": _torture,
     "explain": _explain,
     "completion": _completion,

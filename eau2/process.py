@@ -45,6 +45,7 @@ from eau2.kv.service import Service
 from eau2.kv.survey import Survey
 from eau2.kv.upkeep import ABOUT_COPIES, Upkeep
 from eau2.launch import NodeOptions, most_of_memory
+from eau2.native import NativeModules, load
 from eau2.net.address import SCHEME
 from eau2.net.connection import Answer
 from eau2.net.message import (
@@ -119,9 +120,10 @@ class RunningNode:
     async def start(cls, options: NodeOptions, watch: DiskWatch | None = None) -> RunningNode:
         """A node that listens and belongs to its store. watch: is told when its disk fails.
 
-        Raises UsageError for an address that other machines can reach, StoreError for the data
-        directory, OperationalError when the port is taken; UnreachableError and HandshakeError when
-        the store cannot be joined. Then nothing of the node is left.
+        Raises UsageError for an address that other machines can reach and for a module of native
+        functions, StoreError for the data directory, OperationalError when the port is taken;
+        UnreachableError and HandshakeError when the store cannot be joined. Then nothing of the
+        node is left.
         """
         node = cls(options, watch)
         try:
@@ -141,6 +143,8 @@ class RunningNode:
         options, parts = self._options, self._parts
         if options.data_root is not None and not os.path.isdir(options.data_root):
             raise UsageError(f"the data root {options.data_root} is no folder")
+        if options.native_functions:
+            await _in_thread(lambda: _load_natives(options))
         ids = SystemIds()
         data = await _in_thread(lambda: DataDirectory.open(options.data, ids.new, self._watch))
         parts.push_async_callback(_in_thread, data.close)
@@ -221,7 +225,11 @@ class RunningNode:
         else:
             self._host = MixedHost(
                 InlineHost(options.threads, None),
-                SubprocessHost(options.threads, options.memory_bytes or most_of_memory()),
+                SubprocessHost(
+                    options.threads,
+                    options.memory_bytes or most_of_memory(),
+                    natives=NativeModules(options.native_functions, f"node {self.name}"),
+                ),
             )
         parts.push_async_callback(_in_thread, self._host.close)
         executor = ThreadPoolExecutor(LAUNCH.task_threads, f"{self.name} task")
@@ -343,6 +351,13 @@ class RunningNode:
             self._loop.time() - self._started,
             *self._upkeep.looked,
         )
+
+
+def _load_natives(options: NodeOptions) -> None:
+    """Know what native functions there are; where kernels have processes they run there alone."""
+    names = importlib.import_module("eau2.sql.function_names")
+    wanted = NativeModules(options.native_functions)
+    load(wanted, runs=options.inline_kernels, taken=names.built_in())
 
 
 def _release_memory() -> None:

@@ -5,8 +5,8 @@ goes out: rows. Does not know: tasks, stores, the network.
 
 A hop to a kernel process costs a multiple of what a small fragment takes. What runs here cannot be
 cancelled and would take the node with it, so it must be bounded by what it reads: few rows, no
-join, no long series, no loop, and no text that is computed (a short literal can ask for a very
-long one).
+join, no long series, no loop, no native function, and no text that is computed (a short literal
+can ask for a very long one).
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ from eau2.net.arrow import Payload
 from eau2.operators.base import Operator
 from eau2.operators.expr import AggregateCall, Call, Cast, Expr, SortKey, walk
 from eau2.operators.functions.let import FOLD
+from eau2.operators.functions.native import NATIVE
 from eau2.operators.join import Join
 from eau2.operators.series import Series, series_length
 from eau2.operators.unnest import Unnest
 from eau2.records import names
 from eau2.types import Kind
 
-_LOOPS = frozenset({FOLD, "list_reduce"})
-"""Lists are as long as they are, and loops in one another take the product of their lengths."""
+_UNBOUNDED = frozenset({FOLD, "list_reduce", NATIVE})
+"""Lists are as long as they are, and loops in one another take the product of their lengths.
+
+A native function may do anything.
+"""
 
 
 class MixedHost:
@@ -122,7 +126,7 @@ def is_harmless(fragment: Operator) -> bool:
             grows = node.type.kind is Kind.VARCHAR or node.type.is_list
             if isinstance(node, Call | Cast) and grows:
                 return False
-            if isinstance(node, Call) and node.function in _LOOPS:
+            if isinstance(node, Call) and node.function in _UNBOUNDED:
                 return False
     return all(is_harmless(below) for below in fragment.inputs)
 

@@ -24,6 +24,7 @@ from eau2.config import KERNELS
 from eau2.errors import Error, InternalError, KernelLostError, OperationalError
 from eau2.kernels.channel import Body, Message, receive, send
 from eau2.kernels.host import Cancel
+from eau2.native import NativeModules
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LOG_BYTES = 4096
@@ -32,12 +33,16 @@ _LOG_BYTES = 4096
 class KernelProcess:
     """A child that runs one fragment at a time. Used by one thread at a time, but for `kill`."""
 
-    def __init__(self, variables: Mapping[str, str], memory_bytes: int | None) -> None:
+    def __init__(
+        self, variables: Mapping[str, str], memory_bytes: int | None, natives: NativeModules
+    ) -> None:
         """Start it; it gets ready by itself. Raises OperationalError when it cannot be started.
 
         variables: added to its environment. memory_bytes: of anonymous memory, what it may have.
+        natives: what it loads.
         """
         self._memory_bytes = memory_bytes
+        self._has_natives = bool(natives.modules)
         self._started = time.monotonic()
         self._ready = False
         self._known: dict[bytes, int] = {}
@@ -46,12 +51,18 @@ class KernelProcess:
         with theirs:
             try:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "eau2.kernels.worker", *_arguments(theirs)],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-m",
+                        "eau2.kernels.worker",
+                        *_arguments(theirs, natives),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._log,
                     pass_fds=(theirs.fileno(),),
-                    env=_environment(variables),
+                    env=_environment(variables, natives),
                     # A Ctrl-C at the terminal is for the parent, which kills if it wants to.
                     process_group=0,
                 )
@@ -182,9 +193,11 @@ class KernelProcess:
             code = self._child.wait(KERNELS.stop_s)
         except subprocess.TimeoutExpired:
             code = 0
+        native = ", or calls a native function that ends it" if self._has_natives else ""
         raise KernelLostError(
             f"the process that ran the query's kernels ended ({_ending(code)})",
-            hint="Run the statement again; if that does not help, it needs too much memory.",
+            hint="Run the statement again; if that does not help, it needs too much memory"
+            f"{native}.",
         ) from cause
 
     def _check_memory(self) -> None:
@@ -212,13 +225,17 @@ def _ending(code: int) -> str:
         return f"signal {-code}"
 
 
-def _arguments(theirs: socket.socket) -> tuple[str, str]:
-    return str(theirs.fileno()), str(os.getpid())
+def _arguments(theirs: socket.socket, natives: NativeModules) -> tuple[str, ...]:
+    return str(theirs.fileno()), str(os.getpid()), natives.place, *natives.modules
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+def _environment(variables: Mapping[str, str], natives: NativeModules) -> dict[str, str]:
     """The child's variables: those of this process, and where this eau2 lies."""
     found = os.environ | dict(variables)
+    if natives.modules:
+        # It finds modules where this process has found them.
+        found["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+        return found
     if str(_ROOT) not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         found["PYTHONPATH"] = os.pathsep.join(paths)

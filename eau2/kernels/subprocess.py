@@ -40,6 +40,7 @@ from eau2.kernels.sent import Arrived, Sent
 from eau2.kernels.spill import SpillDirectory
 from eau2.kernels.transfer import from_ipc, size_of, table_to_ipc, to_ipc
 from eau2.kernels.worker import ERRORS
+from eau2.native import NativeModules
 from eau2.net.arrow import Payload
 from eau2.net.codec import encode_fragment
 from eau2.operators.base import Operator
@@ -59,16 +60,19 @@ class SubprocessHost:
         processes: int = 1,
         spill_place: str | None = None,
         spill_bytes: int | None = None,
+        natives: NativeModules | None = None,
     ) -> None:
         """Start the processes; nobody waits for them here.
 
         threads: kernel threads of each (None: as many as cores). memory_bytes: what all together
         may have; each spills beyond half of its share, and is killed beyond it. spill_place: the
         directory for that, by default the system's for temporary files. spill_bytes: what all may
-        spill; None for half of the space that is free now. Raises OSError for a wrong place.
+        spill; None for half of the space that is free now. natives: what the processes load. Raises
+        OSError for a wrong place.
         """
         self._memory_bytes = None if memory_bytes is None else memory_bytes // processes
         self._variables: dict[str, str] = {}
+        self._natives = natives or NativeModules()
         self._spill: SpillDirectory | None = None
         if threads is not None:
             self._variables["POLARS_MAX_THREADS"] = str(threads)
@@ -316,7 +320,7 @@ class SubprocessHost:
 
     def _start(self) -> None:
         try:
-            process = KernelProcess(self._variables, self._memory_bytes)
+            process = KernelProcess(self._variables, self._memory_bytes, self._natives)
         except OperationalError as error:
             _log.error("%s", error.message)
             with self._changed:

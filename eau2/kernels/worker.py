@@ -1,4 +1,4 @@
-"""A kernel process: `python -m eau2.kernels.worker FD PARENT`. Runs the fragments it is sent.
+"""A kernel process: `python -m eau2.kernels.worker FD PARENT PLACE MODULE...`. Runs fragments.
 
 Owns: the child's side of the conversation, what it keeps between runs (decoded fragments, mapped
 chunk files), and its end. Comes in: messages of kernels/channel.py; goes out: the same.
@@ -37,6 +37,7 @@ from eau2.kernels.channel import Body, Message, body_of, bytes_of, receive, send
 from eau2.kernels.mapped import MappedFiles
 from eau2.kernels.runner import run_fragment
 from eau2.kernels.transfer import from_ipc, size_of, table_from_ipc, to_ipc
+from eau2.native import NativeModules, place_of
 from eau2.net.arrow import decode_frame, payloads
 from eau2.net.codec import decode_fragment
 from eau2.operators.base import Operator
@@ -176,12 +177,17 @@ def serve(sock: socket.socket) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve on the socket whose descriptor is the first argument; the second is the parent."""
-    fd, parent = (int(argument) for argument in arguments)
+    """Serve on the socket whose descriptor is the first argument; the second is the parent.
+
+    Then what messages call this place, and the modules of native functions.
+    """
+    first, second, place, *modules = arguments
+    fd, parent = int(first), int(second)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sock = socket.socket(fileno=fd)
     sock.settimeout(KERNELS.talk_s)
     _end_with_parent(sock, parent)
+    place_of(NativeModules(tuple(modules), place))
     try:
         serve(sock)
     except (EOFError, OSError):

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from eau2.errors import DataError
+from eau2.errors import DataError, NotSupportedError
 from eau2.operators.exact_constants import exact_value
 from eau2.operators.expr import ColumnRef, Expr, Literal, Value
+from eau2.operators.functions.native import calls_native
 from eau2.operators.lowering import diagnosis, lower_expr
 from eau2.types import VARCHAR
 
@@ -26,6 +27,10 @@ def value_of(expr: Expr) -> Value:
     exact = exact_value(expr)
     if exact is not None:
         return exact
+    if calls_native(expr):
+        raise NotSupportedError(
+            "what has to be known before rows are computed cannot call a native function"
+        )
     series = _run(expr, pl.DataFrame({"row": [0]}))
     if expr.type.is_temporal:
         series = series.to_physical()

@@ -427,6 +427,9 @@ def _call(call: Call, names: Names) -> tuple[str, int]:
         case "add_interval", (arg, Literal() as months, Literal() as days, Literal() as micros):
             interval = _interval(months.value, days.value, micros.value)
             return f"{_at(arg, _SUM, names)} + {interval}", _SUM
+        case "native", (Literal(value=name), *args):
+            # As it is called.
+            return f"{name}({', '.join(_expr(arg, names)[0] for arg in args)})", _ATOM
     return f"{call.function}({', '.join(_expr(arg, names)[0] for arg in call.args)})", _ATOM
 
 

@@ -12,6 +12,7 @@ ever stored or sent but its source, as a comment that nobody reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from eau2.errors import TypeMismatchError
 from eau2.operators.coercion import coerce, coercion_cost
@@ -74,7 +75,23 @@ class UserFunction(Record, frozen=True):
         return f"{self.name}({listed}) -> {self.type}"
 
 
-def coerced(function: UserFunction, args: Sequence[Expr]) -> tuple[Expr, ...]:
+class Called(Protocol):
+    """What is called with arguments of declared types: a user's function, or a native one."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What it takes."""
+
+    @property
+    def signature(self) -> str:
+        """As a person reads it."""
+
+
+def coerced(function: Called, args: Sequence[Expr]) -> tuple[Expr, ...]:
     """The arguments of a call in the types of the parameters. Raises TypeMismatchError."""
     wanted = function.parameters
     if len(args) != len(wanted):

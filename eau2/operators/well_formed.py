@@ -29,6 +29,7 @@ from eau2.operators.expr import (
     Value,
 )
 from eau2.operators.functions.let import FOLD, LET
+from eau2.operators.functions.native import NATIVE, is_formed
 from eau2.operators.functions.table import lookup
 from eau2.types import BIGINT, BOOLEAN, INTEGER_RANGES, VARCHAR, Kind, SqlType, list_of
 
@@ -171,6 +172,13 @@ def _check_by_binding(call: Call) -> None:
 def _is_written_otherwise(call: Call) -> bool:
     """Whether it is one of the calls that binding makes of other arguments than these."""
     args = call.args
+    if call.function in ("+", "-") and call.type.is_decimal:
+        # Binding has brought both sides into the type of the result, of which a sum is wider.
+        return len(args) == 2 and all(arg.type == call.type for arg in args)
+    if call.function in ("and", "or"):
+        return call.type == BOOLEAN and len(args) > 1 and all(a.type == BOOLEAN for a in args)
+    if call.function == NATIVE:
+        return is_formed(call)
     if call.function == LIST_VALUE and call.type.element is not None:
         return all(arg.type == call.type.element for arg in args)
     if call.function == "python.raise":

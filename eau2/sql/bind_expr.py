@@ -21,7 +21,7 @@ from eau2.errors import (
 )
 from eau2.operators import aggregates, coercion, windows
 from eau2.operators.expr import Call, Case, Expr, InList, Literal
-from eau2.operators.functions import refused, table
+from eau2.operators.functions import native, refused, table
 from eau2.sql import ast, intervals, lambdas, literals, macros, type_names, unnesting
 from eau2.sql.bind_call import bind_aggregate, bind_grouping
 from eau2.sql.bind_name import CLOCK_FUNCTIONS, bind_name, clock
@@ -37,7 +37,7 @@ from eau2.sql.scope import nearest
 from eau2.sql.spans import as_condition, at
 from eau2.sql.spelled_forms import collated, overlay, refused_collation
 from eau2.sql.subqueries import bind_any, bind_exists, bind_scalar
-from eau2.sql.user_calls import bind_user_call, known
+from eau2.sql.user_calls import bind_native_call, bind_user_call, known
 from eau2.types import BOOLEAN
 
 _COMPARISONS = {
@@ -209,6 +209,8 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
     name, span = node.name, node.span
     if name not in built_in() and (user := known(name, env.context)) is not None:
         return bind_user_call(user, node, env, depth, bind_expr)
+    if name not in built_in() and (found := native.known(name)) is not None:
+        return bind_native_call(found, node, env, depth, bind_expr)
     if node.over is not None:
         return bind_window(node, env, depth, bind_expr)
     if name in CLOCK_FUNCTIONS and not node.arguments:
@@ -257,7 +259,7 @@ def _function(node: ast.FunctionCall, env: Environment, depth: int) -> Expr:
             f"{name} needs a struct or a map, which are not supported", span=span
         )
     if name not in SCALAR:
-        users = env.context.catalog.functions()
+        users = (*env.context.catalog.functions(), *native.names())
         near = nearest(name, [*SCALAR, *aggregates.names(), *windows.names(), *users])
         hint = None if near is None else f'Did you mean "{near}"?'
         raise UnknownFunctionError(f'there is no function "{name}"', span=span, hint=hint)

@@ -1,8 +1,8 @@
 """Calls of functions that users define: what stands in their place.
 
 Owns: looking such a function up, its arguments by place and by name, and what DISTINCT, FILTER,
-ORDER BY and OVER mean to an aggregate of a user's. Comes in: function calls and an Environment.
-Goes out: bound expressions, in which no call of the function is left.
+ORDER BY and OVER mean to an aggregate of a user's; calls of native functions. Comes in: function
+calls and an Environment. Goes out: bound expressions, without a call of a user's function.
 Does not know: how functions are defined and kept, what stands in FROM.
 """
 
@@ -17,7 +17,8 @@ from eau2.operators import aggregates, windows
 from eau2.operators.codec import FragmentError
 from eau2.operators.expr import AggregateCall, Call, Case, ColumnRef, Expr, Literal, walk
 from eau2.operators.function_form import decode
-from eau2.operators.user_functions import UserFunction, coerced, over, written_out
+from eau2.operators.functions.native import NativeFunction, call_of
+from eau2.operators.user_functions import Called, UserFunction, coerced, over, written_out
 from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_call import (
@@ -69,6 +70,23 @@ def bind_user_call(
         if node.over is not None:
             return _windowed(function, node, env, depth, bind)
         return _aggregated(function, node, env, depth, bind)
+    _check_scalar(function.name, node)
+    args = tuple(bind(argument, env, depth) for argument in node.arguments)
+    return at(node.span, written_out, function, args, env.lambda_level)
+
+
+def bind_native_call(
+    function: NativeFunction, node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
+) -> Expr:
+    """A call of a native function. Raises statement errors with spans."""
+    node = _by_place(function, node)
+    _check_scalar(function.name, node)
+    args = tuple(bind(argument, env, depth) for argument in node.arguments)
+    return call_of(function, at(node.span, coerced, function, args))
+
+
+def _check_scalar(name: str, node: ast.FunctionCall) -> None:
+    """Refuse what only aggregates take."""
     for given, clause in (
         (node.over is not None, "OVER"),
         (node.within_group, "WITHIN GROUP"),
@@ -79,13 +97,11 @@ def bind_user_call(
     ):
         if given:
             raise ProgrammingError(
-                f"{clause} is for aggregate functions; {function.name} is none", span=node.span
+                f"{clause} is for aggregate functions; {name} is none", span=node.span
             )
-    args = tuple(bind(argument, env, depth) for argument in node.arguments)
-    return at(node.span, written_out, function, args, env.lambda_level)
 
 
-def _by_place(function: UserFunction, node: ast.FunctionCall) -> ast.FunctionCall:
+def _by_place(function: Called, node: ast.FunctionCall) -> ast.FunctionCall:
     """The call with the arguments in the order of the parameters, whichever were named."""
     placed: list[ast.Expression] = []
     named: dict[int, ast.Expression] = {}

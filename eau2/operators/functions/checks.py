@@ -73,6 +73,15 @@ class Scope(Record, frozen=True):
         """`value` on the rows that count, NULL elsewhere."""
         return value if self.guard is None else pl.when(self.guard).then(value)
 
+    def counted(self, expr: Expr, dtype: pl.DataType) -> pl.Expr:
+        """A sub-expression on the rows that count, NULL elsewhere. dtype: of its values."""
+        value = self.lower(expr)
+        if self.guard is None or not self.can_fail(expr):
+            return self.guarded(value)
+        # The engine tries a branch on a row of NULLs, where a guard may be true.
+        chosen = pl.when(_column(1)).then(_column(0)).alias("value")
+        return batchwise(dtype, lambda frame: frame.select(chosen).to_series(), value, self.guard)
+
 
 class Outcome(Record, frozen=True):
     """What a formula gives: a value, and where it must not be (NULL counts as false).
@@ -199,7 +208,9 @@ def _marked(outcome: Outcome, row: pl.DataFrame) -> str:
 
 def marked(code: str, message: str) -> str:
     """The message as `diagnosis` finds it in the text of a kernel exception."""
-    return f"{MARK}eau2:{code}:{message}{MARK}"
+    # A user may have written what would end a message there.
+    plain = message.replace(MARK, "").replace(_EXPRESSION, "This error occurred in the expression")
+    return f"{MARK}eau2:{code}:{plain}{MARK}"
 
 
 def narrowed(

@@ -204,7 +204,7 @@ def _lower_states(call: Call, scope: Scope) -> pl.Expr:
     steps = [plans.plan(number, None, str(number)) for number in range(count)]
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
     read = plans.around
-    lists = scope.guarded(scope.lower(parts.lists))
+    lists = scope.counted(parts.lists, kernel_dtype(parts.lists.type))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
 
     def compute(frame: pl.DataFrame) -> pl.Series:

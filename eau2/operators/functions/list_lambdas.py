@@ -93,7 +93,7 @@ def _over(call: Call, scope: Scope, bodies: tuple[_Body, ...], run: Run) -> pl.E
         known = dict(zip(around, columns, strict=False))
         return run(lists, known, columns[len(around) :]).cast(dtype)
 
-    lists = scope.guarded(scope.lower(call.args[0]))
+    lists = scope.counted(call.args[0], kernel_dtype(call.args[0].type))
     return batchwise(dtype, compute, lists, *map(pl.col, around), *extra)
 
 

@@ -33,6 +33,7 @@ from eau2.operators.functions import (
     lists,
     logic,
     mathematics,
+    native,
     paths,
     patterns,
     python_lists,
@@ -91,6 +92,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *list_texts.FUNCTIONS,
     *list_lambdas.FUNCTIONS,
     *let.FUNCTIONS,
+    *native.FUNCTIONS,
 )
 PYTHON: tuple[Function, ...] = (
     *python_numbers.FUNCTIONS,
