@@ -13,6 +13,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -39,7 +40,6 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.operators.functions import table
-from eau2.operators.functions.python_signatures import Constant, PythonSignature, Slot
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
@@ -141,7 +141,8 @@ class Writer:
         leaves: list[Expr] = [ColumnRef(type_, TYPES.index(type_))]
         leaves += [parameter for parameter in scope if parameter.type == type_]
         if not type_.is_list:
-            leaves.append(Literal(type_, self.rng.choice([*VALUES[type_], None])))
+            known = [*VALUES[type_], *CONSTANTS.get(type_, ()), None]
+            leaves.append(Literal(type_, self.rng.choice(known)))
         return self.rng.choice(leaves)
 
     def _node(
@@ -178,28 +179,20 @@ class Writer:
         return _caught(lambda: table.lookup(name).bind(name, args))
 
     def _word(self, type_: SqlType, part: Callable[[SqlType], Expr]) -> Expr | None:
-        """A word of Python: as its signature says, and so as no compiler would write it."""
+        """A word of Python: of what it takes, and so as no compiler would write it."""
         name = self.rng.choice(WORDS)
         if name == "python.raise":
             return Call(type_, name, (PLACE,))
-        signature = table.lookup(name).bind
-        assert isinstance(signature, PythonSignature)
-        own = self.rng.choice(TYPES)
-        args: list[Expr] = []
-        for wanted in signature.parameters:
-            match wanted:
-                case Constant(type=constant):
-                    args.append(Literal(constant, self.rng.choice(CONSTANTS[constant])))
-                case Slot(listed=True):
-                    args.append(part(own if own.is_list else list_of(own)))
-                case Slot():
-                    args.append(part(own.element or own))
-                case _:
-                    args.append(part(wanted))
-        if signature.optional:
-            args = args[: len(args) - self.rng.randrange(signature.optional + 1)]
-        place = (PLACE,) if signature.located else ()
-        return _caught(lambda: signature(name, (*args, *place)))
+        bind = table.lookup(name).bind
+        for _ in range(8):
+            own = self.rng.choice(TYPES)
+            types = [self.rng.choice((own, type_, *TYPES)) for _ in range(self.rng.randrange(4))]
+            args = tuple(part(wanted) for wanted in types)
+            place = (PLACE,) if self.rng.random() < 0.5 else ()
+            made = _caught(partial(bind, name, (*args, *place)))
+            if made is not None:
+                return made
+        return None
 
     def _let(
         self, type_: SqlType, depth: int, scope: tuple[LambdaParameter, ...], level: int
