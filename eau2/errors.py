@@ -1,32 +1,19 @@
 """Every error eau2 raises, as one tree: whose fault it is, whether a retry helps, where it points.
 
-Owns: the exception classes, their codes, and the way an error is printed, with its caret. The PEP
-249 names are the top of the tree, so a program that catches `eau2.Error` catches everything. What
-a code means, and what to do, is said in error_codes.toml.
+Owns: the exception classes, their codes, and the way an error is printed. The PEP 249 names
+are the top of the tree, so a program that catches `eau2.Error` catches everything. What a code
+means, and what to do, is said in error_codes.toml.
 Does not know: what raises them. Foreign exceptions are translated where they enter, `from` them.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, NamedTuple
+
+from eau2.terminal_text import ESCAPES, caret
 
 _MESSAGE_CHARS = 1000
 """Of a longer message the middle is left out."""
-
-STEERING: Final = (
-    *(code for code in range(0x20) if code != 0x0A),
-    *range(0x7F, 0xA0),
-    *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
-)
-"""Characters but the line feed that steer a terminal: C0, DEL, C1, line breaks, bidi controls."""
-
-ESCAPES: Final = {
-    **{code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in STEERING},
-    0x09: "\\t",
-    0x0D: "\\r",
-}
-"""For `str.translate`: what is written in their place."""
 
 
 class Span(NamedTuple):
@@ -303,7 +290,7 @@ class StatementError(DatabaseError):
         """The message, the line it is about with a caret under the span, and the hint."""
         parts = [self.message]
         if self.text is not None and self.span is not None:
-            parts.append(caret(self.text, self.span))
+            parts.append(caret(self.text, *self.span))
         if self.hint is not None:
             parts.append(self.hint)
         return "\n".join(parts)
@@ -440,26 +427,3 @@ def _reported(error: Exception, ask: str, place: str | None) -> str:
     where = "" if place is None else f" in {place}"
     more = f"\nMore: {ask}{error.code}" if error.hint is None else ""
     return f"Error {error.code}{where}: {error.render()}{more}"
-
-
-def caret(text: str, span: Span) -> str:
-    """The line of `text` that holds `span`, and below it carets under the span.
-
-    A long line is cut around the span, so that what is printed fits 100 columns. What would steer
-    the terminal is written as escapes here already, which the caret has to know.
-    """
-    start = min(span.start, len(text))
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", start)
-    line_end = len(text) if line_end < 0 else line_end
-    line_number = text.count("\n", 0, start) + 1
-    width = max(1, min(span.end, line_end) - start)
-    shift = max(0, start - line_start - 60)
-    shown = text[line_start + shift : line_end][:100].replace("\t", " ")
-    before = start - line_start - shift
-    lead = "..." if shift else ""
-    prefix = f"line {line_number}: {lead}"
-    column = len(prefix) + len(shown[:before].translate(ESCAPES))
-    carets = min(width, max(1, 100 - before))
-    carets += sum(len(ESCAPES[ord(c)]) - 1 for c in shown[before:][:width] if ord(c) in ESCAPES)
-    return f"{prefix}{shown.translate(ESCAPES)}\n{' ' * column}{'^' * carets}"

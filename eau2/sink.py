@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final, Protocol
 
-from eau2.errors import ESCAPES, UsageError
+from eau2.errors import UsageError
+from eau2.terminal_text import ESCAPES
 
 BINARY: Final = ("parquet", "arrow")
 """The formats that are bytes and no text."""

@@ -12,10 +12,10 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from eau2.errors import ESCAPES
 from eau2.formats.parts import Piece, lines, slices
 from eau2.formats.texts import CONTROL_ESCAPES, display_width, pad, printable
 from eau2.operators.cells import text_cell
+from eau2.terminal_text import ESCAPES
 from eau2.types import SqlType
 
 _ESCAPES: Final = {char: text for char, text in CONTROL_ESCAPES.items() if char != "\n"}

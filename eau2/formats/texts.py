@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from eau2.errors import ESCAPES
+from eau2.terminal_text import ESCAPES
 
 ELLIPSIS: Final = "…"
 

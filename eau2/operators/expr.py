@@ -324,6 +324,22 @@ def columns_of(expr: Expr) -> frozenset[int]:
     return frozenset(found)
 
 
+def reads_parameters(expr: Expr) -> bool:
+    """Whether it reads a parameter of a lambda that is not in it, or is a lambda itself.
+
+    What one lambda of a call lists, its others may read too: the values of a let do.
+    """
+    waiting: list[tuple[Expr, frozenset[LambdaParameter]]] = [(expr, frozenset())]
+    while waiting:
+        node, known = waiting.pop()
+        if isinstance(node, LambdaParameter) and node not in known:
+            return True
+        lambdas = [child for child in node.children if isinstance(child, Lambda)]
+        known = known.union(*(child.parameters for child in lambdas)) if lambdas else known
+        waiting += [(child, known) for child in node.children]
+    return isinstance(expr, Lambda)
+
+
 def substitute(expr: Expr, mapping: dict[int, Expr]) -> Expr:
     """Replace references to the columns in `mapping` by its expressions."""
     lambdas = False
@@ -378,7 +394,7 @@ def moved(expr: Expr, depth: int, to: int) -> Expr:
         match node:
             case LambdaParameter(level=level) if level >= depth:
                 return replace(node, level=level + by)
-            case Lambda(parameters=parameters) if parameters:
+            case Lambda(parameters=parameters) if parameters and parameters[0].level >= depth:
                 raised = tuple([replace(p, level=p.level + by) for p in parameters])
                 return replace(node, parameters=raised)
         return node

@@ -27,6 +27,7 @@ from eau2.operators.expr import (
     InList,
     Literal,
     columns_of,
+    reads_parameters,
 )
 from eau2.operators.forms import Coded, Forms, Narrow, plain
 from eau2.operators.functions.casts import may_fail
@@ -75,7 +76,7 @@ def _rewritten(expr: Expr, forms: Forms) -> Expr:
     if len(read) == 1:
         (id_,) = read
         form = forms.get(f"c{id_}")
-        if isinstance(form, Coded) and not can_fail(expr):
+        if isinstance(form, Coded) and not can_fail(expr) and not reads_parameters(expr):
             return Given(expr.type, id_, _looked_up(expr, id_, form))
         if isinstance(form, Narrow) and form.dtype in _DAYS:
             found = _of_days(expr)

@@ -62,7 +62,10 @@ def lower_expr(expr: Expr, diagnose: bool = False, guard: pl.Expr | None = None)
     call raise; with `diagnose` the exception's text carries the message that `diagnosis` finds.
     Rows for which `guard` is not true never raise, and their values do not matter.
     """
-    if guard is not None and not diagnose and _fails_on_nulls(expr):
+    if guard is not None and not can_fail(expr):
+        # A guard of a condition that can fail must not stand where nothing guards it.
+        guard = None
+    elif guard is not None and not diagnose and _fails_on_nulls(expr):
         # What a guard keeps out the engine may try on a row of NULLs, where this fails.
         diagnose = True
     scope = Scope(lower_expr, can_fail, diagnose, guard)

@@ -145,7 +145,7 @@ def over(body: Expr, args: Sequence[Expr], level: int = 0) -> Expr:
     for index, number in enumerate(shared):
         value = args[number]
         # It stands inside the lambda that gives it.
-        values.append(Lambda(value.type, tuple(parameters), moved(value, level, inner)))
+        values.append(Lambda(value.type, (), moved(value, level, inner)))
         parameters.append(LambdaParameter(value.type, level, index))
         places[number] = parameters[-1]
     result = _placed(body, places, level, inner)

@@ -31,7 +31,16 @@ from eau2.operators.expr import (
 from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.native import NATIVE, is_formed
 from eau2.operators.functions.table import lookup
-from eau2.types import BIGINT, BOOLEAN, INTEGER_RANGES, VARCHAR, Kind, SqlType, list_of
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    INTEGER_RANGES,
+    NULL,
+    VARCHAR,
+    Kind,
+    SqlType,
+    list_of,
+)
 
 _DAYS, _MICROSECONDS = INTEGER_RANGES[Kind.INTEGER], INTEGER_RANGES[Kind.BIGINT]
 _RANGES: dict[Kind, tuple[int, int]] = INTEGER_RANGES | {
@@ -139,8 +148,11 @@ def _check_call(call: Call, depth: int, known: _Known, waiting: _Waiting) -> Non
     special = _WITH_LAMBDAS.get(call.function)
     if special is not None:
         special(call, depth)
-        for arg in call.args:
-            if isinstance(arg, Lambda):
+        for number, arg in enumerate(call.args):
+            if call.function == LET and isinstance(call.args[-1], Lambda):
+                own = call.args[-1].parameters[:number]
+                waiting.append((arg.children[0], depth + 1, known.union(own)))
+            elif isinstance(arg, Lambda):
                 waiting.append((arg.body, depth + 1, known.union(arg.parameters)))
             else:
                 waiting.append((arg, depth, known))
@@ -152,23 +164,48 @@ def _check_call(call: Call, depth: int, known: _Known, waiting: _Waiting) -> Non
 
 
 def _check_by_binding(call: Call) -> None:
+    """Binding gives the call itself, of its arguments or of columns instead of constants.
+
+    Binding may write a call of a constant otherwise, as -5 is a constant; but where a function is
+    written out the constant has taken the place of a parameter, and the call stays what it was.
+    """
     try:
-        made = lookup(call.function).bind(call.function, call.args)
+        if _is_bound(call, call.args):
+            return
     except _ANY_FAILURE as error:
         raise ValueError(f"{call.function[:40]} takes no such arguments") from error
-    same = (
+    varying = tuple(_varying(arg) for arg in call.args)
+    try:
+        same = varying != call.args and _is_bound(call, varying)
+    except _ANY_FAILURE:
+        same = False
+    _require(same, f"a call of {call.function[:40]} as it is bound")
+
+
+def _varying(arg: Expr) -> Expr:
+    known = isinstance(arg, Literal) and arg.type != NULL
+    return ColumnRef(arg.type, 0) if known else arg
+
+
+def _is_bound(call: Call, args: tuple[Expr, ...]) -> bool:
+    made = lookup(call.function).bind(call.function, args)
+    return (
         isinstance(made, Call)
         and made.function == call.function
         and made.type == call.type
-        and len(made.args) == len(call.args)
-        and all(new is old or new == old for new, old in zip(made.args, call.args, strict=True))
+        and len(made.args) == len(args)
+        and all(new is old or new == old for new, old in zip(made.args, args, strict=True))
     )
-    _require(same, f"a call of {call.function[:40]} as it is bound")
 
 
 def _is_written_otherwise(call: Call) -> bool:
     """Whether it is one of the calls that binding makes of other arguments than these."""
     args = call.args
+    if call.function in ("+", "-") and call.type.is_decimal:
+        # Binding has brought both sides into the type of the result, of which a sum is wider.
+        return len(args) == 2 and all(arg.type == call.type for arg in args)
+    if call.function in ("and", "or"):
+        return call.type == BOOLEAN and len(args) > 1 and all(a.type == BOOLEAN for a in args)
     if call.function == NATIVE:
         return is_formed(call)
     if call.function == LIST_VALUE and call.type.element is not None:

@@ -20,16 +20,18 @@ from eau2.operators.expr import (
     Expr,
     InList,
     Lambda,
+    LambdaParameter,
     Literal,
     conjunction,
     conjuncts,
+    moved,
     size_of,
     walk,
 )
 from eau2.operators.facts import COMPARISONS, NEGATED, can_raise
 from eau2.operators.functions.let import LET
 from eau2.operators.lowering import can_fail
-from eau2.planner.disjunction import disjuncts
+from eau2.planner.disjunction import disjunction, disjuncts
 from eau2.planner.nulls import is_never_null
 from eau2.records import replace
 from eau2.types import BOOLEAN
@@ -40,6 +42,7 @@ Mode = Callable[[Expr], Expr]
 _TRUE, _FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 _REPEATED_NODES = 16
 """A condition of at most so many nodes may be written twice."""
+_LARGEST_NODES, _DEEPEST = 400, 64
 _OPENED = frozenset({"coalesce", "is_distinct", "is_not_distinct", LET})
 _NO_COLUMNS: frozenset[int] = frozenset()
 
@@ -52,17 +55,67 @@ def is_closed(expr: Expr) -> bool:
     )
 
 
-def opened(expr: Expr) -> Expr:
-    """A condition that is true for the same rows; where it was NULL it may be false."""
-    return _true(expr) if is_closed(expr) else expr
+def opened(expr: Expr, most_nodes: int = _LARGEST_NODES) -> Expr:
+    """A condition that is true for the same rows; where it was NULL it may be false.
+
+    One of more nodes than that is left as it is: what is looked at grows with its square.
+    """
+    return _true(expr) if is_closed(expr) and _is_small(expr, most_nodes) else expr
 
 
 def opened_filter(expr: Expr) -> Expr:
     """The same of a filter, whose parts guard each other where they are NULL as well."""
-    if not is_closed(expr):
+    parts = [part for given in conjuncts(expr) for part in conjuncts(opened(given))]
+    return conjunction(tuple(dict.fromkeys(piece for part in parts for piece in _taken_out(part))))
+
+
+def _taken_out(part: Expr) -> list[Expr]:
+    """A let that is part of a filter, after what its result says without its values.
+
+    Where a value can raise nothing is taken out: fewer rows would compute it.
+    """
+    match part:
+        case Call(function="let", args=(*values, Lambda(parameters=own, body=body) as last)):
+            if own and not any(map(can_raise, values)):
+                pieces = conjuncts(body)
+                kept = [piece for piece in pieces if _without(piece, own) is not piece]
+                found = [_without(piece, own) for piece in pieces]
+                outside = [moved(f, 1, 0) for f in found if f is not None and not can_raise(f)]
+                if any(map(can_fail, kept)):
+                    # They are guarded by the others.
+                    kept = list(pieces)
+                result = replace(last, body=conjunction(tuple(kept)))
+                return [*outside, replace(part, args=(*values, result))]
+    return [part]
+
+
+def _without(expr: Expr, own: tuple[Expr, ...]) -> Expr | None:
+    """What the condition says without these parameters; itself if it reads none of them."""
+    if not any(node in own for node in walk(expr) if isinstance(node, LambdaParameter)):
         return expr
-    parts = [part for given in conjuncts(expr) for part in conjuncts(_true(given))]
-    return conjunction(tuple(dict.fromkeys(parts)))
+    match expr:
+        case Call(function="and"):
+            found = [_without(part, own) for part in conjuncts(expr)]
+            said = tuple(part for part in found if part is not None)
+            return conjunction(said) if said else None
+        case Call(function="or"):
+            found = [_without(part, own) for part in disjuncts(expr)]
+            every = tuple(part for part in found if part is not None)
+            return disjunction(every) if len(every) == len(found) else None
+    return None
+
+
+def _is_small(expr: Expr, most_nodes: int) -> bool:
+    """Whether it has so many nodes at most, and is not nested so deep that calls run out."""
+    waiting = [(expr, 1)]
+    nodes = 0
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if nodes > most_nodes or depth > _DEEPEST:
+            return False
+        waiting += [(child, depth + 1) for child in node.children]
+    return True
 
 
 def _true(expr: Expr) -> Expr:

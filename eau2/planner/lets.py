@@ -23,6 +23,7 @@ from eau2.operators.expr import (
     Literal,
     moved,
     placed,
+    reads_parameters,
     size_of,
     walk,
 )
@@ -71,15 +72,9 @@ def written_out(let: Call, simplify: Simplify) -> Expr:
 
 def stands_alone(expr: Expr) -> bool:
     """Whether it reads no column, and no parameter of a lambda around it."""
-    waiting: list[tuple[Expr, frozenset[LambdaParameter]]] = [(expr, frozenset())]
-    while waiting:
-        node, known = waiting.pop()
-        if isinstance(node, ColumnRef) or (isinstance(node, LambdaParameter) and node not in known):
-            return False
-        if isinstance(node, Lambda):
-            known = known.union(node.parameters)
-        waiting += [(child, known) for child in node.children]
-    return True
+    return not any(isinstance(node, ColumnRef) for node in walk(expr)) and not reads_parameters(
+        expr
+    )
 
 
 def _depth(let: Call) -> int:
@@ -183,9 +178,7 @@ def _rebuilt(
         return names.get(node) if isinstance(node, LambdaParameter) else None
 
     bodies = [*(value for _, value in values), result]
-    lambdas = [
-        Lambda(body.type, given[:index], placed(body, place, depth + 1))
-        for index, body in enumerate(bodies)
-    ]
-    made = replace(let, args=tuple(lambdas))
+    lambdas = [Lambda(body.type, (), placed(body, place, depth + 1)) for body in bodies]
+    last = replace(lambdas[-1], parameters=given)
+    made = replace(let, args=(*lambdas[:-1], last))
     return let if made == let else made

@@ -1,7 +1,8 @@
 """Simplify expressions: constants are computed, truth values with constants shortened.
 
 Owns: rewriting one expression into a simpler one of the same type and, on every row, the same
-value; an error may be lost where the value does not depend on it, never gained.
+value; an error may be lost where the value does not depend on it (but none of Python's), never
+gained.
 Comes in: bound expressions. Goes out: bound expressions.
 Does not know: plans. Bringing constants to the bare column's type is unwrap.py's.
 """
@@ -26,10 +27,12 @@ from eau2.operators.expr import (
     Lambda,
     LambdaParameter,
     Literal,
+    walk,
 )
 from eau2.operators.facts import COMPARISONS, FLIPPED, NEGATED, can_raise
 from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.native import calls_native
+from eau2.operators.functions.python_calls import FAMILY as PYTHON
 from eau2.operators.functions.table import lookup
 from eau2.operators.lowering import lower_expr
 from eau2.planner.conditions import is_closed, opened, opened_filter
@@ -46,6 +49,9 @@ UNKNOWN = Literal(BOOLEAN, None)
 
 _LEAVES = (ColumnRef, Literal)
 _VARIABLE = (ColumnRef, Lambda, LambdaParameter)
+
+_INNER_NODES = 64
+"""A condition of a CASE is opened if it is so small: it is looked at with every CASE around it."""
 
 _OPPOSITES = NEGATED | {
     "is_null": "is_not_null",
@@ -145,7 +151,7 @@ def _node(expr: Expr) -> Expr:
             return _not(expr, arg)
         case Call(function=name, args=args):
             if _is_null(args) and lookup(name).null_rule == "strict":
-                return Literal(expr.type, None)
+                return expr if any(map(_insists, args)) else Literal(expr.type, None)
             if name in COMPARISONS:
                 return _comparison(expr)
             if name == FOLD and stands_alone(expr):
@@ -159,12 +165,22 @@ def _node(expr: Expr) -> Expr:
     return expr
 
 
+def _insists(expr: Expr) -> bool:
+    """Whether it may raise as a function in Python does: there no error is lost."""
+    for node in walk(expr):
+        if isinstance(node, Call) and node.checked:
+            entry = lookup(node.function)
+            if entry.fails and entry.family == PYTHON:
+                return True
+    return False
+
+
 def _is_null(args: Iterable[Expr]) -> bool:
     return any(isinstance(arg, Literal) and arg.value is None for arg in args)
 
 
 def _and(expr: Expr, left: Expr, right: Expr) -> Expr:
-    if FALSE in (left, right):
+    if left == FALSE or (right == FALSE and not _insists(left)):
         return FALSE
     if left in (TRUE, right):
         return right
@@ -172,7 +188,7 @@ def _and(expr: Expr, left: Expr, right: Expr) -> Expr:
 
 
 def _or(expr: Expr, left: Expr, right: Expr) -> Expr:
-    if TRUE in (left, right):
+    if left == TRUE or (right == TRUE and not _insists(left)):
         return TRUE
     if left in (FALSE, right):
         return right
@@ -254,7 +270,7 @@ def _case(case: Case) -> Expr:
                 break
             continue
         if is_closed(condition):
-            condition = opened(condition)
+            condition = opened(condition, _INNER_NODES)
         branches.append((condition, value))
     if not branches:
         return otherwise

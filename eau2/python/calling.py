@@ -106,9 +106,12 @@ def _root_is_local(node: ast.expr, reader: Reader) -> bool:
 
 
 def _method(node: ast.Call, function: ast.Attribute, reader: Reader, read: Read) -> Expr:
-    if not _root_is_local(function.value, reader) and isinstance(
-        named(function.value, reader.names), Type
-    ):
+    root = None if _root_is_local(function.value, reader) else named(function.value, reader.names)
+    if isinstance(root, Type):
+        name = f"{root.type.__module__}.{root.type.__qualname__}.{function.attr}"
+        if name in vocabulary.DATETIME:
+            args = _positional(node, reader, read, read)
+            return vocabulary.call(name, args, reader.where(node))
         raise reader.refuse(
             function,
             f"{ast.unparse(function)} is not there",

@@ -143,7 +143,9 @@ def _equality(left: Expr, right: Expr) -> Expr:
         return Call(BOOLEAN, "is_not_distinct", (left, right))
     if left.type.is_list and right.type.is_list:
         one, two = unified((left, right), "", "lists that are compared")
-        return Call(BOOLEAN, "list.==", (one, two))
+        # SQL has NaN equal to itself; Nones are equal in both.
+        name = "list.==" if one.type.innermost == DOUBLE else "is_not_distinct"
+        return Call(BOOLEAN, name, (one, two))
     _must_be_alike("==", left, right)
     return Call(BOOLEAN, "is_not_distinct", (left, right))
 

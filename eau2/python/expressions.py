@@ -99,8 +99,9 @@ def _chain(operator: str, parts: Sequence[Expr]) -> Expr:
     """Conditions joined; what may raise is computed only where those before leave it open."""
     result = parts[-1]
     for part in reversed(parts[:-1]):
-        # AND and OR keep rows from their right side only by what cannot raise itself.
-        if can_raise(part) and can_raise(result):
+        # AND and OR keep rows from their right side only by what cannot raise itself; and beside
+        # a constant that decides them they are not computed.
+        if can_raise(part) and (can_raise(result) or isinstance(result, Literal)):
             both = operator == "and"
             result = chosen(part, result, FALSE) if both else chosen(part, TRUE, result)
         else:

@@ -128,7 +128,6 @@ _STR: dict[str, Word] = {
     "replace": _str("replace", VARCHAR, VARCHAR, BIGINT, optional=1),
     **{name: _str(name, VARCHAR, BIGINT, optional=2, gives=_TEXTS) for name in ("split", "rsplit")},
     "splitlines": _str("splitlines", BOOLEAN, optional=1, gives=_TEXTS),
-    **{name: _str(name, VARCHAR, gives=_TEXTS) for name in ("partition", "rpartition")},
     "join": _str("join", _TEXTS),
 }
 _DAYS: dict[str, Word] = {
@@ -178,6 +177,8 @@ REFUSED_METHODS: Mapping[str, Mapping[str, str]] = {
         "format": "Write an f-string.",
         "format_map": "Write an f-string.",
         "encode": "There are no bytes here.",
+        "partition": "There are no tuples here: write split(separator, 1).",
+        "rpartition": "There are no tuples here: write rsplit(separator, 1).",
         "translate": "Write replace() for each character.",
         "maketrans": "Write replace() for each character.",
     },

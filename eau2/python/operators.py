@@ -195,15 +195,21 @@ def unary(op: str, arg: Expr, where: str) -> Expr:
         if value.type == DOUBLE:
             raise Refusal("~ is not defined for float", "Write ~int(x).")
         return Call(BIGINT, "int.^", (value, Literal(BIGINT, -1)))
-    if isinstance(value, Literal) and value.value not in (None, LEAST):
-        assert isinstance(value.value, int | float)
-        return Literal(value.type, -value.value)
-    if isinstance(value, Literal) and value.value is None:
-        return value
     if isinstance(value, Literal):
-        # SQL would make the sign a part of the constant.
-        return Call(BIGINT, "-", (Literal(BIGINT, 0), value))
+        return _negative(value)
     return Call(value.type, "negate", (value,))
+
+
+def _negative(value: Literal) -> Expr:
+    match value.value:
+        case float() as number:
+            return Literal(DOUBLE, -number)
+        case int() as number if number != LEAST:
+            return Literal(BIGINT, -number)
+        case None:
+            return value
+    # It overflows. SQL would make the sign a part of a constant.
+    return Call(BIGINT, "-", (Literal(BIGINT, 0), value))
 
 
 def negated(arg: Expr) -> Expr:

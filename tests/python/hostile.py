@@ -18,13 +18,13 @@ from typing import Any
 import msgpack
 import polars as pl
 
-from eau2.errors import Error, InternalError
+from eau2.errors import Error, FunctionDefinitionError, InternalError
 from eau2.kernels.host import KernelHost
 from eau2.kernels.inline import InlineHost
 from eau2.kernels.subprocess import SubprocessHost
 from eau2.operators import function_form
 from eau2.operators.codec import TAGS, FragmentError
-from eau2.operators.coercion import cast
+from eau2.operators.coercion import LIST_VALUE, cast
 from eau2.operators.expr import (
     Call,
     Case,
@@ -39,6 +39,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.operators.functions import table
+from eau2.operators.functions.python_signatures import Constant, PythonSignature, Slot
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
@@ -57,12 +58,14 @@ from eau2.types import (
     decimal,
     list_of,
 )
+from tests.python.comparing import defined
+from tests.python.programs import make
 from tests.unit.random_lets import fold, let
 
 FORM_S = 20.0
 """No form may take longer from its bytes to its rows, on a machine that others use as well."""
 
-MONEY, NUMBERS = decimal(10, 2), list_of(BIGINT)
+MONEY, NUMBERS, TEXTS = decimal(10, 2), list_of(BIGINT), list_of(VARCHAR)
 TYPES: tuple[SqlType, ...] = (
     BIGINT,
     DOUBLE,
@@ -74,6 +77,7 @@ TYPES: tuple[SqlType, ...] = (
     HUGEINT,
     MONEY,
     INTEGER,
+    TEXTS,
 )
 COLUMNS = tuple(Column(1 + n, f"p{n}", type_) for n, type_ in enumerate(TYPES))
 _NAN, _INFINITE = float("nan"), float("inf")
@@ -88,6 +92,7 @@ VALUES: dict[SqlType, list[Any]] = {
     HUGEINT: [0, 1, -1, 2**127 - 1, -(2**127) + 1, 10**20],
     MONEY: [0, 1, -1, 10**10 - 1, 150, -150],
     INTEGER: [0, 1, -1, 2**31 - 1, -(2**31), 12],
+    TEXTS: [[], ["a"], ["b", None], ["", "é"], ["12", "x"], ["%d"]],
 }
 ROWS = pl.DataFrame(
     {
@@ -100,6 +105,12 @@ ROWS = pl.DataFrame(
 _NONSENSE: list[Any] = [None, True, 0, 1, -1, 2**63, -(2**63), _INFINITE, _NAN, "", "x", b"x", []]
 
 NAMES = sorted(function.name for function in table.FUNCTIONS)
+WORDS = sorted(function.name for function in table.PYTHON)
+CONSTANTS: dict[SqlType, list[Value]] = {
+    BIGINT: [0, 1, 2, 63, 64, 10**9, -1],
+    VARCHAR: ["", "d", ">9", ".3f", "%Y-%m-%d", "%", "999999999", "%-9999999d", "ValueError: x"],
+}
+PLACE = Literal(VARCHAR, "f, line 1")
 
 
 class Writer:
@@ -123,6 +134,10 @@ class Writer:
                 made = self._node(type_, depth, scope, level)
                 if made is not None and made.type == type_:
                     return made
+        if type_ not in TYPES:
+            assert type_.element is not None
+            items = [self.value(type_.element, 0, scope, level) for _ in range(2)]
+            return Call(type_, LIST_VALUE, tuple(items[: self.rng.randrange(3)]))
         leaves: list[Expr] = [ColumnRef(type_, TYPES.index(type_))]
         leaves += [parameter for parameter in scope if parameter.type == type_]
         if not type_.is_list:
@@ -136,7 +151,7 @@ class Writer:
             return self.value(wanted, depth - 1, scope, level)
 
         rng = self.rng
-        match rng.randrange(8):
+        match rng.randrange(11):
             case 0:
                 return Case(type_, ((part(BOOLEAN), part(type_)),), part(type_))
             case 1:
@@ -156,9 +171,35 @@ class Writer:
                 return Call(NUMBERS, "list_transform", (part(NUMBERS), lambda_))
             case 5:
                 return _caught(lambda: cast(part(rng.choice(TYPES)), type_, rng.random() < 0.5))
+            case 6 | 7 | 8:
+                return self._word(type_, part)
         name = rng.choice(NAMES)
         args = tuple(part(rng.choice(TYPES)) for _ in range(rng.choice((1, 1, 2, 2, 3))))
         return _caught(lambda: table.lookup(name).bind(name, args))
+
+    def _word(self, type_: SqlType, part: Callable[[SqlType], Expr]) -> Expr | None:
+        """A word of Python: as its signature says, and so as no compiler would write it."""
+        name = self.rng.choice(WORDS)
+        if name == "python.raise":
+            return Call(type_, name, (PLACE,))
+        signature = table.lookup(name).bind
+        assert isinstance(signature, PythonSignature)
+        own = self.rng.choice(TYPES)
+        args: list[Expr] = []
+        for wanted in signature.parameters:
+            match wanted:
+                case Constant(type=constant):
+                    args.append(Literal(constant, self.rng.choice(CONSTANTS[constant])))
+                case Slot(listed=True):
+                    args.append(part(own if own.is_list else list_of(own)))
+                case Slot():
+                    args.append(part(own.element or own))
+                case _:
+                    args.append(part(wanted))
+        if signature.optional:
+            args = args[: len(args) - self.rng.randrange(signature.optional + 1)]
+        place = (PLACE,) if signature.located else ()
+        return _caught(lambda: signature(name, (*args, *place)))
 
     def _let(
         self, type_: SqlType, depth: int, scope: tuple[LambdaParameter, ...], level: int
@@ -205,7 +246,7 @@ def _nonsense(rng: random.Random, node: Any, others: Sequence[Any]) -> Any:
                 [None, True, 0, 1, -1, 2**63, -(2**63), 1e400, _NAN, "", "x", b"x", []]
             )
         case 1:
-            return rng.choice(NAMES)
+            return rng.choice(NAMES if rng.random() < 0.5 else WORDS)
         case 2:
             return rng.choice(list(TAGS))
         case 3:
@@ -255,14 +296,14 @@ def _computed(function: UserFunction, host: KernelHost) -> str:
 
 
 def attack(count: int, seed: int, host: KernelHost) -> Counter[str]:
-    """Run so many forms, of which a third are well formed."""
+    """Run so many forms: a third are well formed, half of these are compiled programs."""
     rng = random.Random(seed)
     writer = Writer(rng)
     known: list[Any] = []
     outcomes: Counter[str] = Counter()
     for number in range(count):
         if number % 3 == 0 or not known:
-            form = function_form.encode(writer.function())
+            form = function_form.encode(_compiled(rng) if number % 2 else writer.function())
             known = [*known[-30:], msgpack.unpackb(form)]
         else:
             form = packed(mutated(rng, rng.choice(known), known))
@@ -274,6 +315,15 @@ def attack(count: int, seed: int, host: KernelHost) -> Counter[str]:
             print(f"form {number} of seed {seed}: {form.hex()}")
             raise
     return outcomes
+
+
+def _compiled(rng: random.Random) -> UserFunction:
+    """A function in Python that is in the subset."""
+    while True:
+        try:
+            return defined(make(rng).text)
+        except FunctionDefinitionError:
+            continue
 
 
 def nested(depth: int, value: Value = 1) -> Expr:
@@ -292,6 +342,7 @@ def main() -> None:
     parser.add_argument("--processes", action="store_true")
     options = parser.parse_args()
     host = SubprocessHost(threads=1) if options.processes else InlineHost()
+    attack(3, options.seed, host)
     before = host.process_ids() if isinstance(host, SubprocessHost) else ()
     print(dict(attack(options.functions, options.seed, host)))
     if isinstance(host, SubprocessHost):

@@ -11,6 +11,7 @@ import ast
 import datetime
 import math
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,15 +62,20 @@ def compiled(text: str) -> Callable[..., Any]:
     tree = ast.fix_missing_locations(_Lifting().visit(ast.parse(text)))
     space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted}
     space |= {f"op_{kind.__name__}": call for kind, call in _OPERATORS.items()}
-    exec(compile(tree, "program", "exec"), space)
-    function: Callable[..., Any] = space["f"]
-    return function
+    return _run(tree, space)
 
 
 def plain(text: str) -> Callable[..., Any]:
     """The function `f` of a text, as CPython runs it."""
     space: dict[str, Any] = {"math": math, "datetime": datetime}
-    exec(compile(text, "program", "exec"), space)
+    return _run(ast.parse(text), space)
+
+
+def _run(tree: ast.Module, space: dict[str, Any]) -> Callable[..., Any]:
+    with warnings.catch_warnings():
+        # Random programs ask of literals whether they are None.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        exec(compile(tree, "program", "exec"), space)
     function: Callable[..., Any] = space["f"]
     return function
 

@@ -33,8 +33,9 @@ Scope = tuple[LambdaParameter, ...]
 def let(*parts: Expr, level: int = 0) -> Call:
     """The last part over those before it, each the parameter of its number."""
     given = tuple(LambdaParameter(part.type, level, i) for i, part in enumerate(parts[:-1]))
-    lambdas = tuple(Lambda(part.type, given[:i], part) for i, part in enumerate(parts))
-    return Call(parts[-1].type, "let", lambdas)
+    *values, result = parts
+    lambdas = [Lambda(value.type, (), value) for value in values]
+    return Call(result.type, "let", (*lambdas, Lambda(result.type, given, result)))
 
 
 def fold(

@@ -11,9 +11,10 @@ import pytest
 import eau2
 from eau2 import errors
 from eau2.error_codes import catalogue, explain
-from eau2.errors import Error, Span, StatementError, UsageError, caret, report
+from eau2.errors import Error, StatementError, UsageError, report
 from eau2.net.fault import describe, rebuild
 from eau2.render import rendered
+from eau2.terminal_text import caret
 from tests.processes import ROOT
 from tests.unit.error_recipes import RECIPES
 
@@ -137,7 +138,7 @@ def test_an_error_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
 
 def test_the_caret_stands_under_what_is_escaped_too() -> None:
-    shown, under = caret("x\nSELECT '\x1b' + a\x07b, c", Span(15, 18)).split("\n")
+    shown, under = caret("x\nSELECT '\x1b' + a\x07b, c", 15, 18).split("\n")
     assert shown == r"line 2: SELECT '\x1b' + a\x07b, c"
     assert shown[under.index("^") : under.rindex("^") + 1] == r"a\x07b"
 

@@ -162,15 +162,16 @@ def test_a_wrong_form_is_refused(body: Expr) -> None:
 RIGHT: dict[str, Expr] = {
     "arithmetic": PLUS,
     "infinity": bind("+", (Literal(DOUBLE, float("inf")), Literal(DOUBLE, -1e308))),
-    "a let whose values list no parameters": Call(
+    "a let whose values list parameters": Call(
         BIGINT,
         "let",
         (
             Lambda(BIGINT, (), X),
-            Lambda(BIGINT, (), ONE),
+            Lambda(BIGINT, (parameter(0),), bind("+", (parameter(0), ONE))),
             Lambda(BIGINT, (parameter(0), parameter(1)), bind("+", (parameter(0), parameter(1)))),
         ),
     ),
+    "a let whose values list none": let(X, bind("+", (parameter(0), ONE)), parameter(1)),
     "a loop": fold(NUMBERS, (X,), (bind("+", (parameter(0), parameter(1))),)),
     "a sorted list": bind("list_sort", (NUMBERS,)),
     "a pattern": bind("regexp_matches", (TEXT, Literal(VARCHAR, "[a-z]+"))),

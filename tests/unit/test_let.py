@@ -7,7 +7,17 @@ import pytest
 
 from eau2.config import LIMITS
 from eau2.errors import Error, FunctionFailedError, OutOfRangeError, UnknownFunctionError
-from eau2.operators.expr import Call, Case, ColumnRef, Expr, Lambda, LambdaParameter, Literal
+from eau2.operators.expr import (
+    Call,
+    Case,
+    ColumnRef,
+    Expr,
+    Lambda,
+    LambdaParameter,
+    Literal,
+    moved,
+    substitute,
+)
 from eau2.operators.facts import can_raise
 from eau2.operators.functions import table
 from eau2.operators.lowering import can_fail, diagnosis, lower_condition, lower_expr
@@ -195,3 +205,18 @@ def test_guards_of_null_do_not_count() -> None:
     rows = ROWS.with_columns(c2=pl.Series([1, 1, 0, 0, 1]))
     assert run(both, rows) == [False, False, False, False, False]
     assert run(let(Literal(VARCHAR, "a"), parameter(0, VARCHAR))) == ["a"] * 5
+
+
+def test_only_lambdas_of_its_own_change_with_their_place() -> None:
+    """Numbers below zero stand for lambdas that have no level yet."""
+    early = Lambda(BIGINT, (parameter(0, level=-2),), call("+", parameter(0, level=-2), whole(1)))
+    lists = Call(list_of(BIGINT), "list_transform", (NUMBERS, early))
+    within = Lambda(BIGINT, (parameter(0, level=-1),), call("list_extract", NUMBERS, whole(1)))
+    looked = Call(list_of(BIGINT), "list_transform", (NUMBERS, within))
+    found = substitute(looked, {3: lists})
+    assert found.children[0] == found.children[1].children[0].children[0] == lists
+    own = Lambda(BIGINT, (parameter(0, level=1),), call("+", parameter(0, level=1), parameter(0)))
+    raised = moved(Call(list_of(BIGINT), "list_transform", (NUMBERS, own)), 1, 3)
+    assert isinstance(raised.children[1], Lambda)
+    assert raised.children[1].parameters == (parameter(0, level=3),)
+    assert raised.children[1].body == call("+", parameter(0, level=3), parameter(0))

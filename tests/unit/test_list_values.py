@@ -225,3 +225,27 @@ SAID: list[tuple[str, type[eau2.Error], str]] = [
 def test_what_cannot_be_is_said(text: str, error: type[eau2.Error], message: str) -> None:
     with eau2.connect() as connection, pytest.raises(error, match=message):
         connection.sql(text)
+
+
+def test_lambdas_read_columns_in_few_bits_and_in_codes() -> None:
+    """A comparison of two narrow columns, and one of a coded column with a parameter."""
+    count = 3_000
+    small, other = [i % 7 for i in range(count)], [i % 5 for i in range(count)]
+    texts = [f"k{i % 3}" for i in range(count)]
+    pairs, words = [[i % 3, 1] for i in range(count)], [[f"k{i % 2}", "k1"] for i in range(count)]
+    columns = {"a": small, "b": other, "s": texts, "l": pairs, "w": words}
+    with eau2.connect() as connection:
+        connection.register("t", pa.table(columns))
+        chosen = "list_transform(l, lambda x: CASE WHEN a < b THEN x ELSE x + 1 END)"
+        ((found,),) = connection.sql(f"SELECT sum(list_sum({chosen})) FROM t").fetchall()
+        rows = zip(small, other, pairs, strict=True)
+        assert found == sum(x + (a >= b) for a, b, row in rows for x in row)
+        equal = "list_count(list_filter(w, lambda x: s = x))"
+        ((found,),) = connection.sql(f"SELECT sum({equal}) FROM t").fetchall()
+        assert found == sum(row.count(text) for row, text in zip(words, texts, strict=True))
+        stepped = "CASE WHEN 9 // (b + 1) > 3 THEN 1 WHEN 9 // (a + 1) = b THEN 2 ELSE 3 END"
+        ((found,),) = connection.sql(f"SELECT sum({stepped}) FROM t").fetchall()
+        assert found == sum(
+            1 if 9 // (b + 1) > 3 else 2 if 9 // (a + 1) == b else 3
+            for a, b in zip(small, other, strict=True)
+        )

@@ -60,6 +60,22 @@ def test_joining_and_measuring(type_: SqlType) -> None:
         check(call(name), extreme, type_)
 
 
+@pytest.mark.parametrize("type_", LISTS, ids=str)
+def test_columns_without_none_in_their_lists(type_: SqlType) -> None:
+    """What has a quick way there."""
+    pool = tuple(values for values in POOLS[type_] if None not in values)
+    full = tuple(values for values in pool if values)
+    for name, compute in (("any", any), ("all", all), ("sorted", sorted)):
+        check(call(name), compute, type_, pools=(pool,), constants=False)
+    for name, extreme in (("min", min), ("max", max)):
+        check(call(name), extreme, type_, pools=(full,), constants=False)
+    joined = lambda a, b: vocabulary.binary("+", a, b, WHERE)  # noqa: E731
+    check(joined, operator.add, type_, type_, pools=(pool, pool), constants=False)
+    if type_ == INT_LIST:
+        small = tuple(values for values in pool if sum(map(abs, values)) < 100)
+        check(call("sum"), sum, type_, pools=(small,), constants=False)
+
+
 def test_sums() -> None:
     check(call("sum"), sum, INT_LIST)
     check(call("sum"), sum, BOOL_LIST)

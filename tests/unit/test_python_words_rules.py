@@ -7,16 +7,28 @@ from collections.abc import Callable
 import pytest
 
 from eau2.config import LIMITS
-from eau2.errors import FunctionFailedError, UnknownFunctionError
+from eau2.errors import FunctionFailedError, TypeMismatchError, UnknownFunctionError
 from eau2.operators.expr import Call, Case, ColumnRef, Expr, InList, Literal
 from eau2.operators.functions import table
 from eau2.operators.lowering import can_fail, lower_expr
+from eau2.operators.well_formed import check_bound
 from eau2.planner.simplify import as_filter, simplified
 from eau2.python import vocabulary
 from eau2.python.calls import REFUSED, WORDS
 from eau2.python.mathematics import WORDS as MATH_WORDS
 from eau2.python.methods import METHODS, REFUSED_METHODS
-from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, NULL, VARCHAR, SqlType, list_of
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    NULL,
+    TIMESTAMP,
+    VARCHAR,
+    SqlType,
+    list_of,
+)
 from tests.unit.python_oracle import POOLS, WHERE, frame_of, literal, run
 
 A, B = ColumnRef(BIGINT, 0), ColumnRef(BIGINT, 1)
@@ -260,3 +272,47 @@ def test_what_grows_without_bound_is_an_error() -> None:
     lists = frame_of([type_], [[[1] * (LIMITS.made_text_chars // 2 + 1)]])
     with pytest.raises(FunctionFailedError, match="MemoryError: a list"):
         run(vocabulary.binary("+", ColumnRef(type_, 0), ColumnRef(type_, 0), WHERE), lists)
+
+
+TEXTS = ColumnRef(list_of(VARCHAR), 6)
+PLACE = Literal(VARCHAR, WHERE)
+UNLIKE: tuple[tuple[str, tuple[Expr, ...]], ...] = (
+    ("list.in", (A, TEXTS)),
+    ("list.+", (TEXTS, ColumnRef(list_of(BIGINT), 7))),
+    ("python.max", (A, X)),
+    ("python.max", (A,)),
+    ("int.//", (A, B)),
+    ("int.//", (A, B, S)),
+    ("int.//", (A, X, PLACE)),
+    ("int.// constant", (A, B)),
+    ("int.// constant", (A, ZERO)),
+    ("int./ constant", (A, vocabulary.literal(-1))),
+    ("str.upper", (S, S)),
+    ("str.upper", ()),
+    ("str.upper", (A,)),
+    ("str.find", (S, S, A, B, A)),
+    ("__str__", (ColumnRef(INTEGER, 8),)),
+    ("math.hypot", (PLACE,)),
+    ("date.weekday", (S,)),
+)
+
+
+@pytest.mark.parametrize(("name", "args"), UNLIKE, ids=str)
+def test_forms_from_elsewhere_are_held_to_signatures(name: str, args: tuple[Expr, ...]) -> None:
+    with pytest.raises(TypeMismatchError):
+        table.lookup(name).bind(name, args)
+    with pytest.raises(ValueError, match="takes no such arguments"):
+        check_bound(Call(BIGINT, name, args), [BIGINT, BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE])
+
+
+def test_a_call_has_the_type_of_its_signature() -> None:
+    lists = ColumnRef(list_of(VARCHAR), 0)
+    for name, args, type_ in (
+        ("list.[]", (lists, ZERO, PLACE), VARCHAR),
+        ("list.sorted", (lists,), list_of(VARCHAR)),
+        ("date.weekday", (ColumnRef(TIMESTAMP, 0),), BIGINT),
+    ):
+        assert table.lookup(name).bind(name, args) == Call(type_, name, args)
+        check_bound(Call(type_, name, args), [args[0].type])
+        with pytest.raises(ValueError, match="as it is bound"):
+            check_bound(Call(DOUBLE, name, args), [args[0].type])

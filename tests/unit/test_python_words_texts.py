@@ -47,7 +47,7 @@ def test_stripping(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["count", "find", "index", "rfind", "rindex", "startswith", "endswith", "removeprefix",
-     "removesuffix", "split", "rsplit", "partition", "rpartition"],
+     "removesuffix", "split", "rsplit"],
 )  # fmt: skip
 def test_methods_of_two_texts(name: str) -> None:
     check(method(name), getattr(str, name), VARCHAR, VARCHAR, pools=(None, PARTS))

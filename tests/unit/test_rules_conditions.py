@@ -18,6 +18,7 @@ from eau2.operators.expr import (
     walk,
 )
 from eau2.operators.facts import can_raise
+from eau2.operators.functions.let import result_of
 from eau2.operators.functions.table import bind
 from eau2.operators.prune import may_match
 from eau2.operators.text import expr_text
@@ -249,6 +250,26 @@ def test_a_compiled_filter_prunes_as_the_plain_one_does() -> None:
         columns = scan.columns if found is known else wide.columns
         read = scan.frame.statistics if found is known else wide.frame.statistics
         assert not may_match(found, columns, (replace(read[0], null_count=0), read[1]), 3)
+
+
+def test_what_a_result_says_without_its_values_is_outside() -> None:
+    local = LambdaParameter(BOOLEAN, 0, 0)
+    value = bind("=", (bind("coalesce", (X, Y, ZERO)), bind("coalesce", (Y, X, ONE))))
+    either = bind("or", (bind("and", (SAME, local)), bind("and", (TRUTH, bind("not", (local,))))))
+    found = as_filter(let(value, bind("and", (bind("and", (POSITIVE, local)), either))))
+    parts = conjuncts(found)
+    assert parts[:2] == (POSITIVE, bind("or", (SAME, TRUTH)))
+    assert parts[2:] == (let(value, bind("and", (local, either))),)
+    assert as_filter(found) == found
+    twice = bind("or", (local, bind("and", (bind("not", (local,)), RAISING))))
+    failing = let(value, bind("and", (POSITIVE, twice)))
+    first, rest = conjuncts(as_filter(failing))
+    assert first == POSITIVE
+    assert isinstance(rest, Call)
+    assert conjuncts(result_of(rest))[0] == POSITIVE
+    raising = bind("=", (bind("//", (ONE, X)), bind("coalesce", (Y, X))))
+    strict = let(raising, bind("and", (POSITIVE, bind("or", (local, SAME)))))
+    assert as_filter(strict) == strict
 
 
 def test_locals_carry_their_ranges() -> None:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eau2.errors import ESCAPES
 from eau2.formats.objects import json as as_json
 from eau2.formats.objects import ndjson
 from eau2.sink import Screen, harmless
+from eau2.terminal_text import ESCAPES
 from tests.processes import environment
 from tests.unit.front_door import NUMBERS, door, fill
 

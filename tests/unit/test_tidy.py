@@ -85,7 +85,9 @@ def _faults(tree: ast.Module, file: str) -> Iterator[str]:
     for top in tree.body:
         if isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             public = not top.name.startswith("_")
-            if public and not ast.get_docstring(top):
+            # One of several signatures of a function, which has its docstring last.
+            one_of_several = any(ast.unparse(mark) == "overload" for mark in top.decorator_list)
+            if public and not one_of_several and not ast.get_docstring(top):
                 yield f"{top.name}: no docstring"
     for outer in ast.walk(tree):
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
-from eau2.operators.expr import Case, Expr, columns_of, size_of
-from eau2.operators.functions.checks import Scope, batchwise
+from eau2.operators.expr import Case, Expr, size_of
+from eau2.operators.functions.checks import Scope, batchwise, columns_around
 from eau2.operators.physical import kernel_dtype
 
 _LARGE_NODES = 64
@@ -36,11 +36,6 @@ def lower_by_steps(case: Case, scope: Scope) -> pl.Expr:
     """The value beside the first condition that is true, each computed for the rows it is for."""
     branches, otherwise = _flat(case)
     dtype = kernel_dtype(case.type)
-    ids = sorted(columns_of(case))
-    labels = [f"c{id_}" for id_ in ids]
-    inputs = [pl.col(label) for label in labels]
-    labels.append(_OPEN)
-    inputs.append(pl.lit(True) if scope.guard is None else scope.guard.fill_null(False))
     steps: list[list[pl.Expr]] = []
     for number, (condition, value) in enumerate(branches):
         test, still = f"test{number}", pl.col(_OPEN)
@@ -54,13 +49,19 @@ def lower_by_steps(case: Case, scope: Scope) -> pl.Expr:
         numbers = range(first, min(first + _GROUP, len(branches)))
         steps.append([_chosen(numbers).alias("value")])
 
+    made = {plan.meta.output_name() for step in steps for plan in step}
+    labels = [_OPEN, *columns_around((plan for step in steps for plan in step), (_OPEN, *made))]
+    guard = pl.lit(True) if scope.guard is None else scope.guard.fill_null(False)
+
     def compute(frame: pl.DataFrame) -> pl.Series:
+        if not frame.height:
+            return pl.Series("value", [], dtype)
         frame.columns = labels
         for step in steps:
             frame = frame.with_columns(step)
         return frame.get_column("value")
 
-    return batchwise(dtype, compute, *inputs)
+    return batchwise(dtype, compute, guard, *map(pl.col, labels[1:]))
 
 
 def _flat(case: Case) -> tuple[tuple[tuple[Expr, Expr], ...], Expr]:

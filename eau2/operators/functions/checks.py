@@ -15,7 +15,7 @@ says it all, the cast alone is quicker; its failure is explained by a second run
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import polars as pl
@@ -73,6 +73,15 @@ class Scope(Record, frozen=True):
         """`value` on the rows that count, NULL elsewhere."""
         return value if self.guard is None else pl.when(self.guard).then(value)
 
+    def counted(self, expr: Expr, dtype: pl.DataType) -> pl.Expr:
+        """A sub-expression on the rows that count, NULL elsewhere. dtype: of its values."""
+        value = self.lower(expr)
+        if self.guard is None or not self.can_fail(expr):
+            return self.guarded(value)
+        # The engine tries a branch on a row of NULLs, where a guard may be true.
+        chosen = pl.when(_column(1)).then(_column(0)).alias("value")
+        return batchwise(dtype, lambda frame: frame.select(chosen).to_series(), value, self.guard)
+
 
 class Outcome(Record, frozen=True):
     """What a formula gives: a value, and where it must not be (NULL counts as false).
@@ -118,6 +127,15 @@ def batchwise(
         return result if len(result) == height else result.new_from_index(0, height)
 
     return pl.map_batches(list(inputs), run, return_dtype=dtype, is_elementwise=True)
+
+
+def columns_around(plans: Iterable[pl.Expr], own: Iterable[str]) -> tuple[str, ...]:
+    """The columns that plans over a frame of their own read, but for those that are its own.
+
+    As they are lowered: what stands for one column of a fragment may read another one as well.
+    """
+    read = {name for plan in plans for name in plan.meta.root_names()}
+    return tuple(sorted(read.difference(own)))
 
 
 def _column(index: int) -> pl.Expr:

@@ -19,6 +19,7 @@ from eau2.operators.functions.date_parts import as_int64
 from eau2.operators.functions.date_parts import moment as moment_of
 from eau2.operators.functions.function import Function, Signature, mismatch, overloads
 from eau2.operators.functions.interval_arithmetic import bind_additive
+from eau2.operators.physical import kernel_dtype
 from eau2.types import BIGINT, DATE, INTEGER, INTERVAL, TIME, TIMESTAMP
 
 _DAYS_MAX = 95_000_000
@@ -37,7 +38,7 @@ def _bind_add_interval(name: str, args: tuple[Expr, ...]) -> Expr:
 
 def _lower_add_interval(call: Call, scope: Scope) -> pl.Expr:
     moment, *amounts = call.args
-    value = scope.guarded(scope.lower(moment))
+    value = scope.counted(moment, kernel_dtype(moment.type))
     numbers = []
     for amount in amounts:
         assert isinstance(amount, Literal)

@@ -10,7 +10,8 @@ computed once, and for every row that the let is computed for. `fold` has a list
 with, k lambdas that give the next states from the present ones, the element and its position from
 0, and the number of the state that is the result.
 
-Parameters are read from the last lambda of a let, whatever the others list.
+The lambda of a let's result lists all parameters. Those of its values may list the ones that come
+before them, and need not: with hundreds of values the lists would be longer than all else.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from eau2.operators.expr import (
     columns_of,
     placed,
 )
-from eau2.operators.functions.checks import Scope, batchwise, marked
+from eau2.operators.functions.checks import Scope, batchwise, columns_around, marked
 from eau2.operators.functions.function import Function, LowerCall
 from eau2.operators.functions.list_lambdas import own_column
 from eau2.operators.functions.list_rows import elements
@@ -91,19 +92,25 @@ class _Plans:
 
         self.labels = [column.label for column in own.values()]
         self.bodies = [placed(body, place, 0) for body in bodies]
-        ids = {id_ for body in self.bodies for id_ in columns_of(body)}
-        self.around = tuple(f"c{id_}" for id_ in sorted(ids - {c.id for c in own.values()}))
         self._scope = scope
+        self._made: list[pl.Expr] = []
+
+    @property
+    def around(self) -> tuple[str, ...]:
+        """The columns that the plans made so far read around the lambdas."""
+        return columns_around(self._made, (*self.labels, _GUARD))
 
     def plan(self, number: int, guard: pl.Expr | None, label: str) -> pl.Expr:
         """The plan of a body for the rows for which `guard` is true."""
         body = self.bodies[number]
         lowered = self._scope.recurse(body, self._scope.diagnose, guard)
-        return lowered.cast(kernel_dtype(body.type)).alias(label)
+        self._made.append(lowered.cast(kernel_dtype(body.type)).alias(label))
+        return self._made[-1]
 
     def states(self, fold: Call, guard: pl.Expr | None) -> pl.Expr:
         """All states of a loop as a struct, its fields their numbers."""
-        return _lower_states(fold, replace(self._scope, guard=guard))
+        self._made.append(_lower_states(fold, replace(self._scope, guard=guard)))
+        return self._made[-1]
 
 
 def _lower_let(call: Call, scope: Scope) -> pl.Expr:
@@ -114,14 +121,18 @@ def _lower_let(call: Call, scope: Scope) -> pl.Expr:
     layers = _layers(plans, guard)
     result = plans.plan(len(bodies), guard, "value")
     labels, inputs = _inputs(plans, scope)
+    dtype = kernel_dtype(call.type)
 
     def compute(frame: pl.DataFrame) -> pl.Series:
+        if not frame.height:
+            # What reads no column would be computed, and might fail, for no row at all.
+            return pl.Series("value", [], dtype)
         frame.columns = labels
         for layer in layers:
             frame = frame.with_columns(layer)
         return frame.with_columns(result).get_column("value")
 
-    return batchwise(kernel_dtype(call.type), compute, *inputs)
+    return batchwise(dtype, compute, *inputs)
 
 
 def _layers(plans: _Plans, guard: pl.Expr | None) -> list[list[pl.Expr]]:
@@ -171,7 +182,8 @@ def _loops_of_several(bodies: Sequence[Expr]) -> set[tuple[Expr, ...]]:
 
 def _inputs(plans: _Plans, scope: Scope) -> tuple[list[str], list[pl.Expr]]:
     """What a batch holds: the columns around, and the guard."""
-    labels, inputs = list(plans.around), [pl.col(label) for label in plans.around]
+    labels = list(plans.around)
+    inputs = [pl.col(label) for label in labels]
     if scope.guard is not None:
         labels.append(_GUARD)
         inputs.append(scope.guard)
@@ -191,17 +203,18 @@ def _lower_states(call: Call, scope: Scope) -> pl.Expr:
     count = len(parts.initial)
     steps = [plans.plan(number, None, str(number)) for number in range(count)]
     dtypes = [kernel_dtype(initial.type) for initial in parts.initial]
-    lists = scope.guarded(scope.lower(parts.lists))
+    read = plans.around
+    lists = scope.counted(parts.lists, kernel_dtype(parts.lists.type))
     initial = [scope.lower(state).cast(dtypes[n]) for n, state in enumerate(parts.initial)]
 
     def compute(frame: pl.DataFrame) -> pl.Series:
         gathered, *columns = frame.get_columns()
-        around = dict(zip(plans.around, columns[count:], strict=True))
+        around = dict(zip(read, columns[count:], strict=True))
         states = [column.alias(str(n)) for n, column in enumerate(columns[:count])]
         return _folded(plans, steps, gathered, states, around).to_struct("states")
 
     fields = pl.Struct({str(number): dtype for number, dtype in enumerate(dtypes)})
-    return batchwise(fields, compute, lists, *initial, *map(pl.col, plans.around))
+    return batchwise(fields, compute, lists, *initial, *map(pl.col, read))
 
 
 def _folded(

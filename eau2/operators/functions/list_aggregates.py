@@ -108,7 +108,7 @@ def _lower(call: Call, scope: Scope) -> pl.Expr:
             found = Elements(found.rows.filter(there), found.values.filter(there), found.known)
         return _computed(aggregate, found, scope).cast(kernel_dtype(call.type))
 
-    return batchwise(kernel_dtype(call.type), run, scope.guarded(scope.lower(lists)))
+    return batchwise(kernel_dtype(call.type), run, scope.counted(lists, kernel_dtype(lists.type)))
 
 
 def _computed(call: AggregateCall, found: Elements, scope: Scope) -> pl.Series:

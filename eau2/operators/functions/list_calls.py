@@ -73,12 +73,12 @@ def by_columns(compute: Compute) -> LowerCall:
 
     def lower(call: Call, scope: Scope) -> pl.Expr:
         dtype = kernel_dtype(call.type)
-        first, *others = (scope.lower(arg) for arg in call.args)
+        first, *others = call.args
         return batchwise(
             dtype,
             lambda frame: compute(call, frame.get_columns()).cast(dtype),
-            scope.guarded(first),
-            *others,
+            scope.counted(first, kernel_dtype(first.type)),
+            *(scope.lower(arg) for arg in others),
         )
 
     return lower

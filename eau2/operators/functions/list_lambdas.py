@@ -23,10 +23,9 @@ from eau2.operators.expr import (
     Lambda,
     LambdaParameter,
     Literal,
-    columns_of,
     transform,
 )
-from eau2.operators.functions.checks import Scope, batchwise
+from eau2.operators.functions.checks import Scope, batchwise, columns_around
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.list_calls import list_function
 from eau2.operators.functions.list_rows import Elements, elements, nested
@@ -62,9 +61,8 @@ class _Body:
             lambda node: own.get(node, node) if isinstance(node, LambdaParameter) else node,
         )
         self.labels = [ref.label for ref in own.values()]
-        ids = columns_of(body) - {ref.id for ref in own.values()}
-        self.around = tuple(f"c{id_}" for id_ in sorted(ids))
         self.plan = scope.recurse(body, scope.diagnose, None).alias("value")
+        self.around = columns_around([self.plan], self.labels)
         self.dtype = kernel_dtype(body.type)
 
     def over(self, given: Mapping[str, pl.Series]) -> pl.Series:
@@ -95,7 +93,7 @@ def _over(call: Call, scope: Scope, bodies: tuple[_Body, ...], run: Run) -> pl.E
         known = dict(zip(around, columns, strict=False))
         return run(lists, known, columns[len(around) :]).cast(dtype)
 
-    lists = scope.guarded(scope.lower(call.args[0]))
+    lists = scope.counted(call.args[0], kernel_dtype(call.args[0].type))
     return batchwise(dtype, compute, lists, *map(pl.col, around), *extra)
 
 

@@ -14,7 +14,7 @@ from functools import reduce
 import polars as pl
 
 from eau2.operators.coercion import cast, is_null
-from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal
+from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal, columns_of
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch, values
 from eau2.types import BOOLEAN, INTEGER
@@ -56,16 +56,18 @@ def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
             undecided = value.fill_null(True) if conjunction else ~value.fill_null(False)
             inner = inner.within(undecided)
         parts.append(value)
-    return joined(parts, conjunction)
+    fails = scope.can_fail(call)
+    return joined(parts, conjunction, fails and not all(map(columns_of, call.args)))
 
 
-def joined(values: Sequence[pl.Expr], conjunction: bool) -> pl.Expr:
+def joined(values: Sequence[pl.Expr], conjunction: bool, whole: bool = False) -> pl.Expr:
     """The values, one or more, joined by AND or by OR, in three values.
 
     Polars takes a chain of & apart and walks one of | link by link, both in time that grows with
-    the square of its length; so many values become the arguments of one call.
+    the square of its length; so many values become the arguments of one call. whole: all of them
+    are computed, also beside a constant that decides, for which Polars would leave them out.
     """
-    if len(values) > LEANING_PARTS:
+    if whole or len(values) > LEANING_PARTS:
         return pl.all_horizontal(values) if conjunction else pl.any_horizontal(values)
     if conjunction:
         return reduce(lambda a, b: a & b, values)

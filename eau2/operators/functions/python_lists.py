@@ -16,9 +16,11 @@ from eau2.config import LIMITS
 from eau2.operators.expr import Call
 from eau2.operators.functions.checks import Scope, formula, marked
 from eau2.operators.functions.function import Function
+from eau2.operators.functions.list_rows import ROW, VALUE, Elements, elements
 from eau2.operators.functions.python_calls import (
     Columns,
     Compute,
+    Quick,
     python_entry,
     python_function,
     spread,
@@ -144,12 +146,46 @@ def _quick_sum(columns: Columns) -> pl.Series | None:
     return lists.list.sum()
 
 
+def _plain(lists: pl.Series, floats: bool = False) -> Elements | None:
+    """The elements, if none is None or a list; and none a float, unless these are asked for."""
+    found = elements(lists)
+    dtype = found.values.dtype
+    if found.values.null_count() or isinstance(dtype, pl.List):
+        return None
+    return found if floats or dtype != pl.Float64 else None
+
+
 def _quick_sorted(columns: Columns) -> pl.Series | None:
     """Where equal elements cannot be told apart, any order of them will do."""
-    inner = columns[0].list.explode(keep_nulls=False, empty_as_null=False)
-    if inner.null_count() or inner.dtype == pl.Float64 or isinstance(inner.dtype, pl.List):
+    found = _plain(columns[0])
+    if found is None:
         return None
-    return columns[0].list.sort()
+    frame = pl.DataFrame({ROW: found.rows, VALUE: found.values}).sort(ROW, VALUE)
+    return found.lists(frame.get_column(VALUE))
+
+
+def _quick_extreme(compute: Callable[[pl.Series], pl.Series]) -> Quick:
+    def quick(columns: Columns) -> pl.Series | None:
+        lists = columns[0]
+        found = _plain(lists)
+        if found is None or found.values.dtype == pl.String or (lists.list.len() == 0).any():
+            return None
+        return compute(lists)
+
+    return quick
+
+
+def _quick_truth(compute: Callable[[pl.Series], pl.Series]) -> Quick:
+    def quick(columns: Columns) -> pl.Series | None:
+        lists = columns[0]
+        found = _plain(lists, floats=True)
+        if found is None or found.values.dtype not in (pl.Boolean, pl.Int64, pl.Float64):
+            return None
+        if found.values.dtype != pl.Boolean:
+            lists = found.lists(found.values != 0)
+        return compute(lists)
+
+    return quick
 
 
 def _prod(values: list[int]) -> int:
@@ -188,12 +224,22 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("list.sum", _NUMBERS, _sum, quick=_quick_sum, fails=True, elements=True),
     python_function("list.prod", _NUMBERS, _prod, fails=True, elements=True),
     *(
-        python_function(f"list.{name}", "list[T] -> T", compute, fails=True, elements=True)
-        for name, compute in (("min", min), ("max", max))
+        python_function(
+            f"list.{name}", "list[T] -> T", compute, quick=quick, fails=True, elements=True
+        )
+        for name, compute, quick in (
+            ("min", min, _quick_extreme(lambda lists: lists.list.min())),
+            ("max", max, _quick_extreme(lambda lists: lists.list.max())),
+        )
     ),
     python_function(
         "list.sorted", "list[T] -> list[T]", sorted, quick=_quick_sorted, elements=True
     ),
-    python_function("list.any", "list[T] -> bool", any),
-    python_function("list.all", "list[T] -> bool", all),
+    *(
+        python_function(f"list.{name}", "list[T] -> bool", compute, quick=quick)
+        for name, compute, quick in (
+            ("any", any, _quick_truth(lambda lists: lists.list.any())),
+            ("all", all, _quick_truth(lambda lists: lists.list.all())),
+        )
+    ),
 )

@@ -69,6 +69,12 @@ def _replaced(columns: Columns) -> pl.Series | None:
 
 
 def _split(columns: Columns) -> pl.Series | None:
+    """By a constant; without one, between runs of blanks."""
+    if len(columns) == 2 and len(columns[1]) == 1 and columns[1].null_count():
+        words = columns[0].str.replace_all(f"[{_BLANKS}]+", " ").str.strip_chars(" ")
+        parts = pl.when(pl.col("words") == "").then([]).otherwise(pl.col("words").str.split(" "))
+        frame = words.alias("words").to_frame()
+        return frame.select(pl.when(pl.col("words").is_not_null()).then(parts)).to_series()
     if len(columns) != 2 or len(columns[1]) != 1 or not columns[1].item():
         return None
     return columns[0].str.split(columns[1].item())
@@ -169,11 +175,6 @@ def _split_by(name: str) -> Compute:
         return None if text is None or most is None else method(text, separator, most)
 
     return over
-
-
-def _parted(name: str) -> Compute:
-    method = getattr(str, name)
-    return lambda text, separator: list(method(text, separator))
 
 
 def _joined(separator: str, parts: list[str]) -> str:
@@ -295,10 +296,6 @@ FUNCTIONS: tuple[Function, ...] = (
             nulls=True,
         )
         for name in ("split", "rsplit")
-    ),
-    *(
-        python_function(f"str.{name}", "str, str -> list[str]", _parted(name), fails=True)
-        for name in ("partition", "rpartition")
     ),
     python_function("str.join", "str, list[str] -> str", _joined, quick=_quick_join, elements=True),
     python_function("str.*", "str, int -> str", _times, fails=True),

@@ -1,0 +1,244 @@
+"""The types of Python's words: what the compiler writes is taken, and anything else is refused."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from eau2.errors import FunctionDefinitionError
+from eau2.operators import function_form
+from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal, walk
+from eau2.operators.functions import table
+from eau2.operators.well_formed import check_bound
+from eau2.python import vocabulary
+from eau2.python.calls import WORDS
+from eau2.python.mathematics import WORDS as MATH_WORDS
+from eau2.python.methods import Word
+from eau2.records import replace
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    HUGEINT,
+    INTEGER,
+    INTERVAL,
+    NULL,
+    TIMESTAMP,
+    VARCHAR,
+    SqlType,
+    decimal,
+    list_of,
+)
+from tests.python.comparing import defined
+from tests.python.programs import make
+
+WHERE = "f (app.py, line 3)"
+TYPES: tuple[SqlType, ...] = (
+    BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP, list_of(BIGINT), list_of(VARCHAR),
+    list_of(DOUBLE), list_of(BOOLEAN), list_of(list_of(BIGINT)), INTEGER, HUGEINT, decimal(10, 2),
+    INTERVAL,
+)  # fmt: skip
+PLAIN = TYPES[:10]
+COLUMNS = [ColumnRef(type_, number) for number, type_ in enumerate(TYPES)]
+AT = Literal(VARCHAR, WHERE)
+FORM, SPEC = Literal(VARCHAR, "%Y-%m"), Literal(VARCHAR, "")
+
+
+def column(type_: SqlType) -> Expr:
+    return COLUMNS[TYPES.index(type_)]
+
+
+def of_words(words: Sequence[tuple[str, Word]], receiver: Expr | None) -> Iterator[Expr]:
+    """Every word with every number of arguments that it takes."""
+    for name, word in words:
+        for count in range(word.needed, len(word.parameters) + 1):
+            args = [column(type_) for type_ in word.parameters[:count]]
+            if name in ("strftime", "datetime.datetime.strptime"):
+                args[-1] = FORM
+            try:
+                if receiver is None:
+                    yield vocabulary.call(name, args, WHERE)
+                else:
+                    yield vocabulary.method(name, receiver, args, WHERE)
+            except vocabulary.Refusal:
+                continue
+
+
+def builtins() -> Iterator[Expr]:
+    """Every builtin of one value, of two, and of a value and a constant."""
+    for name in sorted(vocabulary.BUILTINS):
+        for type_ in PLAIN:
+            value = column(type_)
+            for args in ([value], [value, value], [value, Literal(BIGINT, 2)], [value, SPEC]):
+                try:
+                    yield vocabulary.call(name, args, WHERE)
+                except vocabulary.Refusal:
+                    continue
+
+
+def operators() -> Iterator[Expr]:
+    """Every operator between values of all types."""
+    numbers = [Literal(BIGINT, 2), Literal(BIGINT, 0), Literal(DOUBLE, 0.5)]
+    values = [column(type_) for type_ in PLAIN]
+    for left in values:
+        for right in [*values, *numbers, vocabulary.literal(None)]:
+            for op in ("+", "-", "*", "/", "//", "%", "**", "<<", ">>", "&", "|", "^"):
+                yield from attempt(vocabulary.binary, op, left, right, WHERE)
+            for op in ("==", "!=", "<", "<=", ">", ">=", "in", "not in"):
+                yield from attempt(vocabulary.compare, op, left, right, WHERE)
+        for op in ("+", "-", "~", "not"):
+            yield from attempt(vocabulary.unary, op, left, WHERE)
+        place, step = column(BIGINT), Literal(BIGINT, -1)
+        yield from attempt(vocabulary.index, left, place, WHERE)
+        for stride in (None, place, step):
+            yield from attempt(vocabulary.slice_, left, place, place, stride, WHERE)
+        for spec in ("", ">9", "%Y", "d"):
+            for conversion in ("", "s", "r", "a"):
+                yield from attempt(vocabulary.formatted, left, spec, conversion, WHERE)
+        yield from attempt(vocabulary.truth, left)
+    yield vocabulary.joined([column(VARCHAR)] * 3, WHERE)
+    for type_ in (*PLAIN, NULL):
+        yield vocabulary.failure("ValueError: no", type_, WHERE)
+
+
+def attempt(make: object, *args: object) -> Iterator[Expr]:
+    assert callable(make)
+    try:
+        yield make(*args)
+    except vocabulary.Refusal:
+        return
+
+
+def moments() -> Iterator[Expr]:
+    """Attributes, of differences too."""
+    for kind, type_ in (("date", DATE), ("datetime", TIMESTAMP)):
+        value = column(type_)
+        difference = vocabulary.binary("-", value, value, WHERE)
+        yield difference
+        for name in vocabulary.ATTRIBUTES[kind]:
+            yield vocabulary.attribute(name, value, WHERE)
+        for name in vocabulary.ATTRIBUTES["timedelta"]:
+            yield vocabulary.attribute(name, difference, WHERE)
+        yield vocabulary.method("total_seconds", difference, [], WHERE)
+
+
+def methods() -> Iterator[Expr]:
+    receivers = {"str": VARCHAR, "int": BIGINT, "float": DOUBLE, "date": DATE,
+                 "datetime": TIMESTAMP, "list": list_of(BIGINT)}  # fmt: skip
+    for kind, type_ in receivers.items():
+        yield from of_words(list(vocabulary.METHODS[kind].items()), column(type_))
+
+
+def everything() -> list[Expr]:
+    """What the vocabulary makes of all that its documentation lists."""
+    plain = [(name, word) for name, word in WORDS.items()]
+    plain += [(f"math.{name}", word) for name, word in MATH_WORDS.items()]
+    found = [*of_words(plain, None), *builtins(), *operators(), *moments(), *methods()]
+    ints = column(list_of(BIGINT))
+    return [*found, vocabulary.call("math.prod", [ints], WHERE)]
+
+
+EVERYTHING = everything()
+CALLS: dict[str, Call] = {
+    node.function: node
+    for expr in EVERYTHING
+    for node in walk(expr)
+    if isinstance(node, Call) and node.function in {entry.name for entry in table.PYTHON}
+}
+
+
+def is_taken(expr: Expr) -> bool:
+    try:
+        check_bound(expr, TYPES)
+    except ValueError:
+        return False
+    return True
+
+
+def test_whatever_the_vocabulary_makes_is_taken() -> None:
+    for expr in EVERYTHING:
+        check_bound(expr, TYPES)
+    assert len(EVERYTHING) > 900
+
+
+def test_every_entry_is_among_it() -> None:
+    reached = set(CALLS) | {"str.[::-1]", "list.[::-1]", "float./ constant"}
+    assert reached == {entry.name for entry in table.PYTHON}
+
+
+def test_whatever_programs_become_is_taken() -> None:
+    taken = 0
+    for number in range(150):
+        try:
+            function = defined(make(random.Random(f"typed:{number}")).text)
+        except FunctionDefinitionError:
+            continue
+        assert function_form.decode(function_form.encode(function)) == function
+        taken += 1
+    assert taken > 100
+
+
+FOREIGN = [COLUMNS[TYPES.index(type_)] for type_ in (INTEGER, HUGEINT, decimal(10, 2))]
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_other_types_are_refused(call: Call) -> None:
+    assert is_taken(call)
+    for place in range(len(call.args)):
+        for other in FOREIGN:
+            args = (*call.args[:place], other, *call.args[place + 1 :])
+            assert not is_taken(call.with_children(args)), other.type
+    for type_ in TYPES:
+        if type_ != call.type and call.function != "python.raise":
+            assert not is_taken(replace(call, type=type_)), type_
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_other_numbers_of_arguments_are_refused(call: Call) -> None:
+    assert not is_taken(call.with_children(()))
+    assert not is_taken(call.with_children((*call.args, column(INTERVAL))))
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_the_place_is_a_constant(call: Call) -> None:
+    if call.args[-1] == AT and call.function != "python.raise":
+        for place in (column(VARCHAR), Literal(VARCHAR, None), Literal(BIGINT, 1)):
+            assert not is_taken(call.with_children((*call.args[:-1], place)))
+
+
+A, DAY, TEXT = column(BIGINT), column(DATE), column(VARCHAR)
+INTS, TEXTS = column(list_of(BIGINT)), column(list_of(VARCHAR))
+WRONG: dict[str, Expr] = {
+    "a list of other elements": Call(BOOLEAN, "list.in", (A, TEXTS)),
+    "two lists unlike": Call(INTS.type, "list.+", (INTS, TEXTS)),
+    "an element of another list": Call(VARCHAR, "list.[]", (INTS, A, AT)),
+    "values of two types": Call(BIGINT, "python.min", (A, TEXT)),
+    "one value alone": Call(BIGINT, "python.min", (A,)),
+    "a sum of texts": Call(BIGINT, "list.sum", (TEXTS, AT)),
+    "a text of a decimal": Call(VARCHAR, "__str__", (column(decimal(10, 2)),)),
+    "a text of a difference": Call(VARCHAR, "__str__", (column(INTERVAL),)),
+    "a message that varies": Call(BIGINT, "python.raise", (TEXT,)),
+    "a division that is said not to fail": Call(BIGINT, "int.//", (A, A, AT), checked=False),
+    "a division by zero": Call(BIGINT, "int.//", (A, Literal(BIGINT, 0), AT), checked=False),
+    "steps of zero": Call(VARCHAR, "str.[::]", (TEXT, A, A, Literal(BIGINT, 0), AT), checked=False),
+    "a negation as another type": Call(BIGINT, "negate", (Literal(DOUBLE, 1.0),)),
+}
+RIGHT: dict[str, Expr] = {
+    "a constant where a parameter stood": Call(BIGINT, "negate", (Literal(BIGINT, 5),)),
+    "a list of no elements": Call(INTS.type, "list_value", ()),
+    "an error in place of a list": Call(INTS.type, "python.raise", (AT,)),
+    "a cast that Python makes": Call(VARCHAR, "int.__str__", (Cast(BIGINT, column(BOOLEAN)),)),
+}
+
+
+@pytest.mark.parametrize("expr", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_call_is_refused(expr: Expr) -> None:
+    assert not is_taken(expr)
+
+
+@pytest.mark.parametrize("expr", RIGHT.values(), ids=RIGHT.keys())
+def test_a_right_call_is_taken(expr: Expr) -> None:
+    assert is_taken(expr)
