@@ -189,7 +189,9 @@ def _key(column: pl.Series) -> pl.Series:
 
 
 def _must_be_in_calendar(column: pl.Series, where: str) -> None:
-    """Raise for a date that Python has not; SQL has more years."""
+    """Raise for a date that Python has not, in lists too; SQL has more years."""
+    while isinstance(column.dtype, pl.List):
+        column = column.list.explode(keep_nulls=False, empty_as_null=False)
     if column.dtype in (pl.Date, pl.Datetime("us")):
         years = column.dt.year()
         if not years.is_between(1, 9999).all():
