@@ -20,8 +20,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from eau2.errors import Error, UsageError
-from eau2.operators import aggregates, windows
-from eau2.operators.functions import native, table
+from eau2.operators.functions import native
 from eau2.operators.functions.native import NativeFunction
 from eau2.operators.functions.python_calls import said
 from eau2.operators.user_functions import Parameter
@@ -118,7 +117,7 @@ def _type(text: str, called: str, of: str) -> SqlType:
 def load(wanted: NativeModules, *, runs: bool = True, taken: Collection[str] = ()) -> None:
     """Import the modules, and have this process find the native functions that they declare.
 
-    runs: whether this process calls them. taken: more names that mean functions of eau2's own.
+    runs: whether this process calls them. taken: names that mean functions of eau2's own.
     Raises UsageError for a module that cannot be imported or declares nothing, and for names.
     """
     found: dict[str, NativeFunction] = {}
@@ -188,8 +187,7 @@ def _check_name(
     function: NativeFunction, other: NativeFunction | None, taken: Collection[str]
 ) -> None:
     name = function.name
-    own = table.find(name) or aggregates.is_aggregate(name) or name in windows.names()
-    if own or name in taken:
+    if name in taken:
         raise UsageError(
             f"{function.source} is called {name}, which is a function that eau2 has",
             hint='Give it another name: @eau2.native_function(..., name="...").',

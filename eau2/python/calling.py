@@ -168,7 +168,7 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
         places[number] = arg
         small = read_count <= 1 or size_of(arg) <= _SMALL_NODES
         if not is_simple(arg) and (can_raise(arg) or not small):
-            values.append(Lambda(arg.type, tuple(parameters), arg))
+            values.append(Lambda(arg.type, (), arg))
             parameters.append(LambdaParameter(arg.type, scope, len(parameters)))
             places[number] = parameters[-1]
     result = substitute(body, places)

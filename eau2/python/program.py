@@ -151,7 +151,7 @@ def _let(scope: int, kept: Sequence[Local], result: Expr) -> Expr:
     for index, local in enumerate(kept):
         value = _on_path(local.value, local.path) if can_raise(local.value) else local.value
         value = _renamed(value, numbered)
-        parts.append(Lambda(value.type, tuple(parameters), value))
+        parts.append(Lambda(value.type, (), value))
         parameters.append(LambdaParameter(value.type, scope, index))
     body = _renamed(result, numbered)
     return Call(body.type, LET, (*parts, Lambda(body.type, tuple(parameters), body)))

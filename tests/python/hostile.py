@@ -39,6 +39,7 @@ from eau2.operators.expr import (
     ref,
 )
 from eau2.operators.functions import table
+from eau2.operators.functions.python_signatures import PythonSignature
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
@@ -110,8 +111,24 @@ CONSTANTS: dict[SqlType, list[Value]] = {
     VARCHAR: ["", "d", ">9", ".3f", "%Y-%m-%d", "%", "999999999", "%-9999999d", "ValueError: x"],
 }
 PLACE = Literal(VARCHAR, "f, line 1")
-_TRIES = 12
-"""Of arguments, until some are such as the word takes."""
+
+
+_NAMED: dict[str, SqlType] = {
+    "bool": BOOLEAN,
+    "int": BIGINT,
+    "float": DOUBLE,
+    "str": VARCHAR,
+    "date": DATE,
+    "datetime": TIMESTAMP,
+}
+
+
+def _type_of(word: str, own: SqlType) -> SqlType:
+    """The type that a word of a signature stands for, where T and any are `own`."""
+    if word.startswith("list["):
+        inner = _type_of(word[5:-1], own.element or own)
+        return inner if inner.levels > 1 else list_of(inner)
+    return _NAMED.get(word, own)
 
 
 class Writer:
@@ -183,21 +200,21 @@ class Writer:
         name = self.rng.choice(WORDS)
         if name == "python.raise":
             return Call(type_, name, (PLACE,))
-        bind, rng = table.lookup(name).bind, self.rng
-        for _ in range(_TRIES):
-            own = rng.choice(TYPES)
-            near = (own, own, BIGINT, VARCHAR, own if own.is_list else list_of(own))
-            args: list[Expr] = []
-            for wanted in rng.choices(near, k=rng.choice((1, 1, 2, 2, 3))):
-                constant = wanted in CONSTANTS and rng.random() < 0.3
-                args.append(
-                    Literal(wanted, rng.choice(CONSTANTS[wanted])) if constant else part(wanted)
-                )
-            for place in ((), (PLACE,)):
-                made = _caught(lambda given=(*args, *place): bind(name, given))  # type: ignore[misc]
-                if made is not None:
-                    return made
-        return None
+        signature = table.lookup(name).bind
+        assert isinstance(signature, PythonSignature)
+        own = self.rng.choice(TYPES)
+        shape = self.rng.choice(signature.takes.split(";")).partition("->")[0]
+        args: list[Expr] = []
+        for number, word in enumerate(w.strip() for w in shape.split(",") if w.strip()):
+            if word.endswith("?") and self.rng.random() < 0.5:
+                break
+            wanted = _type_of(word.rstrip("?."), own)
+            if self.rng.random() < 0.3 and wanted in CONSTANTS and number:
+                args.append(Literal(wanted, self.rng.choice(CONSTANTS[wanted])))
+            else:
+                args.append(part(wanted))
+        place = (PLACE,) if signature.fails else ()
+        return _caught(lambda: signature(name, (*args, *place)))
 
     def _let(
         self, type_: SqlType, depth: int, scope: tuple[LambdaParameter, ...], level: int

@@ -180,6 +180,9 @@ def test_only_rows_that_count_are_seen(sql: Sql) -> None:
     )
     assert sql("SELECT a FROM range(-3, 3) t(a) WHERE a >= 1 AND positive(a) = 2") == [(2,)]
     assert {value for values in seen for value in values} == {0, 1, 2}
+    assert sql("SELECT positive(a) FROM range(0) t(a)") == []
+    assert sql("SELECT positive(a) FROM range(9) t(a) WHERE a > 9") == []
+    assert [] not in seen
 
 
 def test_an_exception_fails_the_query_and_says_which(sql: Sql) -> None:

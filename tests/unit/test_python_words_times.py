@@ -11,7 +11,7 @@ import pytest
 from eau2.errors import FunctionFailedError
 from eau2.operators.expr import ColumnRef, Expr
 from eau2.python import vocabulary
-from eau2.types import BIGINT, DATE, TIMESTAMP, VARCHAR, SqlType
+from eau2.types import BIGINT, DATE, TIMESTAMP, VARCHAR, SqlType, list_of
 from tests.unit.python_oracle import WHERE, check, run
 
 FORMS = ("%Y-%m-%d", "%H:%M:%S.%f", "%A %a %B %b %j %V %G %u %w %y %I %p %%", "")
@@ -153,3 +153,8 @@ def test_dates_that_python_has_not_are_errors() -> None:
     expr = vocabulary.method("ctime", ColumnRef(DATE, 0), [], WHERE)
     with pytest.raises(FunctionFailedError, match="outside of the years"):
         run(expr, far)
+    listed = far.select(pl.concat_list("c0", "c0").alias("c0"))
+    for name in ("min", "sorted"):
+        expr = vocabulary.call(name, [ColumnRef(list_of(DATE), 0)], WHERE)
+        with pytest.raises(FunctionFailedError, match="outside of the years"):
+            run(vocabulary.call("str", [expr], WHERE), listed)

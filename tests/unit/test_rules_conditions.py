@@ -261,6 +261,8 @@ def test_what_a_result_says_without_its_values_is_outside() -> None:
     assert parts[:2] == (POSITIVE, bind("or", (SAME, TRUTH)))
     assert parts[2:] == (let(value, bind("and", (local, either))),)
     assert as_filter(found) == found
+    open_ended = let(value, bind("or", (bind("and", (SAME, local)), bind("not", (local,)))))
+    assert as_filter(open_ended) == open_ended
     twice = bind("or", (local, bind("and", (bind("not", (local,)), RAISING))))
     failing = let(value, bind("and", (POSITIVE, twice)))
     first, rest = conjuncts(as_filter(failing))

@@ -22,7 +22,7 @@ import polars as pl
 from eau2.operators.expr import Call, Literal
 from eau2.operators.functions.checks import Scope, batchwise, marked
 from eau2.operators.functions.function import Function
-from eau2.operators.functions.python_signatures import bound_to
+from eau2.operators.functions.python_signatures import PythonSignature
 from eau2.operators.physical import kernel_dtype
 from eau2.records import Record
 
@@ -74,7 +74,7 @@ def python_entry(
         name,
         summary,
         "",
-        bound_to(takes, fails=fails, constants=constants),
+        PythonSignature(takes, fails, constants),
         lower,
         operator=True,
         null_rule="own" if nulls else "strict",
@@ -189,7 +189,9 @@ def _key(column: pl.Series) -> pl.Series:
 
 
 def _must_be_in_calendar(column: pl.Series, where: str) -> None:
-    """Raise for a date that Python has not; SQL has more years."""
+    """Raise for a date that Python has not, in lists too; SQL has more years."""
+    while isinstance(column.dtype, pl.List):
+        column = column.list.explode(keep_nulls=False, empty_as_null=False)
     if column.dtype in (pl.Date, pl.Datetime("us")):
         years = column.dt.year()
         if not years.is_between(1, 9999).all():

@@ -147,10 +147,10 @@ def _quick_sum(columns: Columns) -> pl.Series | None:
 
 
 def _plain(lists: pl.Series, floats: bool = False) -> Elements | None:
-    """The elements, if none is None or a list; and none a float, unless these are asked for."""
+    """The elements, if none is None, a list or a date; nor a float, unless floats are asked for."""
     found = elements(lists)
     dtype = found.values.dtype
-    if found.values.null_count() or isinstance(dtype, pl.List):
+    if found.values.null_count() or dtype.is_nested() or dtype.is_temporal():
         return None
     return found if floats or dtype != pl.Float64 else None
 

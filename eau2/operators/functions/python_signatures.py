@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import cache
 
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.operators.functions.function import Bind, mismatch
+from eau2.operators.functions.function import mismatch
 from eau2.records import Record
 from eau2.types import (
     BIGINT,
@@ -64,28 +64,31 @@ class _Shape(Record, frozen=True):
         return _named(self.result, known)
 
 
-def bound_to(takes: str, *, fails: bool, constants: tuple[int, ...] = ()) -> Bind:
+class PythonSignature(Record, frozen=True):
     """The `bind` of an entry that takes and gives what the text says.
 
     fails: a last argument more is a constant text. constants: the places of arguments that must be
     constants too, and neither NULL nor 0 nor -1.
     """
 
-    def bind(name: str, args: tuple[Expr, ...]) -> Expr:
-        given = args[:-1] if fails else args
-        if fails and not (args and _is_text(args[-1])):
+    takes: str
+    fails: bool
+    constants: tuple[int, ...] = ()
+
+    def __call__(self, name: str, args: tuple[Expr, ...]) -> Expr:
+        """The call. Raises TypeMismatchError for arguments of other types."""
+        given = args[:-1] if self.fails else args
+        if self.fails and not (args and _is_text(args[-1])):
             raise mismatch(name, args, "Its last argument says where it stands.")
-        for place in constants:
+        for place in self.constants:
             value = given[place] if place < len(given) else None
             if not isinstance(value, Literal) or value.value in (None, 0, -1):
                 raise mismatch(name, args, f"It takes {_SAFE_DIVISORS}.")
-        for shape in _shapes(takes):
+        for shape in _shapes(self.takes):
             result = shape.result_of(tuple(arg.type for arg in given))
             if result is not None:
                 return Call(result, name, args)
-        raise mismatch(name, args, f"It takes {takes}.")
-
-    return bind
+        raise mismatch(name, args, f"It takes {self.takes}.")
 
 
 def _is_text(arg: Expr) -> bool:
