@@ -1,292 +1,284 @@
-"""Plain functions: Python's builtins, and the constructors of datetime.
+"""Calls in functions: words of Python, methods, compiled functions, comprehensions.
 
-Owns: `BUILTINS`, and why the others are not there. Comes in: a name and arguments.
-Goes out: bound expressions. Does not know: methods (methods.py), math (mathematics.py).
+Owns: who is called, how arguments meet parameters, and lists made of lists. Comes in: calls, a
+Reader, and the ways to read what stands inside them. Goes out: bound expressions.
+Does not know: what a word computes (vocabulary.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from eau2.operators.expr import Call, Expr, Literal
-from eau2.python import mathematics
-from eau2.python.comparisons import truth
-from eau2.python.kinds import (
-    NUMBERS,
-    Refusal,
-    as_float,
-    as_int,
-    is_none,
-    make_list,
-    name_of,
-    typed,
-    unified,
+from eau2.operators.expr import (
+    Call,
+    ColumnRef,
+    Expr,
+    Lambda,
+    LambdaParameter,
+    size_of,
+    substitute,
+    walk,
 )
-from eau2.python.methods import Word, applied, argument, word, wrong_count
-from eau2.python.operators import binary, failing
-from eau2.python.texts import format_of, must_be_directives, repr_of, text_of
-from eau2.types import (
-    BIGINT,
-    BOOLEAN,
-    DATE,
-    DOUBLE,
-    INTERVAL,
-    NULL,
-    TIMESTAMP,
-    VARCHAR,
-    SqlType,
-    list_of,
+from eau2.operators.facts import can_raise
+from eau2.operators.functions import table
+from eau2.operators.functions.let import LET
+from eau2.operators.user_functions import UserFunction
+from eau2.python import refused, vocabulary
+from eau2.python.annotations import named
+from eau2.python.names import (
+    AggregateWord,
+    Constant,
+    Defined,
+    Foreign,
+    Meaning,
+    Module,
+    Type,
+    Word,
 )
+from eau2.python.program import is_simple, rescoped
+from eau2.python.reader import Reader
+from eau2.types import BIGINT, VARCHAR, list_of
 
-_TEXTS = list_of(VARCHAR)
-Args = Sequence[Expr]
-
-WORDS: Mapping[str, Word] = {
-    "ord": word("str.ord", (VARCHAR,), BIGINT),
-    "chr": word("int.chr", (BIGINT,), VARCHAR),
-    "hex": word("int.hex", (BIGINT,), VARCHAR),
-    "oct": word("int.oct", (BIGINT,), VARCHAR),
-    "bin": word("int.bin", (BIGINT,), VARCHAR),
-    "datetime.date": word("date.make", (BIGINT,) * 3, DATE),
-    "datetime.datetime": word("datetime.make", (BIGINT,) * 7, TIMESTAMP, 4),
-    "datetime.date.fromisoformat": word("date.fromisoformat", (VARCHAR,), DATE),
-    "datetime.date.fromordinal": word("date.fromordinal", (BIGINT,), DATE),
-    "datetime.datetime.fromisoformat": word("datetime.fromisoformat", (VARCHAR,), TIMESTAMP),
-    "datetime.datetime.fromordinal": word("datetime.fromordinal", (BIGINT,), TIMESTAMP),
-    "datetime.datetime.strptime": word("datetime.strptime", (VARCHAR, VARCHAR), TIMESTAMP),
+Read = Callable[[ast.expr, Reader], Expr]
+_SMALL_NODES = 5
+_CONVERTERS: dict[Any, str] = {
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    list: "list",
+    datetime.date: "datetime.date",
+    datetime.datetime: "datetime.datetime",
 }
-REFUSED: Mapping[str, str] = {
-    "hash": "Its value differs from process to process.",
-    "id": "Values have no identity here.",
-    "print": "A function has no output but its result.",
-    "input": "A function reads nothing but its arguments.",
-    "open": "A function reads nothing but its arguments.",
-    "eval": "No text is ever run.",
-    "exec": "No text is ever run.",
-    "compile": "No text is ever run.",
-    "divmod": "Write a // b and a % b.",
-    "getattr": "Write the attribute.",
-    "isinstance": "The types are known: write the code for the declared one.",
-    "type": "The types are known: write the code for the declared one.",
-    "set": "Write a list.",
-    "tuple": "Write a list.",
-    "frozenset": "Write a list.",
-    "dict": "Write a chain of conditional expressions.",
-    "bytes": "There are no bytes here.",
-    "complex": "There are no complex numbers here.",
-    "map": "Write [f(x) for x in xs].",
-    "filter": "Write [x for x in xs if ...].",
-    "reversed": "Write xs[::-1].",
-    "slice": "Write xs[a:b].",
-    "iter": "Write a for loop.",
-    "next": "Write an index.",
-    "datetime.date.today": "Give the day as an argument: f(x, current_date).",
-    "datetime.datetime.now": "Give the moment as an argument: f(x, now()).",
-    "datetime.datetime.utcnow": "Give the moment as an argument: f(x, now()).",
-    "datetime.timedelta": "Count with days as ints, or with total_seconds().",
-    "datetime.time": "There is no time of day here: take .hour, .minute and .second.",
-}
+_OVER_GENERATORS = frozenset({"any", "all", "sum", "min", "max", "sorted", "len", "list"})
 
 
-def call(name: str, args: Args, where: str) -> Expr:
-    """name(*args). Raises Refusal for what is not there, or not with such arguments."""
-    if name.startswith("math."):
-        return mathematics.call(name.removeprefix("math."), args, where)
-    own = _OWN.get(name)
-    if own is not None:
-        least, most, bind = own
-        if not least <= len(args) <= most:
-            raise wrong_count(f"{name}()", least, most, len(args))
-        return bind(args, where)
-    found = WORDS.get(name)
-    if found is None:
-        raise Refusal(f"{name}() is not supported", REFUSED.get(name, ""))
-    if name == "datetime.datetime.strptime" and len(args) == 2:
-        _must_be_constant_form(args[1])
-    return applied(f"{name}()", found, (), args, where)
+def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
+    """The value of a call. Raises FunctionDefinitionError, Refusal."""
+    function = node.func
+    meaning = None if _root_is_local(function, reader) else named(function, reader.names)
+    if meaning is None and isinstance(function, ast.Attribute):
+        return _method(node, function, reader, read)
+    match meaning:
+        case Defined(function=defined):
+            return call_defined(defined, node, reader, read)
+        case AggregateWord(name=name):
+            if reader.gather is None:
+                raise reader.refuse(
+                    node,
+                    f"{ast.unparse(function)} is an aggregate function, which gathers rows",
+                    "Use it in an @eau2.aggregate.",
+                )
+            return reader.gather(name, node, reader)
+        case Word(name=name):
+            return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
+        case Type(type=type_):
+            name = _CONVERTERS[type_]
+            return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
+        case Foreign(what=what, hint=hint):
+            raise reader.refuse(function, what, hint)
+    raise _uncallable(function, meaning, reader)
 
 
-def _must_be_constant_form(form: Expr) -> None:
-    if not isinstance(form, Literal) or not isinstance(form.value, str):
-        raise Refusal("the form of strptime() must be a constant text")
-    must_be_directives(form.value)
+def _uncallable(function: ast.expr, meaning: Meaning | None, reader: Reader) -> Exception:
+    shown = ast.unparse(function)
+    if meaning is None and not _root_is_local(function, reader):
+        if shown == reader.source.name:
+            return reader.refuse(
+                function,
+                f"{shown} calls itself",
+                "Use a loop with a bound; SQL has WITH RECURSIVE.",
+            )
+        hint = refused.WORDS.get(shown, "Define it above, with @eau2.function.")
+        return reader.refuse(function, f"there is no function {shown}", hint)
+    what = "a constant" if isinstance(meaning, Constant) else "no function"
+    what = "a module" if isinstance(meaning, Module) else what
+    return reader.refuse(function, f"{shown} is {what}, and cannot be called")
 
 
-def _len(args: Args, where: str) -> Expr:
-    (value,) = args
-    if is_none(value):
-        return typed(value, BIGINT)
-    if value.type == VARCHAR:
-        return Call(BIGINT, "length", (value,))
-    if value.type.is_list:
-        return Call(BIGINT, "array_length", (value,))
-    raise Refusal(f"a {name_of(value.type)} has no len()")
+def _root_is_local(node: ast.expr, reader: Reader) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return not isinstance(node, ast.Name) or node.id in reader.env
 
 
-def _abs(args: Args, where: str) -> Expr:
-    (value,) = args
-    if is_none(value):
-        return value
-    if value.type not in NUMBERS:
-        raise Refusal(f"abs() takes a number, not a {name_of(value.type)}")
-    value = as_int(value)
-    return Call(value.type, "float.abs" if value.type == DOUBLE else "abs", (value,))
-
-
-def _extreme(name: str) -> Callable[[Args, str], Expr]:
-    def bind(args: Args, where: str) -> Expr:
-        if len(args) == 1:
-            return _of_list(name, args[0], where)
-        values = unified(args, where, f"the arguments of {name}()")
-        type_ = values[0].type
-        if type_ == NULL:
-            return values[0]
-        if type_.is_list or type_ == INTERVAL:
-            raise Refusal(f"{name}() of values of type {name_of(type_)} is not supported")
-        return Call(type_, f"python.{name}", tuple(values))
-
-    return bind
-
-
-def _list(name: str, values: Expr) -> SqlType:
-    """The type of the elements."""
-    if is_none(values):
-        return NULL
-    if values.type.element is None:
-        raise Refusal(f"{name}() takes a list, not a {name_of(values.type)}")
-    return values.type.element
-
-
-def _of_list(name: str, values: Expr, where: str) -> Expr:
-    element = _list(name, values)
-    if is_none(values):
-        return values
-    return failing(element, f"list.{name}", (values,), where)
-
-
-def _sum(args: Args, where: str) -> Expr:
-    element = _list("sum", args[0])
-    if is_none(args[0]):
-        return typed(args[0], BIGINT)
-    if element == DOUBLE:
-        raise Refusal(
-            "sum() of floats has other last digits in other versions of Python",
-            "Write math.fsum(xs), which is exact.",
+def _method(node: ast.Call, function: ast.Attribute, reader: Reader, read: Read) -> Expr:
+    root = None if _root_is_local(function.value, reader) else named(function.value, reader.names)
+    if isinstance(root, Type):
+        name = f"{root.type.__module__}.{root.type.__qualname__}.{function.attr}"
+        if name in vocabulary.DATETIME:
+            args = _positional(node, reader, read, read)
+            return vocabulary.call(name, args, reader.where(node))
+        raise reader.refuse(
+            function,
+            f"{ast.unparse(function)} is not there",
+            "Types are called to convert and to make values; what depends on the clock or on the "
+            "place is given as an argument.",
         )
-    if element not in (BIGINT, BOOLEAN, NULL):
-        raise Refusal(f"sum() takes a list of ints, not a {name_of(args[0].type)}")
-    total: Expr = failing(BIGINT, "list.sum", (args[0],), where)
-    return total if len(args) == 1 else binary("+", total, args[1], where)
+    receiver = read(function.value, reader)
+    args = _positional(node, reader, read, read)
+    return vocabulary.method(function.attr, receiver, args, reader.where(node))
 
 
-def _sorted(args: Args, where: str) -> Expr:
-    _list("sorted", args[0])
-    return args[0] if is_none(args[0]) else Call(args[0].type, "list.sorted", (args[0],))
-
-
-def _every(name: str) -> Callable[[Args, str], Expr]:
-    def bind(args: Args, where: str) -> Expr:
-        _list(name, args[0])
-        if is_none(args[0]):
-            return typed(args[0], BOOLEAN)
-        return Call(BOOLEAN, f"list.{name}", (args[0],))
-
-    return bind
-
-
-def _as_list(args: Args, where: str) -> Expr:
-    if not args:
-        return make_list((), where)
-    (value,) = args
-    if value.type == VARCHAR:
-        return Call(_TEXTS, "str.list", (value,))
-    _list("list", value)
-    return value
-
-
-def _round(args: Args, where: str) -> Expr:
-    value, *digits = args
-    if is_none(value):
-        return value
-    if value.type not in NUMBERS:
-        raise Refusal(f"round() takes a number, not a {name_of(value.type)}")
-    value = as_int(value)
-    if not digits or is_none(digits[0]):
-        return (
-            value if value.type == BIGINT else failing(BIGINT, "float.__round__", (value,), where)
+def _positional(node: ast.Call, reader: Reader, read: Read, test: Read) -> list[Expr]:
+    """The arguments of a word of Python. A generator among them is a list."""
+    if node.keywords:
+        raise reader.refuse(
+            node.keywords[0].value,
+            f"the argument {node.keywords[0].arg} by its name",
+            "Give arguments by their positions; names are for functions with @eau2.function.",
         )
-    places = argument("round()", digits[0], BIGINT)
-    if not isinstance(places, Literal):
-        # round(x, None) would be an int, so the type would depend on the row.
-        raise Refusal("the digits of round() must be a constant")
-    entry = "int.round" if value.type == BIGINT else "float.round"
-    return failing(value.type, entry, (value, places), where)
+    called = node.func.id if isinstance(node.func, ast.Name) else ""
+    args: list[Expr] = []
+    for written in node.args:
+        if isinstance(written, ast.GeneratorExp) and called in _OVER_GENERATORS:
+            element, generators = written.elt, written.generators
+            args.append(comprehension(written, element, generators, reader, read, test))
+        elif is_range(written, reader):
+            args.append(read_range(written, reader, read))
+        else:
+            args.append(read(written, reader))
+    return args
 
 
-def _int(args: Args, where: str) -> Expr:
-    if not args:
-        return Literal(BIGINT, 0)
-    value = args[0]
-    if is_none(value):
-        return typed(value, BIGINT)
-    if value.type == VARCHAR:
-        base = tuple(argument("int()", arg, BIGINT) for arg in args[1:])
-        return failing(BIGINT, "str.__int__", (value, *base), where)
-    if value.type not in NUMBERS or len(args) > 1:
-        raise Refusal(f"int() takes a number or a str, not a {name_of(value.type)}")
-    value = as_int(value)
-    return value if value.type == BIGINT else failing(BIGINT, "float.__int__", (value,), where)
+def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: Read) -> Expr:
+    """A call of a compiled function, written out. Arguments are computed once, whatever it does."""
+    if function.is_aggregate:
+        raise reader.refuse(node, f"{function.name} is an aggregate function, which gathers rows")
+    where = reader.where(node)
+    args = [
+        vocabulary.converted(read(written, reader), parameter.type, where, f"{parameter.name}")
+        for written, parameter in zip(
+            arguments_of(function, node, reader), function.parameters, strict=True
+        )
+    ]
+    body = rescoped(function.body, reader.scopes)
+    reads = [0] * len(args)
+    for inner in walk(body):
+        if isinstance(inner, ColumnRef):
+            reads[inner.id] += 1
+    scope = reader.scopes.fresh()
+    places: dict[int, Expr] = {}
+    values: list[Expr] = []
+    parameters: list[LambdaParameter] = []
+    for number, (arg, read_count) in enumerate(zip(args, reads, strict=True)):
+        places[number] = arg
+        small = read_count <= 1 or size_of(arg) <= _SMALL_NODES
+        if not is_simple(arg) and (can_raise(arg) or not small):
+            values.append(Lambda(arg.type, (), arg))
+            parameters.append(LambdaParameter(arg.type, scope, len(parameters)))
+            places[number] = parameters[-1]
+    result = substitute(body, places)
+    if not values:
+        return result
+    return Call(body.type, LET, (*values, Lambda(body.type, tuple(parameters), result)))
 
 
-def _float(args: Args, where: str) -> Expr:
-    if not args:
-        return Literal(DOUBLE, 0.0)
-    (value,) = args
-    if value.type == VARCHAR:
-        return failing(DOUBLE, "str.__float__", (value,), where)
-    if value.type not in NUMBERS and not is_none(value):
-        raise Refusal(f"float() takes a number or a str, not a {name_of(value.type)}")
-    return as_float(value)
+def arguments_of(function: UserFunction, node: ast.Call, reader: Reader) -> list[ast.expr]:
+    """The arguments in the order of the parameters. Raises FunctionDefinitionError."""
+    names = [parameter.name for parameter in function.parameters]
+    given = dict(zip(names, node.args, strict=False))
+    for keyword in node.keywords:
+        if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
+            raise reader.refuse(
+                keyword.value,
+                f"{function.name} has no such argument",
+                f"It is {function.signature}.",
+            )
+        given[keyword.arg] = keyword.value
+    if len(node.args) > len(names) or len(given) < len(names):
+        raise reader.refuse(
+            node,
+            f"{function.name} takes {len(names)} arguments, not "
+            f"{len(node.args) + len(node.keywords)}",
+            f"It is {function.signature}.",
+        )
+    return [given[name] for name in names]
 
 
-def _str(args: Args, where: str) -> Expr:
-    return text_of(args[0], where) if args else Literal(VARCHAR, "")
+def comprehension(
+    node: ast.expr,
+    element: ast.expr,
+    generators: Sequence[ast.comprehension],
+    reader: Reader,
+    read: Read,
+    test: Read,
+) -> Expr:
+    """[element for x in xs if c]: the list filtered, then mapped, so that c keeps from failing."""
+    if len(generators) != 1:
+        raise reader.refuse(
+            node, "a comprehension over several lists", "Use a function for the inner list."
+        )
+    (generator,) = generators
+    if not isinstance(generator.target, ast.Name) or generator.is_async:
+        raise reader.refuse(generator.target, "only one name can stand here", "Use positions.")
+    lists = elements_of(generator.iter, reader, read)
+    name = generator.target.id
+    for chosen in generator.ifs:
+        kept, parameter = _within(name, lists, reader)
+        body = test(chosen, kept)
+        lists = Call(lists.type, "list_filter", (lists, Lambda(body.type, (parameter,), body)))
+    inner, parameter = _within(name, lists, reader)
+    value = read(element, inner)
+    if value == parameter:
+        return lists
+    try:
+        type_ = list_of(value.type)
+    except ValueError as error:
+        raise reader.refuse(node, str(error)) from None
+    return Call(type_, "list_transform", (lists, Lambda(value.type, (parameter,), value)))
 
 
-def _bool(args: Args, where: str) -> Expr:
-    return truth(args[0]) if args else Literal(BOOLEAN, False)
+def _within(name: str, lists: Expr, reader: Reader) -> tuple[Reader, LambdaParameter]:
+    """The reader inside a lambda over the elements of a list."""
+    assert lists.type.element is not None
+    parameter = LambdaParameter(lists.type.element, reader.scopes.fresh(), 0)
+    return reader.over({**reader.env, name: parameter}), parameter
 
 
-def _pow(args: Args, where: str) -> Expr:
-    return binary("**", args[0], args[1], where)
+def elements_of(node: ast.expr, reader: Reader, read: Read) -> Expr:
+    """What a loop goes over, as a list. Raises FunctionDefinitionError."""
+    if is_range(node, reader):
+        return read_range(node, reader, read)
+    lists = read(node, reader)
+    if lists.type == VARCHAR:
+        lists = vocabulary.call("list", [lists], reader.where(node))
+    if not lists.type.is_list:
+        raise reader.refuse(
+            node, f"{lists.type} is not a list", "Loops go over lists, texts and range(...)."
+        )
+    return lists
 
 
-def _format(args: Args, where: str) -> Expr:
-    return format_of(args[0], args[1] if len(args) > 1 else Literal(VARCHAR, ""), where)
+def is_range(node: ast.expr, reader: Reader) -> bool:
+    """Whether it is a call of range."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "range"
+        and "range" not in reader.env
+    )
 
 
-_Own = tuple[int, int, Callable[[Args, str], Expr]]
-_MANY = 1000
-_OWN: dict[str, _Own] = {
-    "len": (1, 1, _len),
-    "abs": (1, 1, _abs),
-    "min": (1, _MANY, _extreme("min")),
-    "max": (1, _MANY, _extreme("max")),
-    "sum": (1, 2, _sum),
-    "sorted": (1, 1, _sorted),
-    "any": (1, 1, _every("any")),
-    "all": (1, 1, _every("all")),
-    "list": (0, 1, _as_list),
-    "round": (1, 2, _round),
-    "int": (0, 2, _int),
-    "float": (0, 1, _float),
-    "str": (0, 1, _str),
-    "bool": (0, 1, _bool),
-    "repr": (1, 1, lambda args, where: repr_of(args[0])),
-    "ascii": (1, 1, lambda args, where: repr_of(args[0], "__ascii__")),
-    "format": (1, 2, _format),
-    "pow": (2, 2, _pow),
-}
-BUILTINS: frozenset[str] = frozenset(_OWN) | {name for name in WORDS if "." not in name}
-DATETIME: frozenset[str] = frozenset(name for name in WORDS if "." in name)
-"""What is called of the module datetime, with the module's name in front."""
+def range_ends(node: ast.expr, reader: Reader, read: Read) -> tuple[Expr, Expr, Expr]:
+    """Start, stop and step of range(...)."""
+    assert isinstance(node, ast.Call)
+    if not 1 <= len(node.args) <= 3 or node.keywords:
+        raise reader.refuse(node, "range takes one to three numbers", "Write range(start, stop).")
+    args = [read(arg, reader) for arg in node.args]
+    for arg, written in zip(args, node.args, strict=True):
+        if arg.type != BIGINT:
+            raise reader.refuse(written, f"range takes int, not {arg.type}")
+    if len(args) == 1:
+        args = [vocabulary.literal(0), *args]
+    if len(args) == 2:
+        args = [*args, vocabulary.literal(1)]
+    return args[0], args[1], args[2]
+
+
+def read_range(node: ast.expr, reader: Reader, read: Read) -> Expr:
+    """range(...) as a list of int."""
+    return table.bind("range", range_ends(node, reader, read))

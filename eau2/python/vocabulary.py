@@ -11,7 +11,7 @@ text and with `where`, which is like "f (app.py, line 3)". A Refusal says what i
 
 from __future__ import annotations
 
-from eau2.python.calls import BUILTINS, DATETIME, WORDS, call
+from eau2.python.builtin_functions import BUILTINS, DATETIME, WORDS, call
 from eau2.python.comparisons import compare, condition, truth
 from eau2.python.indexes import index, slice_
 from eau2.python.kinds import Refusal, converted, literal, make_list, name_of, unified

@@ -13,7 +13,7 @@ from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal, walk
 from eau2.operators.functions import table
 from eau2.operators.well_formed import check_bound
 from eau2.python import vocabulary
-from eau2.python.calls import WORDS
+from eau2.python.builtin_functions import WORDS
 from eau2.python.mathematics import WORDS as MATH_WORDS
 from eau2.python.methods import Word
 from eau2.records import replace

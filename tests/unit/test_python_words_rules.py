@@ -14,7 +14,7 @@ from eau2.operators.lowering import can_fail, lower_expr
 from eau2.operators.well_formed import check_bound
 from eau2.planner.simplify import as_filter, simplified
 from eau2.python import vocabulary
-from eau2.python.calls import REFUSED, WORDS
+from eau2.python.builtin_functions import REFUSED, WORDS
 from eau2.python.mathematics import WORDS as MATH_WORDS
 from eau2.python.methods import METHODS, REFUSED_METHODS
 from eau2.types import (
