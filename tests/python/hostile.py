@@ -357,6 +357,7 @@ def main() -> None:
     parser.add_argument("--processes", action="store_true")
     options = parser.parse_args()
     host = SubprocessHost(threads=1) if options.processes else InlineHost()
+    # Kernel processes are started by the first forms.
     attack(3, options.seed, host)
     before = host.process_ids() if isinstance(host, SubprocessHost) else ()
     print(dict(attack(options.functions, options.seed, host)))
