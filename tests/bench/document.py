@@ -6,9 +6,11 @@ the mark is written by hand. Kept are baseline.json, and ladder-*.json of runs w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,6 +22,7 @@ from tests.processes import ROOT
 PAGE = ROOT / "docs" / "benchmarks.md"
 PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
 KEPT = Path(__file__).with_name("baseline.json")
+FUNCTIONS = KEPT.with_name("functions.json")
 MARK = "<!-- generated -->\n"
 DRAWN = "tpch-1"
 """The workload of the picture."""
@@ -46,6 +49,39 @@ def text(run: Run, off: Sequence[Run] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def of_functions(kept: dict[str, Any]) -> str:
+    """What each side takes for functions in Python, in seconds and as a multiple of eau2's."""
+    tasks: dict[str, dict[str, float | str]] = kept["tasks"]
+    sides = list(dict.fromkeys(side for found in tasks.values() for side in found))
+    lines = [
+        f"## Functions in Python, {kept['rows']:,} rows",
+        "Seconds, and how many times as long as the compiled function "
+        "(`python -m tests.bench.functions`).",
+        f"```text\n{kept['machine']}\n```",
+        "\n".join(
+            [
+                "| | " + " | ".join(tasks) + " |",
+                "|---" * (len(tasks) + 1) + "|",
+                *(
+                    f"| {side} | "
+                    + " | ".join(
+                        _cell(found.get(side), found["eau2 function"]) for found in tasks.values()
+                    )
+                    + " |"
+                    for side in sides
+                ),
+            ]
+        ),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _cell(seconds: float | str | None, base: float | str) -> str:
+    if not isinstance(seconds, float) or not isinstance(base, float):
+        return str(seconds or "")
+    return f"{seconds:.3f} s ({seconds / base:.2f})"
+
+
 def picture(run: Run) -> str:
     """eau2's time of each query as a share of DuckDB's, as put and clustered, as bars."""
     put = run.workloads[DRAWN].ratios()
@@ -60,7 +96,10 @@ def main(arguments: list[str]) -> int:
     """The command. Has no arguments."""
     run = read(KEPT)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + text(run, rungs()), page), encoding="utf-8")
+    made = text(run, rungs())
+    if FUNCTIONS.exists():
+        made += "\n" + of_functions(json.loads(FUNCTIONS.read_text(encoding="utf-8")))
+    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + made, page), encoding="utf-8")
     if DRAWN in run.workloads:
         PICTURE.write_text(picture(run), encoding="utf-8")
     return 0
