@@ -49,6 +49,14 @@ def text(run: Run, off: Sequence[Run] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def generated() -> str:
+    """All that is generated, of the runs that are kept."""
+    made = text(read(KEPT), rungs())
+    if FUNCTIONS.exists():
+        made += "\n" + of_functions(json.loads(FUNCTIONS.read_text(encoding="utf-8")))
+    return made
+
+
 def of_functions(kept: dict[str, Any]) -> str:
     """What each side takes for functions in Python, in seconds and as a multiple of eau2's."""
     tasks: dict[str, dict[str, float | str]] = kept["tasks"]
@@ -96,10 +104,7 @@ def main(arguments: list[str]) -> int:
     """The command. Has no arguments."""
     run = read(KEPT)
     page = PAGE.read_text(encoding="utf-8")
-    made = text(run, rungs())
-    if FUNCTIONS.exists():
-        made += "\n" + of_functions(json.loads(FUNCTIONS.read_text(encoding="utf-8")))
-    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + made, page), encoding="utf-8")
+    PAGE.write_text(_PART.sub(lambda _: MARK + "\n" + generated(), page), encoding="utf-8")
     if DRAWN in run.workloads:
         PICTURE.write_text(picture(run), encoding="utf-8")
     return 0

@@ -202,6 +202,6 @@ def test_ratios_leave_out_what_one_side_has_not() -> None:
 def test_the_page_shows_the_kept_run() -> None:
     page = document.PAGE.read_text(encoding="utf-8")
     kept = read(document.KEPT)
-    assert page.endswith(document.MARK + "\n" + document.text(kept, document.rungs()))
+    assert page.endswith(document.MARK + "\n" + document.generated())
     drawn = document.picture(kept)
     assert document.PICTURE.read_text(encoding="utf-8") == drawn
