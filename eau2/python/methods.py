@@ -2,7 +2,8 @@
 
 Owns: `METHODS` and `ATTRIBUTES`: names, parameters, results, and what stands behind them.
 Comes in: a name, a receiver, arguments. Goes out: bound expressions.
-Does not know: plain functions (builtin_functions.py), how a method is computed (operators/functions).
+Does not know: plain functions (builtin_functions.py), how a method is computed
+(operators/functions).
 """
 
 from __future__ import annotations
