@@ -88,7 +88,7 @@ def _raising(
         if named == "IntOutsideError":
             named = "OverflowError"
         # Of several exceptions that a row meets, another one may come first.
-        told = re.match(r"[A-Z]\w+Error", error.message) and "f, line " in error.message
+        told = re.match(r"MemoryError|[A-Z]\w+Error.*, in f, line ", error.message, re.DOTALL)
         return None if told else f"CPython {named}, eau2 says {error.message}"
     except (OutOfRangeError, ConversionError):
         return None

@@ -42,6 +42,10 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
+_LONGEST = 16_777_216
+"""Characters of a text, or elements of a list, beyond which eau2 makes none."""
+
+
 class IntOutsideError(Exception):
     """A whole number that is no int64: an error in eau2."""
 
@@ -103,6 +107,8 @@ def lifted(call: Callable[..., Any], *operands: Any) -> Any:
 
 
 def _check(value: Any) -> None:
+    if isinstance(value, str | list) and len(value) > _LONGEST:
+        raise MemoryError
     if isinstance(value, complex):
         raise ComplexError(str(value))
     if isinstance(value, list):
