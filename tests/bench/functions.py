@@ -127,9 +127,8 @@ def _one(con: eau2.Connection, query: str) -> Any:
 
 
 def _duck(con: duckdb.DuckDBPyConnection, query: str) -> Any:
-    row = con.sql(query).fetchone()
-    assert row is not None
-    return row[0]
+    ((value,),) = con.sql(query).fetchall()
+    return value
 
 
 def _polars(task: Task, rows: pa.Table) -> Any:
@@ -154,7 +153,7 @@ def outside(task: Task, rows: pa.Table, threads: int) -> dict[str, float | str]:
         pq.write_table(rows, file)
     found: dict[str, float | str] = {}
     for engine, side in (("pandas", "pandas apply"), ("pyspark", "pyspark pandas_udf")):
-        python = environment(engine)
+        python = environment(engine, *(("pandas",) if engine == "pyspark" else ()))
         if isinstance(python, str):
             found[side] = python
             continue

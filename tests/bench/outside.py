@@ -24,18 +24,22 @@ def folder() -> Path:
     return path
 
 
-def environment(engine: str) -> Path | str:
-    """The Python of an engine's environment, made if it is not there; or why there is none."""
+def environment(engine: str, *others: str) -> Path | str:
+    """The Python of an engine's environment, made if it is not there; or why there is none.
+
+    others: packages that it is to have beside the engine.
+    """
     if engine == "pyspark" and shutil.which("java") is None:
         return "pyspark needs Java, which is not here"
     home = folder() / f"venv-{engine}"
     python = home / "bin" / "python"
-    if subprocess_works([str(python), "-c", f"import pyarrow, {engine}"]):
+    imported = f"import {', '.join(['pyarrow', engine, *others])}"
+    if subprocess_works([str(python), "-c", imported]):
         return python
     steps = (
         [sys.executable, "-m", "venv", "--clear", str(home)],
-        [str(python), "-m", "pip", "install", "-q", engine, "pyarrow"],
-        [str(python), "-c", f"import pyarrow, {engine}"],
+        [str(python), "-m", "pip", "install", "-q", engine, "pyarrow", *others],
+        [str(python), "-c", imported],
     )
     for step in steps:
         done = subprocess.run(step, capture_output=True, text=True, check=False)
