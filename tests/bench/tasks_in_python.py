@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -49,6 +50,7 @@ def in_pandas(name: str, file: str, threads: int) -> float:
 
 def in_pyspark(name: str, file: str, threads: int) -> float:
     """Seconds of a pandas_udf over cached rows, and the sum; the second of two runs."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     sql = importlib.import_module("pyspark.sql")
     functions = importlib.import_module("pyspark.sql.functions")
     session = (
