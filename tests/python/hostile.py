@@ -37,6 +37,8 @@ from eau2.operators.expr import (
     Literal,
     Value,
     ref,
+    transform,
+    walk,
 )
 from eau2.operators.functions import table
 from eau2.operators.functions.python_signatures import PythonSignature
@@ -45,6 +47,7 @@ from eau2.operators.project import Project
 from eau2.operators.scan import StageInput
 from eau2.operators.user_functions import Parameter, UserFunction, written_out
 from eau2.planner.simplify import as_filter, simplified
+from eau2.records import replace
 from eau2.types import (
     BIGINT,
     BOOLEAN,
@@ -62,7 +65,7 @@ from tests.python.comparing import defined
 from tests.python.programs import make
 from tests.unit.random_lets import fold, let
 
-FORM_S = 20.0
+FORM_S = 60.0
 """No form may take longer from its bytes to its rows, on a machine that others use as well."""
 
 MONEY, NUMBERS, TEXTS = decimal(10, 2), list_of(BIGINT), list_of(VARCHAR)
@@ -320,6 +323,12 @@ def attack(count: int, seed: int, host: KernelHost) -> Counter[str]:
         if number % 3 == 0 or not known:
             form = function_form.encode(_compiled(rng) if number % 2 else writer.function())
             known = [*known[-30:], msgpack.unpackb(form)]
+        elif number % 6 == 4:
+            try:
+                form = function_form.encode(swapped(rng, _compiled(rng)))
+            except FragmentError:
+                outcomes["refused"] += 1
+                continue
         else:
             form = packed(mutated(rng, rng.choice(known), known))
         try:
@@ -330,6 +339,18 @@ def attack(count: int, seed: int, host: KernelHost) -> Counter[str]:
             print(f"form {number} of seed {seed}: {form.hex()}")
             raise
     return outcomes
+
+
+def swapped(rng: random.Random, function: UserFunction) -> UserFunction:
+    """A function with a part of it exchanged for another one of that type, or for a constant."""
+    parts = [part for part in walk(function.body) if not isinstance(part, Lambda)]
+    chosen = rng.choice(parts)
+    others = [part for part in parts if part.type == chosen.type]
+    if chosen.type in VALUES and not chosen.type.is_list:
+        others += [Literal(chosen.type, value) for value in (*VALUES[chosen.type], None)]
+    new = rng.choice(others)
+    body = transform(function.body, lambda part: new if part is chosen else part)
+    return replace(function, body=body)
 
 
 def _compiled(rng: random.Random) -> UserFunction:
