@@ -136,6 +136,16 @@ def test_constants_fold_as_they_run() -> None:
     assert simplified(failing) == failing
 
 
+def test_what_stands_left_of_a_constant_still_fails() -> None:
+    letter = vocabulary.index(S, vocabulary.literal(10), WHERE)
+    for name, decides in (("or", True), ("and", False)):
+        constant = Literal(BOOLEAN, decides)
+        expr = Call(BOOLEAN, name, (vocabulary.truth(letter), constant))
+        assert simplified(expr) != constant
+        assert simplified(expr.with_children((constant, expr.args[0]))) == constant
+        assert simplified(expr.with_children((FLAG, constant))) == constant
+
+
 REFUSALS: tuple[tuple[str, str, Callable[[], Expr]], ...] = (
     ("not defined for int and str", "str(...)", lambda: vocabulary.binary("+", A, S, WHERE)),
     ("% on a str", "f-string", lambda: vocabulary.binary("%", S, A, WHERE)),
