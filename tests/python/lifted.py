@@ -65,6 +65,7 @@ def compiled(text: str) -> Callable[..., Any]:
     """The function `f` of a text, as CPython runs it with the rule about None."""
     tree = ast.fix_missing_locations(_Lifting().visit(ast.parse(text)))
     space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted}
+    space["over_list"] = over_list
     space |= {f"op_{kind.__name__}": call for kind, call in _OPERATORS.items()}
     return _run(tree, space)
 
@@ -104,6 +105,11 @@ def lifted(call: Callable[..., Any], *operands: Any) -> Any:
         raise
     _check(value)
     return value
+
+
+def over_list(comprehension: Callable[[Any], Any], lists: Any) -> Any:
+    """What a comprehension gives; None over None."""
+    return None if lists is None else comprehension(lists)
 
 
 def _check(value: Any) -> None:
@@ -191,7 +197,8 @@ class _Lifting(ast.NodeTransformer):
         self.generic_visit(node)
         over = node.generators[0].iter
         node.generators[0].iter = _read("a")
-        return _lifted(ast.Lambda(_arguments("a"), node), over)
+        inside = ast.Lambda(_arguments("a"), node)
+        return ast.Call(_read("over_list"), [inside, over], [])
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Attribute) and not (
