@@ -28,10 +28,10 @@ from eau2.operators.expr import (
     size_of,
     walk,
 )
+from eau2.operators.functions.let import LET
 from eau2.records import Record
 from eau2.types import SqlType
 
-LET = "let"
 _REPEATED_NODES = 3
 """An argument of so many nodes is written out wherever its parameter stands."""
 

@@ -15,13 +15,12 @@ from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
 from eau2.operators.functions.let import FOLD
 from eau2.python import vocabulary
 from eau2.python.calls import elements_of, is_range, range_ends
+from eau2.python.expressions import FALSE, TRUE
 from eau2.python.program import chosen, is_simple
 from eau2.python.reader import Missing, Reader, Value
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record
-from eau2.types import BIGINT, BOOLEAN, NULL, SqlType
-
-TRUE, FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
+from eau2.types import BIGINT, NULL, SqlType
 
 
 class State(Record, frozen=True):

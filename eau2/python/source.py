@@ -25,14 +25,13 @@ class Source(Record, frozen=True):
     """The text of one function or class.
 
     name: what it is called. file: where it is written, None for text out of a statement. first: the
-    number of its first line. indent: how many characters each line was moved to the left.
+    number of its first line.
     """
 
     name: str
     text: str
     file: str | None = None
     first: int = 1
-    indent: int = 0
 
     def where(self, node: ast.AST) -> str:
         """The function and the line, as messages about rows name them."""
@@ -94,7 +93,7 @@ def of_object(written: Callable[..., Any] | type, name: str) -> tuple[Source, as
         ) from error
     text = "".join(lines)
     moved = textwrap.dedent(text)
-    source = Source(name, moved, file, max(1, first), _indent(text))
+    source = Source(name, moved, file, max(1, first))
     return source, _only(source, parsed(source))
 
 
@@ -152,8 +151,3 @@ def _only(source: Source, module: ast.Module) -> ast.stmt:
         if isinstance(statement, ast.AsyncFunctionDef):
             raise source.refusal(statement, "a coroutine is no function of one row")
     raise source.refusal(module, "there is no definition", "Begin with def.")
-
-
-def _indent(text: str) -> int:
-    first = text.split("\n", 1)[0]
-    return len(first) - len(first.lstrip())

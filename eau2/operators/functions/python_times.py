@@ -92,10 +92,6 @@ def _parsed(text: str, form: str) -> dt.datetime:
     return dt.datetime.strptime(text, form)
 
 
-def _at_midnight(value: dt.date) -> dt.datetime:
-    return dt.datetime(value.year, value.month, value.day)
-
-
 _DAY_NUMBER = "date -> int; datetime -> int"
 _DAY_TEXT = "date -> str; datetime -> str"
 _DIFFERENCE = "A difference, of which parts are taken."
