@@ -10,9 +10,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent import futures
-from contextlib import suppress
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from eau2.config import WIRE, WireLimits
 from eau2.errors import InterfaceError
@@ -31,6 +30,51 @@ _WAIT_S = 0.2
 """A Ctrl-C that comes just before a wait is not seen during it, so that none may be long."""
 
 
+class _Call(Generic[T]):
+    """A coroutine that a loop is to run, and its end.
+
+    asyncio.run_coroutine_threadsafe gives the future to cancel only once the loop has been told: an
+    interrupt that comes in between would leave the coroutine running. All but `future` and `close`
+    is for the loop's thread.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.future: futures.Future[T] = futures.Future()
+        self._coroutine = coroutine
+        self._task: asyncio.Task[T] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._coroutine)
+        self._task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        """End it, whether it has begun or not, and let go of what it may have given already.
+
+        The traceback of an interrupt holds the call for as long as somebody looks at it.
+        """
+        self.close()
+        if self._task is not None:
+            self._task.cancel()
+        self.future, self._task = futures.Future(), None
+
+    def close(self) -> None:
+        """It will not begin any more, if it has not."""
+        if self._task is None:
+            self._coroutine.close()
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if task is not self._task:
+            # Called once it was given up already.
+            return
+        if task.cancelled():
+            self.future.cancel()
+        elif (error := task.exception()) is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
+
+
 class LoopThread:
     """An asyncio loop in a daemon thread."""
 
@@ -44,34 +88,32 @@ class LoopThread:
 
         Raises InterfaceError after `close`.
         """
+        call = _Call(coroutine)
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError as error:
-            coroutine.close()
-            raise InterfaceError("the connection is closed") from error
-        try:
-            while True:
+            running = self.soon(call.start)
+            while running:
                 try:
-                    return future.result(_WAIT_S)
+                    return call.future.result(_WAIT_S)
                 except TimeoutError:
-                    if future.done():
-                        return future.result()
-                    if not self._thread.is_alive():
-                        break
+                    if call.future.done():
+                        return call.future.result()
+                    running = self._thread.is_alive()
         except futures.CancelledError:
             pass
         except BaseException:
-            future.cancel()
-            # What it may have given already is not kept by the traceback.
-            del future
+            self.soon(call.cancel)
             raise
         # By another thread, before there was an answer.
+        call.close()
         raise InterfaceError("the connection is closed")
 
-    def soon(self, function: Callable[[], object]) -> None:
-        """Have a function called, without waiting for it; not at all after the end."""
-        with suppress(RuntimeError):
+    def soon(self, function: Callable[[], object]) -> bool:
+        """Have a function called, without waiting for it; not at all, and False, after the end."""
+        try:
             self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False
+        return True
 
     def close(self) -> None:
         """Stop the thread; what runs is cancelled. May be called again, on any thread."""
