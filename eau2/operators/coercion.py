@@ -12,7 +12,7 @@ import struct
 
 from eau2.config import LIMITS
 from eau2.errors import NotSupportedError, OutOfRangeError, TypeMismatchError
-from eau2.operators.expr import Call, Case, Cast, ColumnRef, Expr, Literal
+from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal
 from eau2.records import replace
 from eau2.types import (
     BIGINT,
@@ -106,14 +106,8 @@ def cast(expr: Expr, type_: SqlType, safe: bool = False) -> Expr:
 
 
 def _typed_null(expr: Expr, type_: SqlType) -> Expr:
-    """What is always NULL in another type; it may still raise an error."""
-    match expr:
-        case Call():
-            return replace(expr, type=type_)
-        case Case(branches=branches, otherwise=otherwise):
-            typed = tuple((test, _typed_null(value, type_)) for test, value in branches)
-            return Case(type_, typed, _typed_null(otherwise, type_))
-    return Literal(type_, None)
+    """What is always NULL in another type; computed, it may still raise an error."""
+    return Literal(type_, None) if isinstance(expr, Literal) else Cast(type_, expr)
 
 
 def coercion_cost(expr: Expr, type_: SqlType) -> int | None:

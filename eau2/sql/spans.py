@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from eau2 import types
 from eau2.errors import Span, StatementError
 from eau2.operators import coercion
-from eau2.operators.expr import Expr, Literal
+from eau2.operators.expr import Expr
 from eau2.types import BOOLEAN
 
 _Result = TypeVar("_Result")
@@ -38,8 +37,4 @@ def of_name(text: str, span: Span, name: str) -> Span:
 
 def as_condition(expr: Expr, span: Span) -> Expr:
     """`expr` as a BOOLEAN: what WHERE, ON, HAVING, WHEN, AND and OR test."""
-    if expr.type == BOOLEAN:
-        return expr
-    if expr.type == types.NULL:
-        return Literal(BOOLEAN, None)
     return at(span, coercion.cast, expr, BOOLEAN)

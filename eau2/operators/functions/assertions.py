@@ -13,7 +13,6 @@ from eau2.operators.coercion import cast, coerce, is_null
 from eau2.operators.expr import Call, Case, Expr, Literal
 from eau2.operators.functions.checks import Outcome, Scope, checked
 from eau2.operators.functions.function import Function, mismatch
-from eau2.operators.functions.logic import as_condition
 from eau2.operators.physical import kernel_dtype
 from eau2.types import BOOLEAN, NULL, VARCHAR
 
@@ -43,7 +42,7 @@ def _bind_assert(name: str, args: tuple[Expr, ...]) -> Expr:
         given = Call(VARCHAR, "||", (Literal(VARCHAR, "Assertion: "), cast(args[1], VARCHAR)))
         message = Call(VARCHAR, "coalesce", (given, message))
     failure = _bind_error("error", (message,))
-    return Case(NULL, ((as_condition(args[0]), Literal(NULL, None)),), failure)
+    return Case(NULL, ((cast(args[0], BOOLEAN), Literal(NULL, None)),), failure)
 
 
 def _bind_constant_or_null(name: str, args: tuple[Expr, ...]) -> Expr:

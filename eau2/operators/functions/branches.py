@@ -1,8 +1,9 @@
-"""CASE step by step: which rows reach a branch is a column, and what fails there looks at it.
+"""CASE and coalesce step by step: which rows reach a part is a column that errors look at.
 
-Owns: how a CASE is computed whose branches can fail, where writing the conditions before a branch
-as its guard would repeat too much, or let a condition fail for rows that an earlier one has taken.
-Comes in: a CASE. Goes out: a Polars expression. Does not know: other nodes.
+Owns: how those are computed of which several parts can fail, where writing what comes before a part
+as its guard would repeat too much, or let it fail for rows that an earlier one has taken.
+Comes in: a CASE, the arguments of coalesce. Goes out: a Polars expression.
+Does not know: other nodes.
 """
 
 from __future__ import annotations
@@ -48,7 +49,27 @@ def lower_by_steps(case: Case, scope: Scope) -> pl.Expr:
     for first in range(0, len(branches), _GROUP):
         numbers = range(first, min(first + _GROUP, len(branches)))
         steps.append([_chosen(numbers).alias("value")])
+    return _lowered(steps, dtype, scope)
 
+
+def first_known_by_steps(args: tuple[Expr, ...], scope: Scope) -> pl.Expr:
+    """The first argument that is not NULL, each computed for the rows it is for.
+
+    args: of one type.
+    """
+    dtype = kernel_dtype(args[0].type)
+    steps: list[list[pl.Expr]] = []
+    values = [f"value{number}" for number in range(len(args))]
+    for arg, value in zip(args, values, strict=True):
+        still = pl.col(_OPEN)
+        steps.append([scope.recurse(arg, scope.diagnose, still).cast(dtype).alias(value)])
+        steps.append([(still & pl.col(value).is_null()).alias(_OPEN)])
+    steps.append([pl.coalesce(values).alias("value")])
+    return _lowered(steps, dtype, scope)
+
+
+def _lowered(steps: list[list[pl.Expr]], dtype: pl.DataType, scope: Scope) -> pl.Expr:
+    """Columns made step by step, the last of which is the value; the first finds all rows open."""
     made = {plan.meta.output_name() for step in steps for plan in step}
     labels = [_OPEN, *columns_around((plan for step in steps for plan in step), (_OPEN, *made))]
     guard = pl.lit(True) if scope.guard is None else scope.guard.fill_null(False)

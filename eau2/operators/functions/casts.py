@@ -59,7 +59,9 @@ def lower_cast(value: pl.Expr, cast: Cast, scope: Scope) -> pl.Expr:
     if source == target:
         return value
     if source.kind is Kind.NULL:
-        return literal(None, target)
+        # Its value is known, but computing it may raise an error.
+        null = literal(None, target)
+        return pl.when(value.is_null()).then(null).otherwise(null)
     if source.element is not None and target.element is not None:
         element = Cast(target.element, ColumnRef(source.element, 0), safe, cast.checked)
         return _lists(value, dtype, element, scope)

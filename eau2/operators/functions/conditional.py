@@ -10,22 +10,23 @@ from functools import partial
 
 import polars as pl
 
-from eau2.operators.coercion import coerce, common_type, compare
+from eau2.operators.coercion import cast, coerce, common_type, compare
 from eau2.operators.expr import Call, Case, Expr, Literal
+from eau2.operators.functions.branches import first_known_by_steps
 from eau2.operators.functions.checks import Scope, batchwise
 from eau2.operators.functions.function import Function, mismatch
 from eau2.operators.functions.list_keys import list_key
-from eau2.operators.functions.logic import as_condition, joined
+from eau2.operators.functions.logic import joined
 from eau2.operators.interval_form import days_of, months_of, normalised
 from eau2.operators.physical import kernel_dtype
-from eau2.types import NULL, Kind, SqlType
+from eau2.types import BOOLEAN, NULL, Kind, SqlType
 
 
 def _bind_common(name: str, args: tuple[Expr, ...]) -> Expr:
     if not args:
         raise mismatch(name, args, f"{name} takes at least one argument.")
     type_ = common_type(args)
-    if type_ == NULL:
+    if type_ == NULL and all(isinstance(arg, Literal) for arg in args):
         return Literal(NULL, None)
     return Call(type_, name, tuple(coerce(arg, type_) for arg in args))
 
@@ -49,19 +50,19 @@ def _bind_if(name: str, args: tuple[Expr, ...]) -> Expr:
         raise mismatch(name, args, "It is written if(condition, then, otherwise).")
     type_ = common_type(args[1:])
     then, otherwise = (coerce(arg, type_) for arg in args[1:])
-    return Case(type_, ((as_condition(args[0]), then),), otherwise)
+    return Case(type_, ((cast(args[0], BOOLEAN), then),), otherwise)
 
 
 def _lower_coalesce(call: Call, scope: Scope) -> pl.Expr:
+    if sum(map(scope.can_fail, call.args[1:])) > 1:
+        return first_known_by_steps(call.args, scope)
     found: list[pl.Expr] = []
     missing: list[pl.Expr] = []
     for arg in call.args:
         fallible = scope.can_fail(arg)
         inner = scope.within(joined(missing, True)) if missing and fallible else scope
         found.append(inner.lower(arg))
-        # A guard that repeats what can fail would double in size with every argument.
-        if not missing or not fallible:
-            missing.append(found[-1].is_null())
+        missing.append(found[-1].is_null())
     return pl.coalesce(found) if len(found) > 1 else found[0]
 
 

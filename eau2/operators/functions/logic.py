@@ -14,30 +14,23 @@ from functools import reduce
 import polars as pl
 
 from eau2.operators.coercion import cast, is_null
-from eau2.operators.expr import LEANING_PARTS, Call, Expr, Literal, columns_of
+from eau2.operators.expr import LEANING_PARTS, Call, Expr, columns_of
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, mismatch, values
 from eau2.types import BOOLEAN, INTEGER
 
 
-def as_condition(expr: Expr) -> Expr:
-    """The expression as a BOOLEAN: numbers are true unless zero."""
-    if is_null(expr):
-        return Literal(BOOLEAN, None)
-    return cast(expr, BOOLEAN)
-
-
 def _bind_logic(name: str, args: tuple[Expr, ...]) -> Expr:
     if (name == "not") != (len(args) == 1) or len(args) > 2:
         raise mismatch(name, args, "AND and OR take two conditions, NOT takes one.")
-    return Call(BOOLEAN, name, tuple(as_condition(arg) for arg in args))
+    return Call(BOOLEAN, name, tuple(cast(arg, BOOLEAN) for arg in args))
 
 
 def _bind_is_null(name: str, args: tuple[Expr, ...]) -> Expr:
     if len(args) != 1:
         raise mismatch(name, args, "It is written x IS NULL.")
     (arg,) = args
-    return Call(BOOLEAN, name, (Literal(INTEGER, None) if is_null(arg) else arg,))
+    return Call(BOOLEAN, name, (cast(arg, INTEGER) if is_null(arg) else arg,))
 
 
 def _lower_logic(call: Call, scope: Scope) -> pl.Expr:
