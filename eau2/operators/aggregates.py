@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import polars as pl
 
@@ -181,12 +182,24 @@ class Check(Record, frozen=True):
     message: str
 
 
+class BinnedSum(NamedTuple):
+    """An exact sum of Float64 values over bins.
+
+    bin_: label of the bins, which are a further grouping key of the partial frame. sum_: label of
+    the state, which is combined into one Float64 for each group after merging. special: label of
+    the state that adds up NaN and infinities, if there is one.
+    """
+
+    bin_: str
+    sum_: str
+    value: pl.Expr
+    special: str | None
+
+
 class StatePlan(Record, frozen=True):
     """The three steps of some aggregates together.
 
-    arguments: (label, expression) to compute per row first. prepared: columns over those. bins:
-    (bin label, sum label) of the binned float sums: the first is a further grouping key of the
-    partial frame, the second a state that is combined into one Float64 per group after merging.
+    arguments: (label, expression) to compute per row first. prepared: columns over those.
     pairs: (label, sums): a further Float64, of all those binned sums together, and in a column with
     "_low" behind its label what its rounding left out.
     results: over merged states, named by the aggregates' labels.
@@ -194,11 +207,16 @@ class StatePlan(Record, frozen=True):
 
     arguments: tuple[tuple[str, Expr], ...]
     prepared: tuple[pl.Expr, ...]
-    bins: tuple[tuple[str, str], ...]
+    bins: tuple[BinnedSum, ...]
     pairs: tuple[tuple[str, tuple[str, ...]], ...]
     states: tuple[State, ...]
     checks: tuple[Check, ...]
     results: tuple[pl.Expr, ...]
+
+    @property
+    def bin_columns(self) -> list[pl.Expr]:
+        """The bins of each row, named."""
+        return [exact_sum.bin_of(value).alias(bin_) for bin_, _, value, _ in self.bins]
 
 
 @lru_cache(maxsize=256)
@@ -232,7 +250,7 @@ class _Book(Struct):
     arguments: dict[object, tuple[str, Expr]] = field(default_factory=dict)
     prepared: list[pl.Expr] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
-    bins: list[tuple[str, str]] = field(default_factory=list)
+    bins: list[BinnedSum] = field(default_factory=list)
     pairs: dict[object, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     states: dict[object, State] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
@@ -254,12 +272,13 @@ class _Book(Struct):
         """Whether there is a state of this key."""
         return key in self.states
 
-    def binned(self, key: object, label: str, value: pl.Expr) -> pl.Expr:
-        """The column of a sum of Float64 over bins, made once for each key."""
+    def binned(
+        self, key: object, label: str, value: pl.Expr, special: str | None = None
+    ) -> pl.Expr:
+        """See sum_states.Book."""
         if key not in self.states:
             bin_ = f"{label.removesuffix('_sum')}_bin"
-            self.bins.append((bin_, label))
-            self.prepared.append(exact_sum.bin_of(value).alias(bin_))
+            self.bins.append(BinnedSum(bin_, label, value, special))
         return self.state(key, label, pl.Int128(), exact_sum.scaled_in_bin(value).sum(), "sum")
 
     def exact_pair(

@@ -6,7 +6,8 @@ Does not know: what the aggregates compute, tasks, where partial frames come fro
 
 Of intervals that are equal a group has the one that interval_form.py says.
 A partial frame has the keys' labels, the states of `plan_states`, and a bin column for each binned
-float sum, by which it is grouped too; its groups may therefore repeat.
+float sum, by which it is grouped too; its groups may therefore repeat. Without keys it may have the
+form of few_summands.py instead.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from eau2.operators.dense import COUNTED, by_number, has_short_span
 from eau2.operators.expr import AggregateCall, Column, ColumnRef, Expr
 from eau2.operators.few_groups import by_matrix
 from eau2.operators.few_groups_shape import shape_of
+from eau2.operators.few_summands import added, adds_few, few_schema, few_summands
 from eau2.operators.forms import Coded, Narrow
 from eau2.operators.functions.list_keys import canonical_list
 from eau2.operators.lowering import Given
@@ -85,12 +87,15 @@ class PartialAggregate(Operator, frozen=True):
         ]
         if canonical or plan.prepared:
             rows = rows.with_columns(*canonical, *plan.prepared)
+        if adds_few(plan, bool(self.keys)):
+            return few_summands(rows, plan)
+        rows = rows.with_columns(plan.bin_columns)
         if wants_apart(self.output, plan):
             return whole_apart(rows, self.output, plan)
         states = [state.partial for state in plan.states]
         if plan.bins and any(state.whole for state in plan.states):
             rows, states = whole_beside_bins(rows, self.output, plan)
-        return grouped(rows, self.output, [bin_ for bin_, _ in plan.bins], states)
+        return grouped(rows, self.output, [binned.bin_ for binned in plan.bins], states)
 
     def _few(self, rows: pl.LazyFrame, plan: StatePlan, lowering: Lowering) -> pl.LazyFrame | None:
         """The groups, where they are few and told apart without hashing; else None."""
@@ -175,7 +180,9 @@ class FinalAggregate(Operator, frozen=True):
         plan = plan_states(self.aggregates, bool(self.keys))
         labels = [column.label for column in self.keys]
         (frame,) = inputs
-        if plan.bins:
+        if adds_few(plan, bool(self.keys)):
+            frame = added(frame, plan)
+        elif plan.bins:
             frame = merge_binned(frame, self.keys, plan, self.merged)
         elif not self.merged:
             frame = grouped(frame, self.keys, [], [state.merge for state in plan.states])
@@ -191,7 +198,9 @@ def state_schema(
 ) -> dict[str, pl.DataType]:
     """The columns of a partial frame: what an empty one, of no task at all, must have."""
     plan = plan_states(aggregates, bool(keys))
+    if adds_few(plan, bool(keys)):
+        return few_schema(plan)
     schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
-    schema |= {bin_: pl.Int64() for bin_, _ in plan.bins}
+    schema |= {binned.bin_: pl.Int64() for binned in plan.bins}
     schema |= {state.label: state.dtype for state in plan.states}
     return schema or {HEIGHT: pl.Boolean()}

@@ -56,7 +56,7 @@ def whole_apart(rows: pl.LazyFrame, keys: Sequence[Column], plan: StatePlan) -> 
     labels = [key.label for key in keys]
     whole = [state.partial for state in plan.states if state.whole]
     others = [state.partial for state in plan.states if not state.whole]
-    pieces = grouped(rows, keys, [bin_ for bin_, _ in plan.bins], others)
+    pieces = grouped(rows, keys, [binned.bin_ for binned in plan.bins], others)
     beside = grouped(rows, keys, [], whole)
     return pieces.join(beside, on=labels, nulls_equal=True)
 
@@ -112,7 +112,7 @@ def merge_binned(
 ) -> pl.LazyFrame:
     """Merge partial frames that are also grouped by bins; binned sums come out as Float64."""
     labels = [key.label for key in keys]
-    binned = {sum_: bin_ for bin_, sum_ in plan.bins}
+    binned = {sum_: bin_ for bin_, sum_, *_ in plan.bins}
     paired = {sum_ for _, sums in plan.pairs for sum_ in sums}
     schema: dict[str, pl.DataType] = {key.label: kernel_dtype(key.type) for key in keys}
     schema |= {s.label: s.dtype for s in plan.states if s.label not in binned}

@@ -57,8 +57,13 @@ class Book(Protocol):
     def has(self, key: object) -> bool:
         """Whether there is a state of this key."""
 
-    def binned(self, key: object, label: str, value: pl.Expr) -> pl.Expr:
-        """The column of a sum of Float64 over bins, made once for each key."""
+    def binned(
+        self, key: object, label: str, value: pl.Expr, special: str | None = None
+    ) -> pl.Expr:
+        """The column of a sum of Float64 over bins, made once for each key.
+
+        special: the label of a state `exact_sum.special` of the same value, if there is one.
+        """
 
     def check(self, overflow: pl.Expr, message: str) -> None:
         """Raise with the message where `overflow` is true of a group."""
@@ -168,16 +173,17 @@ def float_sum(call: AggregateCall, arg: Expr, label: str, book: Book) -> pl.Expr
     name = book.argument(arg)
     value = pl.col(name).cast(pl.Float64)
     exponents = call.exponents
+    special = None if call.finite else f"{label}_special"
     if exponents is not None and exact_sum.fits(exponents):
         partial = exact_sum.scaled_fixed(value, exponents).sum()
         key = ("fixed", name, exponents)
         scaled = book.state(key, f"{label}_sum", pl.Int128(), partial, "sum")
         total = exact_sum.finish_fixed(scaled, exponents)
     else:
-        total = book.binned(("binned", name), f"{label}_sum", value)
-    if call.finite:
+        total = book.binned(("binned", name), f"{label}_sum", value, special)
+    if special is None:
         return total
     non_finite = book.state(
-        ("special", name), f"{label}_special", pl.Float64(), exact_sum.special(value), "sum"
+        ("special", name), special, pl.Float64(), exact_sum.special(value), "sum"
     )
     return exact_sum.with_special(total, non_finite)

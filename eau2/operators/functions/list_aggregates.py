@@ -120,8 +120,8 @@ def _computed(call: AggregateCall, found: Elements, scope: Scope) -> pl.Series:
     pairs = zip(names, columns, strict=True)
     rows = pl.DataFrame([column.alias(name) for name, column in pairs]).lazy()
     lowered = [scope.recurse(expr, True, None).alias(label) for label, expr in plan.arguments]
-    rows = rows.with_columns(lowered).with_columns(plan.prepared)
-    bins = [bin_ for bin_, _ in plan.bins]
+    rows = rows.with_columns(lowered).with_columns(*plan.prepared).with_columns(plan.bin_columns)
+    bins = [binned.bin_ for binned in plan.bins]
     groups = grouped(rows, (_ROW,), bins, [state.partial for state in plan.states])
     if plan.bins:
         groups = merge_binned(groups, (_ROW,), plan, merged=False)
