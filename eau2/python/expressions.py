@@ -16,7 +16,8 @@ from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.facts import can_raise
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import named
-from eau2.python.calls import comprehension, read_call
+from eau2.python.calls import read_call
+from eau2.python.comprehensions import comprehension
 from eau2.python.names import Constant, Foreign, Meaning, Module
 from eau2.python.program import chosen, shared
 from eau2.python.reader import Missing, Reader

@@ -14,7 +14,7 @@ from eau2.config import LIMITS
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
 from eau2.operators.functions.let import FOLD
 from eau2.python import vocabulary
-from eau2.python.calls import elements_of, is_range, range_ends
+from eau2.python.comprehensions import elements_of, is_range, range_ends
 from eau2.python.expressions import FALSE, TRUE
 from eau2.python.program import chosen, is_simple
 from eau2.python.reader import Missing, Reader, Value
