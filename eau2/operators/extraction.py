@@ -1,7 +1,8 @@
 """Few doubles instead of many, with exactly the same sum.
 
-Owns: error-free extraction. Comes in: an array of doubles. Goes out: a few doubles, or more where
-exponents lie far apart. Does not know: how doubles are added up exactly (exact_sum.py).
+Owns: error-free extraction, and the exact sum of what it leaves. Comes in: an array of doubles.
+Goes out: a few doubles; a whole number of the smallest one; the nearest double of such a number.
+Does not know: how many doubles are added up in groups (exact_sum.py).
 
 To add a power of two, and to take it away again, rounds a number to a multiple of a certain unit.
 If the power is large enough for n numbers, n such multiples add up without any rounding, in
@@ -17,6 +18,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +26,14 @@ import numpy.typing as npt
 _BLOCK = 1 << 16
 """Values whose passes stay in the processor's cache, and are worth the call of each."""
 
-_LEVELS = 5
-"""A level takes 36 bits of a block of that length; what is below so many is left as it is."""
+_SPREAD = 5
+"""A level takes 36 bits of a block of that length; values that are no neighbours need more."""
 
-_FRACTION = 53
+_LARGE = 2.0**1000
+"""From here on values are left as they are: the power for them would be no double."""
+
 _SMALLEST = 1074
 """All doubles are multiples of 2 to the power of minus this."""
-_POWER_MAX = 1023
 Doubles = npt.NDArray[np.float64]
 
 
@@ -55,7 +58,7 @@ def extracted(values: Doubles) -> Doubles:
     NaN and infinities become one of them, which is their sum.
     """
     parts: list[float] = []
-    left: list[Doubles] = []
+    large: list[Doubles] = []
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK]
         largest = _largest(block)
@@ -65,9 +68,38 @@ def extracted(values: Doubles) -> Doubles:
                 parts.append(float(block[~finite].sum()))
             block = np.where(finite, block, 0.0)
             largest = _largest(block)
+        if largest >= _LARGE:
+            above = np.abs(block) >= _LARGE
+            large.append(block[above])
+            block = np.where(above, 0.0, block)
+            largest = _largest(block)
         if largest:
-            left.append(_extract(block, largest, parts))
-    return np.concatenate([np.array(parts, dtype=np.float64), *left])
+            _extract(block, largest, parts)
+    return np.concatenate([np.array(parts, dtype=np.float64), *large])
+
+
+def _largest(block: Doubles) -> float:
+    """The largest absolute value, or NaN if there is one."""
+    return max(float(block.max()), -float(block.min()))
+
+
+def _extract(block: Doubles, largest: float, parts: list[float]) -> None:
+    """Add to `parts` what the values, the largest of which is given, come to."""
+    room = (len(block) - 1).bit_length() + 1
+    high, rest = _scratch.arrays(len(block))
+    for level in count():
+        unit = math.ldexp(1.0, math.frexp(largest)[1] + room)
+        np.add(block, unit, out=high)
+        np.subtract(high, unit, out=high)
+        parts.append(float(high.sum()))
+        block = np.subtract(block, high, out=rest)
+        largest = _largest(block)
+        if not largest:
+            break
+        if level >= _SPREAD:
+            # Exponents lie far apart: most values are done with.
+            block = block[block != 0.0]
+            high, rest = _scratch.arrays(len(block))
 
 
 def whole(summands: Iterable[float]) -> tuple[int, float]:
@@ -88,28 +120,3 @@ def nearest(total: int) -> float:
         return total / (1 << _SMALLEST)
     except OverflowError:
         return math.inf if total > 0 else -math.inf
-
-
-def _largest(block: Doubles) -> float:
-    """The largest absolute value, or NaN if there is one."""
-    return max(float(block.max()), -float(block.min()))
-
-
-def _extract(block: Doubles, largest: float, parts: list[float]) -> Doubles:
-    """Add to `parts` what can be extracted from finite values; give what is left of them."""
-    room = (len(block) - 1).bit_length() + 1
-    power = math.frexp(largest)[1] + room
-    if power > _POWER_MAX:
-        return block
-    high, rest = _scratch.arrays(len(block))
-    for _ in range(_LEVELS):
-        unit = math.ldexp(1.0, power)
-        np.add(block, unit, out=high)
-        np.subtract(high, unit, out=high)
-        parts.append(float(high.sum()))
-        block = np.subtract(block, high, out=rest)
-        if not rest.any():
-            break
-        power += room - _FRACTION
-    left: Doubles = rest[rest != 0.0]
-    return left
