@@ -16,12 +16,14 @@ from eau2.answer import Answer, nothing, table
 from eau2.catalog import Function, register_of_function
 from eau2.config import LIMITS
 from eau2.errors import (
+    CorruptChunkError,
     FunctionDefinitionError,
     NameTakenError,
     NotSupportedError,
     OperationalError,
     ProgrammingError,
     Span,
+    StoreError,
     UnknownFunctionError,
     UsageError,
 )
@@ -171,11 +173,12 @@ def drop_function(node: ast.DropFunction, around: Surroundings) -> Answer:
 
 
 def show_functions(frames: Frames) -> Answer:
-    """SHOW FUNCTIONS: a row for each function of users, and for each native one of this process."""
-    found = [frames.function(name) for name in frames.functions()]
-    kept = [function for function in found if function is not None]
-    rows = [(f.name, m.signature, _kind(m), f.source) for f in kept for m in (meaning(f),)]
-    hidden = {function.name.lower() for function in kept}
+    """SHOW FUNCTIONS: a row for each function of users, and for each native one of this process.
+
+    One that cannot be read hides no other: it is damaged, and its signature says how.
+    """
+    rows = [row for name in frames.functions() if (row := _row(frames, name)) is not None]
+    hidden = {name.lower() for name, *_ in rows}
     for one in native.functions():
         if one.name not in hidden:
             rows.append((one.name, one.signature, "native", one.source))
@@ -183,6 +186,17 @@ def show_functions(frames: Frames) -> Answer:
     return table(
         dict(zip(("name", "signature", "kind", "source"), map(list, columns), strict=True))
     )
+
+
+def _row(frames: Frames, name: str) -> tuple[str, str, str, str | None] | None:
+    try:
+        function = frames.function(name)
+        if function is None:
+            return None
+        found = meaning(function)
+    except (CorruptChunkError, StoreError) as error:
+        return name, error.message, "damaged", None
+    return function.name, found.signature, _kind(found), function.source
 
 
 def _kind(function: UserFunction) -> str:
