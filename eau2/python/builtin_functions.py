@@ -250,15 +250,22 @@ def _round(args: Args, where: str) -> Expr:
     return failing(value.type, entry, (value, places), where)
 
 
+_BASES = frozenset({0, *range(2, 37)})
+
+
 def _int(args: Args, where: str) -> Expr:
     if not args:
         return Literal(BIGINT, 0)
     value = args[0]
+    for base in args[1:]:
+        # CPython looks at the base first, also beside a None.
+        if isinstance(base, Literal) and base.value is not None and base.value not in _BASES:
+            raise Refusal("int() base must be >= 2 and <= 36, or 0")
     if is_none(value):
         return typed(value, BIGINT)
     if value.type == VARCHAR:
-        base = tuple(argument("int()", arg, BIGINT) for arg in args[1:])
-        return failing(BIGINT, "str.__int__", (value, *base), where)
+        bases = tuple(argument("int()", arg, BIGINT) for arg in args[1:])
+        return failing(BIGINT, "str.__int__", (value, *bases), where)
     if value.type not in NUMBERS or len(args) > 1:
         raise Refusal(f"int() takes a number or a str, not a {name_of(value.type)}")
     value = as_int(value)

@@ -79,7 +79,7 @@ _BUILTIN_REMARKS: dict[str, str] = {
     "min": "of several values, or of a list or a generator, which alone has a default",
     "pow": "as x ** y",
     "round": "half to even; the digits must be constant",
-    "sorted": "of a list or a generator",
+    "sorted": "of a list or a generator; None where reverse is None",
     "sum": "of ints; of floats write math.fsum",
 }
 

@@ -23,7 +23,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("«str».rfind(«str»)", "«str».index(«str»)", "«datetime.date».toordinal()"),
         *("(«datetime.date» - «datetime.date»).days", "(«int»).bit_length()", "(«int» % 7)"),
         *("(«int» // 3600)", "(«int» // -1)", "sum([«x:int:int» for x in «list[int]»])"),
-        *("sum((«x:int:int» for x in «list[int]»), start=«int»)", "int(«str», base=«#int»)"),
+        *("sum((«x:int:int» for x in «list[int]»), start=«int»)", "int(«str», base=8)"),
         *("min(«list[int]», default=«int»)", "max(«list[int]», default=None)"),
         *("max((«x:str:int» for x in «list[str]»), default=«int»)", "pow(«int», exp=2)"),
         *("math.prod(«x:int:int» for x in «list[int]»)", "math.prod(«list[int]», start=«int»)"),

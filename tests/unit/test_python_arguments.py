@@ -18,7 +18,7 @@ from eau2.python import vocabulary
 from eau2.python.arguments import SIGNATURES
 from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
 from tests.python.comparing import defined, difference
-from tests.python.lifted import compiled, plain, run
+from tests.python.lifted import Outcome, compiled, plain, run
 from tests.python.programs import Program
 from tests.unit.python_oracle import BOOL_LIST, FLOAT_LIST, INT_LIST, TEXT_LIST, WHERE, check
 
@@ -227,6 +227,11 @@ WRITTEN: dict[str, tuple[str, str, tuple[Any, ...]]] = {
 }  # fmt: skip
 
 
+def alike(without: Outcome, lifted: Outcome) -> bool:
+    """What CPython gives is what the oracle gives, but for the rule about None."""
+    return without == lifted or (without.raised == "TypeError" and lifted == Outcome(None))
+
+
 @pytest.fixture(scope="module")
 def connection() -> Iterator[eau2.Connection]:
     with eau2.connect() as found:
@@ -242,7 +247,7 @@ def test_what_is_written_means_what_it_does(text: str, connection: eau2.Connecti
     for row in values:
         if row != (None,) and None not in (row[0] if isinstance(row[0], list) else []):
             # The other side has lists in place of generators.
-            assert run(plain(function), row) == run(compiled(function), row)
+            assert alike(run(plain(function), row), run(compiled(function), row))
 
 
 REFUSED: dict[str, tuple[str, str]] = {
@@ -274,6 +279,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "s.split(separator='b')": ("no argument separator=", "sep=None"),
     "xs.sort(key=len)": ("sort() of a list", "sorted(xs)"),
     "int(x=s)": ("x by its position only", "x="),
+    "int(s, base=1)": (">= 2 and <= 36", ""),
     "int(base=3)": ("needs its argument x", "base=10"),
     "pow(2, 3, mod=5)": ("no argument mod=", "%"),
     "datetime.date(year=1, day=2)": ("needs its argument month", "year, month, day"),
