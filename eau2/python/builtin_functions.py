@@ -7,9 +7,12 @@ Goes out: bound expressions. Does not know: methods (methods.py), math (mathemat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
+from eau2.operators.coercion import coerce
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.python import mathematics
+from eau2.python.arguments import arranged
 from eau2.python.comparisons import truth
 from eau2.python.kinds import (
     NUMBERS,
@@ -22,7 +25,7 @@ from eau2.python.kinds import (
     typed,
     unified,
 )
-from eau2.python.methods import Word, applied, argument, word, wrong_count
+from eau2.python.methods import Word, applied, argument, starts, word, wrong_count
 from eau2.python.operators import binary, failing
 from eau2.python.texts import format_of, must_be_directives, repr_of, text_of
 from eau2.types import (
@@ -88,8 +91,13 @@ REFUSED: Mapping[str, str] = {
 }
 
 
-def call(name: str, args: Args, where: str) -> Expr:
-    """name(*args). Raises Refusal for what is not there, or not with such arguments."""
+def call(
+    name: str, args: Args, where: str, named: Mapping[str, Expr] = MappingProxyType({})
+) -> Expr:
+    """name(*args, **named). Raises Refusal for what is not there, or not with such arguments."""
+    args = arranged(name, f"{name}()", args, named)
+    if named and name in ("min", "max"):
+        return _extreme_or(name, args, named["default"], where)
     if name.startswith("math."):
         return mathematics.call(name.removeprefix("math."), args, where)
     own = _OWN.get(name)
@@ -148,6 +156,25 @@ def _extreme(name: str) -> Callable[[Args, str], Expr]:
     return bind
 
 
+def _extreme_or(name: str, args: Args, default: Expr, where: str) -> Expr:
+    """Min and max of a list that may be empty."""
+    if len(args) != 1:
+        raise Refusal(f"{name}() takes a default only beside one list", "Leave default= out.")
+    (values,) = args
+    element = _list(name, values)
+    if is_none(values):
+        return typed(values, default.type)
+    if element == NULL:
+        # Of [] and [None] nobody has said which list it is.
+        if default.type.is_list or default.type == INTERVAL:
+            raise Refusal(f"{name}() of a list whose type is not known")
+        element = default.type
+        values = coerce(values, list_of(element))
+    what = f"the elements and the default of {name}()"
+    _, default = unified((Literal(element, None), default), where, what)
+    return Call(element, f"list.{name}_or", (values, default))
+
+
 def _list(name: str, values: Expr) -> SqlType:
     """The type of the elements."""
     if is_none(values):
@@ -175,13 +202,13 @@ def _sum(args: Args, where: str) -> Expr:
         )
     if element not in (BIGINT, BOOLEAN, NULL):
         raise Refusal(f"sum() takes a list of ints, not a {name_of(args[0].type)}")
-    total: Expr = failing(BIGINT, "list.sum", (args[0],), where)
-    return total if len(args) == 1 else binary("+", total, args[1], where)
+    return failing(BIGINT, "list.sum", (args[0], *starts(args[1:], BIGINT, "sum()")), where)
 
 
 def _sorted(args: Args, where: str) -> Expr:
     _list("sorted", args[0])
-    return args[0] if is_none(args[0]) else Call(args[0].type, "list.sorted", (args[0],))
+    reverse = tuple(argument("sorted()", arg, BOOLEAN) for arg in args[1:])
+    return args[0] if is_none(args[0]) else Call(args[0].type, "list.sorted", (args[0], *reverse))
 
 
 def _every(name: str) -> Callable[[Args, str], Expr]:
@@ -223,15 +250,22 @@ def _round(args: Args, where: str) -> Expr:
     return failing(value.type, entry, (value, places), where)
 
 
+_BASES = frozenset({0, *range(2, 37)})
+
+
 def _int(args: Args, where: str) -> Expr:
     if not args:
         return Literal(BIGINT, 0)
     value = args[0]
+    for base in args[1:]:
+        # CPython looks at the base first, also beside a None.
+        if isinstance(base, Literal) and base.value is not None and base.value not in _BASES:
+            raise Refusal("int() base must be >= 2 and <= 36, or 0")
     if is_none(value):
         return typed(value, BIGINT)
     if value.type == VARCHAR:
-        base = tuple(argument("int()", arg, BIGINT) for arg in args[1:])
-        return failing(BIGINT, "str.__int__", (value, *base), where)
+        bases = tuple(argument("int()", arg, BIGINT) for arg in args[1:])
+        return failing(BIGINT, "str.__int__", (value, *bases), where)
     if value.type not in NUMBERS or len(args) > 1:
         raise Refusal(f"int() takes a number or a str, not a {name_of(value.type)}")
     value = as_int(value)
@@ -273,7 +307,7 @@ _OWN: dict[str, _Own] = {
     "min": (1, _MANY, _extreme("min")),
     "max": (1, _MANY, _extreme("max")),
     "sum": (1, 2, _sum),
-    "sorted": (1, 1, _sorted),
+    "sorted": (1, 2, _sorted),
     "any": (1, 1, _every("any")),
     "all": (1, 1, _every("all")),
     "list": (0, 1, _as_list),

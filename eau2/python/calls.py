@@ -50,7 +50,6 @@ _CONVERTERS: dict[Any, str] = {
     datetime.date: "datetime.date",
     datetime.datetime: "datetime.datetime",
 }
-_OVER_GENERATORS = frozenset({"any", "all", "sum", "min", "max", "sorted", "len", "list"})
 
 
 def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
@@ -58,7 +57,7 @@ def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
     function = node.func
     meaning = None if _root_is_local(function, reader) else named(function, reader.names)
     if meaning is None and isinstance(function, ast.Attribute):
-        return _method(node, function, reader, read)
+        return _method(node, function, reader, read, test)
     match meaning:
         case Defined(function=defined):
             return call_defined(defined, node, reader, read)
@@ -71,13 +70,18 @@ def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
                 )
             return reader.gather(name, node, reader)
         case Word(name=name):
-            return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
+            return _word(name, node, reader, read, test)
         case Type(type=type_):
-            name = _CONVERTERS[type_]
-            return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
+            return _word(_CONVERTERS[type_], node, reader, read, test)
         case Foreign(what=what, hint=hint):
             raise reader.refuse(function, what, hint)
     raise _uncallable(function, meaning, reader)
+
+
+def _word(name: str, node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
+    args = _positional(name, node, reader, read, test)
+    by_name = _named(name, f"{name}()", node, reader, read)
+    return vocabulary.call(name, args, reader.where(node), by_name)
 
 
 def _uncallable(function: ast.expr, meaning: Meaning | None, reader: Reader) -> Exception:
@@ -102,13 +106,14 @@ def _root_is_local(node: ast.expr, reader: Reader) -> bool:
     return not isinstance(node, ast.Name) or node.id in reader.env
 
 
-def _method(node: ast.Call, function: ast.Attribute, reader: Reader, read: Read) -> Expr:
+def _method(
+    node: ast.Call, function: ast.Attribute, reader: Reader, read: Read, test: Read
+) -> Expr:
     root = None if _root_is_local(function.value, reader) else named(function.value, reader.names)
     if isinstance(root, Type):
         name = f"{root.type.__module__}.{root.type.__qualname__}.{function.attr}"
         if name in vocabulary.DATETIME:
-            args = _positional(node, reader, read, read)
-            return vocabulary.call(name, args, reader.where(node))
+            return _word(name, node, reader, read, test)
         raise reader.refuse(
             function,
             f"{ast.unparse(function)} is not there",
@@ -116,29 +121,53 @@ def _method(node: ast.Call, function: ast.Attribute, reader: Reader, read: Read)
             "place is given as an argument.",
         )
     receiver = read(function.value, reader)
-    args = _positional(node, reader, read, read)
-    return vocabulary.method(function.attr, receiver, args, reader.where(node))
+    word = vocabulary.word_of(vocabulary.kind_of(receiver), function.attr)
+    args = _positional(word, node, reader, read, test)
+    by_name = _named(word, f"{function.attr}()", node, reader, read)
+    return vocabulary.method(function.attr, receiver, args, reader.where(node), by_name)
 
 
-def _positional(node: ast.Call, reader: Reader, read: Read, test: Read) -> list[Expr]:
-    """The arguments of a word of Python. A generator among them is a list."""
-    if node.keywords:
-        raise reader.refuse(
-            node.keywords[0].value,
-            f"the argument {node.keywords[0].arg} by its name",
-            "Give arguments by their positions; names are for functions with @eau2.function.",
-        )
-    called = node.func.id if isinstance(node.func, ast.Name) else ""
+def _positional(word: str, node: ast.Call, reader: Reader, read: Read, test: Read) -> list[Expr]:
+    """The arguments of a word of Python that have no names. A generator that it consumes is a list.
+
+    word: its name in the vocabulary, with the type before a method's.
+    """
+    places = vocabulary.OVER_LISTS.get(word, ())
     args: list[Expr] = []
-    for written in node.args:
-        if isinstance(written, ast.GeneratorExp) and called in _OVER_GENERATORS:
+    for place, written in enumerate(node.args):
+        if isinstance(written, ast.GeneratorExp) and place in places:
             element, generators = written.elt, written.generators
             args.append(comprehension(written, element, generators, reader, read, test))
-        elif is_range(written, reader):
+        elif isinstance(written, ast.GeneratorExp) and word == "len":
+            raise reader.refuse(
+                written, "a generator has no len()", "Write sum(1 for ...), or len([...])."
+            )
+        elif is_range(written, reader) and word in vocabulary.OF_RANGES:
             args.append(read_range(written, reader, read))
         else:
             args.append(read(written, reader))
     return args
+
+
+def _named(word: str, shown: str, node: ast.Call, reader: Reader, read: Read) -> dict[str, Expr]:
+    """The arguments of a word of Python that have names. shown: how messages write the word."""
+    found: dict[str, Expr] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise reader.refuse(
+                keyword.value,
+                "arguments are counted when a function is defined",
+                "Write them one by one.",
+            )
+        refusal = vocabulary.refused_name(word, shown, keyword.arg)
+        if refusal is None:
+            found[keyword.arg] = read(keyword.value, reader)
+        elif word in vocabulary.SIGNATURES:
+            raise reader.refuse(keyword.value, refusal.message, refusal.hint)
+        else:
+            # That there is no such word at all says more, and what stands here may be no value.
+            found[keyword.arg] = vocabulary.literal(None)
+    return found
 
 
 def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: Read) -> Expr:

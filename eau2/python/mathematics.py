@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-from eau2.operators.expr import Call, Expr
+from eau2.operators.expr import Call, Expr, Literal
 from eau2.python.kinds import Refusal, as_int, is_none, name_of, typed
-from eau2.python.methods import Word, applied, argument, word, wrong_count
+from eau2.python.methods import Word, applied, argument, starts, word, wrong_count
 from eau2.python.operators import failing
-from eau2.types import BIGINT, BOOLEAN, DOUBLE, list_of
+from eau2.types import BIGINT, BOOLEAN, DOUBLE, NULL, list_of
 
 _ONE, _TWO = (DOUBLE,), (DOUBLE, DOUBLE)
 _FLOATS = list_of(DOUBLE)
@@ -46,8 +46,10 @@ WORDS: Mapping[str, Word] = {
         name: word(f"math.{name}", (BIGINT, BIGINT), BIGINT, 0, "or more")
         for name in ("gcd", "lcm")
     },
-    "fsum": word("math.fsum", (_FLOATS,), DOUBLE, remark="exact, whatever the order"),
-    "prod": word("math.prod", (_FLOATS,), DOUBLE, remark="of ints an int"),
+    "fsum": word("math.fsum", (_FLOATS,), DOUBLE, remark="of a list or a generator; exact"),
+    "prod": word(
+        "math.prod", (_FLOATS,), DOUBLE, remark="of a list or a generator; of ints an int"
+    ),
     "dist": word("math.dist", (_FLOATS, _FLOATS), DOUBLE),
 }
 CONSTANTS: Mapping[str, float] = {
@@ -84,6 +86,11 @@ def call(name: str, args: Sequence[Expr], where: str) -> Expr:
         return failing(DOUBLE, "math.log_base", values, where)
     if name in ("prod", "fsum"):
         return _of_list(name, args, where)
+    if name == "isclose" and len(args) > 2:
+        values = tuple(argument(shown, arg, DOUBLE) for arg in args)
+        if len(values) == 3:
+            values = (*values, Literal(DOUBLE, 0.0))
+        return failing(BOOLEAN, "math.isclose_within", values, where)
     if name == "fabs" and len(args) == 1:
         return Call(DOUBLE, "float.abs", (argument(shown, args[0], DOUBLE),))
     return applied(shown, found, (), args, where)
@@ -100,14 +107,20 @@ def _folded(name: str, args: Sequence[Expr], where: str) -> Expr:
 
 def _of_list(name: str, args: Sequence[Expr], where: str) -> Expr:
     shown = f"math.{name}()"
-    if len(args) != 1:
-        raise wrong_count(shown, 1, 1, len(args))
-    values = args[0]
+    most = 2 if name == "prod" else 1
+    if not 1 <= len(args) <= most:
+        raise wrong_count(shown, 1, most, len(args))
+    values, *start = args
     if is_none(values):
         return typed(values, DOUBLE)
     element = values.type.element
+    if element == NULL and start and start[0].type == BIGINT:
+        element = BIGINT
     if element in (BIGINT, BOOLEAN) and name == "prod":
-        return failing(BIGINT, "list.prod", (values,), where)
+        return failing(BIGINT, "list.prod", (values, *starts(start, BIGINT, shown)), where)
+    if start:
+        taken = argument(shown, values, _FLOATS)
+        return Call(DOUBLE, "math.prod", (taken, *starts(start, DOUBLE, shown)))
     if element in (BIGINT, BOOLEAN):
         raise Refusal(
             f"{shown} takes a list[float], not a {name_of(values.type)}", "Write sum(xs)."

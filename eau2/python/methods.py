@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Cast, Expr, Literal, chain
 from eau2.operators.functions.table import bind, lookup
+from eau2.python.arguments import SIGNATURES, arranged, matched, word_of
 from eau2.python.kinds import Refusal, as_float, as_int, exact_float, is_none, name_of, typed
 from eau2.python.operators import DAYS_BETWEEN, TIME_BETWEEN, at, binary
 from eau2.python.texts import must_be_directives
@@ -93,6 +95,21 @@ def argument(shown: str, arg: Expr, type_: SqlType) -> Expr:
     raise Refusal(f"{shown} takes a {name_of(type_)}, not a {name_of(arg.type)}")
 
 
+def starts(args: Sequence[Expr], type_: SqlType, shown: str) -> tuple[Expr, ...]:
+    """What a sum or a product starts with, if anything. Of an empty list it is the result.
+
+    So a bool is not as good as an int there, nor an int as a float.
+    """
+    for arg in args:
+        if arg.type != type_ and not is_none(arg):
+            wanted = name_of(type_)
+            raise Refusal(
+                f"{shown} starts with a {wanted} here, not with a {name_of(arg.type)}",
+                f"Write start={wanted}(...), or make a list of what is alike.",
+            )
+    return tuple(typed(arg, type_) for arg in args)
+
+
 def typed_list(shown: str, arg: Expr, type_: SqlType) -> Expr:
     """An empty list, or one of None, as a list of the type that is taken."""
     if isinstance(arg, Call) and arg.function == LIST_VALUE and type_.element is not None:
@@ -129,7 +146,7 @@ _STR: dict[str, Word] = {
     "replace": _str("replace", VARCHAR, VARCHAR, BIGINT, optional=1),
     **{name: _str(name, VARCHAR, BIGINT, optional=2, gives=_TEXTS) for name in ("split", "rsplit")},
     "splitlines": _str("splitlines", BOOLEAN, optional=1, gives=_TEXTS),
-    "join": _str("join", _TEXTS),
+    "join": word("str.join", (_TEXTS,), VARCHAR, remark="of a list or a generator"),
 }
 _DAYS: dict[str, Word] = {
     "weekday": word("date.weekday", (), BIGINT, remark="Monday is 0."),
@@ -151,13 +168,13 @@ METHODS: Mapping[str, Mapping[str, Word]] = {
     "date": {
         **_DAYS,
         "isoformat": word("date.isoformat", (), VARCHAR),
-        "replace": word("date.replace", (BIGINT,) * 3, DATE, 3, "year, month, day"),
+        "replace": word("date.replace", (BIGINT,) * 3, DATE, 3, "what is not given stays"),
     },
     "datetime": {
         **_DAYS,
         "date": word("cast", (), DATE),
-        "isoformat": word("datetime.isoformat", (VARCHAR,), VARCHAR, 1),
-        "replace": word("datetime.replace", (BIGINT,) * 7, TIMESTAMP, 7, "year, month, ..."),
+        "isoformat": word("datetime.isoformat", (VARCHAR, VARCHAR), VARCHAR, 2),
+        "replace": word("datetime.replace", (BIGINT,) * 7, TIMESTAMP, 7, "what is not given stays"),
     },
     "timedelta": {"total_seconds": word("int./", (), DOUBLE)},
     "list": {
@@ -211,15 +228,25 @@ def kind_of(expr: Expr) -> str:
     return names.get(expr.type, "None")
 
 
-def method(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Expr:
-    """receiver.name(*args). Raises Refusal."""
+def method(
+    name: str,
+    receiver: Expr,
+    args: Sequence[Expr],
+    where: str,
+    named: Mapping[str, Expr] = MappingProxyType({}),
+) -> Expr:
+    """receiver.name(*args, **named). Raises Refusal."""
     if is_none(receiver):
         return receiver
     kind = kind_of(receiver)
     found = METHODS.get(kind, {}).get(name)
     if found is None:
         raise _missing(kind, name, receiver)
-    shown = f"{name}()"
+    shown, key = f"{name}()", word_of(kind, name)
+    if named and (kind, name) in _REPLACEMENTS:
+        given = matched(key, shown, args, named)
+        return _parts_replaced(kind, found, receiver, given, where)
+    args = arranged(key, shown, args, named)
     own = _OWN.get((kind, name)) or _OWN.get((kind, ""))
     if own is not None:
         return own(name, receiver, args, where)
@@ -300,6 +327,20 @@ def _replaced(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Ex
     return applied("replace()", found, (receiver,), args, where)
 
 
+def _parts_replaced(
+    kind: str, found: Word, receiver: Expr, given: Mapping[str, Expr] | None, where: str
+) -> Expr:
+    """date.replace and datetime.replace by names: what is not given stays as it is."""
+    if given is None:
+        raise Refusal(
+            "replace() is given too many arguments",
+            f"It is replace({SIGNATURES[word_of(kind, 'replace')]}).",
+        )
+    taken = tuple(argument("replace()", arg, BIGINT) for arg in given.values())
+    names = Literal(VARCHAR, " ".join(given))
+    return Call(found.result, f"{kind}.replace_parts", (receiver, names, *taken, at(where)))
+
+
 def _date(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Expr:
     if args:
         raise wrong_count("date()", 0, 0, len(args))
@@ -312,6 +353,7 @@ def _total_seconds(name: str, receiver: Expr, args: Sequence[Expr], where: str) 
     return binary("/", _micros(receiver), Literal(BIGINT, _MICROS_PER_SECOND), where)
 
 
+_REPLACEMENTS = frozenset({("date", "replace"), ("datetime", "replace")})
 _Own = Callable[[str, Expr, Sequence[Expr], str], Expr]
 _OWN: dict[tuple[str, str], _Own] = {
     ("str", "startswith"): _starts,

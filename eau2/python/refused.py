@@ -15,7 +15,7 @@ EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.DictComp: ("a dict is no value here", "Group rows with SQL, or use lists."),
     ast.SetComp: ("a set is no value here", "Use a list comprehension."),
     ast.GeneratorExp: (
-        "a generator can only stand inside any, all, sum, min, max, sorted, len or list",
+        "a generator can only stand where a function or method goes over a list",
         "Use a list comprehension.",
     ),
     ast.NamedExpr: ("an assignment inside an expression", "Assign on a line of its own before."),

@@ -11,13 +11,14 @@ text and with `where`, which is like "f (app.py, line 3)". A Refusal says what i
 
 from __future__ import annotations
 
+from eau2.python.arguments import OF_RANGES, OVER_LISTS, SIGNATURES, refused_name, word_of
 from eau2.python.builtin_functions import BUILTINS, DATETIME, WORDS, call
 from eau2.python.comparisons import compare, condition, truth
 from eau2.python.indexes import index, slice_
 from eau2.python.kinds import Refusal, converted, literal, make_list, name_of, unified
 from eau2.python.mathematics import MATH
 from eau2.python.mathematics import WORDS as MATH_WORDS
-from eau2.python.methods import ATTRIBUTES, METHODS, Word, attribute, method
+from eau2.python.methods import ATTRIBUTES, METHODS, Word, attribute, kind_of, method
 from eau2.python.operators import binary, failure, unary
 from eau2.python.texts import formatted, joined
 
@@ -27,6 +28,9 @@ __all__ = [
     "DATETIME",
     "MATH",
     "METHODS",
+    "OF_RANGES",
+    "OVER_LISTS",
+    "SIGNATURES",
     "Refusal",
     "attribute",
     "binary",
@@ -39,14 +43,17 @@ __all__ = [
     "formatted",
     "index",
     "joined",
+    "kind_of",
     "literal",
     "make_list",
     "method",
     "name_of",
+    "refused_name",
     "slice_",
     "truth",
     "unary",
     "unified",
+    "word_of",
 ]
 
 _OPERATORS: tuple[tuple[str, str], ...] = (
@@ -63,16 +70,16 @@ _OPERATORS: tuple[tuple[str, str], ...] = (
 )
 _BUILTIN_REMARKS: dict[str, str] = {
     "abs": "of a number",
-    "all": "of a list",
-    "any": "of a list",
+    "all": "of a list or a generator",
+    "any": "of a list or a generator",
     "format": "the specification must be constant",
-    "int": "of a number or a str",
-    "list": "of a str: its characters",
-    "max": "of several values, or of a list",
-    "min": "of several values, or of a list",
+    "int": "of a number or a str; a base for a str",
+    "list": "of a str: its characters; of a list or a generator",
+    "max": "of several values, or of a list or a generator, which alone has a default",
+    "min": "of several values, or of a list or a generator, which alone has a default",
     "pow": "as x ** y",
     "round": "half to even; the digits must be constant",
-    "sorted": "of a list",
+    "sorted": "of a list or a generator; None where reverse is None",
     "sum": "of ints; of floats write math.fsum",
 }
 
@@ -87,7 +94,10 @@ def documentation() -> list[tuple[str, str, str]]:
     rows += [("math", _math(name), _remark(MATH_WORDS.get(name))) for name in sorted(MATH)]
     rows += [("datetime", _syntax(name, WORDS[name]), "") for name in sorted(DATETIME)]
     for kind, methods in METHODS.items():
-        rows += [(kind, _syntax(f".{n}", w), w.remark) for n, w in sorted(methods.items())]
+        rows += [
+            (kind, _syntax(f".{n}", w, word_of(kind, n)), w.remark)
+            for n, w in sorted(methods.items())
+        ]
         rows += [(kind, f".{name}", "") for name in ATTRIBUTES.get(kind, {})]
     return rows
 
@@ -100,8 +110,14 @@ def _remark(word: Word | None) -> str:
     return "" if word is None else word.remark
 
 
-def _syntax(name: str, word: Word | None) -> str:
-    """A name with the types of what it takes: round() takes several, so it stands alone."""
+def _syntax(name: str, word: Word | None, key: str = "") -> str:
+    """A name with what it takes: names if there are any, else types, else nothing is said.
+
+    key: the name in the table of signatures, if it is another one.
+    """
+    names = SIGNATURES.get(key or name)
+    if names is not None:
+        return f"{name}({names})"
     if word is None:
         return f"{name}(...)"
     needed = ", ".join(map(name_of, word.parameters[: word.needed]))

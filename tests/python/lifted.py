@@ -205,15 +205,28 @@ class _Lifting(ast.NodeTransformer):
             isinstance(node.func.value, ast.Name) and node.func.value.id in ("math", "datetime")
         ):
             receiver = self.visit(node.func.value)
-            args = [self.visit(arg) for arg in node.args]
-            names = [f"a{number}" for number in range(len(args))]
             method = ast.Attribute(_read("a"), node.func.attr, ast.Load())
-            call = ast.Call(method, [_read(name) for name in names], [])
-            return _lifted(ast.Lambda(_arguments("a", *names), call), receiver, *args)
+            return self._lifted_call(method, {"a": receiver}, node)
+        if node.keywords:
+            return self._lifted_call(node.func, {}, node)
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("range", "ValueError", "slice"):
             return node
         return _lifted(node.func, *node.args)
+
+    def _lifted_call(
+        self, called: ast.expr, operands: dict[str, ast.expr], node: ast.Call
+    ) -> ast.AST:
+        """A call with the arguments of another, by position and by name."""
+        args = {f"a{number}": self.visit(arg) for number, arg in enumerate(node.args)}
+        named = {f"b{number}": self.visit(k.value) for number, k in enumerate(node.keywords)}
+        keywords = [
+            ast.keyword(keyword.arg, _read(name))
+            for name, keyword in zip(named, node.keywords, strict=True)
+        ]
+        operands = {**operands, **args, **named}
+        call = ast.Call(called, [_read(name) for name in args], keywords)
+        return _lifted(ast.Lambda(_arguments(*operands), call), *operands.values())
 
     def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
         return node

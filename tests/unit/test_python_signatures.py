@@ -132,11 +132,28 @@ def methods() -> Iterator[Expr]:
         yield from of_words(list(vocabulary.METHODS[kind].items()), column(type_))
 
 
+def by_names() -> Iterator[Expr]:
+    """What words become whose arguments were given by names, or left out between others."""
+    number, real = column(BIGINT), column(DOUBLE)
+    yield vocabulary.method("replace", column(DATE), [], WHERE, {"day": number})
+    moment = {"minute": number, "year": number}
+    yield vocabulary.method("replace", column(TIMESTAMP), [], WHERE, moment)
+    for name in ("min", "max"):
+        yield vocabulary.call(name, [column(list_of(BIGINT))], WHERE, {"default": number})
+    yield vocabulary.call("math.isclose", [real, real], WHERE, {"abs_tol": real})
+    for type_, start in ((BIGINT, number), (DOUBLE, real)):
+        yield vocabulary.call("math.prod", [column(list_of(type_))], WHERE, {"start": start})
+    yield vocabulary.call("sum", [column(list_of(BIGINT))], WHERE, {"start": number})
+    flag = {"reverse": column(BOOLEAN)}
+    yield vocabulary.call("sorted", [column(list_of(DOUBLE))], WHERE, flag)
+    yield vocabulary.method("split", column(VARCHAR), [], WHERE, {"maxsplit": number})
+
+
 def everything() -> list[Expr]:
     """What the vocabulary makes of all that its documentation lists."""
     plain = [(name, word) for name, word in WORDS.items()]
     plain += [(f"math.{name}", word) for name, word in MATH_WORDS.items()]
-    found = [*of_words(plain, None), *builtins(), *operators(), *moments(), *methods()]
+    found = [*of_words(plain, None), *builtins(), *operators(), *moments(), *methods(), *by_names()]
     ints = column(list_of(BIGINT))
     return [*found, vocabulary.call("math.prod", [ints], WHERE)]
 

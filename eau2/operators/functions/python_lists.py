@@ -131,19 +131,22 @@ def _count(values: list[Any] | None, value: Any) -> int | None:
     return None if values is None else sum(_same(value, other) for other in values)
 
 
-def _sum(values: list[int]) -> int:
-    return whole(sum(values))
+def _sum(values: list[int], start: int = 0) -> int:
+    return whole(sum(values, start))
 
 
 def _quick_sum(columns: Columns) -> pl.Series | None:
-    lists = columns[0]
+    lists, *starts = spread(columns)
     inner = lists.list.explode(keep_nulls=False, empty_as_null=False)
     if inner.dtype != pl.Int64 or inner.null_count():
         return None
     longest = lists.list.len().max()
-    if not isinstance(longest, int) or magnitude(inner) * longest > _GREATEST:
+    if not isinstance(longest, int):
         return None
-    return lists.list.sum()
+    if magnitude(inner) * longest + sum(map(magnitude, starts)) > _GREATEST:
+        return None
+    total = lists.list.sum()
+    return total + starts[0] if starts else total
 
 
 def _plain(lists: pl.Series, floats: bool = False) -> Elements | None:
@@ -155,13 +158,22 @@ def _plain(lists: pl.Series, floats: bool = False) -> Elements | None:
     return found if floats or dtype != pl.Float64 else None
 
 
+def _sorted(values: list[Any], reverse: bool = False) -> list[Any]:
+    return sorted(values, reverse=reverse)
+
+
 def _quick_sorted(columns: Columns) -> pl.Series | None:
     """Where equal elements cannot be told apart, any order of them will do."""
-    found = _plain(columns[0])
+    lists, *reverse = columns
+    down = reverse[0].unique().to_list() if reverse else [False]
+    if len(down) != 1 or down[0] is None or (reverse and len(lists) < len(reverse[0])):
+        return None
+    found = _plain(lists)
     if found is None:
         return None
-    frame = pl.DataFrame({ROW: found.rows, VALUE: found.values}).sort(ROW, VALUE)
-    return found.lists(frame.get_column(VALUE))
+    frame = pl.DataFrame({ROW: found.rows, VALUE: found.values})
+    ordered = frame.sort(ROW, VALUE, descending=[False, down[0]])
+    return found.lists(ordered.get_column(VALUE))
 
 
 def _quick_extreme(compute: Callable[[pl.Series], pl.Series]) -> Quick:
@@ -171,6 +183,36 @@ def _quick_extreme(compute: Callable[[pl.Series], pl.Series]) -> Quick:
         if found is None or found.values.dtype == pl.String or (lists.list.len() == 0).any():
             return None
         return compute(lists)
+
+    return quick
+
+
+def _least(lists: pl.Series) -> pl.Series:
+    return lists.list.min()
+
+
+def _greatest(lists: pl.Series) -> pl.Series:
+    return lists.list.max()
+
+
+def _extreme_or(compute: Callable[..., Any]) -> Compute:
+    """The default may be None, and is what an empty list gives."""
+
+    def over(values: list[Any] | None, default: Any) -> Any:
+        return None if values is None else compute(values, default=default)
+
+    return over
+
+
+def _quick_extreme_or(compute: Callable[[pl.Series], pl.Series]) -> Quick:
+    def quick(columns: Columns) -> pl.Series | None:
+        lists, default = spread(columns)
+        found = _plain(lists)
+        if found is None or found.values.dtype == pl.String:
+            return None
+        empty = pl.DataFrame([lists.list.len().alias("n"), default.alias("d")])
+        empty = empty.with_columns(compute(lists).alias("x"))
+        return empty.select(pl.when(pl.col("n") == 0).then("d").otherwise("x")).to_series()
 
     return quick
 
@@ -188,9 +230,9 @@ def _quick_truth(compute: Callable[[pl.Series], pl.Series]) -> Quick:
     return quick
 
 
-def _prod(values: list[int]) -> int:
-    result = 1
-    if 0 in values and None not in values:
+def _prod(values: list[int], start: int = 1) -> int:
+    result = start
+    if (start == 0 or 0 in values) and None not in values:
         return 0
     for value in values:
         result = whole(result * value)
@@ -200,7 +242,7 @@ def _prod(values: list[int]) -> int:
 _ORDER = (("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge))
 
 _TWO = "list[T], list[T] -> bool"
-_NUMBERS = "list[int] -> int; list[bool] -> int; list[None] -> int"
+_NUMBERS = "list[int], int? -> int; list[bool], int? -> int; list[None], int? -> int"
 
 FUNCTIONS: tuple[Function, ...] = (
     python_function("list.[]", "list[T], int -> T", _get, quick=_item, fails=True),
@@ -228,12 +270,23 @@ FUNCTIONS: tuple[Function, ...] = (
             f"list.{name}", "list[T] -> T", compute, quick=quick, fails=True, elements=True
         )
         for name, compute, quick in (
-            ("min", min, _quick_extreme(lambda lists: lists.list.min())),
-            ("max", max, _quick_extreme(lambda lists: lists.list.max())),
+            ("min", min, _quick_extreme(_least)),
+            ("max", max, _quick_extreme(_greatest)),
         )
     ),
+    *(
+        python_function(
+            f"list.{name}_or",
+            "list[T], T -> T",
+            _extreme_or(compute),
+            quick=_quick_extreme_or(quick),
+            nulls=True,
+            elements=True,
+        )
+        for name, compute, quick in (("min", min, _least), ("max", max, _greatest))
+    ),
     python_function(
-        "list.sorted", "list[T] -> list[T]", sorted, quick=_quick_sorted, elements=True
+        "list.sorted", "list[T], bool? -> list[T]", _sorted, quick=_quick_sorted, elements=True
     ),
     *(
         python_function(f"list.{name}", "list[T] -> bool", compute, quick=quick)

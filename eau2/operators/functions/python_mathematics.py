@@ -86,6 +86,14 @@ def _fsum(values: Sequence[float]) -> float:
     return math.fsum(values)
 
 
+def _prod(values: Sequence[float], start: float = 1) -> float:
+    return math.prod(values, start=start)
+
+
+def _is_close(one: float, other: float, relative: float, absolute: float) -> bool:
+    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
+
+
 _SAME_BITS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "sqrt": pl.Expr.sqrt,
     "exp": pl.Expr.exp,
@@ -125,6 +133,9 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("math.pow", _TWO, math.pow, quick=quick_power, fails=True),
     python_function("math.hypot", "float... -> float", math.hypot, fails=True),
     python_function("math.isclose", "float, float -> bool", math.isclose),
+    python_function(
+        "math.isclose_within", "float, float, float, float -> bool", _is_close, fails=True
+    ),
     python_function("math.ldexp", "float, int -> float", math.ldexp, fails=True),
     *(
         python_function(f"math.{name}", "float -> int", _as_whole(compute), quick=quick, fails=True)
@@ -141,7 +152,7 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("math.gcd", _INTS, _gcd, fails=True),
     python_function("math.lcm", _INTS, _lcm, fails=True),
     python_function("math.fsum", "list[float] -> float", _fsum, fails=True, elements=True),
-    python_function("math.prod", "list[float] -> float", math.prod, elements=True),
+    python_function("math.prod", "list[float], float? -> float", _prod, elements=True),
     python_function(
         "math.dist", "list[float], list[float] -> float", math.dist, fails=True, elements=True
     ),

@@ -66,6 +66,10 @@ def _strftime(value: dt.date, form: str) -> str:
     return value.strftime(form)
 
 
+def _parts_replaced(value: dt.date, names: str, *parts: int) -> dt.date:
+    return value.replace(**dict(zip(names.split(), parts, strict=True)))
+
+
 def _quick_date(columns: Columns) -> pl.Series | None:
     year, month, day = spread(columns)
     if not (
@@ -127,11 +131,15 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     python_function("date.ctime", _DAY_TEXT, lambda value: value.ctime()),
     python_function("date.replace", "date, int, int?, int? -> date", dt.date.replace, fails=True),
+    python_function("date.replace_parts", "date, str, int... -> date", _parts_replaced, fails=True),
+    python_function(
+        "datetime.replace_parts", "datetime, str, int... -> datetime", _parts_replaced, fails=True
+    ),
     python_function("date.make", "int, int, int -> date", dt.date, quick=_quick_date, fails=True),
     python_function("date.fromisoformat", "str -> date", dt.date.fromisoformat, fails=True),
     python_function("date.fromordinal", "int -> date", dt.date.fromordinal, fails=True),
     python_function(
-        "datetime.isoformat", "datetime, str? -> str", dt.datetime.isoformat, fails=True
+        "datetime.isoformat", "datetime, str?, str? -> str", dt.datetime.isoformat, fails=True
     ),
     python_function(
         "datetime.replace",
