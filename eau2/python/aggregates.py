@@ -20,6 +20,7 @@ from eau2.python import names
 from eau2.python.annotations import type_of
 from eau2.python.definitions import arguments, body_of, reader_of
 from eau2.python.expressions import expression
+from eau2.python.kinds import TIMEDELTA
 from eau2.python.names import Names
 from eau2.python.program import Path, Program, Scopes, levelled
 from eau2.python.reader import Reader
@@ -101,6 +102,10 @@ def compiled(
         if any(gathered.is_of_groups(arg) for arg in args):
             raise reader.refuse(
                 call, "an aggregate of an aggregate", "Gather once, with SQL twice."
+            )
+        if any(arg.type == TIMEDELTA for arg in args):
+            raise reader.refuse(
+                call, "an aggregate of a timedelta", "Gather its .days or its total_seconds()."
             )
         return gathered.column(aggregates.bind(called, args))
 

@@ -26,6 +26,10 @@ _HINT = (
     "Types are int, float, bool, str, datetime.date, datetime.datetime, and list[...] of them; "
     "each may be None, written with | None or without."
 )
+_DIFFERENCE_HINT = (
+    "Take and give days or seconds: datetime.timedelta(days=n) makes one of an int, .days and "
+    ".total_seconds() make numbers of it. A local needs no annotation."
+)
 
 
 def type_of(node: ast.expr, names: Names, source: Source) -> SqlType:
@@ -50,6 +54,10 @@ def type_of(node: ast.expr, names: Names, source: Source) -> SqlType:
             meaning = named(node, names)
             if isinstance(meaning, Type) and meaning.type in TYPES:
                 return TYPES[meaning.type]
+            if isinstance(meaning, Type) and meaning.type is datetime.timedelta:
+                raise source.refusal(
+                    node, "a timedelta is a value inside of a function only", _DIFFERENCE_HINT
+                )
     raise source.refusal(node, f"{ast.unparse(node)} is no type here", _HINT)
 
 

@@ -6,13 +6,17 @@ Goes out: bound expressions. Does not know: methods (methods.py), math (mathemat
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.python import mathematics
 from eau2.python.comparisons import truth
+from eau2.python.differences import binary, constant, length
 from eau2.python.kinds import (
     NUMBERS,
+    TIMEDELTA,
     Refusal,
     as_float,
     as_int,
@@ -21,16 +25,16 @@ from eau2.python.kinds import (
     name_of,
     typed,
     unified,
+    without_differences,
 )
 from eau2.python.methods import Word, applied, argument, word, wrong_count
-from eau2.python.operators import binary, failing
+from eau2.python.operators import failing
 from eau2.python.texts import format_of, must_be_directives, repr_of, text_of
 from eau2.types import (
     BIGINT,
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTERVAL,
     NULL,
     TIMESTAMP,
     VARCHAR,
@@ -55,6 +59,12 @@ WORDS: Mapping[str, Word] = {
     "datetime.datetime.fromordinal": word("datetime.fromordinal", (BIGINT,), TIMESTAMP),
     "datetime.datetime.strptime": word("datetime.strptime", (VARCHAR, VARCHAR), TIMESTAMP),
 }
+_MADE: Mapping[str, Callable[..., Any]] = {
+    "datetime.date": datetime.date,
+    "datetime.datetime": datetime.datetime,
+}
+"""What is made at once of constants, so that the planner sees a constant."""
+
 REFUSED: Mapping[str, str] = {
     "hash": "Its value differs from process to process.",
     "id": "Values have no identity here.",
@@ -83,7 +93,6 @@ REFUSED: Mapping[str, str] = {
     "datetime.date.today": "Give the day as an argument: f(x, current_date).",
     "datetime.datetime.now": "Give the moment as an argument: f(x, now()).",
     "datetime.datetime.utcnow": "Give the moment as an argument: f(x, now()).",
-    "datetime.timedelta": "Count with days as ints, or with total_seconds().",
     "datetime.time": "There is no time of day here: take .hour, .minute and .second.",
 }
 
@@ -92,6 +101,8 @@ def call(name: str, args: Args, where: str) -> Expr:
     """name(*args). Raises Refusal for what is not there, or not with such arguments."""
     if name.startswith("math."):
         return mathematics.call(name.removeprefix("math."), args, where)
+    for arg in args:
+        without_differences(arg)
     own = _OWN.get(name)
     if own is not None:
         least, most, bind = own
@@ -103,7 +114,9 @@ def call(name: str, args: Args, where: str) -> Expr:
         raise Refusal(f"{name}() is not supported", REFUSED.get(name, ""))
     if name == "datetime.datetime.strptime" and len(args) == 2:
         _must_be_constant_form(args[1])
-    return applied(f"{name}()", found, (), args, where)
+    made = _MADE.get(name)
+    computed = None if made is None else constant(made, *args)
+    return computed or applied(f"{name}()", found, (), args, where)
 
 
 def _must_be_constant_form(form: Expr) -> None:
@@ -127,6 +140,8 @@ def _abs(args: Args, where: str) -> Expr:
     (value,) = args
     if is_none(value):
         return value
+    if value.type == TIMEDELTA:
+        return length(value)
     if value.type not in NUMBERS:
         raise Refusal(f"abs() takes a number, not a {name_of(value.type)}")
     value = as_int(value)
@@ -141,7 +156,7 @@ def _extreme(name: str) -> Callable[[Args, str], Expr]:
         type_ = values[0].type
         if type_ == NULL:
             return values[0]
-        if type_.is_list or type_ == INTERVAL:
+        if type_.is_list:
             raise Refusal(f"{name}() of values of type {name_of(type_)} is not supported")
         return Call(type_, f"python.{name}", tuple(values))
 

@@ -39,6 +39,7 @@ from eau2.python.names import (
 )
 from eau2.python.program import is_simple, rescoped
 from eau2.python.reader import Reader
+from eau2.python.timedelta_calls import read_timedelta
 
 _SMALL_NODES = 5
 _CONVERTERS: dict[Any, str] = {
@@ -72,6 +73,8 @@ def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
             return reader.gather(name, node, reader)
         case Word(name=name):
             return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
+        case Type(type=datetime.timedelta):
+            return read_timedelta(node, reader, read)
         case Type(type=type_):
             name = _CONVERTERS[type_]
             return vocabulary.call(name, _positional(node, reader, read, test), reader.where(node))
@@ -145,6 +148,8 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
     """A call of a compiled function, written out. Arguments are computed once, whatever it does."""
     if function.is_aggregate:
         raise reader.refuse(node, f"{function.name} is an aggregate function, which gathers rows")
+    if function.type.innermost == vocabulary.TIMEDELTA:
+        raise reader.refuse(node, f"{function.name} gives a {function.type}", "Declare BIGINT.")
     where = reader.where(node)
     args = [
         vocabulary.converted(read(written, reader), parameter.type, where, f"{parameter.name}")
