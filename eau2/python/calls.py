@@ -148,8 +148,9 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
     """A call of a compiled function, written out. Arguments are computed once, whatever it does."""
     if function.is_aggregate:
         raise reader.refuse(node, f"{function.name} is an aggregate function, which gathers rows")
-    if function.type.innermost == vocabulary.TIMEDELTA:
-        raise reader.refuse(node, f"{function.name} gives a {function.type}", "Declare BIGINT.")
+    for type_ in (function.type, *(parameter.type for parameter in function.parameters)):
+        if type_.innermost == vocabulary.TIMEDELTA:
+            raise reader.refuse(node, f"{function.name} takes or gives {type_}", "Declare BIGINT.")
     where = reader.where(node)
     args = [
         vocabulary.converted(read(written, reader), parameter.type, where, f"{parameter.name}")

@@ -249,7 +249,7 @@ def _comparison(node: ast.Compare, reader: Reader, all_of: bool = False) -> Expr
 
 def _compared(op: str, left: Expr, written: ast.expr, reader: Reader, where: str) -> Expr:
     """The last link of a chain; beside `in` a tuple or a set of values is as good as a list."""
-    if op in ("in", "not in") and isinstance(written, ast.Tuple | ast.Set):
+    if op in ("in", "not in") and isinstance(written, ast.Tuple | ast.Set | ast.List):
         items = tuple([expression(element, reader) for element in written.elts])
         return vocabulary.contained(op, left, items, where)
     return vocabulary.compare(op, left, expression(written, reader), where)

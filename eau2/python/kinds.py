@@ -233,8 +233,6 @@ def converted(value: Expr, type_: SqlType, where: str, what: str) -> Expr:
 
     As type checkers see it a bool is an int and an int is a float; None has every type.
     """
-    if type_.innermost == TIMEDELTA:
-        raise Refusal(f"{what} is declared {type_}, which is no type of Python's")
     if value.type == type_:
         return value
     if is_none(value):
@@ -262,4 +260,6 @@ def _conversion(source: SqlType, target: SqlType) -> str:
         return f"Write {name_of(target)}(...) around it, or declare {name_of(source)}."
     if source == TIMESTAMP and target == DATE:
         return "Write .date() of it."
+    if target == TIMEDELTA:
+        return "A number of days is datetime.timedelta(days=n)."
     return f"Declare {name_of(source)}."

@@ -56,6 +56,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         ),
         *(f"({_SPAN} «cmp» {_SPAN})", f"({_SPAN} «cmp» {_SPAN} «cmp» {_SPAN})", f"bool({_SPAN})"),
         f"({_SPAN} in («#datetime.timedelta», «#datetime.timedelta»))",
+        f"({_SPAN} not in [«#datetime.timedelta», None])",
         "(«datetime.date» + «#datetime.timedelta» «cmp» «#datetime.date»)",
         "(«datetime.date» - «#datetime.date» «cmp» «#datetime.timedelta»)",
         "(«datetime.datetime» «cmp» «datetime.datetime»)",

@@ -65,10 +65,27 @@ def calendar(d: datetime.date, n: int) -> list[datetime.date]:
     return [d + step * i for i in range(3)]
 
 
+DAY = datetime.date(2024, 2, 28)
 NOON = datetime.datetime(2024, 2, 28, 12, 7, 8, 9)
+
+
+@eau2.function
+def longest(days: list[datetime.date]) -> int:
+    """The days between two that follow one another, at most."""
+    last: datetime.date | None = None
+    most: timedelta | None = None
+    for day in days:
+        if last is not None:
+            apart: timedelta = abs(day - last)
+            most = apart if most is None else max(most, apart)
+        last = day
+    return most.days if most is not None else -1
+
+
 ROWS: dict[str, list[Any]] = {
     "d": [datetime.date(2024, 2, 25), None, datetime.date(1969, 12, 31)],
     "n": [3, 5, 1],
+    "days": [[DAY, DAY + WEEK, DAY + timedelta(3)], [DAY], [DAY, DAY + WEEK * 3, DAY]],
     "a": [NOON, NOON, NOON],
     "b": [NOON - timedelta(minutes=90), NOON, datetime.datetime(1969, 1, 1)],
 }
@@ -77,6 +94,7 @@ CALLS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "rounded": (rounded, ("a",)),
     "kind": (kind, ("a", "b")),
     "workdays": (workdays, ("d", "n")),
+    "longest": (longest, ("days",)),
     "calendar": (calendar, ("d", "n")),
 }
 
@@ -175,12 +193,19 @@ def test_a_constant_that_comes_later_is_none() -> None:
 DATES = "d: datetime.date, e: datetime.date) -> "
 REFUSED: dict[str, tuple[str, str, str]] = {
     # name: (program, reason, part of the hint)
-    "parameter": (written("return 1", "x: datetime.timedelta) -> int"), "inside", "days or sec"),
-    "result": (written("return d - e", DATES + "datetime.timedelta"), "inside", ".total_seconds()"),
-    "annotation": (
-        written("x: datetime.timedelta = d - e\nreturn x.days", DATES + "int"),
-        "inside",
-        "no annotation",
+    "parameter": (written("return 1", "x: datetime.timedelta) -> int"), "a local", "days or sec"),
+    "result": (written("return d - e", DATES + "datetime.timedelta"), "a local", ".total_sec"),
+    "annotated as an int": (
+        written("x: int = d - e\nreturn x", DATES + "int"), "x is declared int", ".days",
+    ),
+    "annotated as a difference": (
+        written("x: datetime.timedelta = 3\nreturn x.days", DATES + "int"),
+        "declared datetime.timedelta",
+        "datetime.timedelta(days=n)",
+    ),
+    "list of them": (written("return 1", "x: list[datetime.timedelta]) -> int"), "a local", "days"),
+    "local list of them": (
+        written("x: list[datetime.timedelta] = []\nreturn 1", DATES + "int"), "a local", "days",
     ),
     "int": (written("return d - e", DATES + "int"), "declared int", ".days"),
     "float": (written("return d - e", DATES + "float"), "declared float", "total_seconds()"),
@@ -259,10 +284,10 @@ def test_a_wide_number_of_a_statement_is_no_difference() -> None:
             "$$ def of_wide(n): return n $$"
         )
         texts = {
-            "d DATE": ("def f(d): return d + wide(1)", "gives a HUGEINT"),
+            "d DATE": ("def f(d): return d + wide(1)", "wide takes or gives HUGEINT"),
             "n BIGINT": (
                 "from datetime import timedelta\ndef f(n): return of_wide(timedelta(n))",
-                "declared HUGEINT",
+                "of_wide takes or gives HUGEINT",
             ),
         }
         for parameters, (text, reason) in texts.items():
