@@ -17,6 +17,7 @@ from collections.abc import Callable
 from eau2.catalog import ColumnStatistics, Plain
 from eau2.operators.expr import Call, Cast, Column, ColumnRef, Expr, InList, Literal
 from eau2.operators.facts import COMPARISONS, FLIPPED, cast_is_lossless
+from eau2.operators.functions.python_differences import MOVES
 from eau2.records import Record
 from eau2.types import Kind, SqlType
 
@@ -143,7 +144,33 @@ def _bounds(expr: Expr, chunk: _Chunk) -> Bounds:
                     below.values,
                     below.nulls,
                 )
+        case Call(function="days_between" | "datetime.-", args=(left, right)):
+            return _between(_bounds(left, chunk), _bounds(right, chunk))
+        case Call(function=name, args=(arg, Literal(value=int() as by), _)) if name in MOVES:
+            return _moved(name, _bounds(arg, chunk), by)
     return Bounds()
+
+
+def _between(left: Bounds, right: Bounds) -> Bounds:
+    """Of one moment minus another."""
+    low = _minus(left.low, right.high)
+    high = _minus(left.high, right.low)
+    return Bounds(low, high, left.values and right.values, left.nulls or right.nulls)
+
+
+def _minus(left: Plain | None, right: Plain | None) -> Plain | None:
+    return left - right if isinstance(left, int) and isinstance(right, int) else None
+
+
+def _moved(name: str, bounds: Bounds, by: int) -> Bounds:
+    """Of moments that are moved by a constant; unknown where a row might have to raise."""
+    direction, first, last = MOVES[name]
+    if not isinstance(bounds.low, int) or not isinstance(bounds.high, int):
+        return Bounds()
+    low, high = bounds.low + direction * by, bounds.high + direction * by
+    if low < first or high > last:
+        return Bounds()
+    return Bounds(low, high, bounds.values, bounds.nulls)
 
 
 def _monotone(source: SqlType, target: SqlType) -> Callable[[Plain], Plain] | None:

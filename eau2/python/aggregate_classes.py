@@ -31,7 +31,7 @@ from eau2.operators.expr import (
 from eau2.operators.user_functions import UserFunction
 from eau2.python import laws, names, vocabulary
 from eau2.python.aggregates import WrittenOut
-from eau2.python.annotations import type_of
+from eau2.python.annotations import declared_type
 from eau2.python.definitions import body_of, parameters_of
 from eau2.python.names import Names
 from eau2.python.program import Scopes, chosen, levelled
@@ -169,7 +169,7 @@ class _Class:
         for part in self._node.body:
             match part:
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=written, value=None):
-                    found.append((name, type_of(written, self._known, self._source)))
+                    found.append((name, declared_type(written, self._known, self._source)))
                 case ast.FunctionDef() | ast.Expr(value=ast.Constant()):
                     continue
                 case _:
@@ -257,7 +257,7 @@ class _Class:
         finish = _without_self(self._methods["finish"], self._source)
         if finish.returns is None:
             raise self._source.refusal(finish, "finish does not say what it returns", _SHAPE)
-        type_ = type_of(finish.returns, self._known, self._source)
+        type_ = declared_type(finish.returns, self._known, self._source)
         reader = Reader(self._source, self._known, self._scopes, dict(results))
         return body_of(finish, reader, type_), type_
 

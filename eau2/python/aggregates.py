@@ -17,9 +17,10 @@ from eau2.operators.coercion import cast
 from eau2.operators.expr import AggregateCall, ColumnRef, Expr, columns_of
 from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.python import names
-from eau2.python.annotations import type_of
+from eau2.python.annotations import declared_type
 from eau2.python.definitions import arguments, body_of, reader_of
 from eau2.python.expressions import expression
+from eau2.python.kinds import TIMEDELTA
 from eau2.python.names import Names
 from eau2.python.program import Path, Program, Scopes, levelled
 from eau2.python.reader import Reader
@@ -75,11 +76,13 @@ def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction
     parameters = tuple(
         Parameter(
             argument.arg,
-            DOUBLE if argument.annotation is None else type_of(argument.annotation, known, source),
+            DOUBLE
+            if argument.annotation is None
+            else declared_type(argument.annotation, known, source),
         )
         for argument in arguments(node, source)
     )
-    result = DOUBLE if node.returns is None else type_of(node.returns, known, source)
+    result = DOUBLE if node.returns is None else declared_type(node.returns, known, source)
     return compiled(node, parameters, result, known, source)
 
 
@@ -101,6 +104,10 @@ def compiled(
         if any(gathered.is_of_groups(arg) for arg in args):
             raise reader.refuse(
                 call, "an aggregate of an aggregate", "Gather once, with SQL twice."
+            )
+        if any(arg.type == TIMEDELTA for arg in args):
+            raise reader.refuse(
+                call, "an aggregate of a timedelta", "Gather its .days or its total_seconds()."
             )
         return gathered.column(aggregates.bind(called, args))
 

@@ -10,6 +10,7 @@ import ast
 import datetime
 from typing import Any
 
+from eau2.python.kinds import TIMEDELTA
 from eau2.python.names import Meaning, Module, Names, Type, attribute
 from eau2.python.source import Source
 from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType, list_of
@@ -26,10 +27,26 @@ _HINT = (
     "Types are int, float, bool, str, datetime.date, datetime.datetime, and list[...] of them; "
     "each may be None, written with | None or without."
 )
+_OF_LOCALS: dict[Any, SqlType] = TYPES | {datetime.timedelta: TIMEDELTA}
+_DIFFERENCE_HINT = (
+    "Take and give days or seconds: datetime.timedelta(days=n) makes one of an int, .days and "
+    ".total_seconds() make numbers of it."
+)
+
+
+def declared_type(node: ast.expr, names: Names, source: Source) -> SqlType:
+    """The type of a parameter, a result, an attribute or of elements, which is none of a timedelta.
+
+    Raises FunctionDefinitionError.
+    """
+    type_ = type_of(node, names, source)
+    if type_ == TIMEDELTA:
+        raise source.refusal(node, "a timedelta is only the value of a local", _DIFFERENCE_HINT)
+    return type_
 
 
 def type_of(node: ast.expr, names: Names, source: Source) -> SqlType:
-    """The SQL type of an annotation. Raises FunctionDefinitionError."""
+    """The SQL type of the annotation of a local. Raises FunctionDefinitionError."""
     match node:
         case ast.Constant(value=str(text)):
             return type_of(_quoted(text, node, source), names, source)
@@ -43,13 +60,13 @@ def type_of(node: ast.expr, names: Names, source: Source) -> SqlType:
                 return type_of(inner, names, source)
             if called in ("list", "List"):
                 try:
-                    return list_of(type_of(inner, names, source))
+                    return list_of(declared_type(inner, names, source))
                 except ValueError as error:
                     raise source.refusal(node, str(error)) from None
         case ast.Name() | ast.Attribute():
             meaning = named(node, names)
-            if isinstance(meaning, Type) and meaning.type in TYPES:
-                return TYPES[meaning.type]
+            if isinstance(meaning, Type) and meaning.type in _OF_LOCALS:
+                return _OF_LOCALS[meaning.type]
     raise source.refusal(node, f"{ast.unparse(node)} is no type here", _HINT)
 
 

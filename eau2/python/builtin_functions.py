@@ -6,16 +6,20 @@ Goes out: bound expressions. Does not know: methods (methods.py), math (mathemat
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from eau2.operators.coercion import coerce
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.python import mathematics
 from eau2.python.arguments import arranged
 from eau2.python.comparisons import truth
+from eau2.python.differences import binary, constant, length
 from eau2.python.kinds import (
     NUMBERS,
+    TIMEDELTA,
     Refusal,
     as_float,
     as_int,
@@ -24,16 +28,16 @@ from eau2.python.kinds import (
     name_of,
     typed,
     unified,
+    without_differences,
 )
 from eau2.python.methods import Word, applied, argument, starts, word, wrong_count
-from eau2.python.operators import binary, failing
+from eau2.python.operators import failing
 from eau2.python.texts import format_of, must_be_directives, repr_of, text_of
 from eau2.types import (
     BIGINT,
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTERVAL,
     NULL,
     TIMESTAMP,
     VARCHAR,
@@ -58,6 +62,12 @@ WORDS: Mapping[str, Word] = {
     "datetime.datetime.fromordinal": word("datetime.fromordinal", (BIGINT,), TIMESTAMP),
     "datetime.datetime.strptime": word("datetime.strptime", (VARCHAR, VARCHAR), TIMESTAMP),
 }
+_MADE: Mapping[str, Callable[..., Any]] = {
+    "datetime.date": datetime.date,
+    "datetime.datetime": datetime.datetime,
+}
+"""What is made at once of constants, so that the planner sees a constant."""
+
 REFUSED: Mapping[str, str] = {
     "hash": "Its value differs from process to process.",
     "id": "Values have no identity here.",
@@ -86,7 +96,6 @@ REFUSED: Mapping[str, str] = {
     "datetime.date.today": "Give the day as an argument: f(x, current_date).",
     "datetime.datetime.now": "Give the moment as an argument: f(x, now()).",
     "datetime.datetime.utcnow": "Give the moment as an argument: f(x, now()).",
-    "datetime.timedelta": "Count with days as ints, or with total_seconds().",
     "datetime.time": "There is no time of day here: take .hour, .minute and .second.",
 }
 
@@ -96,6 +105,8 @@ def call(
 ) -> Expr:
     """name(*args, **named). Raises Refusal for what is not there, or not with such arguments."""
     args = arranged(name, f"{name}()", args, named)
+    for arg in args:
+        without_differences(arg)
     if named and name in ("min", "max"):
         return _extreme_or(name, args, named["default"], where)
     if name.startswith("math."):
@@ -111,7 +122,9 @@ def call(
         raise Refusal(f"{name}() is not supported", REFUSED.get(name, ""))
     if name == "datetime.datetime.strptime" and len(args) == 2:
         _must_be_constant_form(args[1])
-    return applied(f"{name}()", found, (), args, where)
+    made = _MADE.get(name)
+    computed = None if made is None else constant(made, *args)
+    return computed or applied(f"{name}()", found, (), args, where)
 
 
 def _must_be_constant_form(form: Expr) -> None:
@@ -135,6 +148,8 @@ def _abs(args: Args, where: str) -> Expr:
     (value,) = args
     if is_none(value):
         return value
+    if value.type == TIMEDELTA:
+        return length(value)
     if value.type not in NUMBERS:
         raise Refusal(f"abs() takes a number, not a {name_of(value.type)}")
     value = as_int(value)
@@ -149,7 +164,7 @@ def _extreme(name: str) -> Callable[[Args, str], Expr]:
         type_ = values[0].type
         if type_ == NULL:
             return values[0]
-        if type_.is_list or type_ == INTERVAL:
+        if type_.is_list:
             raise Refusal(f"{name}() of values of type {name_of(type_)} is not supported")
         return Call(type_, f"python.{name}", tuple(values))
 
@@ -166,7 +181,7 @@ def _extreme_or(name: str, args: Args, default: Expr, where: str) -> Expr:
         return typed(values, default.type)
     if element == NULL:
         # Of [] and [None] nobody has said which list it is.
-        if default.type.is_list or default.type == INTERVAL:
+        if default.type.is_list or default.type == TIMEDELTA:
             raise Refusal(f"{name}() of a list whose type is not known")
         element = default.type
         values = coerce(values, list_of(element))

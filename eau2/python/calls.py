@@ -39,6 +39,7 @@ from eau2.python.names import (
 )
 from eau2.python.program import is_simple, rescoped
 from eau2.python.reader import Reader
+from eau2.python.timedelta_calls import read_timedelta
 
 _SMALL_NODES = 5
 _CONVERTERS: dict[Any, str] = {
@@ -71,6 +72,8 @@ def read_call(node: ast.Call, reader: Reader, read: Read, test: Read) -> Expr:
             return reader.gather(name, node, reader)
         case Word(name=name):
             return _word(name, node, reader, read, test)
+        case Type(type=datetime.timedelta):
+            return read_timedelta(node, reader, read)
         case Type(type=type_):
             return _word(_CONVERTERS[type_], node, reader, read, test)
         case Foreign(what=what, hint=hint):
@@ -174,6 +177,9 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
     """A call of a compiled function, written out. Arguments are computed once, whatever it does."""
     if function.is_aggregate:
         raise reader.refuse(node, f"{function.name} is an aggregate function, which gathers rows")
+    for type_ in (function.type, *(parameter.type for parameter in function.parameters)):
+        if type_.innermost == vocabulary.TIMEDELTA:
+            raise reader.refuse(node, f"{function.name} takes or gives {type_}", "Declare BIGINT.")
     where = reader.where(node)
     args = [
         vocabulary.converted(read(written, reader), parameter.type, where, f"{parameter.name}")

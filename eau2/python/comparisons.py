@@ -16,16 +16,19 @@ from eau2.python.kinds import (
     GREATEST,
     LEAST,
     NUMBERS,
+    TIMEDELTA,
     Refusal,
     as_int,
     exact_float,
     is_none,
     is_simple,
+    make_list,
     name_of,
     typed,
     unified,
+    whole_days,
 )
-from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, INTERVAL, NULL, TIMESTAMP, VARCHAR
+from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, NULL, TIMESTAMP, VARCHAR
 
 TRUE, FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 _ORDER = frozenset({"<", "<=", ">", ">="})
@@ -78,8 +81,9 @@ def condition(arg: Expr) -> Expr:
         return Literal(
             BOOLEAN, arg.value is not None and (type_ in (DATE, TIMESTAMP) or bool(arg.value))
         )
-    if type_ == BIGINT:
-        return Call(BOOLEAN, "<>", (arg, Literal(BIGINT, 0)))
+    if type_ in (BIGINT, TIMEDELTA):
+        arg = whole_days(arg) or arg
+        return Call(BOOLEAN, "<>", (arg, Literal(arg.type, 0)))
     if type_ == DOUBLE:
         return Call(BOOLEAN, "<>", (arg, Literal(DOUBLE, 0.0)))
     if type_ == VARCHAR:
@@ -89,7 +93,7 @@ def condition(arg: Expr) -> Expr:
         return Call(BOOLEAN, ">", (length, Literal(BIGINT, 0)))
     if type_ in (DATE, TIMESTAMP):
         return Call(BOOLEAN, "is_not_null", (arg,))
-    raise Refusal(f"whether a {name_of(type_)} is true is not supported", "Compare its .days.")
+    raise Refusal(f"whether a {name_of(type_)} is true is not supported")
 
 
 def compare(op: str, left: Expr, right: Expr, where: str) -> Expr:
@@ -99,13 +103,18 @@ def compare(op: str, left: Expr, right: Expr, where: str) -> Expr:
     if op in ("in", "not in"):
         found = _membership(left, right, where)
         return _unequal(found) if op == "not in" else found
-    if INTERVAL in (left.type, right.type):
-        raise Refusal("a timedelta cannot be compared here", "Compare its .days.")
+    left, right = _in_days(left, right)
     if op in ("==", "!="):
         equal = _equality(left, right)
         return equal if op == "==" else _unequal(equal)
     assert op in _ORDER
     return _order(op, left, right)
+
+
+def _in_days(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Differences of which both are whole days, as ints: they cost less, and all see through."""
+    one, two = whole_days(left), whole_days(right)
+    return (left, right) if one is None or two is None else (one, two)
 
 
 def _identity(op: str, left: Expr, right: Expr) -> Expr:
@@ -250,6 +259,20 @@ def _membership(value: Expr, holder: Expr, where: str) -> Expr:
             f"Make the value a {name_of(element)}.",
         )
     return Call(BOOLEAN, "list.in", (value, holder))
+
+
+def contained(op: str, value: Expr, items: tuple[Expr, ...], where: str) -> Expr:
+    """`value in (a, b)`, or "not in": the elements are written out. Raises Refusal."""
+    if TIMEDELTA not in {item.type for item in items}:
+        return compare(op, value, make_list(items, where), where)
+    days = [whole_days(part) for part in (value, *items)]
+    known = tuple(part for part in days if part is not None)
+    if len(known) == len(days):
+        value, items = known[0], known[1:]
+    found = _among(value, unified(items, where, "the elements"), where)
+    if found is None:
+        raise Refusal("a timedelta that is computed, in others", "Give it a name first.")
+    return _unequal(found) if op == "not in" else found
 
 
 def _among(value: Expr, items: tuple[Expr, ...], where: str) -> Expr | None:

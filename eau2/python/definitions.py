@@ -16,7 +16,7 @@ from eau2.config import LIMITS
 from eau2.operators.expr import ColumnRef, Expr, Literal, size_of
 from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.python import names, vocabulary
-from eau2.python.annotations import type_of
+from eau2.python.annotations import declared_type
 from eau2.python.expressions import expression
 from eau2.python.names import Names
 from eau2.python.program import Program, Scopes, levelled
@@ -75,7 +75,7 @@ def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction
     parameters = parameters_of(node, known, source)
     if node.returns is None:
         raise source.refusal(node, "it does not say what it returns", _PARAMETERS_HINT)
-    return compiled(node, parameters, type_of(node.returns, known, source), known, source)
+    return compiled(node, parameters, declared_type(node.returns, known, source), known, source)
 
 
 def parameters_of(node: ast.FunctionDef, known: Names, source: Source) -> tuple[Parameter, ...]:
@@ -86,7 +86,9 @@ def parameters_of(node: ast.FunctionDef, known: Names, source: Source) -> tuple[
             raise source.refusal(
                 argument, f"the parameter {argument.arg} has no type", _PARAMETERS_HINT
             )
-        parameters.append(Parameter(argument.arg, type_of(argument.annotation, known, source)))
+        parameters.append(
+            Parameter(argument.arg, declared_type(argument.annotation, known, source))
+        )
     return tuple(parameters)
 
 

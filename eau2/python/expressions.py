@@ -150,7 +150,8 @@ def _read(node: ast.expr, reader: Reader) -> Expr:
         case ast.Call():
             return read_call(node, reader, expression, condition)
         case ast.ListComp(elt=element, generators=generators):
-            return comprehension(node, element, generators, reader, expression, condition)
+            made = comprehension(node, element, generators, reader, expression, condition)
+            return vocabulary.without_differences(made)
     raise _outside(node, reader)
 
 
@@ -248,9 +249,9 @@ def _comparison(node: ast.Compare, reader: Reader, all_of: bool = False) -> Expr
 
 def _compared(op: str, left: Expr, written: ast.expr, reader: Reader, where: str) -> Expr:
     """The last link of a chain; beside `in` a tuple or a set of values is as good as a list."""
-    if op in ("in", "not in") and isinstance(written, ast.Tuple | ast.Set):
-        items = [expression(element, reader) for element in written.elts]
-        return vocabulary.compare(op, left, vocabulary.make_list(items, where), where)
+    if op in ("in", "not in") and isinstance(written, ast.Tuple | ast.Set | ast.List):
+        items = tuple([expression(element, reader) for element in written.elts])
+        return vocabulary.contained(op, left, items, where)
     return vocabulary.compare(op, left, expression(written, reader), where)
 
 

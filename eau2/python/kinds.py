@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Cast, ColumnRef, Expr, LambdaParameter, Literal
+from eau2.operators.functions.python_differences import MICROS_PER_DAY
+from eau2.operators.functions.python_numbers import EXACT
 from eau2.types import (
     BIGINT,
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTERVAL,
+    HUGEINT,
     NULL,
     TIMESTAMP,
     VARCHAR,
@@ -24,11 +26,15 @@ from eau2.types import (
     list_of,
 )
 
+TIMEDELTA = HUGEINT
+"""A difference is its microseconds. No other value in a function has this type."""
+
 LEAST, GREATEST = -(2**63), 2**63 - 1
-EXACT = 2**53
-"""Every int of at most this magnitude is a float."""
+DAYS_BETWEEN = "date.-"
+"""The difference of two dates."""
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
+_LISTS_HINT = "Make a list of their .days; behind `in` they can be written out: x in (a, b)."
 _NAMES = {
     NULL: "None",
     BOOLEAN: "bool",
@@ -37,7 +43,7 @@ _NAMES = {
     VARCHAR: "str",
     DATE: "datetime.date",
     TIMESTAMP: "datetime.datetime",
-    INTERVAL: "datetime.timedelta",
+    TIMEDELTA: "datetime.timedelta",
 }
 NUMBERS = (BOOLEAN, BIGINT, DOUBLE)
 
@@ -95,11 +101,13 @@ def literal(value: object) -> Expr:
             return Literal(TIMESTAMP, micros)
         case dt.date():
             return Literal(DATE, value.toordinal() - _EPOCH)
+        case dt.timedelta():
+            return Literal(TIMEDELTA, value // dt.timedelta(microseconds=1))
         case list() | tuple():
             return make_list([literal(item) for item in value], "")
     raise Refusal(
         f"a constant of type {type(value).__name__} has no type here",
-        "There are None, bool, int, float, str, date, datetime and lists of one of them.",
+        "There are None, bool, int, float, str, date, datetime, lists of them, and timedelta.",
     )
 
 
@@ -111,13 +119,29 @@ def _text(value: str) -> Expr:
     return Literal(VARCHAR, value)
 
 
+def whole_days(difference: Expr) -> Expr | None:
+    """A timedelta as an int, if it is known to be whole days; None for everything else."""
+    match difference:
+        case Call(function=name, args=args) if name == DAYS_BETWEEN:
+            return Call(BIGINT, "days_between", args)
+        case Literal(value=int() as micros) if difference.type == TIMEDELTA:
+            days, rest = divmod(micros, MICROS_PER_DAY)
+            return None if rest else Literal(BIGINT, days)
+    return None
+
+
 def make_list(items: Sequence[Expr], where: str) -> Expr:
     """A list of values of one type. Raises Refusal."""
     values = unified(items, where, "the elements of a list")
     element = values[0].type if values else NULL
-    if element == INTERVAL:
-        raise Refusal("there are no lists of timedelta", "Keep their .days.")
-    return Call(list_of(element), LIST_VALUE, tuple(values))
+    return without_differences(Call(list_of(element), LIST_VALUE, tuple(values)))
+
+
+def without_differences(values: Expr) -> Expr:
+    """What may be a list, unless it is one of timedeltas. Raises Refusal."""
+    if values.type.is_list and values.type.innermost == TIMEDELTA:
+        raise Refusal("there are no lists of timedelta", _LISTS_HINT)
+    return values
 
 
 def typed(expr: Expr, type_: SqlType) -> Expr:
@@ -230,8 +254,12 @@ def converted(value: Expr, type_: SqlType, where: str, what: str) -> Expr:
 
 
 def _conversion(source: SqlType, target: SqlType) -> str:
-    if target in (BIGINT, DOUBLE, VARCHAR, BOOLEAN) and not source.is_list and source != INTERVAL:
+    if source == TIMEDELTA:
+        return "Give its .days or its total_seconds()."
+    if target in (BIGINT, DOUBLE, VARCHAR, BOOLEAN) and not source.is_list:
         return f"Write {name_of(target)}(...) around it, or declare {name_of(source)}."
     if source == TIMESTAMP and target == DATE:
         return "Write .date() of it."
+    if target == TIMEDELTA:
+        return "A number of days is datetime.timedelta(days=n)."
     return f"Declare {name_of(source)}."

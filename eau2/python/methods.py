@@ -16,8 +16,18 @@ from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Cast, Expr, Literal, chain
 from eau2.operators.functions.table import bind, lookup
 from eau2.python.arguments import SIGNATURES, arranged, matched, word_of
-from eau2.python.kinds import Refusal, as_float, as_int, exact_float, is_none, name_of, typed
-from eau2.python.operators import DAYS_BETWEEN, TIME_BETWEEN, at, binary
+from eau2.python.differences import part, total_seconds
+from eau2.python.kinds import (
+    TIMEDELTA,
+    Refusal,
+    as_float,
+    as_int,
+    exact_float,
+    is_none,
+    name_of,
+    typed,
+)
+from eau2.python.operators import at
 from eau2.python.texts import must_be_directives
 from eau2.records import Record
 from eau2.types import (
@@ -25,7 +35,6 @@ from eau2.types import (
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTERVAL,
     NULL,
     TIMESTAMP,
     VARCHAR,
@@ -34,8 +43,6 @@ from eau2.types import (
 )
 
 _TEXTS = list_of(VARCHAR)
-_MICROS_PER_SECOND = 1_000_000
-_MICROS_PER_DAY = 86_400 * _MICROS_PER_SECOND
 
 
 class Word(Record, frozen=True):
@@ -176,7 +183,7 @@ METHODS: Mapping[str, Mapping[str, Word]] = {
         "isoformat": word("datetime.isoformat", (VARCHAR, VARCHAR), VARCHAR, 2),
         "replace": word("datetime.replace", (BIGINT,) * 7, TIMESTAMP, 7, "what is not given stays"),
     },
-    "timedelta": {"total_seconds": word("int./", (), DOUBLE)},
+    "timedelta": {"total_seconds": word("timedelta.total_seconds", (), DOUBLE)},
     "list": {
         "index": word("list.index", (BIGINT,) * 3, BIGINT, 2, "the value, start, stop"),
         "count": word("list.count", (BIGINT,), BIGINT, remark="the value"),
@@ -224,7 +231,7 @@ def kind_of(expr: Expr) -> str:
     if expr.type.is_list:
         return "list"
     names = {BOOLEAN: "int", BIGINT: "int", DOUBLE: "float", VARCHAR: "str", DATE: "date",
-             TIMESTAMP: "datetime", INTERVAL: "timedelta"}  # fmt: skip
+             TIMESTAMP: "datetime", TIMEDELTA: "timedelta"}  # fmt: skip
     return names.get(expr.type, "None")
 
 
@@ -350,7 +357,7 @@ def _date(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Expr:
 def _total_seconds(name: str, receiver: Expr, args: Sequence[Expr], where: str) -> Expr:
     if args:
         raise wrong_count("total_seconds()", 0, 0, len(args))
-    return binary("/", _micros(receiver), Literal(BIGINT, _MICROS_PER_SECOND), where)
+    return total_seconds(receiver)
 
 
 _REPLACEMENTS = frozenset({("date", "replace"), ("datetime", "replace")})
@@ -383,32 +390,7 @@ def attribute(name: str, receiver: Expr, where: str) -> Expr:
         hint = f"Did you mean .{near[0]}?" if near else ""
         raise Refusal(f"a {type_} has no attribute {name}", hint)
     if kind == "timedelta":
-        return _of_difference(name, receiver, where)
+        return part(name, receiver)
     if name == "microsecond":
         return Call(BIGINT, "datetime.microsecond", (receiver,))
     return bind(name, (receiver,))
-
-
-def _micros(difference: Expr) -> Expr:
-    """A timedelta in microseconds."""
-    match difference:
-        case Call(function=name, args=args) if name == DAYS_BETWEEN:
-            days = Call(BIGINT, "days_between", args)
-            return Call(BIGINT, "*", (days, Literal(BIGINT, _MICROS_PER_DAY)))
-        case Call(function=name, args=args) if name == TIME_BETWEEN:
-            return Call(BIGINT, "datetime.micros", args)
-    raise Refusal(
-        "a timedelta has no value of its own here", "Take .days at once, as in (a - b).days."
-    )
-
-
-def _of_difference(name: str, difference: Expr, where: str) -> Expr:
-    if isinstance(difference, Call) and difference.function == DAYS_BETWEEN and name == "days":
-        return Call(BIGINT, "days_between", difference.args)
-    micros, day = _micros(difference), Literal(BIGINT, _MICROS_PER_DAY)
-    if name == "days":
-        return binary("//", micros, day, where)
-    unit = Literal(BIGINT, _MICROS_PER_SECOND)
-    if name == "microseconds":
-        return binary("%", micros, unit, where)
-    return binary("//", binary("%", micros, day, where), unit, where)

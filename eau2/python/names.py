@@ -31,8 +31,9 @@ MODULES: dict[str, ModuleType] = {
 }
 """Modules that a text may import; nothing of them is run."""
 
-_TYPES = (bool, int, float, str, list, datetime.date, datetime.datetime)
-_CONSTANTS = (bool, int, float, str, datetime.date, datetime.datetime, list, tuple, set, frozenset)
+_MOMENTS = (datetime.date, datetime.datetime, datetime.timedelta)
+_TYPES = (bool, int, float, str, list, *_MOMENTS)
+_CONSTANTS = (bool, int, float, str, list, tuple, set, frozenset, *_MOMENTS)
 
 
 class Constant(Record, frozen=True):

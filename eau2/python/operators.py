@@ -25,10 +25,7 @@ from eau2.python.kinds import (
     typed,
     unified,
 )
-from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, INTERVAL, NULL, TIMESTAMP, VARCHAR, SqlType
-
-DAYS_BETWEEN, TIME_BETWEEN = "date.-", "datetime.-"
-"""The differences that are a timedelta: only its attributes can be taken."""
+from eau2.types import BIGINT, BOOLEAN, DOUBLE, NULL, VARCHAR, SqlType
 
 _PLAIN = frozenset({"+", "-", "*"})
 _BITS = frozenset({"&", "|", "^"})
@@ -72,7 +69,7 @@ def binary(op: str, left: Expr, right: Expr, where: str) -> Expr:
                 return failing(value.type, name, (value, as_int(count)), where)
     if op == "%" and one.type == VARCHAR:
         raise Refusal("% on a str is not supported", "Write an f-string.")
-    return _moments(op, one, two, where)
+    raise undefined(op, one, two)
 
 
 def _beside(op: str, value: Expr, other: Expr) -> Expr:
@@ -83,10 +80,11 @@ def _beside(op: str, value: Expr, other: Expr) -> Expr:
         return typed(value, BIGINT)
     if other.type in NUMBERS or other.type == VARCHAR or other.type.is_list:
         return typed(value, other.type)
-    return typed(value, other.type if op == "-" else BIGINT)
+    return typed(value, BIGINT)
 
 
-def _undefined(op: str, left: Expr, right: Expr, hint: str = "") -> Refusal:
+def undefined(op: str, left: Expr, right: Expr, hint: str = "") -> Refusal:
+    """What is said of an operator that does not take these types."""
     types = f"{name_of(left.type)} and {name_of(right.type)}"
     return Refusal(f"{op} is not defined for {types}", hint)
 
@@ -98,22 +96,8 @@ def _joined(left: Expr, right: Expr, where: str) -> Expr | None:
         one, two = unified((left, right), where, "lists that are joined")
         return Call(one.type, "list.+", (one, two))
     if VARCHAR in (left.type, right.type):
-        raise _undefined("+", left, right, "Write str(...) around the other value, or an f-string.")
+        raise undefined("+", left, right, "Write str(...) around the other value, or an f-string.")
     return None
-
-
-def _moments(op: str, left: Expr, right: Expr, where: str) -> Expr:
-    """Differences of dates and of datetimes."""
-    if op == "-" and left.type == right.type == DATE:
-        return Call(INTERVAL, DAYS_BETWEEN, (left, right))
-    if op == "-" and left.type == right.type == TIMESTAMP:
-        return Call(INTERVAL, TIME_BETWEEN, (left, right))
-    if INTERVAL in (left.type, right.type):
-        raise _undefined(op, left, right, "Of a difference take .days, as in (a - b).days.")
-    hint = ""
-    if left.type in (DATE, TIMESTAMP):
-        hint = "Days are added with datetime.date.fromordinal(d.toordinal() + n)."
-    raise _undefined(op, left, right, hint)
 
 
 def _numbers(op: str, left: Expr, right: Expr, where: str) -> Expr:
@@ -124,7 +108,7 @@ def _numbers(op: str, left: Expr, right: Expr, where: str) -> Expr:
         return _power(left, right, where)
     if op in ("<<", ">>", *_BITS):
         if DOUBLE in (left.type, right.type):
-            raise _undefined(op, left, right, "Bits are those of an int: write int(...).")
+            raise undefined(op, left, right, "Bits are those of an int: write int(...).")
         if op in _BITS:
             return Call(BIGINT, f"int.{op}", (left, right))
         return failing(BIGINT, f"int.{op}", (left, right), where)

@@ -13,11 +13,16 @@ from collections.abc import Sequence
 
 from eau2.config import LIMITS
 from eau2.operators.expr import Call, Cast, Expr, Literal
-from eau2.python.kinds import Refusal, is_none, name_of, typed
+from eau2.python.kinds import TIMEDELTA, Refusal, is_none, name_of, typed
 from eau2.python.operators import failing
-from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, INTERVAL, TIMESTAMP, VARCHAR, SqlType
+from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, VARCHAR, SqlType
 
-_ENTRIES = {BOOLEAN: "bool.__str__", BIGINT: "int.__str__", DOUBLE: "float.__str__"}
+_ENTRIES = {
+    BOOLEAN: "bool.__str__",
+    BIGINT: "int.__str__",
+    DOUBLE: "float.__str__",
+    TIMEDELTA: "timedelta.__str__",
+}
 _SAMPLES: dict[SqlType, object] = {
     BOOLEAN: True,
     BIGINT: 1,
@@ -39,8 +44,6 @@ def text_of(value: Expr, where: str) -> Expr:
         return value if _written(value) else Call(VARCHAR, "coalesce", (value, _NONE))
     if value.type == DATE:
         return Call(VARCHAR, "coalesce", (Cast(VARCHAR, value), _NONE))
-    if value.type == INTERVAL:
-        raise Refusal("a timedelta has no text here", "Take its .days.")
     return Call(VARCHAR, _ENTRIES.get(value.type, "__str__"), (value,))
 
 
@@ -55,8 +58,8 @@ def repr_of(value: Expr, name: str = "__repr__") -> Expr:
     """repr(value), or ascii(value): never NULL."""
     if is_none(value):
         return _NONE
-    if value.type == INTERVAL:
-        raise Refusal("a timedelta has no text here", "Take its .days.")
+    if value.type == TIMEDELTA:
+        return Call(VARCHAR, "timedelta.__repr__", (value,))
     return Call(VARCHAR, name, (value,))
 
 

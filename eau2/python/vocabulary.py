@@ -13,13 +13,23 @@ from __future__ import annotations
 
 from eau2.python.arguments import OF_RANGES, OVER_LISTS, SIGNATURES, refused_name, word_of
 from eau2.python.builtin_functions import BUILTINS, DATETIME, WORDS, call
-from eau2.python.comparisons import compare, condition, truth
+from eau2.python.comparisons import compare, condition, contained, truth
+from eau2.python.differences import binary, timedelta, unary
 from eau2.python.indexes import index, slice_
-from eau2.python.kinds import Refusal, converted, literal, make_list, name_of, unified
+from eau2.python.kinds import (
+    TIMEDELTA,
+    Refusal,
+    converted,
+    literal,
+    make_list,
+    name_of,
+    unified,
+    without_differences,
+)
 from eau2.python.mathematics import MATH
 from eau2.python.mathematics import WORDS as MATH_WORDS
 from eau2.python.methods import ATTRIBUTES, METHODS, Word, attribute, kind_of, method
-from eau2.python.operators import binary, failure, unary
+from eau2.python.operators import failure
 from eau2.python.texts import formatted, joined
 
 __all__ = [
@@ -31,12 +41,15 @@ __all__ = [
     "OF_RANGES",
     "OVER_LISTS",
     "SIGNATURES",
+    "TIMEDELTA",
+    "TIMEDELTA_ARGUMENTS",
     "Refusal",
     "attribute",
     "binary",
     "call",
     "compare",
     "condition",
+    "contained",
     "converted",
     "documentation",
     "failure",
@@ -50,15 +63,30 @@ __all__ = [
     "name_of",
     "refused_name",
     "slice_",
+    "timedelta",
     "truth",
     "unary",
     "unified",
+    "without_differences",
     "word_of",
 ]
+
+TIMEDELTA_ARGUMENTS = (
+    "days",
+    "seconds",
+    "microseconds",
+    "milliseconds",
+    "minutes",
+    "hours",
+    "weeks",
+)
+"""What timedelta() takes, in the order of its places."""
 
 _OPERATORS: tuple[tuple[str, str], ...] = (
     ("+ - *", "of numbers; + also of str and of lists, * also with an int"),
     ("/ // %", "of numbers, as in Python: // rounds down, by zero is a ZeroDivisionError"),
+    ("+ -", "of a date or datetime and a timedelta; - of two dates or two datetimes"),
+    ("+ - * / // %", "of two timedeltas, or of one and a number, as in Python"),
     ("**", "of an int and a constant int, and of floats"),
     ("<< >> & | ^ ~", "of ints; & | ^ also of bools"),
     ("== != < <= > >=", "of values of one type, of numbers of any; chained too"),
@@ -93,6 +121,7 @@ def documentation() -> list[tuple[str, str, str]]:
     ]
     rows += [("math", _math(name), _remark(MATH_WORDS.get(name))) for name in sorted(MATH)]
     rows += [("datetime", _syntax(name, WORDS[name]), "") for name in sorted(DATETIME)]
+    rows += [("datetime", "datetime.timedelta(...)", ", ".join(TIMEDELTA_ARGUMENTS))]
     for kind, methods in METHODS.items():
         rows += [
             (kind, _syntax(f".{n}", w, word_of(kind, n)), w.remark)

@@ -40,6 +40,7 @@ _ARROW = {
     "bool": pa.bool_(),
     "str": pa.string(),
     "datetime.date": pa.date32(),
+    "datetime.datetime": pa.timestamp("us"),
     "list[int]": pa.list_(pa.int64()),
     "list[str]": pa.list_(pa.string()),
 }

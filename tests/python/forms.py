@@ -8,6 +8,7 @@ Does not know: how they are filled.
 
 from __future__ import annotations
 
+_SPAN = "«datetime.timedelta»"
 FORMS: dict[str, tuple[str, ...]] = {
     "int": (
         *("(«int» + «int»)", "(«int» - «int»)", "(«int» * «int»)", "(«int» // «int»)"),
@@ -22,6 +23,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("int(«str», 16)", "«list[int]».index(«int»)", "max(«list[int]»)", "min(«list[int]»)"),
         *("«str».rfind(«str»)", "«str».index(«str»)", "«datetime.date».toordinal()"),
         *("(«datetime.date» - «datetime.date»).days", "(«int»).bit_length()", "(«int» % 7)"),
+        *(f"{_SPAN}.days", f"{_SPAN}.seconds", f"{_SPAN}.microseconds", f"({_SPAN} // {_SPAN})"),
+        *("«datetime.datetime».hour", "«datetime.datetime».microsecond"),
         *("(«int» // 3600)", "(«int» // -1)", "sum([«x:int:int» for x in «list[int]»])"),
         *("sum((«x:int:int» for x in «list[int]»), start=«int»)", "int(«str», base=8)"),
         *("min(«list[int]», default=«int»)", "max(«list[int]», default=None)"),
@@ -47,6 +50,7 @@ FORMS: dict[str, tuple[str, ...]] = {
             "math.dist([«float», «float»], (x / 2 for x in «list[int]»))",
             "(«datetime.date» - «datetime.date»).total_seconds()",
         ),
+        *(f"{_SPAN}.total_seconds()", f"({_SPAN} / {_SPAN})"),
     ),
     "bool": (
         *("(«int» «cmp» «int»)", "(«float» «cmp» «float»)", "(«num» «cmp» «num»)"),
@@ -60,6 +64,12 @@ FORMS: dict[str, tuple[str, ...]] = {
             "bool(«any»)",
             "(«datetime.date» «cmp» «datetime.date»)",
         ),
+        *(f"({_SPAN} «cmp» {_SPAN})", f"({_SPAN} «cmp» {_SPAN} «cmp» {_SPAN})", f"bool({_SPAN})"),
+        f"({_SPAN} in («#datetime.timedelta», «#datetime.timedelta»))",
+        f"({_SPAN} not in [«#datetime.timedelta», None])",
+        "(«datetime.date» + «#datetime.timedelta» «cmp» «#datetime.date»)",
+        "(«datetime.date» - «#datetime.date» «cmp» «#datetime.timedelta»)",
+        "(«datetime.datetime» «cmp» «datetime.datetime»)",
         *("math.isnan(«float»)", "any(«x:int:bool» for x in «list[int]»)", "(«bool» == «bool»)"),
         "all([«x:int:bool» for x in «list[int]»])",
         *(
@@ -93,6 +103,7 @@ FORMS: dict[str, tuple[str, ...]] = {
             "«list[str]»[«int»]",
             "chr(«#int» + 60)",
         ),
+        *(f"str({_SPAN})", f"repr({_SPAN})", "«datetime.datetime».isoformat()"),
         *("','.join([«x:str:str» for x in «list[str]»])", "«datetime.date».isoformat()"),
         *("«str».lstrip()", "«str».capitalize()", "«str».removeprefix(«str»)", "«str».casefold()"),
         *("«str».rjust(6)", "«str».center(7, '*')", "«str».swapcase()"),
@@ -154,6 +165,24 @@ FORMS: dict[str, tuple[str, ...]] = {
         "«datetime.date».replace(«#int» + 2000, day=«int»)",
         "datetime.date(day=1, month=«#int», year=2021)",
         "(«datetime.date» if «bool» else «datetime.date»)",
+        *(f"(«datetime.date» + {_SPAN})", f"({_SPAN} + «datetime.date»)"),
+        *(f"(«datetime.date» - {_SPAN})", "«datetime.datetime».date()"),
+        "(«datetime.date» + datetime.timedelta(days=«int»))",
+    ),
+    "datetime.datetime": (
+        *(f"(«datetime.datetime» + {_SPAN})", f"({_SPAN} + «datetime.datetime»)"),
+        *(f"(«datetime.datetime» - {_SPAN})", "max(«datetime.datetime», «datetime.datetime»)"),
+        "(«datetime.datetime» + datetime.timedelta(hours=«int»))",
+        "datetime.datetime(«#int» + 2000, 1, 1)",
+    ),
+    "datetime.timedelta": (
+        *("(«datetime.date» - «datetime.date»)", "(«datetime.datetime» - «datetime.datetime»)"),
+        *(f"({_SPAN} + {_SPAN})", f"({_SPAN} - {_SPAN})", f"({_SPAN} % {_SPAN})", f"(-{_SPAN})"),
+        *(f"({_SPAN} * «int»)", f"(«int» * {_SPAN})", f"({_SPAN} // «int»)", f"abs({_SPAN})"),
+        *(f"({_SPAN} * «float»)", f"({_SPAN} / «num»)", f"min({_SPAN}, {_SPAN})", f"(+{_SPAN})"),
+        *("datetime.timedelta(days=«int»)", "datetime.timedelta(«int», «int»)"),
+        *("datetime.timedelta(hours=«#int», minutes=«int»)", "datetime.timedelta(weeks=«#int»)"),
+        *("datetime.timedelta(seconds=«float»)", "datetime.timedelta(«#int», milliseconds=«num»)"),
     ),
 }
 """What an expression of each type may look like."""

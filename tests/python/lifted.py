@@ -212,6 +212,8 @@ class _Lifting(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("range", "ValueError", "slice"):
             return node
+        if node.keywords:
+            return _with_names(node)
         return _lifted(node.func, *node.args)
 
     def _lifted_call(
@@ -252,6 +254,19 @@ def _read(name: str) -> ast.expr:
 
 def _arguments(*names: str) -> ast.arguments:
     return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+
+
+def _with_names(node: ast.Call) -> ast.expr:
+    """A call of which some arguments have names."""
+    places = [f"a{number}" for number in range(len(node.args))]
+    names = [f"n{number}" for number in range(len(node.keywords))]
+    given = [
+        ast.keyword(keyword.arg, _read(name))
+        for keyword, name in zip(node.keywords, names, strict=True)
+    ]
+    call = ast.Call(node.func, [_read(place) for place in places], given)
+    values = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return _lifted(ast.Lambda(_arguments(*places, *names), call), *values)
 
 
 def _lifted(call: ast.expr, *operands: ast.expr) -> ast.expr:

@@ -22,8 +22,23 @@ from tests.python.forms import FORMS
 Value = Any
 Row = tuple[Value, ...]
 
-TYPES = ("int", "float", "bool", "str", "list[int]", "list[str]", "datetime.date")
+_MOMENTS = ("datetime.date", "datetime.datetime")
+_PLAIN = ("int", "float", "bool", "str", "list[int]", "list[str]", *_MOMENTS)
+_RESULTS = ("int", "float", "bool", "str", "list[int]", *_MOMENTS)
+TYPES = (*_PLAIN, "datetime.timedelta")
+"""A timedelta is neither a parameter nor a result."""
+
 _SCALARS = ("int", "float", "bool", "str")
+_CHANGED = {
+    "int": (("+", "-", "*"), "int"),
+    "float": (("+", "-", "*"), "float"),
+    "str": (("+",), "str"),
+    "datetime.date": (("+", "-"), "datetime.timedelta"),
+    "datetime.datetime": (("+", "-"), "datetime.timedelta"),
+    "datetime.timedelta": (("+", "-", "%"), "datetime.timedelta"),
+}
+"""What a local of a type may be changed by."""
+
 _TEXTS = ("", "a", "Ab", " x ", "12", "-7", "3.5", "ß", "İi", "naïve", "a,b,,c", "😀z", "é", "0")
 _INTS = (0, 1, -1, 2, 3, 5, 7, -4, 10, 63, 100, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63))
 _FLOATS = (
@@ -75,9 +90,9 @@ class _Writer(Struct):
         """The whole of it."""
         chance = self.chance
         count = chance.choice((1, 1, 2, 2, 3))
-        parameters = tuple((f"p{n}", chance.choice(TYPES)) for n in range(count))
+        parameters = tuple((f"p{n}", chance.choice(_PLAIN)) for n in range(count))
         self.known = dict(parameters)
-        result = chance.choice(TYPES[:5])
+        result = chance.choice(_RESULTS)
         listed = ", ".join(f"{name}: {type_}" for name, type_ in parameters)
         self.lines = [f"def f({listed}) -> {result}:"]
         self.block(1, result, chance.randrange(1, 4), True)
@@ -107,7 +122,15 @@ class _Writer(Struct):
             case "list[int]" | "list[str]":
                 element = type_[5:-1]
                 return [self.value(element) for _ in range(chance.randrange(4))]
-        return datetime.date(2000, 1, 1) + datetime.timedelta(chance.randrange(-400, 9000))
+        days = datetime.timedelta(chance.randrange(-400, 9000))
+        if chance.random() < 0.1:
+            days = datetime.timedelta(chance.choice((-730_119, 2_921_939)))
+        if type_ == "datetime.date":
+            return datetime.date(2000, 1, 1) + days
+        micros = chance.choice(
+            (0, 1, 999_999, 500_000, 3_600_000_000, chance.randrange(86 * 10**9))
+        )
+        return datetime.datetime(2000, 1, 1) + days + datetime.timedelta(microseconds=micros)
 
     # Statements
 
@@ -159,15 +182,13 @@ class _Writer(Struct):
 
     def augment(self, indent: int, result: str) -> None:
         """A local is changed by an operator."""
-        locals_ = [
-            n for n, t in self.known.items() if n.startswith("v") and t in ("int", "float", "str")
-        ]
+        locals_ = [n for n, t in self.known.items() if n.startswith("v") and t in _CHANGED]
         if not locals_:
             return self.assign(indent, result)
         name = self.chance.choice(locals_)
         type_ = self.known[name]
-        sign = "+" if type_ == "str" else self.chance.choice(("+", "-", "*"))
-        self.line(indent, f"{name} {sign}= {self.expression(type_, 1)}")
+        signs, other = _CHANGED[type_]
+        self.line(indent, f"{name} {self.chance.choice(signs)}= {self.expression(other, 1)}")
         return None
 
     def inner(self, indent: int, result: str, count: int) -> None:
@@ -261,7 +282,16 @@ class _Writer(Struct):
             case "list[int]" | "list[str]":
                 items = [self.literal(type_[5:-1]) for _ in range(chance.randrange(1, 4))]
                 return f"[{', '.join(items)}]"
-        return f"datetime.date(2020, {chance.randrange(1, 13)}, {chance.randrange(1, 29)})"
+            case "datetime.timedelta":
+                days, seconds = (
+                    chance.choice((0, 1, -1, 7, 400)),
+                    chance.choice((0, 0, 1, 3600, -90)),
+                )
+                return f"datetime.timedelta({days}, {seconds})"
+        day = f"2020, {chance.randrange(1, 13)}, {chance.randrange(1, 29)}"
+        if type_ == "datetime.date":
+            return f"datetime.date({day})"
+        return f"datetime.datetime({day}, {chance.randrange(24)}, {chance.choice((0, 30))})"
 
     def expression(self, type_: str, depth: int) -> str:
         """An expression of the type."""

@@ -47,6 +47,13 @@ TEXTS = (
     "1e400", "a.b.c", "a,,b", "x" * 40, "ǆungla", "ΑΣ ΟΔΟΣ", "l1\nl2\r\nl3", "٣", "½", "0x1f",
     "tab\tx",
 )  # fmt: skip
+DIFFERENCES = (
+    dt.timedelta(0), dt.timedelta(1), dt.timedelta(-1), dt.timedelta(7), dt.timedelta(hours=30),
+    dt.timedelta(microseconds=1), dt.timedelta(microseconds=-1), dt.timedelta(seconds=-90),
+    dt.timedelta(microseconds=2**53 + 1), dt.timedelta(106_751_992), dt.timedelta(-106_751_992),
+    dt.timedelta(days=-3, seconds=5, microseconds=333_333), dt.timedelta(3_652_058),
+    dt.timedelta.max, dt.timedelta.min, dt.timedelta.max - dt.timedelta.resolution,
+)  # fmt: skip
 DATES = (
     dt.date(1970, 1, 1), dt.date(2020, 2, 29), dt.date(1969, 12, 31), dt.date(1, 1, 1),
     dt.date(9999, 12, 31), dt.date(2024, 12, 30), dt.date(999, 5, 6),
@@ -81,6 +88,7 @@ POOLS: dict[SqlType, Sequence[Any]] = {
     VARCHAR: TEXTS,
     DATE: DATES,
     TIMESTAMP: MOMENTS,
+    vocabulary.TIMEDELTA: DIFFERENCES,
     INT_LIST: INT_LISTS,
     FLOAT_LIST: FLOAT_LISTS,
     TEXT_LIST: TEXT_LISTS,
@@ -98,6 +106,11 @@ class Raised:
 
     def __repr__(self) -> str:
         return f"raises {self.name}"
+
+
+def kept(value: Any) -> Any:
+    """A value as kernels have it: a difference is its microseconds."""
+    return value // dt.timedelta(microseconds=1) if isinstance(value, dt.timedelta) else value
 
 
 def _has_none(value: Any) -> bool:
@@ -127,7 +140,7 @@ def outcome(compute: Callable[..., Any], row: Sequence[Any], none_wins: bool) ->
         return Raised(type(error).__name__)
     if isinstance(value, tuple):
         value = list(value)
-    return Raised("OverflowError") if _too_wide(value) else value
+    return Raised("OverflowError") if _too_wide(value) else kept(value)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -147,7 +160,7 @@ def frame_of(types: Sequence[SqlType], rows: Sequence[Sequence[Any]]) -> pl.Data
     """Rows as kernel columns c0, c1, ..."""
     return pl.DataFrame(
         [
-            pl.Series(f"c{i}", [row[i] for row in rows], dtype=kernel_dtype(type_), strict=True)
+            pl.Series(f"c{i}", [kept(r[i]) for r in rows], dtype=kernel_dtype(type_), strict=True)
             for i, type_ in enumerate(types)
         ]
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eau2.catalog import ColumnStatistics
-from eau2.operators.expr import Column, Expr, InList, Literal, Value, columns_of, ref
+from eau2.operators.expr import Call, Column, Expr, InList, Literal, Value, columns_of, ref
 from eau2.operators.lowering import lower_expr
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.prune import may_match
@@ -18,6 +18,7 @@ from eau2.types import (
     BOOLEAN,
     DATE,
     DOUBLE,
+    HUGEINT,
     INTEGER,
     TIMESTAMP,
     VARCHAR,
@@ -99,6 +100,53 @@ def test_nulls_are_counted() -> None:
     is_not_null = call("is_not_null", ref(A))
     assert not may_match(is_not_null, (A,), (ColumnStatistics(10),), 10)
     assert not may_match(call("=", ref(A), ref(A)), (A,), (ColumnStatistics(10),), 10)
+
+
+D, T = Column(0, "d", DATE), Column(1, "t", TIMESTAMP)
+DAYS = ColumnStatistics(0, 100, 109)
+MOMENTS = ColumnStatistics(0, 5_000, 9_000)
+LAST_DAY = 2_932_896
+AT = constant(VARCHAR, "f, line 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "number", "expected"),
+    [
+        ("date.later", 10, 119, False),
+        ("date.later", 10, 118, True),
+        ("date.later", -10, 98, True),
+        ("date.later", -10, 99, False),
+        # Where a row might raise, the chunk is read.
+        ("date.later", LAST_DAY - 109, LAST_DAY, False),
+        ("date.later", LAST_DAY - 108, LAST_DAY, True),
+        ("date.later", -(10**9), LAST_DAY, True),
+    ],
+)
+def test_dates_that_are_moved(name: str, by: int, number: int, expected: bool) -> None:
+    moved = Call(DATE, name, (ref(D), constant(BIGINT, by), AT))
+    condition = call(">", moved, constant(DATE, number))
+    assert may_match(condition, (D,), (DAYS,), 10) is expected
+    assert may_match(condition, (D,), (ColumnStatistics(10),), 10)
+
+
+def test_moments_that_are_moved_and_their_differences() -> None:
+    for name, least in (("datetime.later", 5_030), ("datetime.earlier", 4_970)):
+        moved = Call(TIMESTAMP, name, (ref(T), constant(HUGEINT, 30), AT))
+        for number, expected in ((least, False), (least + 1, True)):
+            condition = call("<", moved, constant(TIMESTAMP, number))
+            assert may_match(condition, (T,), (MOMENTS,), 10) is expected
+    for name, column, type_ in (("days_between", D, BIGINT), ("datetime.-", T, HUGEINT)):
+        statistics = DAYS if column is D else MOMENTS
+        assert isinstance(statistics.maximum, int)
+        start = constant(column.type, 50)
+        apart = Call(type_, name, (ref(column), start))
+        highest = statistics.maximum - 50
+        for number, expected in ((highest, False), (highest - 1, True)):
+            condition = call(">", apart, constant(type_, number))
+            assert may_match(condition, (column,), (statistics,), 10) is expected
+        backwards = Call(type_, name, (start, ref(column)))
+        condition = call("<", backwards, constant(type_, -highest))
+        assert not may_match(condition, (column,), (statistics,), 10)
 
 
 def test_lists_and_patterns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from collections.abc import Iterator, Sequence
 
@@ -117,12 +118,35 @@ def moments() -> Iterator[Expr]:
     for kind, type_ in (("date", DATE), ("datetime", TIMESTAMP)):
         value = column(type_)
         difference = vocabulary.binary("-", value, value, WHERE)
-        yield difference
+        yield from (difference, vocabulary.contained("in", value, (value,), WHERE))
         for name in vocabulary.ATTRIBUTES[kind]:
             yield vocabulary.attribute(name, value, WHERE)
         for name in vocabulary.ATTRIBUTES["timedelta"]:
             yield vocabulary.attribute(name, difference, WHERE)
         yield vocabulary.method("total_seconds", difference, [], WHERE)
+
+
+def differences() -> Iterator[Expr]:
+    """What is done with a difference of which nothing is known."""
+    value, number, ratio = column(vocabulary.TIMEDELTA), column(BIGINT), column(DOUBLE)
+    day = vocabulary.literal(datetime.timedelta(days=1))
+    for other in (value, day, number, ratio, column(DATE), column(TIMESTAMP), column(BOOLEAN)):
+        for left, right in ((value, other), (other, value)):
+            for op in ("+", "-", "*", "/", "//", "%"):
+                yield from attempt(vocabulary.binary, op, left, right, WHERE)
+            for op in ("==", "!=", "<", "<=", ">", ">="):
+                yield from attempt(vocabulary.compare, op, left, right, WHERE)
+            yield from attempt(vocabulary.contained, "in", left, (right, day), WHERE)
+            yield from attempt(vocabulary.call, "max", [left, right, left], WHERE)
+    for op in ("+", "-", "not"):
+        yield vocabulary.unary(op, value, WHERE)
+    for name in ("abs", "str", "repr", "ascii", "bool"):
+        yield vocabulary.call(name, [value], WHERE)
+    for name in vocabulary.ATTRIBUTES["timedelta"]:
+        yield vocabulary.attribute(name, value, WHERE)
+    yield vocabulary.timedelta({"days": number}, WHERE)
+    yield vocabulary.timedelta({"hours": number, "minutes": ratio}, WHERE)
+    yield vocabulary.timedelta({"hours": vocabulary.literal(None)}, WHERE)
 
 
 def methods() -> Iterator[Expr]:
@@ -153,7 +177,15 @@ def everything() -> list[Expr]:
     """What the vocabulary makes of all that its documentation lists."""
     plain = [(name, word) for name, word in WORDS.items()]
     plain += [(f"math.{name}", word) for name, word in MATH_WORDS.items()]
-    found = [*of_words(plain, None), *builtins(), *operators(), *moments(), *methods(), *by_names()]
+    found = [
+        *of_words(plain, None),
+        *builtins(),
+        *operators(),
+        *moments(),
+        *differences(),
+        *methods(),
+        *by_names(),
+    ]
     ints = column(list_of(BIGINT))
     return [*found, vocabulary.call("math.prod", [ints], WHERE)]
 
@@ -206,6 +238,8 @@ def test_other_types_are_refused(call: Call) -> None:
     assert is_taken(call)
     for place in range(len(call.args)):
         for other in FOREIGN:
+            if other.type == vocabulary.TIMEDELTA and call.args[place].type == other.type:
+                continue
             args = (*call.args[:place], other, *call.args[place + 1 :])
             assert not is_taken(call.with_children(args)), other.type
     for type_ in TYPES:

@@ -121,26 +121,6 @@ def test_parts_of_differences(type_: SqlType) -> None:
     )
 
 
-def test_a_difference_alone_is_refused() -> None:
-    difference = vocabulary.binary("-", ColumnRef(DATE, 0), ColumnRef(DATE, 1), WHERE)
-    three = vocabulary.literal(3)
-    builds: list[Callable[[], Expr]] = [
-        lambda: vocabulary.compare("<", difference, three, WHERE),
-        lambda: vocabulary.truth(difference),
-        lambda: vocabulary.call("str", [difference], WHERE),
-        lambda: vocabulary.binary("+", difference, three, WHERE),
-        lambda: vocabulary.converted(difference, BIGINT, WHERE, "the result"),
-        lambda: vocabulary.make_list([difference], WHERE),
-        lambda: vocabulary.call("max", [difference, difference], WHERE),
-        lambda: vocabulary.method(
-            "strftime", ColumnRef(DATE, 0), [vocabulary.literal("%c")], WHERE
-        ),
-    ]
-    for build in builds:
-        with pytest.raises(vocabulary.Refusal):
-            build()
-
-
 def test_clocks_are_refused() -> None:
     for name in ("datetime.date.today", "datetime.datetime.now"):
         with pytest.raises(vocabulary.Refusal) as caught:

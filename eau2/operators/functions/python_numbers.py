@@ -31,7 +31,7 @@ from eau2.operators.functions.python_calls import (
 )
 
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
-_EXACT = 2**53
+EXACT = 2**53
 """Every int of at most this magnitude is a float."""
 _BITS = 64
 
@@ -49,27 +49,28 @@ def magnitude(column: pl.Series) -> int:
     return max(-int(low), int(high)) if isinstance(low, int) and isinstance(high, int) else 0
 
 
-def _has(column: pl.Series, value: float) -> bool:
+def has(column: pl.Series, value: float) -> bool:
+    """Whether the value is in a column."""
     return bool((column == value).any())
 
 
 def _floor_divide(columns: Columns) -> pl.Series | None:
     left, right = columns[0], columns[1]
-    if _has(right, 0) or (_has(right, -1) and left.min() == _LEAST):
+    if has(right, 0) or (has(right, -1) and left.min() == _LEAST):
         return None
     return left // right
 
 
 def _remainder(columns: Columns) -> pl.Series | None:
     left, right = columns[0], columns[1]
-    if _has(right, 0) or _has(right, -1):
+    if has(right, 0) or has(right, -1):
         return None
     return left % right
 
 
 def _int_divide(columns: Columns) -> pl.Series | None:
     left, right = columns[0], columns[1]
-    if _has(right, 0) or max(magnitude(left), magnitude(right)) > _EXACT:
+    if has(right, 0) or max(magnitude(left), magnitude(right)) > EXACT:
         return None
     return quotient([left.cast(pl.Float64), right.cast(pl.Float64)])
 
@@ -84,7 +85,7 @@ def quotient(columns: Columns) -> pl.Series:
 
 
 def _float_divide(columns: Columns) -> pl.Series | None:
-    return None if _has(columns[1], 0.0) else quotient(columns)
+    return None if has(columns[1], 0.0) else quotient(columns)
 
 
 def _by_numpy(compute: Callable[[Any, Any], Any]) -> Callable[[Columns], pl.Series | None]:
@@ -92,7 +93,7 @@ def _by_numpy(compute: Callable[[Any, Any], Any]) -> Callable[[Columns], pl.Seri
 
     def quick(columns: Columns) -> pl.Series | None:
         left, right = columns[0], columns[1]
-        if _has(right, 0.0) or not (left.is_finite().all() and right.is_finite().all()):
+        if has(right, 0.0) or not (left.is_finite().all() and right.is_finite().all()):
             return None
         if left.null_count() or right.null_count():
             return None
@@ -186,7 +187,7 @@ def _mixed(compare: Compare) -> Callable[[Columns], pl.Series | None]:
 
     def quick(columns: Columns) -> pl.Series | None:
         left, right = columns[0], columns[1]
-        if magnitude(left) > _EXACT:
+        if magnitude(left) > EXACT:
             return None
         frame = pl.DataFrame([c.alias(n) for n, c in zip("ab", spread([left, right]), strict=True)])
         a, b = pl.col("a").cast(pl.Float64), pl.col("b")

@@ -6,7 +6,8 @@ Does not know: the functions.
 
 The binder of Python functions writes calls that fit already; a form that comes from elsewhere is
 held to the same signatures. `?` stands behind what may be left out, `...` behind what may repeat,
-T is any type but the same wherever it stands, V is one that is no list, and `any` is any type.
+T is any type but the same wherever it stands, V is one that is no list, `any` is any type, and
+`number` an int or a float.
 Alternatives are separated by `;`.
 """
 
@@ -22,7 +23,7 @@ from eau2.types import (
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTERVAL,
+    HUGEINT,
     NULL,
     TIMESTAMP,
     VARCHAR,
@@ -37,10 +38,10 @@ _TYPES = {
     "str": VARCHAR,
     "date": DATE,
     "datetime": TIMESTAMP,
-    "timedelta": INTERVAL,
+    "timedelta": HUGEINT,
     "None": NULL,
 }
-_VALUES = frozenset(_TYPES.values()) - {INTERVAL}
+_VALUES = frozenset(_TYPES.values()) - {HUGEINT}
 _LIST = "list["
 _SAFE_DIVISORS = "a constant divisor that is neither 0 nor -1"
 
@@ -114,6 +115,8 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
         return False
     if name == "any":
         return True
+    if name == "number":
+        return type_ in (BIGINT, DOUBLE)
     if name == "V" and type_.is_list:
         return False
     if name in ("T", "V"):

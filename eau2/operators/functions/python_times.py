@@ -1,7 +1,7 @@
 """Python's dates and datetimes: made, taken apart, written.
 
 Owns: how each is computed. A date outside of the years that Python has is an error.
-Does not know: time zones; differences have no type here but int and float.
+Does not know: time zones, differences (python_differences.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import datetime as dt
 
 import polars as pl
 
-from eau2.operators.expr import Call
-from eau2.operators.functions.checks import Scope, formula, narrowed
 from eau2.operators.functions.function import Function, by_formula
 from eau2.operators.functions.python_calls import (
     Columns,
@@ -38,22 +36,6 @@ def _ordinal(value: pl.Expr) -> pl.Expr:
 
 def _microsecond(value: pl.Expr) -> pl.Expr:
     return value.dt.microsecond().cast(pl.Int64)
-
-
-def _lower_micros(call: Call, scope: Scope) -> pl.Expr:
-    def wide(one: pl.Expr, two: pl.Expr) -> pl.Expr:
-        return one.cast(pl.Int64).cast(pl.Int128) - two.cast(pl.Int64).cast(pl.Int128)
-
-    def shown(one: pl.Expr, two: pl.Expr) -> tuple[str | pl.Expr, ...]:
-        return (one, " - ", two, " does not fit 64 bits")
-
-    return narrowed(pl.Int64(), wide, shown, scope, *(scope.lower(arg) for arg in call.args))
-
-
-def _lower_difference(call: Call, scope: Scope) -> pl.Expr:
-    """A difference of which nothing was taken has no value that anybody reads."""
-    one, two = (scope.lower(arg) for arg in call.args)
-    return formula(pl.Int128(), lambda a, b: pl.when(a == b).then(None), one, two)
 
 
 def _iso(columns: Columns) -> pl.Series | None:
@@ -98,7 +80,6 @@ def _parsed(text: str, form: str) -> dt.datetime:
 
 _DAY_NUMBER = "date -> int; datetime -> int"
 _DAY_TEXT = "date -> str; datetime -> str"
-_DIFFERENCE = "A difference, of which parts are taken."
 
 FUNCTIONS: tuple[Function, ...] = (
     python_entry("date.weekday", _DAY_NUMBER, "Monday is 0.", by_formula(pl.Int64(), _weekday)),
@@ -107,17 +88,6 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     python_entry(
         "date.toordinal", _DAY_NUMBER, "Days, the first is 1.", by_formula(pl.Int64(), _ordinal)
-    ),
-    python_entry("date.-", "date, date -> timedelta", _DIFFERENCE, _lower_difference, nulls=True),
-    python_entry(
-        "datetime.-", "datetime, datetime -> timedelta", _DIFFERENCE, _lower_difference, nulls=True
-    ),
-    python_entry(
-        "datetime.micros",
-        "datetime, datetime -> int",
-        "A difference in microseconds.",
-        _lower_micros,
-        raises=True,
     ),
     python_entry(
         "datetime.microsecond",

@@ -139,6 +139,8 @@ def _lower_extreme(call: Call, scope: Scope) -> pl.Expr:
     return batchwise(pl.Float64(), lambda frame: frame.select(plan).to_series(), *values)
 
 
+_EXTREME = "V, V... -> V; timedelta, timedelta... -> timedelta"
+
 FUNCTIONS: tuple[Function, ...] = (
     python_entry(
         "python.raise",
@@ -148,8 +150,8 @@ FUNCTIONS: tuple[Function, ...] = (
         nulls=True,
         raises=True,
     ),
-    python_entry("python.min", "V, V... -> V", "The least, as in Python.", _lower_extreme),
-    python_entry("python.max", "V, V... -> V", "The greatest, as in Python.", _lower_extreme),
+    python_entry("python.min", _EXTREME, "The least, as in Python.", _lower_extreme),
+    python_entry("python.max", _EXTREME, "The greatest, as in Python.", _lower_extreme),
     python_function("float.__int__", "float -> int", _int_of_float, quick=_truncated, fails=True),
     python_function(
         "str.__int__",

@@ -36,6 +36,7 @@ from eau2.operators.functions import (
     native,
     paths,
     patterns,
+    python_differences,
     python_lists,
     python_mathematics,
     python_numbers,
@@ -101,6 +102,7 @@ PYTHON: tuple[Function, ...] = (
     *python_lists.FUNCTIONS,
     *python_mathematics.FUNCTIONS,
     *python_times.FUNCTIONS,
+    *python_differences.FUNCTIONS,
 )
 """What only functions written in Python call; no text of SQL can name them."""
 
