@@ -39,6 +39,7 @@ from eau2.operators.functions import (
     python_lists,
     python_mathematics,
     python_numbers,
+    python_sequences,
     python_texts,
     python_times,
     python_values,
@@ -99,6 +100,7 @@ PYTHON: tuple[Function, ...] = (
     *python_values.FUNCTIONS,
     *python_texts.FUNCTIONS,
     *python_lists.FUNCTIONS,
+    *python_sequences.FUNCTIONS,
     *python_mathematics.FUNCTIONS,
     *python_times.FUNCTIONS,
 )
