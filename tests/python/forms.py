@@ -2,7 +2,8 @@
 
 Owns: `FORMS`. «int», «str» and so on are holes for expressions of a type; «num» for int or float,
 «any» for anything, «plain», «whole» and «real» for names, «cmp» for a comparison, «#int» for a
-literal; «x:int:bool» for an expression of type bool in which there is an x of type int.
+literal; «x:int:bool» for an expression of type bool in which there is an x of type int, and
+«x:int,y:str:bool» for one with two names.
 Does not know: how they are filled.
 """
 
@@ -22,6 +23,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("int(«str», 16)", "«list[int]».index(«int»)", "max(«list[int]»)", "min(«list[int]»)"),
         *("«str».rfind(«str»)", "«str».index(«str»)", "«datetime.date».toordinal()"),
         *("(«datetime.date» - «datetime.date»).days", "(«int»).bit_length()", "(«int» % 7)"),
+        *("divmod(«int», «int»)[0]", "divmod(«int», 7)[1]", "divmod(«int», «int»)[1]"),
+        "sum(«x:int,y:str:int» for x, y in zip(«list[int]», «list[str]»))",
         *("(«int» // 3600)", "(«int» // -1)", "sum([«x:int:int» for x in «list[int]»])"),
     ),
     "float": (
@@ -29,6 +32,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("(«float» // «num»)", "(«float» % «float»)", "(-«float»)", "abs(«float»)"),
         *("float(«int»)", "math.sqrt(«float»)", "math.exp(«float»)", "math.log(«float»)"),
         *("round(«float», 2)", "min(«float», «float»)", "max(«float», «float»)", "float(«str»)"),
+        *("divmod(«float», «num»)[1]", "divmod(«num», «float»)[0]"),
         *("math.sin(«float»)", "math.floor(«float») * 0.5", "(«float» ** «float»)"),
         *("math.hypot(«float», «num»)", "math.log10(«float»)", "math.atan2(«float», «float»)"),
         *("math.fmod(«float», «float»)", "math.copysign(«float», «float»)", "math.pow(«num», 2)"),
@@ -52,6 +56,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         ),
         *("math.isnan(«float»)", "any(«x:int:bool» for x in «list[int]»)", "(«bool» == «bool»)"),
         "all([«x:int:bool» for x in «list[int]»])",
+        "any(«i:int,x:str:bool» for i, x in enumerate(«list[str]»))",
         *(
             "any(«list[int]»)",
             "all(«list[str]»)",
@@ -104,6 +109,13 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("[«x:int:int» for x in «list[int]»]", "[x for x in «list[int]» if «x:int:bool»]"),
         *("sorted(«list[int]»)", "[len(x) for x in «list[str]»]", "«list[int]»[::-1]"),
         "[«x:int:int» for x in range(4)]",
+        "[«i:int,x:int:int» for i, x in enumerate(«list[int]») if «i:int,x:int:bool»]",
+        "[«i:int,x:str:int» for i, x in enumerate(«list[str]», «#int»)]",
+        "[«x:int,y:str:int» for x, y in zip(«list[int]», «list[str]») if «x:int,y:str:bool»]",
+        "[«x:int,y:int:int» for x, y in zip(«list[int]», range(3))]",
+        "[«x:int,y:int:int» for x in «list[int]» for y in «x:int:list[int]»]",
+        "[«x:int,y:int:int» for x in «list[int]» if «x:int:bool» for y in «list[int]»]",
+        "[«x:int,y:str:int» for x in range(3) for y in «list[str]» if «x:int,y:str:bool»]",
         *("(«list[int]» * 2)", "«list[int]»[«int»:«int»]", "«list[int]»[::2]"),
     ),
     "list[str]": (
@@ -116,6 +128,11 @@ FORMS: dict[str, tuple[str, ...]] = {
             "sorted(«list[str]»)",
         ),
         "list(«str»)",
+        "[«x:int,y:str:str» for x, y in zip(«list[int]», «list[str]») if x if «x:int,y:str:bool»]",
+        "[«i:int,x:int,y:str:str» for i, (x, y) in enumerate(zip(«list[int]», «str»))]",
+        "[«x:str,y:str:str» for x in «list[str]» for y in x.split(',')]",
+        "[«x:str,y:str:str» for x in «list[str]» for i, y in enumerate(x) if «i:int,y:str:bool»]",
+        "[z for x in range(2) for y in «list[str]» for z in «x:int,y:str:list[str]»]",
     ),
     "datetime.date": (
         "datetime.date(«#int» + 2000, 1, 1)",

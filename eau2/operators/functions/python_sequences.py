@@ -81,15 +81,20 @@ def _lower_rounds(call: Call, scope: Scope) -> pl.Expr:
     lists, around, where = call.args
     assert isinstance(where, Literal)
     dtype = kernel_dtype(call.type)
+    loop = call.function == ROUNDS
+    limit = LIMITS.function_nested_rounds if loop else LIMITS.function_comprehension_elements
 
     def compute(frame: pl.DataFrame) -> pl.Series:
         found, rounds = frame.get_columns()
         counts = found.list.len().cast(pl.Int64) * rounds
         most, every = counts.max(), counts.sum()
-        if isinstance(most, int) and most > LIMITS.function_nested_rounds:
-            raise ValueError(marked("function", f"{too_many_rounds(most)}, in {where.value}"))
+        if isinstance(most, int) and most > limit:
+            text = too_many_rounds(most) if loop else too_many_elements(most)
+            raise ValueError(marked("function", f"{text}, in {where.value}"))
         if call.function == "list.product" and every > LIMITS.list_elements:
-            text = f"lists of {every:,} elements together: at most {LIMITS.list_elements:,}"
+            text = (
+                f"comprehensions of {every:,} elements together: at most {LIMITS.list_elements:,}"
+            )
             raise ValueError(marked("function", f"{text} are supported, in {where.value}"))
         return found
 
@@ -100,6 +105,12 @@ def too_many_rounds(count: int) -> str:
     """What is said of loops inside of one another that go too far."""
     most = LIMITS.function_nested_rounds
     return f"loops inside of one another of {count:,} rounds: at most {most:,} are supported"
+
+
+def too_many_elements(count: int) -> str:
+    """What is said of a comprehension over lists inside of one another that are too long."""
+    most = LIMITS.function_comprehension_elements
+    return f"a comprehension of {count:,} elements: at most {most:,} are supported"
 
 
 def _flat(values: list[list[Any]]) -> list[Any] | None:
