@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal, walk
 from eau2.operators.facts import can_raise
 from eau2.operators.functions.python_sequences import EACH
+from eau2.python import vocabulary
 from eau2.python.iteration import Read, Walk, length_of, read_walk, times
 from eau2.python.program import chosen, shared
 from eau2.python.reader import Reader
@@ -54,6 +55,10 @@ def _over(
         raise reader.refuse(generator.target, "there is nothing to wait for", "Leave async out.")
     gone = read_walk(generator.target, generator.iter, reader, written.read)
     first, *beside = gone.lists
+    if not isinstance(gone.start, Literal):
+        # Nothing can be counted from None.
+        begun = vocabulary.compare("is not", gone.start, vocabulary.literal(None), written.where)
+        first = chosen(begun, first, Literal(first.type, None))
     if around is not None:
         first = _bounded("list.within", first, around, written)
     if gone.is_plain:

@@ -15,7 +15,7 @@ from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.functions import table
 from eau2.python import vocabulary
 from eau2.python.names import meaning_of
-from eau2.python.program import chosen, is_simple
+from eau2.python.program import is_simple
 from eau2.python.reader import Reader
 from eau2.records import Record
 from eau2.types import BIGINT, VARCHAR
@@ -79,10 +79,6 @@ def _enumerated(target: ast.expr, over: ast.Call, reader: Reader, read: Read) ->
         raise reader.refuse(over, "enumerate begins with an int", "Write enumerate(xs, 1).")
     if not is_simple(start):
         raise reader.refuse(over, "enumerate begins with a constant or a name", "Name it before.")
-    if not isinstance(start, Literal):
-        first, *others = walk.lists
-        known = vocabulary.compare("is not", start, vocabulary.literal(None), reader.where(over))
-        walk = Walk(walk.targets, (chosen(known, first, Literal(first.type, None)), *others))
     return Walk(walk.targets, walk.lists, position, start)
 
 

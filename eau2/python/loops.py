@@ -61,6 +61,7 @@ class Loop(Record, frozen=True):
         """Every name that a round gives a value, sorted."""
         nodes = [node for statement in self.body for node in ast.walk(statement)]
         names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        names |= {n.name for n in nodes if isinstance(n, ast.MatchAs) and n.name is not None}
         return sorted({*names, *appended(self.body), *self.given})
 
 
@@ -91,6 +92,12 @@ def read_loop(
     if others:
         first, *others = map(bind, walk.lists)
         first = Call(first.type, "list.zip", (first, *others))
+    if not isinstance(walk.start, Literal):
+        begun = vocabulary.compare("is not", walk.start, vocabulary.literal(None), where)
+        failure = vocabulary.failure(
+            "TypeError: 'NoneType' object cannot be interpreted as an integer", first.type, where
+        )
+        first = chosen(begun, first, failure)
     if not (isinstance(first, Literal) or is_constant_range(first)):
         failure = vocabulary.failure(
             "TypeError: 'NoneType' object is not iterable", first.type, where

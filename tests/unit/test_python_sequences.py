@@ -166,6 +166,11 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
         ("m = 5", "match n:", "    case 2:", "        return f'{m}'", "    case m if m < 0:",
          "        return f'-{m}'", "    case 0:", "        return f'zero {m}'", "return f'{m}'"),
     ),
+    "a name that a pattern gives in a loop": (
+        "int",
+        ("m = 0", "for x in xs:", "    match x:", "        case 1:", "            pass",
+         "        case m if m < 4:", "            pass", "return m"),
+    ),
     "a guard after a guard": (
         "int",
         ("match n:", "    case a if a < 0:", "        r = a", "    case b if 10 // b > 3:",
@@ -200,6 +205,10 @@ RAISED: dict[str, tuple[tuple[str, ...], str]] = {
     "floats": (
         ("q, r = divmod(n / 1, n - 1)", "return str(q)"),
         "ZeroDivisionError: float divmod()",
+    ),
+    "counting from none": (
+        ("k = len(xs)", "for i, x in enumerate(s, k):", "    s = x", "return s"),
+        "TypeError: 'NoneType' object cannot be interpreted as an integer",
     ),
     "none in zip": (
         ("for x, z in zip(s, xs):", "    s = z", "return s"),
