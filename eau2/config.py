@@ -56,6 +56,13 @@ class Limits(Record, frozen=True):
     """Of a loop that is written out, as nodes of syntax."""
     function_steps: int = 5_000
     """Statements of one function, its loops and branches written out."""
+    function_nested_rounds: int = 250_000
+    """Of loops in one another in Python: the product of the lengths of what they go over.
+
+    A round takes about a millisecond, so it is some minutes.
+    """
+    function_comprehension_elements: int = 1_000_000
+    """Of a comprehension over lists in one another, before its conditions: the same product."""
     function_nodes: int = 20_000
     """Of the expressions of one function in Python, its loops written out."""
     list_levels: int = 8

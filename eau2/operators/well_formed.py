@@ -30,6 +30,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.native import NATIVE, is_formed
+from eau2.operators.functions.python_sequences import EACH
 from eau2.operators.functions.table import lookup
 from eau2.types import (
     BIGINT,
@@ -303,10 +304,25 @@ def _check_fold(call: Call, depth: int) -> None:
     _require(0 <= number < count and types[number] == call.type, "the number of a state")
 
 
+def _check_each(call: Call, depth: int) -> None:
+    """Lists, maybe a condition, and what is gathered, both over an element of each and a place."""
+    count = sum(not isinstance(arg, Lambda) for arg in call.args)
+    types: list[SqlType] = []
+    for arg in call.args[:count]:
+        _require(arg.type.element is not None, "lists")
+        types += [arg.type.element] if arg.type.element is not None else []
+    lambdas = call.args[count:]
+    _require(count > 0 and 1 <= len(lambdas) <= 2, "lists and lambdas")
+    found = [_check_lambda(arg, depth, (*types, BIGINT), count + 1) for arg in lambdas]
+    _require(call.type.element == found[-1], "a list of what the lambda gives")
+    _require(all(type_ == BOOLEAN for type_ in found[:-1]), "a condition")
+
+
 _WITH_LAMBDAS: dict[str, Callable[[Call, int], None]] = {
     "list_transform": _check_transform,
     "list_filter": _check_filter,
     "list_reduce": _check_reduce,
     LET: _check_let,
     FOLD: _check_fold,
+    EACH: _check_each,
 }

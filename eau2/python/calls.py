@@ -26,7 +26,8 @@ from eau2.operators.functions.let import LET
 from eau2.operators.user_functions import UserFunction
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import named
-from eau2.python.comprehensions import Read, comprehension, is_range, read_range
+from eau2.python.comprehensions import comprehension
+from eau2.python.iteration import Read, is_range, read_range
 from eau2.python.names import (
     AggregateWord,
     Constant,

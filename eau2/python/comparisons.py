@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from eau2.operators.coercion import LIST_VALUE
+from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Expr, InList, Literal, chain
 from eau2.python.kinds import (
     GREATEST,
@@ -28,7 +28,17 @@ from eau2.python.kinds import (
     unified,
     whole_days,
 )
-from eau2.types import BIGINT, BOOLEAN, DATE, DOUBLE, NULL, TIMESTAMP, VARCHAR
+from eau2.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTERVAL,
+    NULL,
+    TIMESTAMP,
+    VARCHAR,
+    list_of,
+)
 
 TRUE, FALSE = Literal(BOOLEAN, True), Literal(BOOLEAN, False)
 _ORDER = frozenset({"<", "<=", ">", ">="})
@@ -248,6 +258,10 @@ def _membership(value: Expr, holder: Expr, where: str) -> Expr:
             return found
     if is_none(value):
         return Call(BOOLEAN, "list.in", (typed(value, element), holder))
+    if element == NULL and not value.type.is_list and value.type != INTERVAL:
+        # An empty list, or one of None alone, can be one of any type.
+        element = value.type
+        holder = coerce(holder, list_of(element))
     if value.type == BOOLEAN and element == BIGINT:
         value = as_int(value)
     constant = exact_float(value)

@@ -17,6 +17,7 @@ from eau2.operators.expr import ColumnRef, Expr, Literal, size_of
 from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.python import names, vocabulary
 from eau2.python.annotations import declared_type
+from eau2.python.changes import Changes
 from eau2.python.expressions import expression
 from eau2.python.names import Names
 from eau2.python.program import Program, Scopes, levelled
@@ -150,7 +151,7 @@ def body_of(
             raise inner.refuse(value, refusal.message, refusal.hint or None) from None
 
     program = program or Program(reader.scopes, reader.scopes.fresh())
-    block = Block(program, FunctionExits(result), value_of, result)
+    block = Block(program, FunctionExits(result), value_of, result, changes=Changes(node))
     body = program.assembled(block.run(node.body, reader, ()))
     if size_of(body) > LIMITS.function_nodes:
         raise reader.refuse(

@@ -18,6 +18,7 @@ from eau2.python import refused, vocabulary
 from eau2.python.annotations import named
 from eau2.python.calls import read_call
 from eau2.python.comprehensions import comprehension
+from eau2.python.division import is_divmod, of_divmod
 from eau2.python.names import Constant, Foreign, Meaning, Module
 from eau2.python.program import chosen, shared
 from eau2.python.reader import Missing, Reader
@@ -256,6 +257,8 @@ def _compared(op: str, left: Expr, written: ast.expr, reader: Reader, where: str
 
 
 def _subscript(value: ast.expr, place: ast.expr, reader: Reader, where: str) -> Expr:
+    if is_divmod(value, reader):
+        return of_divmod(value, place, reader, expression)
     receiver = expression(value, reader)
     if isinstance(place, ast.Slice):
         ends = [

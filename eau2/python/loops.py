@@ -8,19 +8,28 @@ that do. Does not know: what a statement means.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eau2.config import LIMITS
-from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal
+from eau2.operators.expr import Call, Expr, Lambda, LambdaParameter, Literal, transform
 from eau2.operators.functions.let import FOLD
+from eau2.operators.functions.python_sequences import ROUNDS, too_many_rounds
 from eau2.python import vocabulary
-from eau2.python.comprehensions import elements_of, is_range, range_ends
+from eau2.python.changes import CHANGES
 from eau2.python.expressions import FALSE, TRUE
+from eau2.python.iteration import (
+    Walk,
+    is_range,
+    number_of,
+    range_ends,
+    read_walk,
+    times,
+)
 from eau2.python.program import chosen, is_simple
 from eau2.python.reader import Missing, Reader, Value
 from eau2.python.vocabulary import Refusal
 from eau2.records import Record
-from eau2.types import BIGINT, NULL, SqlType
+from eau2.types import BIGINT, NULL, VARCHAR, SqlType
 
 
 class State(Record, frozen=True):
@@ -35,46 +44,82 @@ class State(Record, frozen=True):
 
 
 class Loop(Record, frozen=True):
-    """A loop over a list. element and position: the names that each round gives values."""
+    """A loop over lists: walk.lists[0] is gone over, cut to the shortest of all."""
 
     body: tuple[ast.stmt, ...]
-    lists: Expr
-    element: str
-    position: str | None
+    walk: Walk
     node: ast.For
+
+    @property
+    def given(self) -> list[str]:
+        """The names that each round gives values at its beginning."""
+        names = [target.id for target in self.walk.targets if isinstance(target, ast.Name)]
+        return [*names, *([self.walk.position] if self.walk.position else [])]
 
     @property
     def stored(self) -> list[str]:
         """Every name that a round gives a value, sorted."""
         nodes = [node for statement in self.body for node in ast.walk(statement)]
         names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        return sorted({*names, self.element, *([self.position] if self.position else [])})
+        names |= {n.name for n in nodes if isinstance(n, ast.MatchAs) and n.name is not None}
+        return sorted({*names, *appended(self.body), *self.given})
 
 
-def read_loop(statement: ast.For, reader: Reader, read: Callable[[ast.expr, Reader], Expr]) -> Loop:
-    """What a for statement goes over. Raises FunctionDefinitionError."""
-    target, over, position = statement.target, statement.iter, None
-    match over:
-        case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]) if (
-            "enumerate" not in reader.env
-        ):
-            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
-                raise reader.refuse(target, "enumerate gives two values", "Write for i, x in ...")
-            first, target = target.elts
-            if not isinstance(first, ast.Name):
-                raise reader.refuse(first, "only a name can stand here")
-            position, over = first.id, inner
-    if not isinstance(target, ast.Name):
-        raise reader.refuse(target, "only one name can stand here", "Use positions.")
-    lists = elements_of(over, reader, read)
-    where = reader.where(over)
-    if isinstance(lists, Literal) or is_constant_range(lists):
-        return Loop(tuple(statement.body), lists, target.id, position, statement)
-    failure = vocabulary.failure("TypeError: 'NoneType' object is not iterable", lists.type, where)
-    present = vocabulary.compare("is", lists, vocabulary.literal(None), where)
-    return Loop(
-        tuple(statement.body), chosen(present, failure, lists), target.id, position, statement
-    )
+def read_loop(
+    statement: ast.For,
+    reader: Reader,
+    read: Callable[[ast.expr, Reader], Expr],
+    bind: Callable[[Expr], Expr],
+) -> Loop:
+    """What a for statement goes over. bind: computes a list once. Raises FunctionDefinitionError.
+
+    Elements that are lists are unpacked by a statement of their own.
+    """
+    walk = read_walk(statement.target, statement.iter, reader, read)
+    where = reader.where(statement.iter)
+    targets: list[ast.expr] = []
+    body: list[ast.stmt] = [*statement.body]
+    for number, target in enumerate(walk.targets):
+        if isinstance(target, ast.Tuple | ast.List):
+            name = f"<element {number} of line {statement.lineno}>"
+            part = ast.Assign([target], ast.Name(name, ast.Load()))
+            body.insert(0, ast.fix_missing_locations(ast.copy_location(part, target)))
+            target = ast.copy_location(ast.Name(name, ast.Store()), target)
+        if not isinstance(target, ast.Name):
+            raise reader.refuse(target, "only a name can stand here", "Use positions.")
+        targets.append(target)
+    first, *others = walk.lists
+    if others:
+        first, *others = map(bind, walk.lists)
+        first = Call(first.type, "list.zip", (first, *others))
+    if not isinstance(walk.start, Literal):
+        begun = vocabulary.compare("is not", walk.start, vocabulary.literal(None), where)
+        failure = vocabulary.failure(
+            "TypeError: 'NoneType' object cannot be interpreted as an integer", first.type, where
+        )
+        first = chosen(begun, first, failure)
+    if not (isinstance(first, Literal) or is_constant_range(first)):
+        failure = vocabulary.failure(
+            "TypeError: 'NoneType' object is not iterable", first.type, where
+        )
+        first = bind(first) if others else first
+        present = vocabulary.compare("is", first, vocabulary.literal(None), where)
+        first = chosen(present, failure, first)
+    walk = Walk(tuple(targets), (first, *others), walk.position, walk.start)
+    return Loop(tuple(body), walk, statement)
+
+
+def appended(body: Sequence[ast.stmt]) -> set[str]:
+    """The names of lists that statements change where they are: by append and extend."""
+    return {
+        node.func.value.id
+        for part in body
+        for node in ast.walk(part)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.attr in CHANGES
+    }
 
 
 def is_constant_range(lists: Expr) -> bool:
@@ -83,21 +128,26 @@ def is_constant_range(lists: Expr) -> bool:
     return bool(ends) and all(isinstance(end, Literal) and end.value is not None for end in ends)
 
 
-def states_of(loop: Loop, reader: Reader, result: SqlType) -> list[State]:
+def states_of(
+    loop: Loop, reader: Reader, result: SqlType, types: Mapping[str, SqlType]
+) -> list[State]:
     """The states of a loop, in the order of their names; flags and a returned value last.
 
-    result: the type of what the function returns. Raises FunctionDefinitionError.
+    result: the type of what the function returns. types: of lists that are empty before the loop.
+    Raises FunctionDefinitionError.
     """
     states: list[State] = []
     for name in loop.stored:
         begin = reader.env.get(name)
-        if isinstance(begin, Expr) and name not in (loop.element, loop.position):
+        if isinstance(begin, Expr) and name not in loop.given:
             if begin.type == NULL:
                 raise reader.refuse(
                     loop.node,
                     f"{name} is None before the loop, and its type is not known",
                     f"Say it: {name}: int | None = None.",
                 )
+            if name in types:
+                begin = vocabulary.converted(begin, types[name], "", name)
             states.append(State(name, begin))
     if leaves(loop.body):
         states.append(State("", FALSE, "done"))
@@ -118,6 +168,15 @@ def leaves(body: Sequence[ast.stmt]) -> bool:
 def returns(body: Sequence[ast.stmt]) -> bool:
     """Whether a return stands in the body."""
     return any(isinstance(node, ast.Return) for part in body for node in ast.walk(part))
+
+
+class Widened(Exception):
+    """A list that is empty before the loop, with the type that a round gives it."""
+
+    def __init__(self, name: str, type_: SqlType) -> None:
+        super().__init__(name)
+        self.name = name
+        self.type = type_
 
 
 class RoundExits(Record, frozen=True):
@@ -152,6 +211,8 @@ class RoundExits(Record, frozen=True):
             raise Refusal(value.reason, value.hint)
         if value.type not in (self.parameter.type, NULL):
             name, before = self.state.name, vocabulary.name_of(self.parameter.type)
+            if self.parameter.type.element == NULL and value.type.is_list:
+                raise Widened(name, value.type)
             raise Refusal(
                 f"{name} is {before} before the loop and {vocabulary.name_of(value.type)} in it",
                 f"Begin with a value of its type: {name} = 0.0, or convert it.",
@@ -164,11 +225,15 @@ class RoundExits(Record, frozen=True):
 Run = Callable[["RoundExits", Reader], Expr]
 
 
-def folds(loop: Loop, lists: Expr, states: Sequence[State], reader: Reader, run: Run) -> list[Expr]:
+def folds(
+    loop: Loop, walk: Walk, rounds: Expr, states: Sequence[State], reader: Reader, run: Run
+) -> list[Expr]:
     """What each state is behind the loop. run: the value of a round's statements, with exits.
 
-    Raises Refusal for a state that changes its type.
+    walk: what the loop goes over, each list computed. rounds: how many there are. Raises Refusal
+    for a state that changes its type, Widened for an empty list that is given one.
     """
+    lists, *others = walk.lists
     assert lists.type.element is not None
     scope = reader.scopes.fresh()
     own = [LambdaParameter(s.begin.type, scope, number) for number, s in enumerate(states)]
@@ -180,21 +245,62 @@ def folds(loop: Loop, lists: Expr, states: Sequence[State], reader: Reader, run:
             f"{name} has no value yet in this round", f"Give it one before the loop: {name} = ..."
         )
     env |= {state.name: own[number] for number, state in enumerate(states) if state.name}
-    env[loop.element] = element
-    if loop.position is not None:
-        env[loop.position] = position
+    env |= walk.counted(position)
+    elements = [element, *(_beside(other, position) for other in others)]
+    for target, value in zip(walk.targets, elements, strict=True):
+        assert isinstance(target, ast.Name)
+        env[target.id] = value
     done = next((own[n] for n, state in enumerate(states) if state.kind == "done"), None)
+    where = reader.where(loop.node)
     steps: list[Expr] = []
     for state, parameter in zip(states, own, strict=True):
-        value = run(RoundExits(state, parameter), reader.over(env))
+        made = bounded(run(RoundExits(state, parameter), reader.over(env)), rounds, where)
         if done is not None:
-            value = chosen(done, parameter, value)
-        steps.append(Lambda(value.type, (*own, element, position), value))
+            made = chosen(done, parameter, made)
+        steps.append(Lambda(made.type, (*own, element, position), made))
     begins = [state.begin for state in states]
     return [
         Call(begin.type, FOLD, (lists, *begins, *steps, Literal(BIGINT, number)))
         for number, begin in enumerate(begins)
     ]
+
+
+def rounds_within(loop: Loop, rounds: Expr, around: int, reader: Reader) -> int:
+    """How many rounds of a loop there are with those `around` it, as far as that is known.
+
+    Raises FunctionDefinitionError for too many.
+    """
+    most = max(1, number_of(rounds) or 1) * around
+    if around > 1 and most > LIMITS.function_nested_rounds:
+        raise reader.refuse(loop.node, too_many_rounds(most), "Join with rows, or loop less far.")
+    return most
+
+
+def _beside(lists: Expr, position: Expr) -> Expr:
+    """The element of another list in the same round."""
+    assert lists.type.element is not None
+    return Call(lists.type.element, "list.at", (lists, position))
+
+
+def bounded(round_: Expr, rounds: Expr, where: str) -> Expr:
+    """What a round gives, its loops held to the rounds that they have together with this one.
+
+    The loops of functions that are called are among them.
+    """
+
+    def held(node: Expr) -> Expr:
+        if not isinstance(node, Call) or node.function != FOLD:
+            return node
+        lists, *others = node.args
+        place, around = where, rounds
+        if isinstance(lists, Call) and lists.function == ROUNDS:
+            lists, before, ends = lists.args
+            assert isinstance(ends, Literal)
+            place, around = str(ends.value), times(before, rounds, where)
+        checked = Call(lists.type, ROUNDS, (lists, around, Literal(VARCHAR, place)))
+        return node.with_children((checked, *others))
+
+    return transform(round_, held)
 
 
 def short_rounds(
@@ -222,12 +328,6 @@ def short_rounds(
     size = sum(map(_weight, statement.body))
     few = len(items) * size <= LIMITS.function_written_nodes
     return items if few and len(items) <= LIMITS.function_rounds else None
-
-
-def number_of(expr: Expr) -> int | None:
-    """A constant whole number; None for anything else."""
-    value = expr.value if isinstance(expr, Literal) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _weight(node: ast.AST) -> int:

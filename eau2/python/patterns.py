@@ -17,18 +17,15 @@ def chain_of(statement: ast.Match, subject: str, reader: Reader) -> list[ast.stm
     chain: list[ast.stmt] = []
     for case in reversed(statement.cases):
         test, bound = _pattern(case.pattern, subject, reader)
-        if case.guard is not None and bound is not None:
-            raise reader.refuse(
-                case.guard, "a guard beside a name that the pattern gives", "Use if inside."
-            )
         tests = [part for part in (test, case.guard) if part is not None]
-        body = [*([] if bound is None else [bound]), *case.body]
+        # A name has its value before the guard is asked, and keeps it where that does not hold.
+        given = [] if bound is None else [bound]
         if not tests:
-            chain = body
+            chain = [*given, *case.body]
             continue
         whole = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
-        place = ast.If(whole, body, chain)
-        chain = [ast.fix_missing_locations(ast.copy_location(place, case.pattern))]
+        place = ast.If(whole, case.body, chain)
+        chain = [*given, ast.fix_missing_locations(ast.copy_location(place, case.pattern))]
     return chain
 
 

@@ -10,20 +10,31 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Protocol
 
 from eau2.config import LIMITS
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import type_of
+from eau2.python.appending import change_of, is_list, lengthened
+from eau2.python.changes import Changes
 from eau2.python.expressions import FALSE, TRUE, condition, expression
-from eau2.python.loops import folds, read_loop, short_rounds, states_of
+from eau2.python.iteration import length_of
+from eau2.python.loops import (
+    Widened,
+    folds,
+    read_loop,
+    rounds_within,
+    short_rounds,
+    states_of,
+)
 from eau2.python.patterns import chain_of, raised, text_of
 from eau2.python.program import Path, Program, chosen
 from eau2.python.reader import Missing, Reader, Value
+from eau2.python.unpacking import unpacked
 from eau2.python.vocabulary import Refusal
-from eau2.records import Record, Struct
+from eau2.records import Record, Struct, field, replace
 from eau2.types import BOOLEAN, SqlType
 
 Env = dict[str, Value]
@@ -69,7 +80,8 @@ Step = ast.stmt | _Assigned
 class Block(Struct):
     """Statements being compiled into a program. steps: how many have been read so far.
 
-    type: of what is returned, where that is declared.
+    type: of what is returned, where that is declared. changes: the lists that may change. rounds:
+    how often it runs, as far as that is known.
     """
 
     program: Program
@@ -77,6 +89,8 @@ class Block(Struct):
     result: Result
     type: SqlType
     steps: int = 0
+    changes: Changes = field(default_factory=lambda: Changes(None))
+    rounds: int = 1
 
     def run(self, statements: Sequence[Step], reader: Reader, path: Path) -> Expr:
         """The value of a run through the statements to wherever they end."""
@@ -250,21 +264,28 @@ class Block(Struct):
 
     def _folded(self, statement: ast.For, reader: Reader, path: Path) -> None:
         """A loop over a list: what its rounds change has another value behind it."""
-        loop = read_loop(statement, reader, expression)
-        states = states_of(loop, reader, self.type)
-        lists = self.program.bind(loop.lists, path)
+        loop = read_loop(statement, reader, expression, partial(self._bound, path))
+        walk = replace(loop.walk, lists=tuple(map(partial(self._bound, path), loop.walk.lists)))
+        rounds = self._bound(path, length_of(loop.walk.lists[0], reader.where(statement)))
+        within = rounds_within(loop, rounds, self.rounds, reader)
 
         def run(exits: Exits, inner: Reader) -> Expr:
             program = Program(self.program.scopes, self.program.scopes.fresh())
-            block = Block(program, exits, self.result, self.type, self.steps)
+            block = replace(self, program=program, exits=exits, rounds=within)
             value = block.run(loop.body, inner, ())
             self.steps = block.steps
             return program.assembled(value)
 
-        try:
-            values = folds(loop, lists, states, reader, run)
-        except Refusal as refusal:
-            raise reader.refuse(statement, refusal.message, refusal.hint or None) from None
+        types: dict[str, SqlType] = {}
+        values: list[Expr] | None = None
+        while values is None:
+            states = states_of(loop, reader, self.type, types)
+            try:
+                values = folds(loop, walk, rounds, states, reader, run)
+            except Widened as widened:
+                types[widened.name] = widened.type
+            except Refusal as refusal:
+                raise reader.refuse(statement, refusal.message, refusal.hint or None) from None
         for name in loop.stored:
             reader.env[name] = Missing(
                 f"{name} has no value where the loop has no round",
@@ -314,6 +335,12 @@ class Block(Struct):
 
     def _simple(self, statement: ast.stmt, reader: Reader, path: Path) -> None:
         """A statement that gives names values, and goes on."""
+        change = change_of(statement, reader)
+        if change is not None:
+            self.changes.check(change[0], statement, reader)
+            after = lengthened(*change, reader, partial(self._bound, path))
+            reader.env[change[0]] = self._bound(path, after)
+            return
         match statement:
             case ast.Expr(value=ast.Constant(value=str())):
                 return
@@ -332,6 +359,8 @@ class Block(Struct):
                 held = self._converted(expression(value, reader), type_, target, reader)
                 reader.env[name] = self.program.bind(held, path)
             case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+                if is_list(name, reader):
+                    self.changes.check(name, statement, reader)
                 read = ast.copy_location(ast.Name(name, ast.Load()), target)
                 whole = ast.copy_location(ast.BinOp(read, op, value), statement)
                 reader.env[name] = self.program.bind(expression(whole, reader), path)
@@ -347,23 +376,19 @@ class Block(Struct):
         self, targets: Sequence[ast.expr], value: ast.expr, reader: Reader, path: Path
     ) -> None:
         """Give names before = their values; a, b = x, y computes its right side first."""
-        match targets, value:
-            case [ast.Tuple(elts=names) | ast.List(elts=names)], (
-                ast.Tuple(elts=values) | ast.List(elts=values)
-            ):
-                if len(names) != len(values):
-                    raise reader.refuse(value, f"{len(values)} values for {len(names)} names")
-                held = [self.program.bind(expression(v, reader), path) for v in values]
-                for name, part in zip(names, held, strict=True):
-                    if not isinstance(name, ast.Name):
-                        raise _unchangeable(name, reader)
-                    reader.env[name.id] = part
+        match targets:
+            case [ast.Tuple(elts=names) | ast.List(elts=names)]:
+                for name, part in unpacked(names, value, reader, partial(self._bound, path)):
+                    reader.env[name] = part
                 return
         held_value = self.program.bind(expression(value, reader), path)
         for target in targets:
             if not isinstance(target, ast.Name):
                 raise _unchangeable(target, reader)
             reader.env[target.id] = held_value
+
+    def _bound(self, path: Path, value: Expr) -> Expr:
+        return self.program.bind(value, path)
 
     def _met(self, name: str, holds: Expr, yes: Env, no: Env, reader: Reader, path: Path) -> Value:
         """The value of a name where two branches meet."""

@@ -11,7 +11,7 @@ import ast
 
 from eau2.operators.expr import Expr
 from eau2.python import vocabulary
-from eau2.python.comprehensions import Read
+from eau2.python.iteration import Read
 from eau2.python.reader import Reader
 
 _UNITS = vocabulary.TIMEDELTA_ARGUMENTS

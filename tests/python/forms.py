@@ -2,7 +2,8 @@
 
 Owns: `FORMS`. «int», «str» and so on are holes for expressions of a type; «num» for int or float,
 «any» for anything, «plain», «whole» and «real» for names, «cmp» for a comparison, «#int» for a
-literal; «x:int:bool» for an expression of type bool in which there is an x of type int.
+literal; «x:int:bool» for an expression of type bool in which there is an x of type int, and
+«x:int,y:str:bool» for one with two names.
 Does not know: how they are filled.
 """
 
@@ -25,6 +26,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("(«datetime.date» - «datetime.date»).days", "(«int»).bit_length()", "(«int» % 7)"),
         *(f"{_SPAN}.days", f"{_SPAN}.seconds", f"{_SPAN}.microseconds", f"({_SPAN} // {_SPAN})"),
         *("«datetime.datetime».hour", "«datetime.datetime».microsecond"),
+        *("divmod(«int», «int»)[0]", "divmod(«int», 7)[1]", "divmod(«int», «int»)[1]"),
+        "sum(«x:int,y:str:int» for x, y in zip(«list[int]», «list[str]»))",
         *("(«int» // 3600)", "(«int» // -1)", "sum([«x:int:int» for x in «list[int]»])"),
         *("sum((«x:int:int» for x in «list[int]»), start=«int»)", "int(«str», base=8)"),
         *("min(«list[int]», default=«int»)", "max(«list[int]», default=None)"),
@@ -37,6 +40,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("(«float» // «num»)", "(«float» % «float»)", "(-«float»)", "abs(«float»)"),
         *("float(«int»)", "math.sqrt(«float»)", "math.exp(«float»)", "math.log(«float»)"),
         *("round(«float», 2)", "min(«float», «float»)", "max(«float», «float»)", "float(«str»)"),
+        *("divmod(«float», «num»)[1]", "divmod(«num», «float»)[0]"),
         *("math.sin(«float»)", "math.floor(«float») * 0.5", "(«float» ** «float»)"),
         *("math.hypot(«float», «num»)", "math.log10(«float»)", "math.atan2(«float», «float»)"),
         *("math.fmod(«float», «float»)", "math.copysign(«float», «float»)", "math.pow(«num», 2)"),
@@ -72,6 +76,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         "(«datetime.datetime» «cmp» «datetime.datetime»)",
         *("math.isnan(«float»)", "any(«x:int:bool» for x in «list[int]»)", "(«bool» == «bool»)"),
         "all([«x:int:bool» for x in «list[int]»])",
+        "any(«i:int,x:str:bool» for i, x in enumerate(«list[str]»))",
         *(
             "any(«list[int]»)",
             "all(«list[str]»)",
@@ -138,6 +143,13 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("sorted(«list[int]», reverse=«bool»)", "sorted(«list[int]», reverse=True)"),
         *("sorted((«x:int:int» for x in «list[int]»), reverse=True)", "list(range(«#int»))"),
         "list(«x:str:int» for x in «list[str]»)",
+        "[«i:int,x:int:int» for i, x in enumerate(«list[int]») if «i:int,x:int:bool»]",
+        "[«i:int,x:str:int» for i, x in enumerate(«list[str]», «#int»)]",
+        "[«x:int,y:str:int» for x, y in zip(«list[int]», «list[str]») if «x:int,y:str:bool»]",
+        "[«x:int,y:int:int» for x, y in zip(«list[int]», range(3))]",
+        "[«x:int,y:int:int» for x in «list[int]» for y in «x:int:list[int]»]",
+        "[«x:int,y:int:int» for x in «list[int]» if «x:int:bool» for y in «list[int]»]",
+        "[«x:int,y:str:int» for x in range(3) for y in «list[str]» if «x:int,y:str:bool»]",
         *("(«list[int]» * 2)", "«list[int]»[«int»:«int»]", "«list[int]»[::2]"),
     ),
     "list[str]": (
@@ -154,6 +166,11 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("«str».rsplit(sep=None, maxsplit=«#int»)", "«str».rsplit(«str», maxsplit=1)"),
         *("«str».splitlines(keepends=«bool»)", "sorted(«list[str]», reverse=«bool»)"),
         "sorted((«x:int:str» for x in «list[int]»), reverse=«bool»)",
+        "[«x:int,y:str:str» for x, y in zip(«list[int]», «list[str]») if x if «x:int,y:str:bool»]",
+        "[«i:int,x:int,y:str:str» for i, (x, y) in enumerate(zip(«list[int]», «str»))]",
+        "[«x:str,y:str:str» for x in «list[str]» for y in x.split(',')]",
+        "[«x:str,y:str:str» for x in «list[str]» for i, y in enumerate(x) if «i:int,y:str:bool»]",
+        "[z for x in range(2) for y in «list[str]» for z in «x:int,y:str:list[str]»]",
     ),
     "datetime.date": (
         "datetime.date(«#int» + 2000, 1, 1)",

@@ -128,6 +128,8 @@ _NAMED: dict[str, SqlType] = {
 
 def _type_of(word: str, own: SqlType) -> SqlType:
     """The type that a word of a signature stands for, where T and any are `own`."""
+    if word == "list":
+        return own if own.is_list else list_of(own)
     if word.startswith("list["):
         inner = _type_of(word[5:-1], own.element or own)
         return inner if inner.levels > 1 else list_of(inner)

@@ -41,13 +41,25 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.NotIn: lambda a, b: a not in b,
 }
 
+_IN_PLACE: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.iadd,
+    ast.Sub: operator.isub,
+    ast.Mult: operator.imul,
+}
+
 
 _LONGEST = 16_777_216
 """Characters of a text, or elements of a list, beyond which eau2 makes none."""
 
+_UNLIFTED = frozenset({"range", "ValueError", "slice", "enumerate", "zip"})
+
 
 class IntOutsideError(Exception):
     """A whole number that is no int64: an error in eau2."""
+
+
+class NoListError(Exception):
+    """A comprehension goes over None."""
 
 
 class ComplexError(Exception):
@@ -65,8 +77,9 @@ def compiled(text: str) -> Callable[..., Any]:
     """The function `f` of a text, as CPython runs it with the rule about None."""
     tree = ast.fix_missing_locations(_Lifting().visit(ast.parse(text)))
     space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted}
-    space["over_list"] = over_list
+    space |= {"over_list": over_list, "gone_over": gone_over}
     space |= {f"op_{kind.__name__}": call for kind, call in _OPERATORS.items()}
+    space |= {f"in_place_{kind.__name__}": call for kind, call in _IN_PLACE.items()}
     return _run(tree, space)
 
 
@@ -107,9 +120,20 @@ def lifted(call: Callable[..., Any], *operands: Any) -> Any:
     return value
 
 
-def over_list(comprehension: Callable[[Any], Any], lists: Any) -> Any:
-    """What a comprehension gives; None over None."""
-    return None if lists is None else comprehension(lists)
+def over_list(comprehension: Callable[[], Any]) -> Any:
+    """What a comprehension gives; None where it goes over None."""
+    try:
+        return comprehension()
+    except NoListError:
+        return None
+
+
+def gone_over(lists: Callable[[], Any]) -> Any:
+    """What a comprehension goes over. Raises NoListError for None, also in zip and enumerate."""
+    try:
+        return iter(lists())
+    except TypeError:
+        raise NoListError from None
 
 
 def _check(value: Any) -> None:
@@ -132,7 +156,8 @@ class _Lifting(ast.NodeTransformer):
     """Every operation inside a call of `lifted`."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.body = [self.visit(part) for part in node.body]
+        parts = [self.visit(part) for part in node.body]
+        node.body = [one for part in parts for one in (part if isinstance(part, list) else [part])]
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -147,9 +172,31 @@ class _Lifting(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         assert isinstance(node.target, ast.Name)
-        read = ast.Name(node.target.id, ast.Load())
-        value = self.visit(ast.BinOp(read, node.op, node.value))
+        name = f"in_place_{type(node.op).__name__}"
+        value = _lifted(_read(name), _read(node.target.id), self.visit(node.value))
         return ast.Assign([node.target], value)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.AST]:
+        """All names that None is unpacked into are None."""
+        self.generic_visit(node)
+        (target,) = node.targets
+        if not isinstance(target, ast.Tuple) or isinstance(node.value, ast.Tuple | ast.List):
+            return node
+        names = [part.value if isinstance(part, ast.Starred) else part for part in target.elts]
+        nothing: list[ast.stmt] = [ast.Assign([name], ast.Constant(None)) for name in names]
+        test = ast.Compare(_read("held"), [ast.Is()], [ast.Constant(None)])
+        held = ast.Assign([ast.Name("held", ast.Store())], node.value)
+        return [held, ast.If(test, nothing, [ast.Assign([target], _read("held"))])]
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        """Elements that are lists are unpacked by a statement of their own."""
+        over = node.iter
+        own = isinstance(over, ast.Call) and isinstance(over.func, ast.Name)
+        if isinstance(node.target, ast.Tuple) and not own:
+            node.body.insert(0, ast.Assign([node.target], _read("element")))
+            node.target = ast.Name("element", ast.Store())
+        self.generic_visit(node)
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
@@ -195,10 +242,10 @@ class _Lifting(ast.NodeTransformer):
     def _over_list(self, node: ast.ListComp) -> ast.AST:
         """A comprehension over None is None."""
         self.generic_visit(node)
-        over = node.generators[0].iter
-        node.generators[0].iter = _read("a")
-        inside = ast.Lambda(_arguments("a"), node)
-        return ast.Call(_read("over_list"), [inside, over], [])
+        for generator in node.generators:
+            over = ast.Lambda(_arguments(), generator.iter)
+            generator.iter = ast.Call(_read("gone_over"), [over], [])
+        return ast.Call(_read("over_list"), [ast.Lambda(_arguments(), node)], [])
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Attribute) and not (
@@ -210,7 +257,7 @@ class _Lifting(ast.NodeTransformer):
         if node.keywords:
             return self._lifted_call(node.func, {}, node)
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in ("range", "ValueError", "slice"):
+        if isinstance(node.func, ast.Name) and node.func.id in _UNLIFTED:
             return node
         if node.keywords:
             return _with_names(node)

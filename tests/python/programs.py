@@ -58,6 +58,11 @@ _FLOATS = (
 )
 
 
+_CUTS = ("',', 1", "'a', 1", "','", "None, 1")
+_OWN = "own "
+"""Begins the types of lists that are changed where they are, followed by that of the elements."""
+
+
 class Program(Record, frozen=True):
     """A function: its text, the types of its parameters and of its result, and rows for it."""
 
@@ -154,11 +159,13 @@ class _Writer(Struct):
             self.assign,
             self.augment,
             self.branch,
+            self.unpack,
+            self.change,
         ]
         if indent < 4:
             kinds += [self.branch, self.early, self.match]
             if not self.loops or (self.loops == 1 and self.chance.random() < 0.2):
-                kinds += [self.over_range, self.over_list]
+                kinds += [self.over_range, self.over_list, self.over_several, self.gather]
         if self.loops and indent > 2:
             kinds += [self.jump]
         self.chance.choice(kinds)(indent, result)
@@ -170,7 +177,7 @@ class _Writer(Struct):
 
     def assign(self, indent: int, result: str) -> None:
         """A local gets a value."""
-        locals_ = [name for name in self.known if name.startswith("v")]
+        locals_ = [n for n, type_ in self.known.items() if n.startswith("v") and type_ in TYPES]
         if locals_ and self.chance.random() < 0.4:
             name = self.chance.choice(locals_)
             self.line(indent, f"{name} = {self.expression(self.known[name], 2)}")
@@ -190,6 +197,74 @@ class _Writer(Struct):
         signs, other = _CHANGED[type_]
         self.line(indent, f"{name} {self.chance.choice(signs)}= {self.expression(other, 1)}")
         return None
+
+    def unpack(self, indent: int, result: str) -> None:
+        """Several locals get a value each."""
+        chance = self.chance
+        one, two, rest = self.fresh(), self.fresh(), self.fresh()
+        type_ = chance.choice(("int", "str"))
+        match chance.randrange(5):
+            case 0:
+                count, targets = 2, f"{one}, {two}"
+            case 1:
+                count, targets = 1, f"{one}, *{rest}"
+            case 2:
+                count, targets = 2, f"{one}, *{rest}, {two}"
+            case 3:
+                type_, count = "str", 2
+                text = self.expression("str", 1)
+                self.line(indent, f"{one}, {two} = {text}.split({chance.choice(_CUTS)})")
+            case _:
+                type_, count = "int", 2
+                divided = f"divmod({self.expression('int', 1)}, {self.expression('int', 1)})"
+                self.line(indent, f"{one}, {two} = {divided}")
+        if one not in self.lines[-1]:
+            items = ", ".join(self.expression(type_, 1) for _ in range(chance.randrange(1, 4)))
+            lists = f"list[{type_}]"
+            value = self.expression(lists, 2) if chance.random() < 0.4 else f"([{items}] or [])"
+            self.line(indent, f"{targets} = {value}")
+        if f"*{rest}" in self.lines[-1]:
+            self.known[rest] = f"list[{type_}]"
+        self.known[one] = type_
+        if count == 2:
+            self.known[two] = type_
+
+    def own(self) -> list[str]:
+        """The lists that are changed where they are; nothing but `reading` says how they look."""
+        return [name for name, type_ in self.known.items() if type_.startswith(_OWN)]
+
+    def change(self, indent: int, result: str) -> None:
+        """A list is made that will change, or one is changed."""
+        chance = self.chance
+        lists = self.own()
+        if not lists or chance.random() < 0.3:
+            type_ = chance.choice(("int", "str"))
+            name = self.fresh()
+            made = self.expression(f"list[{type_}]", 1)
+            begin = chance.choice(("[]", f"[{self.expression(type_, 1)}]", f"{made}[:]"))
+            self.line(indent, f"{name}: list[{type_}] = {begin}")
+            self.known[name] = f"{_OWN}{type_}"
+            return
+        name = chance.choice(lists)
+        type_ = self.known[name].removeprefix(_OWN)
+        item, items = self.expression(type_, 1), self.expression(f"list[{type_}]", 1)
+        changes = (f"append({item})", f"append({item})", f"extend({items})")
+        forms = [f"{name}.{change}" for change in changes]
+        forms += [f"{name} += [{item}]", f"{name} += {items}"]
+        # Now and then another name may see it: that is refused, or nobody looks.
+        forms += [f"{self.fresh()} = {name}"] if chance.random() < 0.1 else []
+        self.line(indent, chance.choice(forms))
+
+    def gather(self, indent: int, result: str) -> None:
+        """A list is made in a loop."""
+        name, type_ = self.fresh(), self.chance.choice(("int", "str"))
+        self.line(indent, f"{name} = []")
+        self.known[name] = f"{_OWN}{type_}"
+        self.chance.choice((self.over_range, self.over_list, self.over_several))(indent, result)
+        deep = self.lines[-1][: len(self.lines[-1]) - len(self.lines[-1].lstrip())]
+        if deep == "    " * (indent + 1):
+            self.line(indent + 1, f"{name}.append({self.expression(type_, 1)})")
+        self.line(indent, f"{name}.append({self.expression(type_, 1)})")
 
     def inner(self, indent: int, result: str, count: int) -> None:
         """A block after which no name is known that was not before."""
@@ -233,6 +308,12 @@ class _Writer(Struct):
             patterns = " | ".join({self.literal(type_) for _ in range(self.chance.randrange(1, 3))})
             self.line(indent + 1, f"case {patterns}:")
             self.inner(indent + 2, result, 1)
+        if self.chance.random() < 0.4:
+            name, before = self.fresh(), dict(self.known)
+            self.known[name] = type_
+            self.line(indent + 1, f"case {name} if {self.test()}:")
+            self.inner(indent + 2, result, 1)
+            self.known = before
         self.line(indent + 1, "case _:")
         self.inner(indent + 2, result, 1)
 
@@ -250,12 +331,37 @@ class _Writer(Struct):
             over = f"({over} or [])"
         self.loop(indent, result, type_, over)
 
+    def over_several(self, indent: int, result: str) -> None:
+        """A loop over lists at once, or one that counts."""
+        chance = self.chance
+        types = [chance.choice(("int", "str")) for _ in range(chance.choice((1, 2, 2, 3)))]
+        names = [self.fresh() for _ in types]
+        lists = [self.expression(f"list[{type_}]", 1) for type_ in types]
+        lists = [f"({one} or [])" if chance.random() < 0.5 else one for one in lists]
+        target, over = ", ".join(names), f"zip({', '.join(lists)})"
+        if len(names) == 1:
+            target, over = names[0], lists[0]
+        known = dict(zip(names, types, strict=True))
+        if len(names) == 1 or chance.random() < 0.3:
+            place = self.fresh()
+            known[place] = "int"
+            target = f"({target})" if len(names) > 1 else target
+            begin = chance.choice(("", "", ", 1", ", start=-3", f", {self.literal('int')}"))
+            target, over = f"{place}, {target}", f"enumerate({over}{begin})"
+        self.rounds(indent, result, target, over, known)
+
     def loop(self, indent: int, result: str, type_: str, over: str) -> None:
         """A loop; its variable is known inside."""
         name = self.fresh()
-        self.line(indent, f"for {name} in {over}:")
+        self.rounds(indent, result, name, over, {name: type_})
+
+    def rounds(
+        self, indent: int, result: str, target: str, over: str, known: dict[str, str]
+    ) -> None:
+        """A loop with all that is inside."""
+        self.line(indent, f"for {target} in {over}:")
         before = dict(self.known)
-        self.known = {**before, name: type_}
+        self.known = {**before, **known}
         self.loops += 1
         self.block(indent + 1, result, self.chance.randrange(1, 3), False)
         self.loops -= 1
@@ -296,6 +402,7 @@ class _Writer(Struct):
     def expression(self, type_: str, depth: int) -> str:
         """An expression of the type."""
         named = [name for name, known in self.known.items() if known == type_]
+        named += [text for name in self.own() for text in self.reading(name, type_)]
         if depth <= 0 or self.chance.random() < 0.2:
             return (
                 self.chance.choice(named)
@@ -312,6 +419,16 @@ class _Writer(Struct):
             )
         form = self.chance.choice(FORMS[type_])
         return self.filled(form, depth - 1)
+
+    def reading(self, name: str, type_: str) -> list[str]:
+        """What can be said with a list that changes, of a type."""
+        element = self.known[name].removeprefix(_OWN)
+        texts = {
+            "int": [f"len({name})", f"{name}.count({self.literal(element)})"],
+            "bool": [f"({self.literal(element)} in {name})"],
+            f"list[{element}]": [f"{name}[:]", f"{name}[::-1]", f"({name} + {name})"],
+        }
+        return texts.get(type_, [])
 
     def filled(self, form: str, depth: int) -> str:
         """A form with expressions in its holes: «int», «str» and so on; «#int» is a literal."""
@@ -344,9 +461,11 @@ class _Writer(Struct):
 
     def element(self, hole: str, depth: int) -> str:
         """A hole `x:int:bool`: an expression in which a fresh x of a type is known."""
-        name, type_, wanted = hole.split(":")
+        *given, last = hole.split(",")
+        *pair, wanted = last.split(":")
         before = dict(self.known)
-        self.known[name] = type_
+        for name, type_ in [*(part.split(":") for part in given), pair]:
+            self.known[name] = type_
         text = self.expression(wanted, depth)
         self.known = before
         return text

@@ -10,7 +10,16 @@ import pytest
 
 from eau2.errors import FunctionDefinitionError
 from eau2.operators import function_form
-from eau2.operators.expr import Call, Cast, ColumnRef, Expr, Literal, walk
+from eau2.operators.expr import (
+    Call,
+    Cast,
+    ColumnRef,
+    Expr,
+    Lambda,
+    LambdaParameter,
+    Literal,
+    walk,
+)
 from eau2.operators.functions import table
 from eau2.operators.well_formed import check_bound
 from eau2.python import vocabulary
@@ -173,6 +182,24 @@ def by_names() -> Iterator[Expr]:
     yield vocabulary.method("split", column(VARCHAR), [], WHERE, {"maxsplit": number})
 
 
+def sequences() -> Iterator[Expr]:
+    """What loops, comprehensions and assignments to several names become."""
+    ints, texts, count = column(list_of(BIGINT)), column(list_of(VARCHAR)), column(BIGINT)
+    yield Call(BIGINT, "list.at", (ints, count))
+    yield Call(ints.type, "list.zip", (ints, texts, ints))
+    for name in ("list.rounds", "list.within", "list.product", "list.unpack", "list.unpack*"):
+        yield Call(ints.type, name, (ints, count, AT))
+    yield Call(ints.type, "list.flat", (column(list_of(list_of(BIGINT))), AT))
+    kinds = enumerate((BIGINT, VARCHAR, BIGINT))
+    given = tuple(LambdaParameter(type_, 0, number) for number, type_ in kinds)
+    value, kept = Lambda(BIGINT, given, given[0]), Lambda(BOOLEAN, given, column(BOOLEAN))
+    yield Call(ints.type, "each", (ints, texts, kept, value))
+    real = column(DOUBLE)
+    yield Call(BIGINT, "int.divmod%", (count, count, AT))
+    for sign in ("//", "%"):
+        yield Call(DOUBLE, f"float.divmod{sign}", (real, real, AT))
+
+
 def everything() -> list[Expr]:
     """What the vocabulary makes of all that its documentation lists."""
     plain = [(name, word) for name, word in WORDS.items()]
@@ -187,6 +214,7 @@ def everything() -> list[Expr]:
         *by_names(),
     ]
     ints = column(list_of(BIGINT))
+    found += sequences()
     return [*found, vocabulary.call("math.prod", [ints], WHERE)]
 
 
@@ -275,6 +303,9 @@ WRONG: dict[str, Expr] = {
     "a division that is said not to fail": Call(BIGINT, "int.//", (A, A, AT), checked=False),
     "a division by zero": Call(BIGINT, "int.//", (A, Literal(BIGINT, 0), AT), checked=False),
     "steps of zero": Call(VARCHAR, "str.[::]", (TEXT, A, A, Literal(BIGINT, 0), AT), checked=False),
+    "a place in another list": Call(VARCHAR, "list.at", (INTS, A)),
+    "a comprehension without a list": Call(INTS.type, "each", (Lambda(BIGINT, (), A),)),
+    "a comprehension of something else": Call(TEXTS.type, "each", (INTS, Lambda(BIGINT, (), A))),
     "a negation as another type": Call(BIGINT, "negate", (Literal(DOUBLE, 1.0),)),
 }
 RIGHT: dict[str, Expr] = {

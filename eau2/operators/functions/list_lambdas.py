@@ -50,7 +50,7 @@ def own_column(parameter: LambdaParameter) -> ColumnRef:
     return ColumnRef(parameter.type, _OWN_IDS - number)
 
 
-class _Body:
+class Body:
     """The body of a lambda as a plan over columns: its parameters, and what it reads around it."""
 
     def __init__(self, function: Expr, scope: Scope) -> None:
@@ -82,7 +82,7 @@ class _Body:
         return self.over(given)
 
 
-def _over(call: Call, scope: Scope, bodies: tuple[_Body, ...], run: Run) -> pl.Expr:
+def _over(call: Call, scope: Scope, bodies: tuple[Body, ...], run: Run) -> pl.Expr:
     """A function of the lists and the columns around the lambdas, batch by batch."""
     around = tuple(dict.fromkeys(label for body in bodies for label in body.around))
     extra = [scope.lower(arg) for arg in call.args if not isinstance(arg, Lambda)][1:]
@@ -99,7 +99,7 @@ def _over(call: Call, scope: Scope, bodies: tuple[_Body, ...], run: Run) -> pl.E
 
 def _lower_transform(call: Call, scope: Scope) -> pl.Expr:
     """The values of the lambda; a second one says for which elements, as in comprehensions."""
-    bodies = tuple(_Body(arg, scope) for arg in call.args[1:])
+    bodies = tuple(Body(arg, scope) for arg in call.args[1:])
 
     def run(lists: pl.Series, around: Around, extra: list[pl.Series]) -> pl.Series:
         found = elements(lists)
@@ -113,7 +113,7 @@ def _lower_transform(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _lower_filter(call: Call, scope: Scope) -> pl.Expr:
-    body = _Body(call.args[1], scope)
+    body = Body(call.args[1], scope)
 
     def run(lists: pl.Series, around: Around, extra: list[pl.Series]) -> pl.Series:
         found = elements(lists)
@@ -124,7 +124,7 @@ def _lower_filter(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _lower_reduce(call: Call, scope: Scope) -> pl.Expr:
-    body = _Body(call.args[1], scope)
+    body = Body(call.args[1], scope)
     begin = call.args[3]
     assert isinstance(begin, Literal)
     assert isinstance(begin.value, int)
@@ -132,7 +132,7 @@ def _lower_reduce(call: Call, scope: Scope) -> pl.Expr:
 
 
 def _reduce(
-    body: _Body, begin: int, lists: pl.Series, around: Around, extra: list[pl.Series]
+    body: Body, begin: int, lists: pl.Series, around: Around, extra: list[pl.Series]
 ) -> pl.Series:
     """Step by step: each step takes the next element of every list that has one.
 

@@ -228,6 +228,14 @@ def _whole_floor_divide(left: int, right: int) -> int:
     return whole(left // right)
 
 
+def _divmod_quotient(left: float, right: float) -> float:
+    return divmod(left, right)[0]
+
+
+def _divmod_rest(left: float, right: float) -> float:
+    return divmod(left, right)[1]
+
+
 _INTS, _FLOATS = "int, int -> int", "float, float -> float"
 _BITS_OF = (("&", operator.and_), ("|", operator.or_), ("^", operator.xor))
 BY_CONSTANT = " constant"
@@ -243,6 +251,14 @@ _DIVISIONS: tuple[tuple[str, str, Compute, Quick], ...] = (
 FUNCTIONS: tuple[Function, ...] = (
     python_function("int.//", _INTS, _whole_floor_divide, quick=_floor_divide, fails=True),
     python_function("int.%", _INTS, operator.mod, quick=_remainder, fails=True),
+    python_function("int.divmod%", _INTS, _divmod_rest, quick=_remainder, fails=True),
+    *(
+        python_function(f"float.divmod{sign}", _FLOATS, compute, quick=quick, fails=True)
+        for sign, compute, quick in (
+            ("//", _divmod_quotient, _by_numpy(np.floor_divide)),
+            ("%", _divmod_rest, _by_numpy(np.remainder)),
+        )
+    ),
     *(
         python_entry(
             f"int.{op}{BY_CONSTANT}",

@@ -6,8 +6,8 @@ Does not know: the functions.
 
 The binder of Python functions writes calls that fit already; a form that comes from elsewhere is
 held to the same signatures. `?` stands behind what may be left out, `...` behind what may repeat,
-T is any type but the same wherever it stands, V is one that is no list, `any` is any type, and
-`number` an int or a float.
+T is any type but the same wherever it stands, V is one that is no list, `list` is any list, `any`
+is any type, and `number` an int or a float.
 Alternatives are separated by `;`.
 """
 
@@ -119,6 +119,8 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
         return type_ in (BIGINT, DOUBLE)
     if name == "V" and type_.is_list:
         return False
+    if name == "list":
+        return type_.is_list
     if name in ("T", "V"):
         return known.setdefault("T", type_) == type_
     if name.startswith(_LIST):
