@@ -138,6 +138,12 @@ class _Class:
     def definition(self) -> UserFunction:
         """The function that the class describes. Raises FunctionDefinitionError."""
         step = self._methods["step"]
+        if step.args.defaults:
+            raise self._source.refusal(
+                step.args.defaults[0],
+                "a parameter of step with a default",
+                "Give the argument where the aggregate is called.",
+            )
         parameters = parameters_of(_without_self(step, self._source), self._known, self._source)
         states = [
             ColumnRef(attribute.type, number) for number, attribute in enumerate(self._attributes)

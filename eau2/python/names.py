@@ -32,7 +32,10 @@ MODULES: dict[str, ModuleType] = {
 """Modules that a text may import; nothing of them is run."""
 
 _TYPES = (bool, int, float, str, list, datetime.date, datetime.datetime)
-_CONSTANTS = (bool, int, float, str, datetime.date, datetime.datetime, list, tuple, set, frozenset)
+_CONSTANTS = (
+    *(bool, int, float, str, datetime.date, datetime.datetime),
+    *(list, tuple, set, frozenset, dict),
+)
 
 
 class Constant(Record, frozen=True):
@@ -226,5 +229,5 @@ def meaning_of(value: Any, name: str) -> Meaning:
         )
     return Foreign(
         f"{name} is a {type(value).__name__}",
-        "Functions see constants (numbers, texts, dates, lists of them) and compiled functions.",
+        "Functions see constants (numbers, texts, dates, lists, sets, dicts) and compiled ones.",
     )

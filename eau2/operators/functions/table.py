@@ -37,6 +37,7 @@ from eau2.operators.functions import (
     paths,
     patterns,
     python_lists,
+    python_mappings,
     python_mathematics,
     python_numbers,
     python_texts,
@@ -99,6 +100,7 @@ PYTHON: tuple[Function, ...] = (
     *python_values.FUNCTIONS,
     *python_texts.FUNCTIONS,
     *python_lists.FUNCTIONS,
+    *python_mappings.FUNCTIONS,
     *python_mathematics.FUNCTIONS,
     *python_times.FUNCTIONS,
 )
