@@ -33,6 +33,7 @@ from eau2.python import laws, names, vocabulary
 from eau2.python.aggregates import WrittenOut
 from eau2.python.annotations import type_of
 from eau2.python.definitions import body_of, parameters_of
+from eau2.python.mapping_lists import prepared
 from eau2.python.names import Names
 from eau2.python.program import Scopes, chosen, levelled
 from eau2.python.reader import Missing, Reader, Value
@@ -219,9 +220,10 @@ class _Class:
             return Literal(exits.type, None)
 
         reader = Reader(self._source, self._known, self._scopes, env)
+        statements, reader = prepared(method, reader)
         program = WrittenOut(self._scopes, self._scopes.fresh())
         try:
-            return Block(program, exits, nothing, exits.type).run(method.body, reader, ())
+            return Block(program, exits, nothing, exits.type).run(statements, reader, ())
         except Refusal as refusal:
             raise self._source.refusal(method, refusal.message, refusal.hint or None) from None
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from eau2.python.annotations import named
 from eau2.python.mappings import Held, displayed, held, no_method, taken
-from eau2.python.names import Constant, Meaning, Names, Type, Word
+from eau2.python.names import Constant, Foreign, Meaning, Names, Type, Word
 from eau2.python.reader import Reader
 from eau2.python.vocabulary import Refusal
 
@@ -176,7 +176,7 @@ class _Listing(ast.NodeTransformer):
         match function:
             case ast.Name(id=name) if name in self._hidden:
                 return ""
-            case ast.Name(id="enumerate"):
+            case ast.Name(id="enumerate") if isinstance(self._reader.names("enumerate"), Foreign):
                 return "list"
             case ast.Attribute(attr="join"):
                 return "list"

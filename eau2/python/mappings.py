@@ -297,7 +297,7 @@ def taken(found: Held, called: str, use: str) -> Iterator[Any]:
             _no_nan(list(values))
         yield from values
         return
-    if use in ("for", "list"):
+    if use in ("for", "list", "math.prod"):
         raise Refusal("a set has no order", "Write sorted(S).")
     elements = _elements(found)
     if use != "len" and None in elements:

@@ -80,13 +80,13 @@ class _Writer(Struct):
         self.known = dict(parameters)
         result = chance.choice(TYPES[:5])
         written = [f"{name}: {type_}" for name, type_ in parameters]
-        while chance.random() < 0.2:
+        for _ in range(chance.choice((0, 0, 0, 0, 1, 2))):
             # What has a default is left out of every call.
             name, type_ = f"q{len(self.known)}", chance.choice(TYPES)
             written.append(f"{name}: {type_} = {self.literal(type_)}")
             self.known[name] = type_
         self.lines = [f"def f({', '.join(written)}) -> {result}:"]
-        if chance.random() < 0.3:
+        if chance.random() > 0.7:
             self.line(1, f"codes = {self.display()}")
             self.dicts = ("codes", *self.dicts)
         self.block(1, result, chance.randrange(1, 4), True)

@@ -268,6 +268,32 @@ def test_in_aggregates_in_sql_and_on_nodes(connection: eau2.Connection) -> None:
                 asked.sql(f"SELECT code(s) FROM {rows}").fetchall()
 
 
+def test_in_an_aggregate_class(connection: eau2.Connection) -> None:
+    @eau2.aggregate
+    class Fees:
+        """What all letters cost."""
+
+        total: int
+
+        def init(self) -> None:
+            self.total = 0
+
+        def step(self, s: str) -> None:
+            self.total = self.total + CODES.get(s, sum(CODES.values()) + len(LETTERS))
+
+        def merge(self, other: Fees) -> None:
+            self.total = self.total + other.total
+
+        def finish(self) -> int:
+            names = {0: 7}
+            return names.get(self.total, self.total)
+
+    connection.register_function(Fees)
+    rows = "(VALUES ('a'), ('b'), ('zz')) AS t(s)"
+    assert connection.sql(f"SELECT Fees(s) FROM {rows}").fetchall() == [(6,)]
+    assert connection.sql(f"SELECT Fees(s) FROM {rows} WHERE s > 'zz'").fetchall() == [(7,)]
+
+
 def test_a_local_hides_what_is_around(connection: eau2.Connection) -> None:
     text = "def f(x: int) -> list[int]:\n    return [CODES + x for CODES in [1, 2]]\n"
     connection.register_function(defined(text))
@@ -344,6 +370,7 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "sorted",
     ),
     "a list of a set": ("x: int) -> list[str]", "return list(LETTERS)", "no order", "sorted(S)"),
+    "a product of a set": ("x: int) -> int", "return math.prod({2, 3})", "no order", "sorted(S)"),
     "a set alone": ("x: int) -> list[str]", "return LETTERS", "a frozenset", "sorted(S)"),
     "an index of a set": ("x: int) -> str", "return LETTERS[x]", "no index", "x in S"),
     "NaN in a set": ("x: float) -> bool", "return x in {NAN, 1.0}", "NaN is in it", "isnan"),
