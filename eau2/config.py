@@ -65,6 +65,8 @@ class Limits(Record, frozen=True):
     """Of a comprehension over lists in one another, before its conditions: the same product."""
     function_nodes: int = 20_000
     """Of the expressions of one function in Python, its loops written out."""
+    mapping_entries: int = 10_000
+    """Of one constant dict or set of a function in Python."""
     list_levels: int = 8
     """How many lists may lie in one another: INTEGER[][] has two levels."""
     list_reduce_steps: int = 10_000

@@ -47,7 +47,7 @@ from eau2.operators.series import Series
 from eau2.operators.sort import Limit, Sort, TopK
 from eau2.operators.union import Union as UnionAll
 from eau2.operators.unnest import Unnest
-from eau2.operators.user_functions import Parameter, UserFunction
+from eau2.operators.user_functions import OptionalParameter, Parameter, UserFunction
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.records import Struct, names
@@ -101,6 +101,7 @@ TAGS: dict[str, type[Any]] = {
     "end": FrameBound,
     "type": SqlType,
     "argument": Parameter,
+    "optional": OptionalParameter,
     "function": UserFunction,
 }
 _TAG_OF = {class_: tag for tag, class_ in TAGS.items()}

@@ -14,9 +14,10 @@ from eau2.config import LIMITS
 from eau2.errors import Error, NotSupportedError
 from eau2.operators.aggregates import bind
 from eau2.operators.codec import FragmentError, function_from_plain, function_to_plain
-from eau2.operators.expr import AggregateCall
-from eau2.operators.user_functions import UserFunction
+from eau2.operators.expr import AggregateCall, Expr
+from eau2.operators.user_functions import UserFunction, default_of, is_constant
 from eau2.operators.well_formed import check_bound
+from eau2.types import SqlType
 
 
 def encode(function: UserFunction) -> bytes:
@@ -55,6 +56,10 @@ def _check(function: UserFunction) -> None:
     """Whether its expressions are over its parameters alone, and such as binding makes them."""
     types = [parameter.type for parameter in function.parameters]
     try:
+        for parameter in function.parameters:
+            default = default_of(parameter)
+            if default is not None:
+                _check_default(default, parameter.type)
         for call in function.aggregates:
             for expr in call.exprs:
                 check_bound(expr, types)
@@ -66,6 +71,12 @@ def _check(function: UserFunction) -> None:
         )
     if function.body.type != function.type:
         raise FragmentError("a function gives a value of another type than it says")
+
+
+def _check_default(default: Expr, type_: SqlType) -> None:
+    if default.type != type_ or not is_constant(default):
+        raise ValueError("a default is no constant of its parameter's type")
+    check_bound(default, ())
 
 
 def _check_aggregate(call: AggregateCall) -> None:

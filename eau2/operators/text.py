@@ -10,9 +10,9 @@ A column is shown by its name. Where two columns of a tree share a name, each ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
 
 from eau2.operators.base import Operator
+from eau2.operators.constant_text import interval_text, literal_text
 from eau2.operators.expand import Expand
 from eau2.operators.expr import (
     AggregateCall,
@@ -28,13 +28,11 @@ from eau2.operators.expr import (
     LambdaParameter,
     Literal,
     SortKey,
-    Value,
     WindowCall,
     WindowFrame,
 )
 from eau2.operators.filter import Filter
 from eau2.operators.group import FinalAggregate, PartialAggregate
-from eau2.operators.interval_form import unpacked
 from eau2.operators.join import Join
 from eau2.operators.partition_top import PartitionTop
 from eau2.operators.project import Project
@@ -47,10 +45,12 @@ from eau2.operators.unnest import Unnest
 from eau2.operators.values import NoRows, OneRow, Rows
 from eau2.operators.window import Window
 from eau2.records import names as fields
-from eau2.types import Kind, SqlType
 
 _SHOWN_VALUES = 10
 """Of a longer IN list only the first so many are shown."""
+
+_SHOWN_ENTRIES = 80
+"""Of the text of a longer dict only so many characters are shown."""
 
 _INFIX: dict[str, tuple[str, int]] = {
     "or": ("OR", 1),
@@ -175,42 +175,6 @@ def sort_key_text(key: SortKey, names: Names | None = None) -> str:
     direction = " DESC" if key.descending else ""
     nulls = "" if key.nulls_last else " NULLS FIRST"
     return f"{expr_text(key.expr, names)}{direction}{nulls}"
-
-
-def literal_text(value: Value, type_: SqlType) -> str:
-    """A physical value as an SQL literal."""
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return "TRUE" if value else "FALSE"
-        case str():
-            return "'" + value.replace("'", "''") + "'"
-        case float():
-            finite = value - value == 0.0
-            return repr(value) if finite else f"CAST('{value}' AS {type_})"
-        case int():
-            return _integer_text(value, type_)
-
-
-def _integer_text(value: int, type_: SqlType) -> str:
-    if type_.is_decimal and type_.scale:
-        digits = str(abs(value)).rjust(type_.scale + 1, "0")
-        sign = "-" if value < 0 else ""
-        return f"{sign}{digits[: -type_.scale]}.{digits[-type_.scale :]}"
-    try:
-        if type_.kind is Kind.DATE:
-            return f"DATE '{date(1970, 1, 1) + timedelta(days=value)}'"
-        if type_.kind is Kind.INTERVAL:
-            return _interval(*unpacked(value))
-        if type_.kind is Kind.TIME:
-            return f"TIME '{(datetime.min + timedelta(microseconds=value)).time()}'"
-        if type_.kind is Kind.TIMESTAMP:
-            instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
-            return f"TIMESTAMP '{instant.replace(tzinfo=None).isoformat(sep=' ')}'"
-    except OverflowError:
-        return f"CAST({value} AS {type_})"
-    return str(value)
 
 
 def _lines(operator: Operator, names: Names, indent: str) -> Iterator[str]:
@@ -425,18 +389,17 @@ def _call(call: Call, names: Names) -> tuple[str, int]:
             text += "".join(f" ESCAPE {_at(e, 5, names)}" for e in shown)
             return text, _COMPARISON
         case "add_interval", (arg, Literal() as months, Literal() as days, Literal() as micros):
-            interval = _interval(months.value, days.value, micros.value)
+            interval = interval_text(months.value, days.value, micros.value)
             return f"{_at(arg, _SUM, names)} + {interval}", _SUM
+        case "dict.[]" | "dict.get", (key, Literal(value=str() as entries), *args):
+            if len(entries) > _SHOWN_ENTRIES:
+                entries = f"{entries[:_SHOWN_ENTRIES]}..."
+            texts = [_expr(arg, names)[0] for arg in args]
+            inside = ", ".join(
+                (_expr(key, names)[0], literal_text(entries, call.args[1].type), *texts)
+            )
+            return f"{call.function}({inside})", _ATOM
         case "native", (Literal(value=name), *args):
             # As it is called.
             return f"{name}({', '.join(_expr(arg, names)[0] for arg in args)})", _ATOM
     return f"{call.function}({', '.join(_expr(arg, names)[0] for arg in call.args)})", _ATOM
-
-
-def _interval(months: Value, days: Value, micros: Value) -> str:
-    parts = [
-        f"{amount} {unit}"
-        for amount, unit in ((months, "months"), (days, "days"), (micros, "microseconds"))
-        if amount
-    ]
-    return f"INTERVAL '{' '.join(parts) or '0 days'}'"

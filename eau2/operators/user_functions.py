@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from eau2.errors import TypeMismatchError
-from eau2.operators.coercion import coerce, coercion_cost
+from eau2.operators.coercion import LIST_VALUE, coerce, coercion_cost
+from eau2.operators.constant_text import literal_text
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -23,6 +24,7 @@ from eau2.operators.expr import (
     Expr,
     Lambda,
     LambdaParameter,
+    Literal,
     moved,
     placed,
     size_of,
@@ -41,6 +43,24 @@ class Parameter(Record, frozen=True):
 
     name: str
     type: SqlType
+
+
+class OptionalParameter(Parameter, frozen=True):
+    """A parameter that a call may leave out. default: the constant that it is then, of its type."""
+
+    default: Expr
+
+
+def default_of(parameter: Parameter) -> Expr | None:
+    """What the parameter is where a call leaves it out; None where no call may."""
+    return parameter.default if isinstance(parameter, OptionalParameter) else None
+
+
+def is_constant(expr: Expr) -> bool:
+    """Whether it is a constant, or a list of constants that is written out."""
+    if isinstance(expr, Call) and expr.function == LIST_VALUE:
+        return all(map(is_constant, expr.args))
+    return isinstance(expr, Literal)
 
 
 class UserFunction(Record, frozen=True):
@@ -62,6 +82,9 @@ class UserFunction(Record, frozen=True):
     def __post_init__(self) -> None:
         if self.table and (self.type.element is None or self.aggregates):
             raise ValueError("a table function gives a list, and is no aggregate")
+        optional = [default_of(parameter) is not None for parameter in self.parameters]
+        if optional != sorted(optional):
+            raise ValueError("a parameter without a default stands behind one with a default")
 
     @property
     def is_aggregate(self) -> bool:
@@ -70,9 +93,21 @@ class UserFunction(Record, frozen=True):
 
     @property
     def signature(self) -> str:
-        """As a person reads it: f(x BIGINT, y DOUBLE) -> DOUBLE."""
-        listed = ", ".join(f"{p.name} {p.type}" for p in self.parameters)
+        """As a person reads it: f(x BIGINT, y DOUBLE = 0.5) -> DOUBLE."""
+        listed = ", ".join(map(_parameter_text, self.parameters))
         return f"{self.name}({listed}) -> {self.type}"
+
+
+def _parameter_text(parameter: Parameter) -> str:
+    default = default_of(parameter)
+    end = "" if default is None else f" = {_constant_text(default)}"
+    return f"{parameter.name} {parameter.type}{end}"
+
+
+def _constant_text(constant: Expr) -> str:
+    if isinstance(constant, Literal):
+        return literal_text(constant.value, constant.type)
+    return f"[{', '.join(map(_constant_text, constant.children))}]"
 
 
 class Called(Protocol):
@@ -91,17 +126,32 @@ class Called(Protocol):
         """As a person reads it."""
 
 
-def coerced(function: Called, args: Sequence[Expr]) -> tuple[Expr, ...]:
-    """The arguments of a call in the types of the parameters. Raises TypeMismatchError."""
+def counted(function: Called) -> str:
+    """How many arguments a call has: "2 arguments", "1 to 2 arguments"."""
+    most = len(function.parameters)
+    fewest = sum(default_of(parameter) is None for parameter in function.parameters)
+    plural = "" if most == 1 else "s"
+    return f"{most if fewest == most else f'{fewest} to {most}'} argument{plural}"
+
+
+def coerced(function: Called, args: Sequence[Expr | None]) -> tuple[Expr, ...]:
+    """The arguments of a call in the types of the parameters. Raises TypeMismatchError.
+
+    None stands for an argument that is left out, as do those that are missing at the end.
+    """
     wanted = function.parameters
-    if len(args) != len(wanted):
-        plural = "" if len(wanted) == 1 else "s"
+    places = [*args, *[None] * (len(wanted) - len(args))]
+    pairs = list(zip(places, wanted, strict=False))
+    if len(args) > len(wanted) or any(a is None and default_of(p) is None for a, p in pairs):
+        given = sum(arg is not None for arg in args)
         raise TypeMismatchError(
-            f"{function.name} takes {len(wanted)} argument{plural}, not {len(args)}",
+            f"{function.name} takes {counted(function)}, not {given}",
             hint=f"It is {function.signature}.",
         )
     result: list[Expr] = []
-    for number, (arg, parameter) in enumerate(zip(args, wanted, strict=True), start=1):
+    for number, (given_or_not, parameter) in enumerate(pairs, start=1):
+        arg = default_of(parameter) if given_or_not is None else given_or_not
+        assert arg is not None
         # Between integers of any width what does not fit is an error, so that nothing is lost.
         integers = arg.type.is_integer and parameter.type.is_integer
         if coercion_cost(arg, parameter.type) is None and not integers:
@@ -113,7 +163,7 @@ def coerced(function: Called, args: Sequence[Expr]) -> tuple[Expr, ...]:
     return tuple(result)
 
 
-def written_out(function: UserFunction, args: Sequence[Expr], level: int = 0) -> Expr:
+def written_out(function: UserFunction, args: Sequence[Expr | None], level: int = 0) -> Expr:
     """What a call of a scalar or table function stands for; no call of it remains.
 
     level: how many lambdas are around the call. An argument that is no small expression and that

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from eau2.config import LIMITS
 from eau2.errors import Error
 from eau2.operators.coercion import LIST_VALUE, cast
 from eau2.operators.expr import (
@@ -30,13 +31,16 @@ from eau2.operators.expr import (
 )
 from eau2.operators.functions.let import FOLD, LET
 from eau2.operators.functions.native import NATIVE, is_formed
+from eau2.operators.functions.python_mappings import GET, ITEM, entries_of
 from eau2.operators.functions.python_sequences import EACH
 from eau2.operators.functions.table import lookup
 from eau2.types import (
     BIGINT,
     BOOLEAN,
+    DATE,
     INTEGER_RANGES,
     NULL,
+    TIMESTAMP,
     VARCHAR,
     Kind,
     SqlType,
@@ -61,6 +65,8 @@ _FIXED: dict[str, tuple[SqlType, tuple[SqlType, ...]]] = {
     "parse_dirpath": (VARCHAR, (BOOLEAN, VARCHAR)),
 }
 """Functions of a text and of constants, and the types of these."""
+_KEYS = (BOOLEAN, BIGINT, VARCHAR, DATE, TIMESTAMP)
+"""The types of keys in a dict of Python. Of a float there would be NaN, and -0.0 beside 0.0."""
 _NANOSECOND = Literal(VARCHAR, "nanosecond")
 _ANY_FAILURE = (
     Error,
@@ -159,9 +165,35 @@ def _check_call(call: Call, depth: int, known: _Known, waiting: _Waiting) -> Non
                 waiting.append((arg, depth, known))
         return
     _require(not any(isinstance(arg, Lambda) for arg in call.args), "a value")
+    if call.function in (ITEM, GET):
+        _check_mapping(call)
     if not _is_written_otherwise(call):
         _check_by_binding(call)
     waiting += [(arg, depth, known) for arg in call.args]
+
+
+def _check_mapping(call: Call) -> None:
+    """A dict of Python is a constant: distinct keys of one type, and as many values of one."""
+    _require(len(call.args) > 2 and call.args[0].type in _KEYS, "a key of a dict")
+    key, text, given = call.args[:3]
+    _require(_constants((text,), (VARCHAR,)), "a constant dict")
+    _require(call.function == GET or given == Literal(given.type, None), "the type of values")
+    assert isinstance(text, Literal)
+    keys, values = entries_of(str(text.value))
+    _require(0 < len(keys) <= LIMITS.mapping_entries, "a dict of so many entries")
+    _require(all(k is not None and _is_held(k, key.type) for k in keys), "keys of their type")
+    _require(len(set(keys)) == len(keys), "distinct keys")
+    _require(all(_is_held(value, given.type) for value in values), "values of their type")
+
+
+def _is_held(value: object, type_: SqlType) -> bool:
+    """Whether it is a physical value of the type, or a list of such, or NULL."""
+    if isinstance(value, list):
+        element = type_.element
+        return element is not None and all(_is_held(item, element) for item in value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return is_value(value, type_)
+    return False
 
 
 def _check_by_binding(call: Call) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from eau2.errors import UnknownColumnError, UsageError
 from eau2.operators.function_form import encode
-from eau2.operators.user_functions import UserFunction
+from eau2.operators.user_functions import UserFunction, counted, default_of
 from eau2.records import Record, replace
 from eau2.types import BOOLEAN
 
@@ -122,9 +122,8 @@ def _written(
     function, *given = computed if isinstance(computed, tuple) and computed else (computed,)
     definition, source = _definition(function)
     check(definition)
-    read = _read(definition, tuple(given), columns)
+    arguments = ", ".join(_read(definition, tuple(given), columns))
     called = replace(definition, name=_unique_name(definition), table=False)
-    arguments = ", ".join(map(quoted, read))
     return Call(f"{quoted(called.name)}({arguments})", Named(called, source, definition.name))
 
 
@@ -149,16 +148,18 @@ def _definition(function: object) -> tuple[UserFunction, str]:
 def _read(
     definition: UserFunction, given: tuple[object, ...], columns: tuple[str, ...]
 ) -> list[str]:
-    """The columns that are the arguments."""
+    """The arguments as text: columns. What has a default and no column is left out."""
+    needed = [p.name for p in definition.parameters if default_of(p) is None]
     if given:
-        if len(given) != len(definition.parameters):
+        if not len(needed) <= len(given) <= len(definition.parameters):
+            counts = counted(definition).replace("argument", "column")
             raise UsageError(
-                f"{definition.name} takes {len(definition.parameters)} columns, not {len(given)}",
+                f"{definition.name} takes {counts}, not {len(given)}",
                 hint=f"It is {definition.signature}.",
             )
-        return [column(name, columns) for name in given]  # type: ignore[arg-type]
+        return [quoted(column(name, columns)) for name in given]  # type: ignore[arg-type]
     known = {name.casefold(): name for name in columns}
-    missing = [p.name for p in definition.parameters if p.name.casefold() not in known]
+    missing = [name for name in needed if name.casefold() not in known]
     if missing:
         listed = ", ".join(columns)
         named = ", ".join(f'"{name}"' for name in missing)
@@ -168,7 +169,13 @@ def _read(
             hint=f"There are {listed}. Columns of other names are given with the function, as in "
             f"({definition.name}, {example}).",
         )
-    return [known[parameter.name.casefold()] for parameter in definition.parameters]
+    read: list[str] = []
+    for parameter in definition.parameters:
+        found = known.get(parameter.name.casefold())
+        if found is not None:
+            by_name = "" if default_of(parameter) is None else f"{quoted(parameter.name)} := "
+            read.append(f"{by_name}{quoted(found)}")
+    return read
 
 
 def _unique_name(definition: UserFunction) -> str:

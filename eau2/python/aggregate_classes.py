@@ -33,6 +33,7 @@ from eau2.python import laws, names, vocabulary
 from eau2.python.aggregates import WrittenOut
 from eau2.python.annotations import declared_type
 from eau2.python.definitions import body_of, parameters_of
+from eau2.python.mapping_lists import prepared
 from eau2.python.names import Names
 from eau2.python.program import Scopes, chosen, levelled
 from eau2.python.reader import Missing, Reader, Value
@@ -138,6 +139,12 @@ class _Class:
     def definition(self) -> UserFunction:
         """The function that the class describes. Raises FunctionDefinitionError."""
         step = self._methods["step"]
+        if step.args.defaults:
+            raise self._source.refusal(
+                step.args.defaults[0],
+                "a parameter of step with a default",
+                "Give the argument where the aggregate is called.",
+            )
         parameters = parameters_of(_without_self(step, self._source), self._known, self._source)
         states = [
             ColumnRef(attribute.type, number) for number, attribute in enumerate(self._attributes)
@@ -213,9 +220,10 @@ class _Class:
             return Literal(exits.type, None)
 
         reader = Reader(self._source, self._known, self._scopes, env)
+        statements, reader = prepared(method, reader)
         program = WrittenOut(self._scopes, self._scopes.fresh())
         try:
-            return Block(program, exits, nothing, exits.type).run(method.body, reader, ())
+            return Block(program, exits, nothing, exits.type).run(statements, reader, ())
         except Refusal as refusal:
             raise self._source.refusal(method, refusal.message, refusal.hint or None) from None
 

@@ -8,7 +8,7 @@ UserFunction with aggregates. Does not know: classes (aggregate_classes.py).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -18,7 +18,7 @@ from eau2.operators.expr import AggregateCall, ColumnRef, Expr, columns_of
 from eau2.operators.user_functions import Parameter, UserFunction
 from eau2.python import names
 from eau2.python.annotations import declared_type
-from eau2.python.definitions import arguments, body_of, reader_of
+from eau2.python.definitions import arguments, body_of, reader_of, with_defaults
 from eau2.python.expressions import expression
 from eau2.python.kinds import TIMEDELTA
 from eau2.python.names import Names
@@ -68,11 +68,14 @@ def from_function(
     source, node = of_object(function, name or str(getattr(function, "__name__", "an aggregate")))
     if not isinstance(node, ast.FunctionDef) or not isinstance(function, FunctionType):
         raise source.refusal(node, "it is no function", "Decorate a def, or a class.")
-    return defined(node, names.around(function), source), source.text
+    known = names.around(function)
+    return defined(node, known, source, function.__defaults__ or ()), source.text
 
 
-def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction:
-    """The definition. A parameter without a type is a float."""
+def defined(
+    node: ast.FunctionDef, known: Names, source: Source, defaults: Sequence[object] | None = None
+) -> UserFunction:
+    """The definition. A parameter without a type is a float. defaults: as in definitions.py."""
     parameters = tuple(
         Parameter(
             argument.arg,
@@ -82,6 +85,7 @@ def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction
         )
         for argument in arguments(node, source)
     )
+    parameters = with_defaults(node, parameters, known, source, defaults)
     result = DOUBLE if node.returns is None else declared_type(node.returns, known, source)
     return compiled(node, parameters, result, known, source)
 

@@ -23,7 +23,7 @@ from eau2.operators.expr import (
 )
 from eau2.operators.facts import can_raise
 from eau2.operators.functions.let import LET
-from eau2.operators.user_functions import UserFunction
+from eau2.operators.user_functions import UserFunction, counted, default_of
 from eau2.python import refused, vocabulary
 from eau2.python.annotations import named
 from eau2.python.comprehensions import comprehension
@@ -182,12 +182,12 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
         if type_.innermost == vocabulary.TIMEDELTA:
             raise reader.refuse(node, f"{function.name} takes or gives {type_}", "Declare BIGINT.")
     where = reader.where(node)
-    args = [
-        vocabulary.converted(read(written, reader), parameter.type, where, f"{parameter.name}")
-        for written, parameter in zip(
-            arguments_of(function, node, reader), function.parameters, strict=True
-        )
-    ]
+    args: list[Expr] = []
+    written_args = arguments_of(function, node, reader)
+    for written, parameter in zip(written_args, function.parameters, strict=True):
+        value = default_of(parameter) if written is None else read(written, reader)
+        assert value is not None
+        args.append(vocabulary.converted(value, parameter.type, where, f"{parameter.name}"))
     body = rescoped(function.body, reader.scopes)
     reads = [0] * len(args)
     for inner in walk(body):
@@ -210,8 +210,11 @@ def call_defined(function: UserFunction, node: ast.Call, reader: Reader, read: R
     return Call(body.type, LET, (*values, Lambda(body.type, tuple(parameters), result)))
 
 
-def arguments_of(function: UserFunction, node: ast.Call, reader: Reader) -> list[ast.expr]:
-    """The arguments in the order of the parameters. Raises FunctionDefinitionError."""
+def arguments_of(function: UserFunction, node: ast.Call, reader: Reader) -> list[ast.expr | None]:
+    """The arguments in the order of the parameters, None where the default is taken.
+
+    Raises FunctionDefinitionError.
+    """
     names = [parameter.name for parameter in function.parameters]
     given = dict(zip(names, node.args, strict=False))
     for keyword in node.keywords:
@@ -222,11 +225,11 @@ def arguments_of(function: UserFunction, node: ast.Call, reader: Reader) -> list
                 f"It is {function.signature}.",
             )
         given[keyword.arg] = keyword.value
-    if len(node.args) > len(names) or len(given) < len(names):
+    needed = {p.name for p in function.parameters if default_of(p) is None}
+    if len(node.args) > len(names) or not needed <= given.keys():
         raise reader.refuse(
             node,
-            f"{function.name} takes {len(names)} arguments, not "
-            f"{len(node.args) + len(node.keywords)}",
+            f"{function.name} takes {counted(function)}, not {len(node.args) + len(node.keywords)}",
             f"It is {function.signature}.",
         )
-    return [given[name] for name in names]
+    return [given.get(name) for name in names]

@@ -113,9 +113,16 @@ def over_columns(function: Callable[..., Any]) -> Callable[..., Any]:
         function.__code__, around, function.__name__, function.__defaults__, function.__closure__
     )
 
+    defaults = function.__defaults__ or ()
+
     @functools.wraps(function)
     def call(*columns: Iterable[Any]) -> Any:
-        return inner(*map(Column, columns))
+        given = [Column(column) for column in columns]
+        missing = function.__code__.co_argcount - len(given)
+        if given and 0 < missing <= len(defaults):
+            # A default is a column too, in which all rows are alike.
+            given += [Column([value] * len(given[0])) for value in defaults[-missing:]]
+        return inner(*given)
 
     return call
 

@@ -8,17 +8,23 @@ Does not know: aggregates (aggregates.py), who keeps functions.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
 from eau2.config import LIMITS
 from eau2.operators.expr import ColumnRef, Expr, Literal, size_of
-from eau2.operators.user_functions import Parameter, UserFunction
-from eau2.python import names, vocabulary
+from eau2.operators.user_functions import (
+    OptionalParameter,
+    Parameter,
+    UserFunction,
+    is_constant,
+)
+from eau2.python import mapping_lists, names, vocabulary
 from eau2.python.annotations import declared_type
 from eau2.python.changes import Changes
 from eau2.python.expressions import expression
+from eau2.python.mappings import NotConstantError, value_of
 from eau2.python.names import Names
 from eau2.python.program import Program, Scopes, levelled
 from eau2.python.reader import Reader
@@ -28,6 +34,10 @@ from eau2.python.vocabulary import Refusal
 from eau2.records import Record, replace
 from eau2.types import SqlType
 
+_NO_CONSTANT = (
+    "the default is no constant",
+    "Constants are numbers, texts, dates, None and lists of them.",
+)
 _PARAMETERS_HINT = "Write def f(x: int, y: str) -> float: parameters by position, with types."
 
 
@@ -63,7 +73,7 @@ def from_function(
     source, node = of_object(function, name or str(getattr(function, "__name__", "a function")))
     if not isinstance(node, ast.FunctionDef) or not isinstance(function, FunctionType):
         raise source.refusal(node, "it is no function", "Decorate a def.")
-    definition = defined(node, names.around(function), source)
+    definition = defined(node, names.around(function), source, function.__defaults__ or ())
     if table and not definition.type.is_list:
         raise source.refusal(
             node, f"a table function gives a list, not {definition.type}", "Return list[...]."
@@ -71,9 +81,14 @@ def from_function(
     return replace(definition, table=table), source.text
 
 
-def defined(node: ast.FunctionDef, known: Names, source: Source) -> UserFunction:
-    """The definition of a function whose annotations say its types."""
-    parameters = parameters_of(node, known, source)
+def defined(
+    node: ast.FunctionDef, known: Names, source: Source, defaults: Sequence[object] | None = None
+) -> UserFunction:
+    """The definition of a function whose annotations say its types.
+
+    defaults: the values of its last parameters, where they are known; else they are read.
+    """
+    parameters = with_defaults(node, parameters_of(node, known, source), known, source, defaults)
     if node.returns is None:
         raise source.refusal(node, "it does not say what it returns", _PARAMETERS_HINT)
     return compiled(node, parameters, declared_type(node.returns, known, source), known, source)
@@ -99,13 +114,46 @@ def arguments(node: ast.FunctionDef, source: Source) -> list[ast.arg]:
     odd = given.vararg or given.kwarg or next(iter([*given.kwonlyargs, *given.posonlyargs]), None)
     if odd is not None:
         raise source.refusal(odd, "parameters that are not simply named", _PARAMETERS_HINT)
-    if given.defaults:
-        raise source.refusal(
-            given.defaults[0],
-            "a parameter with a default",
-            "A call names all arguments; give the default where it is called.",
-        )
     return given.args
+
+
+def with_defaults(
+    node: ast.FunctionDef,
+    parameters: tuple[Parameter, ...],
+    known: Names,
+    source: Source,
+    values: Sequence[object] | None = None,
+) -> tuple[Parameter, ...]:
+    """The parameters, of which the last have defaults. Raises FunctionDefinitionError.
+
+    values: what the defaults are in a live function; of a text they are read, and nothing is run.
+    """
+    written = node.args.defaults
+    if values is None:
+        values = [_default_value(default, known, source) for default in written]
+    if len(values) != len(written):
+        raise source.refusal(node, "its defaults are others than those that are written")
+    first = len(parameters) - len(written)
+    optional: list[Parameter] = []
+    for parameter, value, place in zip(parameters[first:], values, written, strict=True):
+        try:
+            what = f"the default of {parameter.name}"
+            default = vocabulary.converted(
+                vocabulary.literal(value), parameter.type, source.name, what
+            )
+        except Refusal as refusal:
+            raise source.refusal(place, refusal.message, refusal.hint or None) from None
+        if not is_constant(default):
+            raise source.refusal(place, *_NO_CONSTANT)
+        optional.append(OptionalParameter(parameter.name, parameter.type, default))
+    return (*parameters[:first], *optional)
+
+
+def _default_value(node: ast.expr, known: Names, source: Source) -> object:
+    try:
+        return value_of(node, known)
+    except NotConstantError:
+        raise source.refusal(node, *_NO_CONSTANT) from None
 
 
 def reader_of(
@@ -152,7 +200,8 @@ def body_of(
 
     program = program or Program(reader.scopes, reader.scopes.fresh())
     block = Block(program, FunctionExits(result), value_of, result, changes=Changes(node))
-    body = program.assembled(block.run(node.body, reader, ()))
+    statements, reader = mapping_lists.prepared(node, reader)
+    body = program.assembled(block.run(statements, reader, ()))
     if size_of(body) > LIMITS.function_nodes:
         raise reader.refuse(
             node,

@@ -14,7 +14,7 @@ from eau2.config import LIMITS
 from eau2.errors import FunctionDefinitionError, StatementError
 from eau2.operators.expr import Call, Expr, Literal
 from eau2.operators.facts import can_raise
-from eau2.python import refused, vocabulary
+from eau2.python import mappings, refused, vocabulary
 from eau2.python.annotations import named
 from eau2.python.calls import read_call
 from eau2.python.comprehensions import comprehension
@@ -149,7 +149,8 @@ def _read(node: ast.expr, reader: Reader) -> Expr:
             parts = [_part(value, reader) for value in values]
             return vocabulary.joined(parts, reader.where(node))
         case ast.Call():
-            return read_call(node, reader, expression, condition)
+            looked_up = mappings.read_method(node, reader, expression)
+            return looked_up or read_call(node, reader, expression, condition)
         case ast.ListComp(elt=element, generators=generators):
             made = comprehension(node, element, generators, reader, expression, condition)
             return vocabulary.without_differences(made)
@@ -175,6 +176,12 @@ def _named(node: ast.expr, name: str, reader: Reader) -> Expr:
 
 def _meant(node: ast.expr, name: str, meaning: Meaning | None, reader: Reader) -> Expr:
     match meaning:
+        case Constant(value=dict() | set() | frozenset() as captured):
+            raise reader.refuse(
+                node,
+                f"{name} is a {type(captured).__name__}, which is no value here",
+                mappings.USES,
+            )
         case Constant(value=captured):
             return vocabulary.literal(captured)
         case Foreign(what=what, hint=hint):
@@ -250,6 +257,9 @@ def _comparison(node: ast.Compare, reader: Reader, all_of: bool = False) -> Expr
 
 def _compared(op: str, left: Expr, written: ast.expr, reader: Reader, where: str) -> Expr:
     """The last link of a chain; beside `in` a tuple or a set of values is as good as a list."""
+    found = mappings.held(written, reader) if op in ("in", "not in") else None
+    if found is not None:
+        return mappings.contains(op, left, found, where)
     if op in ("in", "not in") and isinstance(written, ast.Tuple | ast.Set | ast.List):
         items = tuple([expression(element, reader) for element in written.elts])
         return vocabulary.contained(op, left, items, where)
@@ -259,6 +269,9 @@ def _compared(op: str, left: Expr, written: ast.expr, reader: Reader, where: str
 def _subscript(value: ast.expr, place: ast.expr, reader: Reader, where: str) -> Expr:
     if is_divmod(value, reader):
         return of_divmod(value, place, reader, expression)
+    found = mappings.held(value, reader)
+    if found is not None and not isinstance(place, ast.Slice):
+        return mappings.item(found, expression(place, reader), reader, where)
     receiver = expression(value, reader)
     if isinstance(place, ast.Slice):
         ends = [

@@ -33,7 +33,7 @@ MODULES: dict[str, ModuleType] = {
 
 _MOMENTS = (datetime.date, datetime.datetime, datetime.timedelta)
 _TYPES = (bool, int, float, str, list, *_MOMENTS)
-_CONSTANTS = (bool, int, float, str, list, tuple, set, frozenset, *_MOMENTS)
+_CONSTANTS = (bool, int, float, str, list, tuple, set, frozenset, dict, *_MOMENTS)
 
 
 class Constant(Record, frozen=True):
@@ -227,5 +227,5 @@ def meaning_of(value: Any, name: str) -> Meaning:
         )
     return Foreign(
         f"{name} is a {type(value).__name__}",
-        "Functions see constants (numbers, texts, dates, lists of them) and compiled functions.",
+        "Functions see constants (numbers, texts, dates, lists, sets, dicts) and compiled ones.",
     )

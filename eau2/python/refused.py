@@ -9,7 +9,10 @@ import ast
 
 EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Lambda: ("a lambda has no name and no types", "Define a function with @eau2.function."),
-    ast.Dict: ("a dict is no value here", "Use match or if, or join with a table."),
+    ast.Dict: (
+        "a dict is no value here",
+        "Look into a constant one, {...}[k], or name it, once; or use if, or join with a table.",
+    ),
     ast.Set: ("a set is no value here", "Use a list; `x in {1, 2}` is there."),
     ast.Tuple: ("a tuple is no value here", "Use a list, or several names: a, b = 1, 2."),
     ast.DictComp: ("a dict is no value here", "Group rows with SQL, or use lists."),
@@ -68,8 +71,8 @@ WORDS: dict[str, str] = {
     "enumerate": "It can stand in for, and in a comprehension.",
     "zip": "It can stand in for, and in a comprehension.",
     "divmod": "Write q, r = divmod(a, b), or divmod(a, b)[0].",
-    "dict": "Use match or if, or join with a table.",
-    "set": "Use a list; SQL has list_distinct.",
+    "dict": "Write a constant one as {...}, or join with a table.",
+    "set": "Write a constant one as {...}; SQL has list_distinct.",
     "tuple": "Use a list.",
     "hash": "Python's hash differs from process to process; SQL has md5 and sha256.",
     "id": "Values have no identity.",

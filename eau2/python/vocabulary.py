@@ -90,10 +90,11 @@ _OPERATORS: tuple[tuple[str, str], ...] = (
     ("**", "of an int and a constant int, and of floats"),
     ("<< >> & | ^ ~", "of ints; & | ^ also of bools"),
     ("== != < <= > >=", "of values of one type, of numbers of any; chained too"),
-    ("in, not in", "of a list, and of a str in a str"),
+    ("in, not in", "of a list, of a str in a str, and of constant dicts and sets"),
     ("is None, is not None", ""),
     ("and, or, not", "with Python's truth"),
     ("x[i], x[a:b:c]", "of str and lists; negative indexes count from the end"),
+    ("d[k], d.get(k, default)", "of constant dicts"),
     ("f-strings", "with constant format specifications"),
 )
 _BUILTIN_REMARKS: dict[str, str] = {

@@ -11,9 +11,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from eau2.operators.coercion import cast
+from eau2.errors import StatementError
+from eau2.operators.coercion import cast, coerce
 from eau2.operators.expr import ColumnRef, Expr, substitute
-from eau2.operators.user_functions import Parameter, UserFunction
+from eau2.operators.user_functions import (
+    OptionalParameter,
+    Parameter,
+    UserFunction,
+    default_of,
+    is_constant,
+)
+from eau2.operators.well_formed import check_bound
 from eau2.python import aggregates, definitions, names
 from eau2.python.annotations import TYPES, named
 from eau2.python.names import AggregateWord, Names
@@ -52,8 +60,34 @@ def from_text(
     )
     type_ = _in_python(result, node, source)
     around = names.of_text(module, source, known)
+    own = definitions.with_defaults(node, own, around, source)
     compiled = aggregates.compiled if _gathers(node, around) else definitions.compiled
+    places = [*[node] * (len(own) - len(node.args.defaults)), *node.args.defaults]
+    parameters = tuple(
+        _optional(parameter, default_of(read), place, source)
+        for parameter, read, place in zip(parameters, own, places, strict=True)
+    )
     return _in_sql(compiled(node, own, type_, around, source), parameters, result)
+
+
+def _optional(
+    parameter: Parameter, default: Expr | None, node: ast.AST, source: Source
+) -> Parameter:
+    """The parameter with the default in the type that the statement says."""
+    if default is None:
+        return parameter
+    try:
+        fitting = coerce(default, parameter.type)
+        check_bound(fitting, ())
+    except (StatementError, ValueError):
+        fitting = default
+    if fitting.type != parameter.type or not is_constant(fitting):
+        raise source.refusal(
+            node,
+            f"the default of {parameter.name} is no {parameter.type}",
+            "Declare BIGINT, DOUBLE or VARCHAR, or give another default.",
+        )
+    return OptionalParameter(parameter.name, parameter.type, fitting)
 
 
 def _in_python(type_: SqlType, node: ast.AST, source: Source) -> SqlType:

@@ -18,7 +18,14 @@ from eau2.operators.codec import FragmentError
 from eau2.operators.expr import AggregateCall, Call, Case, ColumnRef, Expr, Literal, walk
 from eau2.operators.function_form import decode
 from eau2.operators.functions.native import NativeFunction, call_of
-from eau2.operators.user_functions import Called, UserFunction, coerced, over, written_out
+from eau2.operators.user_functions import (
+    Called,
+    UserFunction,
+    coerced,
+    default_of,
+    over,
+    written_out,
+)
 from eau2.records import replace
 from eau2.sql import ast
 from eau2.sql.bind_call import (
@@ -65,21 +72,21 @@ def bind_user_call(
     function: UserFunction, node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
 ) -> Expr:
     """What a call stands for. Raises statement errors with spans."""
-    node = _by_place(function, node)
+    node, places = _by_place(function, node)
     if function.is_aggregate:
         if node.over is not None:
-            return _windowed(function, node, env, depth, bind)
-        return _aggregated(function, node, env, depth, bind)
+            return _windowed(function, node, places, env, depth, bind)
+        return _aggregated(function, node, places, env, depth, bind)
     _check_scalar(function.name, node)
     args = tuple(bind(argument, env, depth) for argument in node.arguments)
-    return at(node.span, written_out, function, args, env.lambda_level)
+    return at(node.span, written_out, function, _spread(args, places), env.lambda_level)
 
 
 def bind_native_call(
     function: NativeFunction, node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
 ) -> Expr:
     """A call of a native function. Raises statement errors with spans."""
-    node = _by_place(function, node)
+    node, _ = _by_place(function, node)
     _check_scalar(function.name, node)
     args = tuple(bind(argument, env, depth) for argument in node.arguments)
     return call_of(function, at(node.span, coerced, function, args))
@@ -101,8 +108,11 @@ def _check_scalar(name: str, node: ast.FunctionCall) -> None:
             )
 
 
-def _by_place(function: Called, node: ast.FunctionCall) -> ast.FunctionCall:
-    """The call with the arguments in the order of the parameters, whichever were named."""
+def _by_place(function: Called, node: ast.FunctionCall) -> tuple[ast.FunctionCall, tuple[int, ...]]:
+    """The call with the arguments in the order of the parameters, whichever were named.
+
+    Beside it the numbers of the parameters that they are for: others are left out.
+    """
     placed: list[ast.Expression] = []
     named: dict[int, ast.Expression] = {}
     places = {p.name.casefold(): place for place, p in enumerate(function.parameters)}
@@ -123,29 +133,42 @@ def _by_place(function: Called, node: ast.FunctionCall) -> ast.FunctionCall:
                 hint=f"It is {function.signature}.",
             )
         named[place] = argument.value
-    if not named:
-        return node
-    for place in range(len(placed), len(function.parameters)):
+    places_given = [*range(len(placed))]
+    for place in range(len(placed), len(function.parameters) if named else 0):
         if place not in named:
+            if default_of(function.parameters[place]) is not None:
+                continue
             raise ProgrammingError(
                 f'the argument "{function.parameters[place].name}" of {function.name} is missing',
                 span=node.span,
                 hint=f"It is {function.signature}.",
             )
         placed.append(named[place])
-    return replace(node, arguments=tuple(placed))
+        places_given.append(place)
+    return replace(node, arguments=tuple(placed)), tuple(places_given)
+
+
+def _spread(args: tuple[Expr, ...], places: tuple[int, ...]) -> tuple[Expr | None, ...]:
+    """The arguments at the places of their parameters, None at those that are left out."""
+    found = dict(zip(places, args, strict=True))
+    return tuple(found.get(place) for place in range(max(places, default=-1) + 1))
 
 
 def _aggregated(
-    function: UserFunction, node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
+    function: UserFunction,
+    node: ast.FunctionCall,
+    places: tuple[int, ...],
+    env: Environment,
+    depth: int,
+    bind: Bind,
 ) -> Expr:
     """The body of an aggregate over the columns that its aggregates will be."""
     if node.within_group:
         raise ProgrammingError(f"{function.name} has no WITHIN GROUP", span=node.span)
     check_aggregate(node, env)
     inner = inside_aggregate(env)
-    args = tuple(bind(argument, inner, depth) for argument in node.arguments)
-    args = at(node.span, coerced, function, args)
+    given = tuple(bind(argument, inner, depth) for argument in node.arguments)
+    args = at(node.span, coerced, function, _spread(given, places))
     where = bound_filter(node, inner, depth, bind)
     order = bound_order(node, args, inner, depth, bind)
     _check_clauses(function, node)
@@ -161,12 +184,17 @@ def _aggregated(
     if _reads_parameters(function):
         # Beside an aggregate a column must be a key of GROUP BY, as anywhere.
         beside = tuple(bind(argument, env, depth) for argument in node.arguments)
-        args = at(node.span, coerced, function, beside)
+        args = at(node.span, coerced, function, _spread(beside, places))
     return over(function.body, (*args, *results), env.lambda_level)
 
 
 def _windowed(
-    function: UserFunction, node: ast.FunctionCall, env: Environment, depth: int, bind: Bind
+    function: UserFunction,
+    node: ast.FunctionCall,
+    places: tuple[int, ...],
+    env: Environment,
+    depth: int,
+    bind: Bind,
 ) -> Expr:
     """The body of an aggregate over its aggregates, each of them over the window."""
     if node.ignore_nulls is not None:
@@ -177,7 +205,7 @@ def _windowed(
         )
     window = bound_over(node, env, depth, bind)
     _check_clauses(function, node)
-    args = at(node.span, coerced, function, window.args)
+    args = at(node.span, coerced, function, _spread(window.args, places))
     results: list[Expr] = []
     for call in function.aggregates:
         call = _over(call, args, env)

@@ -31,6 +31,7 @@ from eau2.errors import (
 from eau2.operators.user_functions import UserFunction
 from eau2.python import definitions, names
 from eau2.python.source import Source
+from tests.python.forms import CONSTANTS
 from tests.python.lifted import Outcome, compiled, run
 from tests.python.programs import Program
 
@@ -53,7 +54,9 @@ def defined(text: str) -> UserFunction:
     source = Source("f", text)
     (node,) = ast.parse(text).body
     assert isinstance(node, ast.FunctionDef)
-    return definitions.defined(node, names.within({"math": math, "datetime": datetime}), source)
+    return definitions.defined(
+        node, names.within({"math": math, "datetime": datetime, **CONSTANTS}), source
+    )
 
 
 def difference(program: Program, connection: eau2.Connection) -> str | None:

@@ -12,10 +12,11 @@ import datetime
 import math
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, ValuesView
 from typing import Any
 
 from eau2.records import Record
+from tests.python.forms import CONSTANTS
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -54,6 +55,10 @@ _LONGEST = 16_777_216
 _UNLIFTED = frozenset({"range", "ValueError", "slice", "enumerate", "zip"})
 
 
+_HOLDERS = (list, tuple, ValuesView)
+"""What a None may lie in that makes an operation a TypeError."""
+
+
 class IntOutsideError(Exception):
     """A whole number that is no int64: an error in eau2."""
 
@@ -76,7 +81,7 @@ class Outcome(Record, frozen=True):
 def compiled(text: str) -> Callable[..., Any]:
     """The function `f` of a text, as CPython runs it with the rule about None."""
     tree = ast.fix_missing_locations(_Lifting().visit(ast.parse(text)))
-    space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted}
+    space: dict[str, Any] = {"math": math, "datetime": datetime, "lifted": lifted, **CONSTANTS}
     space |= {"over_list": over_list, "gone_over": gone_over}
     space |= {f"op_{kind.__name__}": call for kind, call in _OPERATORS.items()}
     space |= {f"in_place_{kind.__name__}": call for kind, call in _IN_PLACE.items()}
@@ -85,7 +90,7 @@ def compiled(text: str) -> Callable[..., Any]:
 
 def plain(text: str) -> Callable[..., Any]:
     """The function `f` of a text, as CPython runs it."""
-    space: dict[str, Any] = {"math": math, "datetime": datetime}
+    space: dict[str, Any] = {"math": math, "datetime": datetime, **CONSTANTS}
     return _run(ast.parse(text), space)
 
 
@@ -149,7 +154,7 @@ def _check(value: Any) -> None:
 
 
 def _has_none(values: Any) -> bool:
-    return any(v is None or (isinstance(v, list | tuple) and _has_none(v)) for v in values)
+    return any(v is None or (isinstance(v, _HOLDERS) and _has_none(v)) for v in values)
 
 
 class _Lifting(ast.NodeTransformer):

@@ -90,6 +90,7 @@ class _Writer(Struct):
     lines: list[str] = field(default_factory=list)
     names: int = 0
     loops: int = 0
+    dicts: tuple[str, ...] = ("CODES",)
 
     def program(self) -> Program:
         """The whole of it."""
@@ -98,8 +99,16 @@ class _Writer(Struct):
         parameters = tuple((f"p{n}", chance.choice(_PLAIN)) for n in range(count))
         self.known = dict(parameters)
         result = chance.choice(_RESULTS)
-        listed = ", ".join(f"{name}: {type_}" for name, type_ in parameters)
-        self.lines = [f"def f({listed}) -> {result}:"]
+        written = [f"{name}: {type_}" for name, type_ in parameters]
+        for _ in range(chance.choice((0, 0, 0, 0, 1, 2))):
+            # What has a default is left out of every call.
+            name, type_ = f"q{len(self.known)}", chance.choice(_PLAIN)
+            written.append(f"{name}: {type_} = {self.literal(type_)}")
+            self.known[name] = type_
+        self.lines = [f"def f({', '.join(written)}) -> {result}:"]
+        if chance.random() > 0.7:
+            self.line(1, f"codes = {self.display()}")
+            self.dicts = ("codes", *self.dicts)
         self.block(1, result, chance.randrange(1, 4), True)
         rows = tuple(
             tuple(self.value(type_) for _, type_ in parameters)
@@ -326,10 +335,14 @@ class _Writer(Struct):
     def over_list(self, indent: int, result: str) -> None:
         """A loop over the elements of a list."""
         type_ = self.chance.choice(("int", "str"))
+        if self.chance.random() < 0.2:
+            over = self.chance.choice((*self.dicts, *self.dicts, self.display()))
+            over = over if type_ == "str" else f"{over}.values()"
+            return self.loop(indent, result, type_, over)
         over = self.expression(f"list[{type_}]", 1)
         if self.chance.random() < 0.5:
             over = f"({over} or [])"
-        self.loop(indent, result, type_, over)
+        return self.loop(indent, result, type_, over)
 
     def over_several(self, indent: int, result: str) -> None:
         """A loop over lists at once, or one that counts."""
@@ -453,11 +466,24 @@ class _Writer(Struct):
                 )
             case "any":
                 return self.expression(chance.choice(_SCALARS), depth)
+            case "dict":
+                return chance.choice((*self.dicts, self.display()))
+            case "set":
+                items = [self.literal("str") for _ in range(chance.randrange(1, 4))]
+                return f"{{{', '.join(items)}}}"
             case "cmp":
                 return chance.choice(("<", ">", "<=", ">=", "==", "!="))
         if hole.startswith("#"):
             return self.literal(hole[1:])
         return self.expression(hole, depth) if hole in TYPES else self.element(hole, depth)
+
+    def display(self) -> str:
+        """A dict from str to int, as it is written."""
+        entries = [
+            f"{self.literal('str')}: {self.literal('int')}"
+            for _ in range(self.chance.randrange(1, 5))
+        ]
+        return f"{{{', '.join(entries)}}}"
 
     def element(self, hole: str, depth: int) -> str:
         """A hole `x:int:bool`: an expression in which a fresh x of a type is known."""

@@ -364,7 +364,7 @@ def test_functions_of_one_name_are_told_apart() -> None:
     ("made", "error"),
     [
         (lambda q: queries.mapped(q, {"x": function("f", BIGINT, "b")}), 'f reads "b"'),
-        (lambda q: queries.mapped(q, {"x": (GROWN, "a", "a")}), "grown takes 1 columns, not 2"),
+        (lambda q: queries.mapped(q, {"x": (GROWN, "a", "a")}), "grown takes 1 column, not 2"),
         (lambda q: queries.mapped(q, {"x": (GROWN, "b")}), 'no column "b"'),
         (lambda q: queries.mapped(q, {"x": WRONG["plain"]}), "len is a plain Python function"),
         (

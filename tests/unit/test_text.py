@@ -8,6 +8,7 @@ import pytest
 
 from eau2 import types
 from eau2.operators.base import Operator
+from eau2.operators.constant_text import literal_text
 from eau2.operators.expr import (
     AggregateCall,
     Call,
@@ -26,7 +27,7 @@ from eau2.operators.join import Join
 from eau2.operators.project import Project
 from eau2.operators.scan import ScanChunks, StageInput
 from eau2.operators.sort import Limit, Sort, TopK
-from eau2.operators.text import column_names, expr_text, literal_text, to_text
+from eau2.operators.text import column_names, expr_text, to_text
 from eau2.operators.values import NoRows, OneRow
 
 BOOLEAN, INTEGER, VARCHAR = types.BOOLEAN, types.INTEGER, types.VARCHAR

@@ -164,7 +164,7 @@ def _computed(plan: _Plan, columns: Columns) -> pl.Series:
             found = found.cast(plan.dtype)
             return found if len(found) == height else found.new_from_index(0, height)
     for column in columns:
-        _must_be_in_calendar(column, plan.where)
+        must_be_in_calendar(column, plan.where)
     varying = [c for c in columns if len(c) == height]
     if height <= _FEW_ROWS or any(isinstance(c.dtype, pl.List) for c in varying):
         return _one_by_one(plan, columns, height)
@@ -188,7 +188,7 @@ def _key(column: pl.Series) -> pl.Series:
     return column
 
 
-def _must_be_in_calendar(column: pl.Series, where: str) -> None:
+def must_be_in_calendar(column: pl.Series, where: str) -> None:
     """Raise for a date that Python has not, in lists too; SQL has more years."""
     while isinstance(column.dtype, pl.List):
         column = column.list.explode(keep_nulls=False, empty_as_null=False)

@@ -6,8 +6,8 @@ Does not know: the functions.
 
 The binder of Python functions writes calls that fit already; a form that comes from elsewhere is
 held to the same signatures. `?` stands behind what may be left out, `...` behind what may repeat,
-T is any type but the same wherever it stands, V is one that is no list, `list` is any list, `any`
-is any type, and `number` an int or a float.
+T is any type but the same wherever it stands, as is U; V is a T that is no list, `list` is any
+list, `any` is any type, and `number` an int or a float.
 Alternatives are separated by `;`.
 """
 
@@ -121,8 +121,8 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
         return False
     if name == "list":
         return type_.is_list
-    if name in ("T", "V"):
-        return known.setdefault("T", type_) == type_
+    if name in ("T", "V", "U"):
+        return known.setdefault("U" if name == "U" else "T", type_) == type_
     if name.startswith(_LIST):
         element = type_.element
         return element is not None and _fits(name[len(_LIST) : -1], element, known)
@@ -132,4 +132,6 @@ def _fits(name: str, type_: SqlType, known: dict[str, SqlType]) -> bool:
 def _named(name: str, known: dict[str, SqlType]) -> SqlType:
     if name.startswith(_LIST):
         return list_of(_named(name[len(_LIST) : -1], known))
+    if name == "U":
+        return known["U"]
     return known["T"] if name in ("T", "V") else _TYPES[name]
