@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from eau2.operators.expr import Call, Expr, Literal
-from eau2.python.kinds import Refusal, as_int, is_none, name_of, typed
+from eau2.python.kinds import Refusal, as_int, is_none, typed
 from eau2.python.methods import Word, applied, argument, starts, word, wrong_count
 from eau2.python.operators import failing
 from eau2.types import BIGINT, BOOLEAN, DOUBLE, NULL, list_of
@@ -46,9 +46,14 @@ WORDS: Mapping[str, Word] = {
         name: word(f"math.{name}", (BIGINT, BIGINT), BIGINT, 0, "or more")
         for name in ("gcd", "lcm")
     },
-    "fsum": word("math.fsum", (_FLOATS,), DOUBLE, remark="of a list or a generator; exact"),
+    "fsum": word(
+        "math.fsum", (_FLOATS,), DOUBLE, remark="of a list or a generator; exact; of ints too"
+    ),
     "prod": word(
-        "math.prod", (_FLOATS,), DOUBLE, remark="of a list or a generator; of ints an int"
+        "math.prod",
+        (_FLOATS,),
+        DOUBLE,
+        remark="of a list or a generator; of ints an int, unless it starts with a float",
     ),
     "dist": word("math.dist", (_FLOATS, _FLOATS), DOUBLE),
 }
@@ -114,15 +119,14 @@ def _of_list(name: str, args: Sequence[Expr], where: str) -> Expr:
     if is_none(values):
         return typed(values, DOUBLE)
     element = values.type.element
-    if element == NULL and start and start[0].type == BIGINT:
-        element = BIGINT
-    if element in (BIGINT, BOOLEAN) and name == "prod":
+    whole = element in (BIGINT, BOOLEAN)
+    if name == "fsum":
+        if whole:
+            return failing(DOUBLE, "math.fsum", (values,), where)
+        return applied(shown, WORDS[name], (), args, where)
+    begins = start[0].type if start else NULL
+    if (begins == BIGINT and element in (BIGINT, BOOLEAN, NULL)) or (whole and begins != DOUBLE):
         return failing(BIGINT, "list.prod", (values, *starts(start, BIGINT, shown)), where)
-    if start:
-        taken = argument(shown, values, _FLOATS)
-        return Call(DOUBLE, "math.prod", (taken, *starts(start, DOUBLE, shown)))
-    if element in (BIGINT, BOOLEAN):
-        raise Refusal(
-            f"{shown} takes a list[float], not a {name_of(values.type)}", "Write sum(xs)."
-        )
-    return applied(shown, WORDS[name], (), args, where)
+    if not whole:
+        values = argument(shown, values, _FLOATS)
+    return Call(DOUBLE, "math.prod", (values, *starts(start, DOUBLE, shown)))

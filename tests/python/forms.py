@@ -71,6 +71,8 @@ FORMS: dict[str, tuple[str, ...]] = {
         *(
             "(«float» // 0.5)",
             "(«float» / 3)",
+            "math.fsum(«list[int]»)",
+            "math.prod(«list[int]», start=«float»)",
             "math.fsum(«x:int:float» for x in «list[int]»)",
             "math.prod((«x:int:float» for x in «list[int]»), start=«float»)",
             "min((«x:int:float» for x in «list[int]»), default=«float»)",

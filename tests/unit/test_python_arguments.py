@@ -149,7 +149,8 @@ def test_sums_and_products_with_a_start() -> None:
         check(products, lambda xs, s: math.prod(xs, start=s), type_, BIGINT, pools=pools)
     # What is added to the start is no number of its own that could be too large.
     check(sums, lambda xs, s: sum(xs, start=s), INT_LIST, BIGINT, pools=(([greatest, 1],), (-1, 0)))
-    check(products, lambda xs, s: math.prod(xs, start=s), FLOAT_LIST, DOUBLE)
+    for type_ in (FLOAT_LIST, INT_LIST, BOOL_LIST):
+        check(products, lambda xs, s: math.prod(xs, start=s), type_, DOUBLE)
 
 
 def test_nearness() -> None:
@@ -192,6 +193,9 @@ WRITTEN: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "','.join([None if y == 1 else str(y) for y in x])": ("list[int]", "str", XS),
     "math.fsum((y - 2) ** 2 / 3 for y in x)": ("list[int]", "float", XS),
     "math.fsum(1 / (y - 1) for y in x)": ("list[int]", "float", XS),
+    "math.fsum(y for y in x)": ("list[int]", "float", XS),
+    "math.prod(x, start=0.5)": ("list[int]", "float", XS),
+    "math.prod([], start=3) + math.prod([None], start=0.5)": ("list[int]", "float", XS),
     "math.prod(y + 1 for y in x)": ("list[int]", "int", XS),
     "math.prod((y / 2 for y in x), start=0.5)": ("list[int]", "float", XS),
     "math.dist((y / 2 for y in x), (y / 3 for y in x))": ("list[int]", "float", XS),
@@ -267,7 +271,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "sorted(xs, reverse=1)": ("takes a bool", ""),
     "sum(xs, start=True)": ("not with a bool", "start=int(...)"),
     "sum(xs, start=0.5)": ("not with a float", "start=int(...)"),
-    "math.prod(xs, start=0.5)": ("not with a float", "start=int(...)"),
+    "math.prod(xs, start=True)": ("not with a bool", "start=int(...)"),
     "math.prod([0.5], start=2)": ("not with a int", "start=float(...)"),
     "math.prod(xs, 2)": ("takes only 1 by position", "start="),
     "math.isclose(0.5, 0.5, 0.1)": ("takes only 2 by position", "rel_tol="),

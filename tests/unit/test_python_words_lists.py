@@ -80,7 +80,8 @@ def test_sums() -> None:
     check(call("sum"), sum, INT_LIST)
     check(call("sum"), sum, BOOL_LIST)
     check(call("sum"), sum, INT_LIST, BIGINT, pools=(([], [1, 2], [None]), SMALL))
-    check(call("math.fsum"), math.fsum, FLOAT_LIST)
+    for type_ in (FLOAT_LIST, INT_LIST, BOOL_LIST):
+        check(call("math.fsum"), math.fsum, type_)
     # Of an empty list Python has an int, of the type that nobody knows better.
     check(call("math.prod"), lambda xs: math.prod(xs, start=1.0), FLOAT_LIST)
     check(call("math.prod"), math.prod, INT_LIST)

@@ -116,6 +116,8 @@ _BY_PYTHON = (
 _OF_TWO = ("atan2", "copysign", "fmod", "nextafter", "remainder")
 
 _ONE, _TWO, _INTS = "float -> float", "float, float -> float", "int, int -> int"
+_SUMS = "list[float] -> float; list[int] -> float; list[bool] -> float"
+_PRODUCTS = "list[float], float? -> float; list[int], float -> float; list[bool], float -> float"
 
 FUNCTIONS: tuple[Function, ...] = (
     *(
@@ -151,8 +153,8 @@ FUNCTIONS: tuple[Function, ...] = (
     python_function("math.isqrt", "int -> int", math.isqrt, fails=True),
     python_function("math.gcd", _INTS, _gcd, fails=True),
     python_function("math.lcm", _INTS, _lcm, fails=True),
-    python_function("math.fsum", "list[float] -> float", _fsum, fails=True, elements=True),
-    python_function("math.prod", "list[float], float? -> float", _prod, elements=True),
+    python_function("math.fsum", _SUMS, _fsum, fails=True, elements=True),
+    python_function("math.prod", _PRODUCTS, _prod, elements=True),
     python_function(
         "math.dist", "list[float], list[float] -> float", math.dist, fails=True, elements=True
     ),
