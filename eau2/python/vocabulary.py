@@ -86,11 +86,15 @@ _OPERATORS: tuple[tuple[str, str], ...] = (
     ("+ - *", "of numbers; + also of str and of lists, * also with an int"),
     ("/ // %", "of numbers, as in Python: // rounds down, by zero is a ZeroDivisionError"),
     ("+ -", "of a date or datetime and a timedelta; - of two dates or two datetimes"),
-    ("+ - * / // %", "of two timedeltas, or of one and a number, as in Python"),
+    ("+ - / // %", "of two timedeltas; * / // also of one and a number"),
     ("**", "of an int and a constant int, and of floats"),
     ("<< >> & | ^ ~", "of ints; & | ^ also of bools"),
     ("== != < <= > >=", "of values of one type, of numbers of any; chained too"),
-    ("in, not in", "of a list, of a str in a str, and of constant dicts and sets"),
+    (
+        "in, not in",
+        "of a list, of a str in a str, of constant dicts and sets; "
+        "timedeltas are written out: x in (a, b)",
+    ),
     ("is None, is not None", ""),
     ("and, or, not", "with Python's truth"),
     ("x[i], x[a:b:c]", "of str and lists; negative indexes count from the end"),
@@ -122,7 +126,8 @@ def documentation() -> list[tuple[str, str, str]]:
     ]
     rows += [("math", _math(name), _remark(MATH_WORDS.get(name))) for name in sorted(MATH)]
     rows += [("datetime", _syntax(name, WORDS[name]), "") for name in sorted(DATETIME)]
-    rows += [("datetime", "datetime.timedelta(...)", ", ".join(TIMEDELTA_ARGUMENTS))]
+    units = ", ".join(TIMEDELTA_ARGUMENTS)
+    rows += [("datetime", "datetime.timedelta(...)", f"{units}: numbers, by place or by name")]
     for kind, methods in METHODS.items():
         rows += [
             (kind, _syntax(f".{n}", w, word_of(kind, n)), w.remark)
