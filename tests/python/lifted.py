@@ -133,12 +133,11 @@ def over_list(comprehension: Callable[[], Any]) -> Any:
         return None
 
 
-def gone_over(lists: Callable[[], Any]) -> Any:
-    """What a comprehension goes over. Raises NoListError for None, also in zip and enumerate."""
-    try:
-        return iter(lists())
-    except TypeError:
-        raise NoListError from None
+def gone_over(value: Any) -> Any:
+    """What a comprehension goes over, also in zip and enumerate. Raises NoListError for None."""
+    if value is None:
+        raise NoListError
+    return value
 
 
 def _check(value: Any) -> None:
@@ -248,8 +247,7 @@ class _Lifting(ast.NodeTransformer):
         """A comprehension over None is None."""
         self.generic_visit(node)
         for generator in node.generators:
-            over = ast.Lambda(_arguments(), generator.iter)
-            generator.iter = ast.Call(_read("gone_over"), [over], [])
+            generator.iter = _gone_over(generator.iter)
         return ast.Call(_read("over_list"), [ast.Lambda(_arguments(), node)], [])
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -294,6 +292,15 @@ class _Lifting(ast.NodeTransformer):
                 part.value = _read(f"a{len(values)}")
         names = [f"a{number}" for number in range(1, len(values) + 1)]
         return _lifted(ast.Lambda(_arguments(*names), node), *values)
+
+
+def _gone_over(node: ast.expr) -> ast.expr:
+    """What a comprehension goes over, with a look at whether there is something."""
+    match node:
+        case ast.Call(func=ast.Name(id="enumerate" | "range" | "zip"), args=args):
+            named = [ast.keyword(k.arg, _gone_over(k.value)) for k in node.keywords]
+            return ast.Call(node.func, [_gone_over(arg) for arg in args], named)
+    return ast.Call(_read("gone_over"), [node], [])
 
 
 def _name(op: ast.AST) -> ast.expr:
