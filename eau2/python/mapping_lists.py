@@ -75,7 +75,7 @@ def prepared(node: ast.FunctionDef, reader: Reader) -> tuple[list[ast.stmt], Rea
         else:
             constants |= found
             reader = replace_names(reader, _within(names, dict(constants), frozenset()))
-    hidden = parameters.union(reader.env, stores.inner, stores.own).difference(constants)
+    hidden = {*reader.env, *stores.inner}.difference(constants)
     turning = _Listing(reader, frozenset(hidden))
     turned = [turning.visit(copy.deepcopy(statement)) for statement in body]
     return turned or [ast.copy_location(ast.Pass(), node)], reader

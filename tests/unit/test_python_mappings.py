@@ -298,6 +298,12 @@ def test_a_local_hides_what_is_around(connection: eau2.Connection) -> None:
     text = "def f(x: int) -> list[int]:\n    return [CODES + x for CODES in [1, 2]]\n"
     connection.register_function(defined(text))
     assert connection.sql("SELECT f(1)").fetchall() == [([2, 3],)]
+    text = "def f(x: int) -> list[int]:\n    return [sum(CODES) + x for CODES in [[1], [x]]]\n"
+    connection.register_function(defined(text))
+    assert connection.sql("SELECT f(4)").fetchall() == [([5, 8],)]
+    text = "def f(sum: int) -> int:\n    return sum + len(CODES)\n"
+    connection.register_function(defined(text))
+    assert connection.sql("SELECT f(4)").fetchall() == [(7,)]
     text = "def f(CODES: list[int]) -> int:\n    return CODES[0] + len(CODES) + sum(CODES)\n"
     connection.register_function(defined(text))
     assert connection.sql("SELECT f([5, 6])").fetchall() == [(18,)]
