@@ -206,20 +206,18 @@ class _Lifting(ast.NodeTransformer):
         self.generic_visit(node)
         if all(isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot) for op in node.ops):
             return node
-        operands = [node.left, *node.comparators]
-        links: list[ast.expr] = []
-        for number, op in enumerate(node.ops):
-            left: ast.expr = operands[number]
-            if number:
-                left = ast.Name(f"held_{number}", ast.Load())
-            right = operands[number + 1]
-            if number < len(node.ops) - 1:
-                right = ast.NamedExpr(ast.Name(f"held_{number + 1}", ast.Store()), right)
-            if isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
-                links.append(ast.Compare(left, [op], [right]))
-            else:
-                links.append(_lifted(_name(op), left, right))
-        return links[0] if len(links) == 1 else ast.BoolOp(ast.And(), links)
+        # A lambda holds each operand, since := may not stand wherever a comparison may.
+        held = [f"held_{number}" for number in range(len(node.comparators) + 1)]
+        made: ast.expr | None = None
+        for number, op in reversed(list(enumerate(node.ops))):
+            left, right = _read(held[number]), _read(held[number + 1])
+            own = isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot)
+            link = ast.Compare(left, [op], [right]) if own else _lifted(_name(op), left, right)
+            both = link if made is None else ast.BoolOp(ast.And(), [link, made])
+            inner = ast.Lambda(_arguments(held[number + 1]), both)
+            made = ast.Call(inner, [node.comparators[number]], [])
+        assert made is not None
+        return ast.Call(ast.Lambda(_arguments(held[0]), made), [node.left], [])
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -262,8 +260,6 @@ class _Lifting(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in _UNLIFTED:
             return node
-        if node.keywords:
-            return _with_names(node)
         return _lifted(node.func, *node.args)
 
     def _lifted_call(
@@ -313,19 +309,6 @@ def _read(name: str) -> ast.expr:
 
 def _arguments(*names: str) -> ast.arguments:
     return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-
-
-def _with_names(node: ast.Call) -> ast.expr:
-    """A call of which some arguments have names."""
-    places = [f"a{number}" for number in range(len(node.args))]
-    names = [f"n{number}" for number in range(len(node.keywords))]
-    given = [
-        ast.keyword(keyword.arg, _read(name))
-        for keyword, name in zip(node.keywords, names, strict=True)
-    ]
-    call = ast.Call(node.func, [_read(place) for place in places], given)
-    values = [*node.args, *(keyword.value for keyword in node.keywords)]
-    return _lifted(ast.Lambda(_arguments(*places, *names), call), *values)
 
 
 def _lifted(call: ast.expr, *operands: ast.expr) -> ast.expr:
