@@ -183,6 +183,18 @@ def test_replacing_parts_of_a_date(type_: SqlType, names: tuple[str, ...]) -> No
     check(build, compute, type_, *(BIGINT,) * len(names), pools=pools, none_wins=True)
 
 
+def test_a_quotient_of_constants_behind_a_guard(connection: eau2.Connection) -> None:
+    text = """
+def f(x: str) -> float:
+    for y in ([x] or []):
+        if 49 in (1, 2, 7):
+            return math.dist([0.5, float(len(x))], [0.5, 1.0])
+    return math.dist([0.5, math.log(0.5)], (z / 2 for z in sorted([0, -1]))) / 3
+"""
+    program = Program(text.lstrip(), (("x", "str"),), "float", (("a",), ("b",), ("c",), ("d",)))
+    assert difference(program, connection) is None
+
+
 XS: tuple[Any, ...] = (([],), ([3, 1, 2],), ([5],), ([1, None],), (None,))
 TEXTS: tuple[Any, ...] = (("a b  c",), ("",), (None,), (" x\ty\nz",), ("12",), ("ff",))
 DAYS: tuple[Any, ...] = ((datetime.date(2020, 1, 31),), (None,), (datetime.date(999, 2, 3),))

@@ -61,9 +61,11 @@ def divide(left: pl.Expr, right: pl.Expr, over: Expr) -> pl.Expr:
     """The correctly rounded quotient of two lowered operands of `over`.
 
     Any column may be one value for all rows, as that of a one-row side of a join is: the divisor is
-    as long as the dividend where it is as long as all columns of this one together.
+    as long as the dividend where it is as long as all columns of this one together. A dividend of
+    constants is a column too where a guard decides for which rows it is computed.
     """
-    anchors = _columns(over.children[0])
+    dividend = over.children[0]
+    anchors = _columns(dividend) or ([] if isinstance(dividend, Literal) else [left])
     return left / _spread(right, *anchors) if anchors else left / right
 
 
