@@ -41,6 +41,7 @@ from eau2.operators.expr import (
     walk,
 )
 from eau2.operators.functions import table
+from eau2.operators.functions.python_sequences import EACH
 from eau2.operators.functions.python_signatures import PythonSignature
 from eau2.operators.physical import kernel_dtype
 from eau2.operators.project import Project
@@ -191,7 +192,9 @@ class Writer:
                 element = LambdaParameter(BIGINT, level, 0)
                 body = self.value(BIGINT, depth - 1, (*scope, element), level + 1)
                 lambda_ = Lambda(BIGINT, (element,), body)
-                return Call(NUMBERS, "list_transform", (part(NUMBERS), lambda_))
+                if rng.random() < 0.5:
+                    return Call(NUMBERS, "list_transform", (part(NUMBERS), lambda_))
+                return self._each(depth, scope, level)
             case 5:
                 return _caught(lambda: cast(part(rng.choice(TYPES)), type_, rng.random() < 0.5))
             case 6 | 7 | 8:
@@ -200,11 +203,23 @@ class Writer:
         args = tuple(part(rng.choice(TYPES)) for _ in range(rng.choice((1, 1, 2, 2, 3))))
         return _caught(lambda: table.lookup(name).bind(name, args))
 
+    def _each(self, depth: int, scope: tuple[LambdaParameter, ...], level: int) -> Expr:
+        """A comprehension over two lists, with a condition."""
+        kinds = enumerate((BIGINT, VARCHAR, BIGINT))
+        given = tuple(LambdaParameter(type_, level, number) for number, type_ in kinds)
+        inner = (*scope, *given)
+        bodies = [self.value(type_, depth - 1, inner, level + 1) for type_ in (BOOLEAN, BIGINT)]
+        lists = [self.value(type_, depth - 1, scope, level) for type_ in (NUMBERS, TEXTS)]
+        lambdas = [Lambda(body.type, given, body) for body in bodies]
+        return Call(NUMBERS, EACH, (*lists, *lambdas))
+
     def _word(self, type_: SqlType, part: Callable[[SqlType], Expr]) -> Expr | None:
         """A word of Python: as its signature says, and so as no compiler would write it."""
         name = self.rng.choice(WORDS)
         if name == "python.raise":
             return Call(type_, name, (PLACE,))
+        if name == EACH:
+            return None
         signature = table.lookup(name).bind
         assert isinstance(signature, PythonSignature)
         own = self.rng.choice(TYPES)

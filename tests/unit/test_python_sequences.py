@@ -254,6 +254,9 @@ REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "an or": (("out = xs or [1]", "out.append(1)", "return len(xs)"), "may be another", "out"),
     "kept by an or": (
         ("out = [n]", "two = out or xs", "out.append(1)", "return len(two)"), "keeps it", "out"),
+    "kept by a branch": (
+        ("out = [n]", "two = out if n else xs", "out.append(1)", "return len(two)"),
+        "keeps it", "out"),
     "a branch": (
         ("out = [1] if n else xs", "out.append(1)", "return len(xs)"), "may be another", "out"),
     "a rest": (
