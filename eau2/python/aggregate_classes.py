@@ -34,6 +34,7 @@ from eau2.python.aggregates import WrittenOut
 from eau2.python.annotations import declared_type
 from eau2.python.definitions import body_of, parameters_of
 from eau2.python.mapping_lists import prepared
+from eau2.python.mixtures import settled
 from eau2.python.names import Names
 from eau2.python.program import Scopes, chosen, levelled
 from eau2.python.reader import Missing, Reader, Value
@@ -169,7 +170,9 @@ class _Class:
             gathered = ColumnRef(call.type, len(parameters) + calls.index(call))
             results[f"self.{attribute.name}"] = self._result(attribute, part, gathered)
         body, type_ = self._finished(results)
-        return UserFunction(self._source.name, parameters, type_, levelled(body), tuple(calls))
+        name, whole = self._source.name, levelled(body)
+        function = UserFunction(name, parameters, type_, whole, tuple(calls))
+        return settled(function, self._node, self._source)
 
     def _read_attributes(self) -> tuple[Attribute, ...]:
         found: list[tuple[str, SqlType]] = []

@@ -21,6 +21,7 @@ from eau2.python.annotations import declared_type
 from eau2.python.definitions import arguments, body_of, reader_of, with_defaults
 from eau2.python.expressions import expression
 from eau2.python.kinds import TIMEDELTA
+from eau2.python.mixtures import settled
 from eau2.python.names import Names
 from eau2.python.program import Path, Program, Scopes, levelled
 from eau2.python.reader import Reader
@@ -127,4 +128,6 @@ def compiled(
             "it mixes values of rows with values of groups",
             "Each parameter stands inside an aggregate: sum(x), max(x), count(x).",
         )
-    return UserFunction(source.name, parameters, result, levelled(body), tuple(gathered.calls))
+    calls = tuple(gathered.calls)
+    function = UserFunction(source.name, parameters, result, levelled(body), calls)
+    return settled(function, node, source)

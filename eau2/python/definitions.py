@@ -25,6 +25,7 @@ from eau2.python.annotations import declared_type
 from eau2.python.changes import Changes
 from eau2.python.expressions import expression
 from eau2.python.mappings import NotConstantError, value_of
+from eau2.python.mixtures import settled
 from eau2.python.names import Names
 from eau2.python.program import Program, Scopes, levelled
 from eau2.python.reader import Reader
@@ -174,7 +175,7 @@ def compiled(
     """The definition, its types being known. Raises FunctionDefinitionError."""
     scopes = Scopes()
     body = body_of(node, reader_of(parameters, known, source, scopes), result)
-    return UserFunction(source.name, parameters, result, levelled(body))
+    return settled(UserFunction(source.name, parameters, result, levelled(body)), node, source)
 
 
 def body_of(

@@ -168,11 +168,17 @@ def as_float(expr: Expr) -> Expr:
     return typed(expr, DOUBLE) if is_none(expr) else Cast(DOUBLE, expr)
 
 
-def exact_float(expr: Expr) -> Expr | None:
+def exact_float(expr: Expr) -> Literal | None:
     """An int constant as the float that equals it; None for every other expression."""
     if isinstance(expr, Literal) and expr.type == BIGINT and isinstance(expr.value, int):
         return Literal(DOUBLE, float(expr.value)) if abs(expr.value) <= EXACT else None
     return None
+
+
+class TurnedInt(Literal, frozen=True):
+    """A float that is an int in Python: a constant beside floats. See mixtures.py."""
+
+    where: str
 
 
 def unified(values: Sequence[Expr], where: str, what: str) -> tuple[Expr, ...]:
@@ -186,7 +192,7 @@ def unified(values: Sequence[Expr], where: str, what: str) -> tuple[Expr, ...]:
     target = types[0]
     for type_ in types[1:]:
         target = _met(target, type_, what)
-    return tuple(_joined(value, target, what) for value in values)
+    return tuple(_joined(value, target, where, what) for value in values)
 
 
 def _met(one: SqlType, other: SqlType, what: str) -> SqlType:
@@ -201,14 +207,14 @@ def _met(one: SqlType, other: SqlType, what: str) -> SqlType:
     raise _unlike(one, other, what)
 
 
-def _joined(value: Expr, target: SqlType, what: str) -> Expr:
+def _joined(value: Expr, target: SqlType, where: str, what: str) -> Expr:
     if value.type == target or is_none(value):
         return typed(value, target)
     as_constant = exact_float(value)
     if target == DOUBLE and as_constant is not None:
-        return as_constant
+        return TurnedInt(DOUBLE, as_constant.value, where)
     if target.element is not None and isinstance(value, Call) and value.function == LIST_VALUE:
-        items = tuple(_joined(item, target.element, what) for item in value.args)
+        items = tuple(_joined(item, target.element, where, what) for item in value.args)
         return Call(target, LIST_VALUE, items)
     if value.type.element == NULL:
         return coerce(value, target)
