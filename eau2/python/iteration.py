@@ -18,7 +18,7 @@ from eau2.python.names import meaning_of
 from eau2.python.program import is_simple
 from eau2.python.reader import Reader
 from eau2.records import Record
-from eau2.types import BIGINT, VARCHAR
+from eau2.types import BIGINT, NULL, VARCHAR
 
 Read = Callable[[ast.expr, Reader], Expr]
 _ZERO = Literal(BIGINT, 0)
@@ -106,9 +106,10 @@ def elements_of(node: ast.expr, reader: Reader, read: Read) -> Expr:
     if lists.type == VARCHAR:
         lists = vocabulary.call("list", [lists], reader.where(node))
     if not lists.type.is_list:
-        raise reader.refuse(
-            node, f"{lists.type} is not a list", "Loops go over lists, texts and range(...)."
-        )
+        hint = "Loops go over lists, texts and range(...)."
+        if lists.type == NULL:
+            hint = "Where a list begins empty, say what it will hold: out: list[str] = []."
+        raise reader.refuse(node, f"{vocabulary.name_of(lists.type)} is not a list", hint)
     return lists
 
 

@@ -122,6 +122,8 @@ def typed_list(shown: str, arg: Expr, type_: SqlType) -> Expr:
     if isinstance(arg, Call) and arg.function == LIST_VALUE and type_.element is not None:
         items = tuple(argument(shown, item, type_.element) for item in arg.args)
         return Call(type_, LIST_VALUE, items)
+    if arg.type.element == NULL:
+        return coerce(arg, type_)
     raise Refusal(f"{shown} takes a {name_of(type_)}, not a {name_of(arg.type)}")
 
 

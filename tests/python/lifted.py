@@ -46,6 +46,9 @@ _IN_PLACE: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.iadd,
     ast.Sub: operator.isub,
     ast.Mult: operator.imul,
+    ast.Div: operator.itruediv,
+    ast.FloorDiv: operator.ifloordiv,
+    ast.Mod: operator.imod,
 }
 
 
