@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import eau2
 from eau2.errors import Error
 from eau2.operators.expr import Case, Expr, Literal
 from eau2.operators.functions.table import bind
@@ -86,3 +87,23 @@ def test_texts_and_truths() -> None:
                  Literal(VARCHAR, "else"))  # fmt: skip
     rows = ROWS.filter(ROWS.get_column("c1").fill_null(1) != 0)
     assert run(words, rows) == ["ten", None, "else", "else"]
+
+
+def test_constants_beside_what_a_guard_makes_null_for_every_row() -> None:
+    # Polars makes one row of `constant = column` when the column is NULL throughout.
+    with eau2.connect() as connection:
+        connection.sql(
+            "CREATE FUNCTION f(p BIGINT, q BIGINT) RETURNS BOOLEAN LANGUAGE python AS $$\n"
+            "def f(p, q):\n"
+            "    if 10 // p > 3:\n"
+            "        return True\n"
+            "    elif 10 // q > 5:\n"
+            "        return ['a', 'b'] == [y for x in range(2) for y in ['a', 'b']]\n"
+            "    return p // q == 1\n"
+            "$$"
+        )
+        rows = "FROM (VALUES (1, 2), (2, 5), (9, 9)) t(a, b)"
+        for row in ("a, b", "b, b"):
+            found = connection.sql(f"SELECT f({row}) {rows}").fetchall()
+            assert found == [(True,)] * 3
+        assert connection.sql(f"SELECT f(9, 1) {rows}").fetchall() == [(False,)] * 3

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import polars as pl
 
 from eau2.operators.coercion import compare
-from eau2.operators.expr import Call, Expr, columns_of
+from eau2.operators.expr import Call, Expr
 from eau2.operators.functions.checks import Scope
 from eau2.operators.functions.function import Function, LowerCall, mismatch
 from eau2.operators.functions.list_keys import comparable
@@ -37,7 +37,8 @@ def _constant_last(compute: Compare, mirrored: Compare) -> LowerCall:
 
     def lower(call: Call, scope: Scope) -> pl.Expr:
         left, right = (comparable(scope.lower(arg), arg.type) for arg in call.args)
-        if columns_of(call.args[0]) or not columns_of(call.args[1]):
+        # As they are lowered: what fails reads the guard, though its expression reads no column.
+        if left.meta.root_names() or not right.meta.root_names():
             return compute(left, right)
         return mirrored(right, left)
 
