@@ -54,6 +54,11 @@ def divided(a: int, b: int) -> float:
 
 
 @eau2.function
+def clamped(y: float) -> float:
+    return max(0, y - 1.5) if y < 5 else 5
+
+
+@eau2.function
 def whole(a: int, b: int) -> int:
     return a // b
 
@@ -105,7 +110,7 @@ def doubled(x: int) -> int:
 
 
 ALL: tuple[Any, ...] = (
-    *(small, near, named, since, logs, divided, whole, turned, kind),
+    *(small, near, named, since, logs, divided, clamped, whole, turned, kind),
     *(total, power_of_two, doubled),
 )
 
@@ -140,6 +145,7 @@ def column(con: eau2.Connection, expression: str, where: str = "true") -> list[o
         ("named(s)", [True, False, False, True, False]),
         ("since(d)", [True, None, False, True, True]),
         ("divided(x, x - 4)", [-1 / 3, 0.0, 5.0, None, 3 / 7]),
+        ("clamped(y)", [0.0, 5.0, 0.5, 0.0, 5.0]),
         ("turned(2, x)", [0, 2, 2, None, -2]),
         ("kind(x)", ["few", "4 of them", "5 of them", "unknown", "debt"]),
         ("total(xs, 10)", [3, 0, None, 6, 7]),

@@ -57,6 +57,18 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "def g",
         "outside",
     ),
+    "a constant whose text shows": (
+        function("y = 0 if x > 2 else 2.5\nreturn len(str(y))"),
+        "0 stands beside floats",
+        "def f",
+        "Write 0.0 in f (app.py, line 7)",
+    ),
+    "a constant whose text shows in a list": (
+        function("return len(f'{[1, 2.5]}')"),
+        "write 1 and not 1.0",
+        "def f",
+        "Write 1.0",
+    ),
     "unbound": (function("if x > 3:\n    y = 1\nreturn y"), "one branch only", "y", "y = None"),
     "untyped": ("@eau2.function\ndef f(x):\n    return x\n", "has no type", "x", "x: int"),
     "unreturned": (
