@@ -12,6 +12,7 @@ import math
 
 from eau2.operators.coercion import LIST_VALUE, coerce
 from eau2.operators.expr import Call, Expr, InList, Literal, chain
+from eau2.operators.facts import can_raise
 from eau2.python.kinds import (
     GREATEST,
     LEAST,
@@ -292,7 +293,8 @@ def contained(op: str, value: Expr, items: tuple[Expr, ...], where: str) -> Expr
 def _among(value: Expr, items: tuple[Expr, ...], where: str) -> Expr | None:
     """`value in (a, b)`, where the elements are written out."""
     if not items:
-        return FALSE
+        # What raises is looked for in an empty list as well.
+        return None if can_raise(value) else FALSE
     constants = all(isinstance(item, Literal) for item in items)
     if constants and not is_none(value):
         numbers = [i for i in items if not is_none(i) and i.value is not None]  # type: ignore[attr-defined]

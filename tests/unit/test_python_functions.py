@@ -18,6 +18,7 @@ from eau2.errors import FunctionFailedError, OutOfRangeError, UsageError
 LIMIT = 5
 NAMES = ("ada", "grace")
 DAY = datetime.date(2020, 2, 29)
+NOWHERE: tuple[int, ...] = ()
 
 
 @eau2.function
@@ -51,6 +52,11 @@ def divided(a: int, b: int) -> float:
     if b == 0:
         return 0.0
     return a / b
+
+
+@eau2.function
+def nowhere(a: int) -> bool:
+    return (3 // (a - a)) in NOWHERE
 
 
 @eau2.function
@@ -110,7 +116,7 @@ def doubled(x: int) -> int:
 
 
 ALL: tuple[Any, ...] = (
-    *(small, near, named, since, logs, divided, clamped, whole, turned, kind),
+    *(small, near, named, since, logs, divided, clamped, nowhere, whole, turned, kind),
     *(total, power_of_two, doubled),
 )
 
@@ -216,6 +222,7 @@ def _early(n: int) -> bool:
     ("expression", "message"),
     [
         ("whole(x, 0)", "ZeroDivisionError: integer division or modulo by zero, in whole"),
+        ("nowhere(x)", "ZeroDivisionError: integer division or modulo by zero, in nowhere"),
         ("total(NULL, 3)", "TypeError: 'NoneType' object is not iterable, in total"),
     ],
 )
