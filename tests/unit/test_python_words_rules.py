@@ -15,6 +15,7 @@ from eau2.operators.well_formed import check_bound
 from eau2.planner.simplify import as_filter, simplified
 from eau2.python import vocabulary
 from eau2.python.builtin_functions import REFUSED, WORDS
+from eau2.python.kinds import TurnedInt
 from eau2.python.mathematics import WORDS as MATH_WORDS
 from eau2.python.methods import METHODS, REFUSED_METHODS
 from eau2.types import (
@@ -200,7 +201,8 @@ def test_what_is_refused_by_name_has_a_reason() -> None:
 def test_branches_of_one_type() -> None:
     none, one = vocabulary.literal(None), vocabulary.literal(1)
     assert vocabulary.unified((none, A), WHERE, "the branches")[0] == Literal(BIGINT, None)
-    assert vocabulary.unified((X, one), WHERE, "the branches")[1] == Literal(DOUBLE, 1.0)
+    turned = vocabulary.unified((X, one), WHERE, "the branches")[1]
+    assert turned == TurnedInt(DOUBLE, 1.0, WHERE)
     assert vocabulary.unified((none, none), WHERE, "the branches") == (none, none)
     empty = vocabulary.unified((vocabulary.literal([]), ColumnRef(list_of(VARCHAR), 0)), "", "")[0]
     assert empty.type == list_of(VARCHAR)
